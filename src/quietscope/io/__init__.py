@@ -1,1 +1,240 @@
-"""..."""
+"""Reading and writing images: pixels that stay in the file until asked for, axes, pixel size, channel names.
+
+A new format is one new file that defines a `Format`, and one line in `FORMATS`.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quietscope.axes import check_axes, guess_axes
+from quietscope.errors import ImageFileError, OutputError, QuietScopeError
+from quietscope.io import ngff, npy, png, tiff
+from quietscope.io.atomic import atomic_path, write_bytes_atomically
+from quietscope.io.check import check_pixels, saturated_share
+from quietscope.io.format import Format, WriteRequest
+from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
+
+__all__ = [
+    "FORMATS",
+    "ArrayLike",
+    "Format",
+    "Image",
+    "LazyArray",
+    "Sink",
+    "WriteRequest",
+    "atomic_path",
+    "check_pixels",
+    "open_writer",
+    "read_image",
+    "saturated_share",
+    "write_bytes_atomically",
+    "write_image",
+]
+
+FORMATS: tuple[Format, ...] = (
+    tiff.FORMAT,
+    ngff.FORMAT,
+    npy.FORMAT,
+    png.FORMAT,
+)
+
+_PROPRIETARY = {".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".ims", ".dv", ".mrc"}
+
+
+def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int = 0) -> Image:
+    """Open an image; its pixels are read when indexed.
+
+    Args:
+        path: A file or a Zarr folder.
+        axes: What the dimensions are, one letter each, where the file does not say or is wrong.
+        series: Which image, where the file holds several.
+
+    Returns:
+        The image.
+
+    Raises:
+        ImageFileError: If the file is missing, empty, truncated, damaged, or no image of a supported format.
+        AxesError: If the axes do not fit, or cannot be told from the file.
+    """
+    path = Path(path)
+    chosen = _reader(path)
+    try:
+        image = chosen.read(path, series)
+    except QuietScopeError:
+        raise
+    except PermissionError as error:
+        raise ImageFileError(f"a file that may be read at {path}", "no permission", f"run `chmod +r {path}`") from error
+    except Exception as error:  # parsers of damaged files raise whatever they like
+        raise damaged(path, error) from error
+    _check_dtype(image.dtype, path)
+    if axes is not None:
+        return replace(image, axes=check_axes(axes, image.shape))
+    if not image.axes or len(set(image.axes)) != len(image.axes):
+        return replace(image, axes=guess_axes(image.shape))
+    return replace(image, axes=check_axes(image.axes, image.shape))
+
+
+@contextmanager
+def open_writer(
+    path: str | os.PathLike[str],
+    shape: Sequence[int],
+    dtype: Any,
+    axes: str,
+    *,
+    pixel_size_um: Mapping[str, float] | None = None,
+    channel_names: Sequence[str] = (),
+    frame_interval_s: float | None = None,
+    overwrite: bool = False,
+) -> Iterator[Sink]:
+    """Write an image block by block, in any order and in bounded memory.
+
+    The file appears under its name when the block ends well, and not at all otherwise.
+
+    Args:
+        path: Where to write; its extension picks the format.
+        shape: Shape of the whole array.
+        dtype: Data type: bool, integer or floating, at most 64 bits.
+        axes: One letter per dimension.
+        pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
+        channel_names: One name per channel, or empty.
+        frame_interval_s: Seconds between time points, where known.
+        overwrite: Whether an existing result may be replaced.
+
+    Yields:
+        The writer: ``writer[index] = block`` with integers and slices in the order of `axes`.
+
+    Raises:
+        OutputError: If the place, the format or the disk does not allow it.
+        AxesError: If the axes do not fit the shape.
+    """
+    path = Path(path)
+    chosen = _writer(path)
+    kind = np.dtype(dtype).newbyteorder("=")
+    if kind.kind not in "buif" or kind.itemsize > 8:
+        raise OutputError(
+            f"integers or floating-point numbers for {path.name}", str(kind), "convert with `.astype('float32')`"
+        )
+    sizes = tuple(int(size) for size in shape)
+    request = WriteRequest(
+        path=path,
+        shape=sizes,
+        dtype=kind,
+        axes=check_axes(axes, sizes),
+        pixel_size_um={letter: float(size) for letter, size in (pixel_size_um or {}).items() if letter in "XYZ"},
+        channel_names=tuple(channel_names),
+        frame_interval_s=frame_interval_s,
+    )
+    assert chosen.create is not None
+    replaceable = chosen.recognises if chosen.is_folder else None
+    with (
+        atomic_path(path, overwrite=overwrite, replaceable=replaceable) as temporary,
+        chosen.create(temporary, request) as writer,
+    ):
+        yield writer
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    array: Any,
+    axes: str,
+    *,
+    pixel_size_um: Mapping[str, float] | None = None,
+    channel_names: Sequence[str] = (),
+    frame_interval_s: float | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a whole image.
+
+    Args:
+        path: Where to write; its extension picks the format.
+        array: The pixels.
+        axes: One letter per dimension.
+        pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
+        channel_names: One name per channel, or empty.
+        frame_interval_s: Seconds between time points, where known.
+        overwrite: Whether an existing result may be replaced.
+
+    Raises:
+        OutputError: If the place, the format or the disk does not allow it.
+        AxesError: If the axes do not fit the shape.
+    """
+    array = np.asarray(array)
+    with open_writer(
+        path,
+        array.shape,
+        array.dtype,
+        axes,
+        pixel_size_um=pixel_size_um,
+        channel_names=channel_names,
+        frame_interval_s=frame_interval_s,
+        overwrite=overwrite,
+    ) as writer:
+        writer[...] = array
+
+
+def _reader(path: Path) -> Format:
+    if not path.exists():
+        raise _missing(path)
+    if path.is_dir():
+        fitting = [each for each in FORMATS if each.is_folder and each.recognises(path)]
+        if fitting:
+            return fitting[0]
+        raise ImageFileError(
+            "an image file or a Zarr folder", f"{path}, a folder that is neither", "name a file, e.g. one inside it"
+        )
+    if not path.stat().st_size:
+        raise ImageFileError(f"an image in {path}", "an empty file (0 bytes)", "copy or export it again")
+    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS if not each.is_folder for suffix in each.suffixes])
+    if chosen is None:
+        supported = " ".join(sorted({suffix for each in FORMATS for suffix in each.suffixes}))
+        raise ImageFileError(f"one of {supported}", str(path), _advice(path))
+    return chosen
+
+
+def _writer(path: Path) -> Format:
+    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS for suffix in each.written])
+    if chosen is None:
+        supported = " ".join(sorted({suffix for each in FORMATS for suffix in each.written}))
+        raise OutputError(
+            f"a name that ends in one of {supported}", str(path), f"write to {path.stem or 'result'}.ome.tif"
+        )
+    return chosen
+
+
+def _by_suffix(path: Path, known: list[tuple[str, Format]]) -> Format | None:
+    """Return the format of the longest extension that fits: .ome.tif before .tif."""
+    fitting = [(len(suffix), each) for suffix, each in known if path.name.lower().endswith(suffix)]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _missing(path: Path) -> ImageFileError:
+    folder = path.parent
+    if not folder.is_dir():
+        return ImageFileError(f"an image at {path}", f"no folder {folder}", "check the path")
+    names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+    near = difflib.get_close_matches(path.name, names, n=3)
+    fix = f"did you mean {' or '.join(str(folder / name) for name in near)}?" if near else "check the path"
+    return ImageFileError(f"an image at {path}", "no such file", fix)
+
+
+def _advice(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in (".jpg", ".jpeg"):
+        return "use the original: JPEG has already altered the noise that denoising learns from"
+    if suffix in _PROPRIETARY:
+        return "open it in Fiji and save it as OME-TIFF"
+    return "export it as OME-TIFF"
+
+
+def _check_dtype(dtype: np.dtype[Any], path: Path) -> None:
+    if dtype.kind == "c":
+        raise ImageFileError(f"real numbers in {path}", f"complex ones ({dtype})", "save their magnitude, `numpy.abs`")
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
+        raise ImageFileError(f"integers or floating-point numbers in {path}", str(dtype), "convert it to float32")

@@ -1,0 +1,72 @@
+"""Are these pixels fit to learn from?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from quietscope.errors import PixelError
+
+# A camera of k bits saturates at 2^k - 1, whatever the width of the file's integers.
+_SENSOR_TOPS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+_OBVIOUS_SHARE = 0.0005
+
+
+def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
+    """Refuse a frame that holds no usable information.
+
+    Args:
+        frame: Pixel values, any shape.
+        name: What the frame is called in the message.
+
+    Raises:
+        PixelError: If a value is NaN or infinite, or all values are the same.
+    """
+    if frame.dtype.kind == "f":
+        finite = np.isfinite(frame)
+        count = int(frame.size - np.count_nonzero(finite))
+        if count:
+            first = tuple(int(at) for at in np.unravel_index(int(np.argmin(finite)), frame.shape))
+            what = "NaN" if np.isnan(frame[first]) else "infinite"
+            raise PixelError(
+                f"finite pixel values in {name}",
+                f"{count} that are not, the first ({what}) at {first}",
+                "replace them, e.g. with `numpy.nan_to_num`",
+            )
+    low, high = frame.min(), frame.max()
+    if low == high:
+        raise PixelError(
+            f"pixels that differ in {name}",
+            f"{low.item()} everywhere",
+            "check which file, series or axes hold the image",
+        )
+
+
+def saturated_share(frames: Iterable[np.ndarray], dtype: Any) -> float:
+    """Return the share of pixels that a detector clipped.
+
+    A value counts as clipped if it is the largest the data type can hold, or if it is the largest in the data, equals
+    2^k - 1 for a sensor of k = 8, 10, 12, 14 or 16 bits, and is too frequent (over 0.05 %) to be chance.
+
+    Args:
+        frames: The pixels, frame by frame; each is looked at once.
+        dtype: Data type of the file, which may be wider than the sensor.
+
+    Returns:
+        A share between 0 and 1; 0 where nothing is clipped, and for truth values.
+    """
+    dtype = np.dtype(dtype)
+    top, at_top, total = -np.inf, 0, 0
+    for frame in frames:
+        highest = float(frame.max())
+        if highest > top:
+            top, at_top = highest, 0
+        if highest == top:
+            at_top += int(np.count_nonzero(frame == frame.max()))
+        total += frame.size
+    if dtype.kind == "b" or not total:
+        return 0.0
+    share = at_top / total
+    if dtype.kind in "iu" and top == float(np.iinfo(dtype).max):
+        return share
+    return share if top in _SENSOR_TOPS and share > _OBVIOUS_SHARE else 0.0

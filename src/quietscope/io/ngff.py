@@ -1,0 +1,142 @@
+"""OME-Zarr: NGFF 0.4 and 0.5 read, plain Zarr arrays too, and NGFF 0.5 written (see ngff_writer)."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from quietscope.axes import guess_axes
+from quietscope.errors import ImageFileError
+from quietscope.io.format import Format
+from quietscope.io.image import Image, LazyArray, Opened, check_series
+from quietscope.io.ngff_writer import create
+from quietscope.io.units import micrometres, seconds
+from quietscope.io.zarr_tasks import settle
+
+_ROOT_FILES = ("zarr.json", ".zgroup", ".zarray")
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a Zarr array or group.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        Whether it carries Zarr's metadata.
+    """
+    return path.is_dir() and any((path / name).is_file() for name in _ROOT_FILES)
+
+
+def read(path: Path, series: int) -> Image:
+    """Open an OME-Zarr image, or a plain Zarr array.
+
+    Args:
+        path: The folder.
+        series: Which image, where the folder holds several (several multiscales, or a bioformats2raw layout).
+
+    Returns:
+        The image at its highest resolution, its pixels still in the folder.
+
+    Raises:
+        ImageFileError: If the folder is no Zarr store, or holds no image at its root.
+    """
+    import zarr
+
+    if not is_zarr(path):
+        raise ImageFileError(
+            "a Zarr folder", f"{path}, which is none", "pass the folder that holds zarr.json or .zgroup"
+        )
+    node = zarr.open(str(path), mode="r")
+    if isinstance(node, zarr.Array):
+        return Image(_lazy(path, "", node), _named_axes(node), path=path)
+    if "bioformats2raw.layout" in _ngff(node) and not _ngff(node).get("multiscales"):
+        check_series(path, series, sum(1 for name, _ in node.groups() if name.isdigit()))
+        return _multiscale(path, node[str(series)], f"{series}/", 0)
+    return _multiscale(path, node, "", series)
+
+
+def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
+    attributes = _ngff(group)
+    images: Sequence[Mapping[str, Any]] = attributes.get("multiscales") or ()
+    if not images:
+        raise _no_image(path, group, attributes)
+    check_series(path, series, len(images))
+    image = images[series]
+    level = image["datasets"][0]
+    name = prefix + str(level["path"])
+    array = group[str(level["path"])]
+    described = _axes(image, array.ndim)
+    axes = "".join(axis["name"][0].upper() for axis in described)
+    scale = [_scale(image, at) * _scale(level, at) for at in range(array.ndim)]
+    units = {letter: axis.get("unit") for letter, axis in zip(axes, described, strict=True)}
+    sizes = {letter: micrometres(size, units[letter]) for letter, size in zip(axes, scale, strict=False)}
+    interval = seconds(scale[axes.index("T")], units["T"]) if "T" in axes else None
+    labels = tuple(str(channel.get("label", "")) for channel in (attributes.get("omero") or {}).get("channels", ()))
+    return Image(
+        data=_lazy(path, name, array),
+        axes=axes,
+        pixel_size_um={letter: size for letter in "XYZ" if (size := sizes.get(letter)) is not None},
+        channel_names=labels if any(labels) else (),
+        path=path,
+        frame_interval_s=interval,
+    )
+
+
+def _ngff(group: Any) -> Mapping[str, Any]:
+    """Return the NGFF attributes: at the root up to 0.4, under "ome" from 0.5 on."""
+    attributes = dict(group.attrs)
+    nested: Mapping[str, Any] = attributes.get("ome") or attributes
+    return nested
+
+
+def _axes(image: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
+    """Return one record per axis; up to 0.3 they were bare names, and before that always TCZYX."""
+    axes = image.get("axes") or list("tczyx"[-ndim:])
+    return [{"name": axis} if isinstance(axis, str) else axis for axis in axes]
+
+
+def _scale(record: Mapping[str, Any], axis: int) -> float:
+    steps = record.get("coordinateTransformations") or ()
+    return prod(float(step["scale"][axis]) for step in steps if step.get("type") == "scale" and "scale" in step)
+
+
+def _named_axes(array: Any) -> str:
+    """Return the axes of a plain array, from Zarr's dimension names or xarray's attribute, or else by a guess."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
+    letters = "".join(str(name)[:1].upper() for name in names)
+    if len(letters) == array.ndim and letters.isalpha() and len(set(letters)) == array.ndim:
+        return letters
+    return guess_axes(array.shape) if array.ndim in (2, 3) else ""
+
+
+def _lazy(path: Path, name: str, array: Any) -> LazyArray:
+    return LazyArray(partial(_open, path, name), array.shape, array.dtype, path)
+
+
+def _open(path: Path, name: str) -> Opened:
+    import zarr
+
+    return Opened(zarr.open_array(str(path), path=name, mode="r"), settle=settle)
+
+
+def _no_image(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFileError:
+    if "plate" in attributes:
+        wells = attributes["plate"].get("wells") or [{"path": "A/1"}]
+        inside = path / wells[0]["path"] / "0"
+        return ImageFileError("one image", f"the plate {path}", f"name one field of it, e.g. {inside}")
+    members = sorted(name for name, _ in group.members())
+    fix = f"name an image inside it, e.g. {path / members[0]}" if members else "check how it was written"
+    return ImageFileError("an OME-Zarr image", f"{path}, a Zarr group without one", fix)
+
+
+FORMAT = Format(
+    name="OME-Zarr",
+    suffixes=(".ome.zarr", ".zarr"),
+    written=(".ome.zarr", ".zarr"),
+    read=read,
+    create=create,
+    is_folder=True,
+    recognises=is_zarr,
+)

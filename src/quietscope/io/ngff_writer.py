@@ -1,0 +1,125 @@
+"""OME-Zarr written as NGFF 0.5: https://ngff.openmicroscopy.org/0.5/."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quietscope.axes import reorder
+from quietscope.errors import OutputError
+from quietscope.io.format import WriteRequest
+from quietscope.io.image import Sink
+from quietscope.io.zarr_tasks import settle
+
+# 512 x 512 single planes: a tile or a frame touches whole chunks only, and a million pixels still compress in one go.
+_CHUNK = 512
+_COLORS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
+
+
+class _Reordered:
+    """A Zarr array that is written to in another axis order than its own."""
+
+    def __init__(self, array: Any, own: str, asked: str) -> None:
+        self._array, self._own, self._asked = array, own, asked
+
+    def __setitem__(self, key: Any, block: Any) -> None:
+        index = _full_key(key, len(self._asked))
+        kept = "".join(a for a, at in zip(self._asked, index, strict=True) if isinstance(at, slice))
+        own = tuple(index[self._asked.index(letter)] for letter in self._own)
+        block = np.asarray(block)
+        assert block.ndim in (0, len(kept)), "a number, or a block with the dimensions that the index leaves"
+        if block.ndim:
+            block = reorder(block, kept, "".join(letter for letter in self._own if letter in kept))
+        self._array[own] = block
+
+
+@contextmanager
+def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
+    """Start an OME-Zarr image of one resolution and hand out its pixels.
+
+    NGFF prescribes the order time, channel, space; the array that is handed out has the order of the request.
+
+    Args:
+        path: Temporary path to write to.
+        request: What is to be written.
+
+    Yields:
+        An array of the request's shape.
+
+    Raises:
+        OutputError: If the axes are more or others than NGFF allows.
+    """
+    import zarr
+
+    order = _ngff_order(request)
+    sizes = dict(zip(request.axes, request.shape, strict=True))
+    group = zarr.open_group(str(path), mode="w-", zarr_format=3)
+    array = group.create_array(
+        "0",
+        shape=tuple(sizes[letter] for letter in order),
+        dtype=request.dtype,
+        chunks=tuple(min(sizes[letter], _CHUNK) if letter in "YX" else 1 for letter in order),
+        dimension_names=[letter.lower() for letter in order],
+    )
+    group.attrs["ome"] = _attributes(request, order, sizes)
+    try:
+        yield _Reordered(array, order, request.axes)
+    except BaseException:
+        settle()
+        raise
+
+
+def _ngff_order(request: WriteRequest) -> str:
+    """Return the axes in NGFF's order: at most one T, one channel or other axis, and two or three of space."""
+    middle = "".join(letter for letter in request.axes if letter not in "TZYX")
+    if len(middle) > 1:
+        raise OutputError(
+            f"at most one axis besides T, Z, Y and X for {request.path.name}",
+            f"axes {request.axes}",
+            f"write to {request.path.name.split('.')[0]}.tif instead",
+        )
+    return "".join(letter for letter in "T" + middle + "ZYX" if letter in request.axes)
+
+
+def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
+    scale = [1.0] * len(order)
+    axes: list[dict[str, str]] = []
+    for at, letter in enumerate(order):
+        axis = {"name": letter.lower()}
+        if letter == "T":
+            axis["type"] = "time"
+            if request.frame_interval_s is not None:
+                axis["unit"], scale[at] = "second", float(request.frame_interval_s)
+        elif letter in "ZYX":
+            axis["type"] = "space"
+            if letter in request.pixel_size_um:
+                axis["unit"], scale[at] = "micrometer", float(request.pixel_size_um[letter])
+        elif letter in "CS":
+            axis["type"] = "channel"
+        axes.append(axis)
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
+    name = request.path.name.split(".")[0]
+    ome: dict[str, Any] = {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}
+    if request.channel_names and len(request.channel_names) == sizes.get("C", 1):
+        ome["omero"] = {
+            "channels": [_channel(n, label, request.dtype) for n, label in enumerate(request.channel_names)]
+        }
+    return ome
+
+
+def _channel(n: int, label: str, dtype: np.dtype[Any]) -> dict[str, Any]:
+    # NGFF asks for a display window. The pixels are not known yet, so it is the whole range of the data type.
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
+    window = {"min": low, "max": high, "start": low, "end": high}
+    return {"label": label, "color": _COLORS[n % len(_COLORS)], "window": window, "active": True}
+
+
+def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:
+    """Spell out a key of integers, slices and at most one ellipsis for every axis."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(part is Ellipsis for part in parts):
+        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts = (*parts[:at], *[slice(None)] * (ndim - len(parts) + 1), *parts[at + 1 :])
+    return (*parts, *[slice(None)] * (ndim - len(parts)))

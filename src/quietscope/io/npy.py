@@ -1,0 +1,65 @@
+"""NumPy's .npy files: a memory map each way, and never a pickle."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from quietscope.axes import guess_axes
+from quietscope.errors import ImageFileError
+from quietscope.io.atomic import reserve
+from quietscope.io.format import Format, WriteRequest
+from quietscope.io.image import Image, LazyArray, Opened, Sink, check_series
+
+
+def read(path: Path, series: int) -> Image:
+    """Open a .npy file; its axes are guessed from its shape, since it does not name them.
+
+    Args:
+        path: The file.
+        series: Must be 0.
+
+    Returns:
+        The image, its pixels still in the file; axes are empty where they cannot be guessed.
+
+    Raises:
+        ImageFileError: If it holds Python objects or records, is truncated, or is no .npy file.
+    """
+    check_series(path, series)
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ImageFileError("a NumPy .npy file", f"{path}, which is none", "save it with `numpy.save`")
+    try:
+        opened = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise
+        raise ImageFileError("numbers", f"Python objects in {path}", "save it as a numeric array") from error
+    axes = guess_axes(opened.shape) if opened.ndim in (2, 3) else ""
+    return Image(LazyArray(partial(_map, path), opened.shape, opened.dtype, path), axes, path=path)
+
+
+@contextmanager
+def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
+    """Start a .npy file and hand out its memory map.
+
+    Args:
+        path: Temporary path to write to.
+        request: What is to be written; axes, pixel size and names have no place in this format.
+
+    Yields:
+        An array of the request's shape.
+    """
+    pixels = np.lib.format.open_memmap(path, "w+", request.dtype, request.shape)
+    reserve(path)
+    yield pixels
+    pixels.flush()
+
+
+def _map(path: Path) -> Opened:
+    return Opened(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+FORMAT = Format(name="NumPy", suffixes=(".npy",), written=(".npy",), read=read, create=create, names_axes=False)

@@ -1,0 +1,64 @@
+"""PNG: one grey or colour picture of 8 or 16 bits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from quietscope.axes import guess_axes, reorder
+from quietscope.errors import OutputError
+from quietscope.io.format import Format, WriteRequest
+from quietscope.io.image import Image, Sink, check_series
+
+
+def read(path: Path, series: int) -> Image:
+    """Read a PNG file into memory.
+
+    Args:
+        path: The file.
+        series: Must be 0.
+
+    Returns:
+        The image, with axes YX for grey and YXS for colour or transparency.
+
+    Raises:
+        ImageFileError: If another series is asked for.
+    """
+    import imagecodecs
+
+    check_series(path, series)
+    pixels = imagecodecs.png_decode(path.read_bytes())
+    return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path)
+
+
+@contextmanager
+def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
+    """Collect one grey plane in memory and encode it at the end.
+
+    Args:
+        path: Temporary path to write to.
+        request: What is to be written.
+
+    Yields:
+        An array of the request's shape.
+
+    Raises:
+        OutputError: If it is not one plane of uint8 or uint16.
+    """
+    import imagecodecs
+
+    plane = sorted(request.axes) == ["X", "Y"] and request.dtype in (np.uint8, np.uint16)
+    if not plane:
+        sizes = " x ".join(map(str, request.shape))
+        raise OutputError(
+            "one plane of uint8 or uint16 for a .png",
+            f"{sizes} ({request.axes}) of {request.dtype}",
+            f"write to {request.path.with_suffix('.tif').name} instead",
+        )
+    pixels = np.zeros(request.shape, request.dtype)
+    yield pixels
+    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(reorder(pixels, request.axes, "YX"))))
+
+
+FORMAT = Format(name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create)

@@ -1,0 +1,133 @@
+"""TIFF in all its dialects (plain, ImageJ, OME, tifffile's own, LSM, MetaMorph STK), read lazily with tifffile."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quietscope.errors import ImageFileError
+from quietscope.io.format import Format
+from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
+from quietscope.io.tiff_metadata import read_metadata
+from quietscope.io.tiff_writer import create
+from quietscope.io.zarr_tasks import settle
+
+_WRITTEN = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+
+# What tifffile logs, rather than raises, when the chain of pages leads out of the file.
+_SIGNS_OF_TRUNCATION = ("invalid page offset", "corrupted tag list", "invalid offset to page")
+
+
+def read(path: Path, series: int) -> Image:
+    """Open one image series of a TIFF file.
+
+    Args:
+        path: The file.
+        series: Which of its images; pyramids are read at full resolution.
+
+    Returns:
+        The image, its pixels still in the file.
+
+    Raises:
+        ImageFileError: If it is no TIFF, is truncated, or has no such series.
+    """
+    import tifffile
+
+    with _listening_to_tifffile() as said:
+        try:
+            tif = tifffile.TiffFile(path)
+        except tifffile.TiffFileError as error:
+            raise ImageFileError(
+                "a TIFF image", f"{path}, which is none", "give it the extension of its real format"
+            ) from error
+        with tif:
+            num_pages = len(tif.pages)
+            all_series = tif.series
+            if not num_pages or not all_series:
+                raise truncated(path, size=path.stat().st_size)
+            check_series(path, series, len(all_series))
+            chosen = all_series[series]
+            _check_complete(path, tif, chosen, said)
+            metadata = read_metadata(tif, chosen, series)
+            return Image(_lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, **metadata)
+
+
+def _lazy(path: Path, tif: Any, index: int, series: Any) -> LazyArray:
+    if series.dataoffset is not None and not series.is_multifile:
+        # Uncompressed and in one piece: a memory map reads a tile without its whole page.
+        dtype = np.dtype(tif.byteorder + series.dtype.char)
+        open_array = partial(_map_pixels, path, dtype, int(series.dataoffset), tuple(series.shape))
+    else:
+        open_array = partial(_open_series, path, index)
+    return LazyArray(open_array, series.shape, series.dtype, path)
+
+
+def _map_pixels(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> Opened:
+    return Opened(np.memmap(path, dtype, "r", offset, shape))
+
+
+def _open_series(path: Path, index: int) -> Opened:
+    import tifffile
+    import zarr
+
+    with _listening_to_tifffile(), ExitStack() as files:
+        tif = files.enter_context(tifffile.TiffFile(path))
+        store = files.enter_context(tif.series[index].aszarr(level=0))
+        array = zarr.open_array(store, mode="r")
+        return Opened(array, files.pop_all().close, settle)
+
+
+def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
+    """Notice missing bytes now, not at the thousandth frame."""
+    if any(sign in line for line in said for sign in _SIGNS_OF_TRUNCATION):
+        raise truncated(path, size=path.stat().st_size)
+    if tif.is_imagej and series.kind != "imagej":
+        counts = tif.imagej_metadata or {}
+        planes = counts.get("channels", 1) * counts.get("slices", 1) * counts.get("frames", 1)
+        if planes > len(tif.pages):  # one page heads all planes of a large ImageJ stack, and they are not there
+            raise truncated(path, size=path.stat().st_size)
+    if series.dataoffset is not None and not series.is_multifile:
+        ends = [(tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
+    else:
+        ends = [
+            (page.parent.filehandle.size, offset + count)
+            for page in series.pages
+            if page is not None
+            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+        ]
+    for size, end in ends:
+        if end > size:
+            raise truncated(path, needed=end, size=size)
+
+
+@contextmanager
+def _listening_to_tifffile() -> Iterator[list[str]]:
+    """Collect what tifffile logs about a file, and keep it off the user's terminal."""
+    said: list[str] = []
+
+    class _Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, collect = logging.getLogger("tifffile"), _Collect(logging.WARNING)
+    propagate = logger.propagate
+    logger.addHandler(collect)
+    logger.propagate = False
+    try:
+        yield said
+    finally:
+        logger.removeHandler(collect)
+        logger.propagate = propagate
+
+
+FORMAT = Format(
+    name="TIFF",
+    suffixes=(*_WRITTEN, ".ome.btf", ".btf", ".tf2", ".tf8", ".lsm", ".stk"),
+    written=_WRITTEN,
+    read=read,
+    create=create,
+)

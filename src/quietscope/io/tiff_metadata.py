@@ -1,0 +1,137 @@
+"""Pixel size, channel names and frame interval, from where each dialect of TIFF keeps them."""
+
+from typing import Any, TypedDict
+from xml.etree import ElementTree
+
+from quietscope.io.units import micrometres, seconds
+
+# A resolution tag is physical only on a microscope's scale: 300 dpi (85 micrometres) is meant for a printer.
+_LARGEST_CREDIBLE_PIXEL_UM = 20.0
+
+
+class Metadata(TypedDict, total=False):
+    """Those fields of an Image that are not its pixels."""
+
+    pixel_size_um: dict[str, float]
+    channel_names: tuple[str, ...]
+    frame_interval_s: float | None
+
+
+def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
+    """Read what the file says about the physical scale and the channels.
+
+    Args:
+        tif: An open tifffile.TiffFile.
+        series: One of its series.
+        index: Which one.
+
+    Returns:
+        The fields of Image it knows.
+    """
+    if tif.is_ome and series.kind == "ome":
+        return _from_ome(tif.ome_metadata or "", index)
+    if tif.is_imagej:
+        return _from_imagej(tif.imagej_metadata or {}, series)
+    if series.kind == "shaped":
+        return _from_shaped(series.keyframe)
+    if tif.is_lsm:
+        return _from_lsm(tif.lsm_metadata or {})
+    if tif.is_stk:
+        return _from_stk(tif.stk_metadata or {})
+    return {"pixel_size_um": _from_tags(series.keyframe)}
+
+
+def _known(sizes: dict[str, float | None]) -> dict[str, float]:
+    return {letter: size for letter, size in sizes.items() if size is not None}
+
+
+def _from_ome(xml: str, index: int) -> Metadata:
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return {}
+    pixels = root.findall("{*}Image/{*}Pixels")
+    if index >= len(pixels):  # the metadata are in another file of the set
+        return {}
+    chosen = pixels[index]
+    sizes = {
+        letter: micrometres(chosen.get(f"PhysicalSize{letter}"), chosen.get(f"PhysicalSize{letter}Unit", "µm"))
+        for letter in "XYZ"
+    }
+    names = tuple(channel.get("Name") or "" for channel in chosen.findall("{*}Channel"))
+    return {
+        "pixel_size_um": _known(sizes),
+        "channel_names": names if any(names) else (),
+        "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
+    }
+
+
+def _from_imagej(metadata: dict[str, Any], series: Any) -> Metadata:
+    unit = str(metadata.get("unit", ""))
+    page = series.keyframe
+    if micrometres(1, unit) is None:
+        sizes: dict[str, float | None] = dict(_from_tags(page))
+    else:
+        sizes = {
+            "X": micrometres(_pixel(page, "XResolution"), unit),
+            "Y": micrometres(_pixel(page, "YResolution"), metadata.get("yunit", unit)),
+            "Z": micrometres(metadata.get("spacing"), metadata.get("zunit", unit)),
+        }
+    channels = int(metadata.get("channels", 1))
+    labels = [str(label) for label in metadata.get("Labels") or ()]
+    # ImageJ labels planes, not channels. They name channels where they repeat along every other axis.
+    repeat = labels[:channels] * (len(labels) // channels)
+    return {
+        "pixel_size_um": _known(sizes),
+        "channel_names": tuple(labels[:channels]) if labels and labels == repeat and channels > 1 else (),
+        "frame_interval_s": seconds(metadata.get("finterval"), metadata.get("tunit", "s")),
+    }
+
+
+def _from_shaped(page: Any) -> Metadata:
+    from tifffile import tifffile
+
+    saved = tifffile.shaped_description_metadata(page.shaped_description)
+    sizes = {
+        letter: micrometres(saved.get(f"PhysicalSize{letter}"), saved.get(f"PhysicalSize{letter}Unit"))
+        for letter in "XYZ"
+    }
+    names = saved.get("channel_names") or ()
+    return {
+        "pixel_size_um": _known(sizes) or _from_tags(page),
+        "channel_names": tuple(map(str, names)) if isinstance(names, list) else (),
+        "frame_interval_s": seconds(saved.get("TimeIncrement"), saved.get("TimeIncrementUnit")),
+    }
+
+
+def _from_lsm(metadata: dict[str, Any]) -> Metadata:
+    colors = metadata.get("ChannelColors") or {}
+    return {
+        "pixel_size_um": _known({letter: micrometres(metadata.get(f"VoxelSize{letter}"), "m") for letter in "XYZ"}),
+        "channel_names": tuple(map(str, colors.get("ColorNames") or ())),
+        "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # sic: Zeiss spells it so
+    }
+
+
+def _from_stk(metadata: dict[str, Any]) -> Metadata:
+    unit = str(metadata.get("CalibrationUnits", ""))
+    return {
+        "pixel_size_um": _known({letter: micrometres(metadata.get(f"{letter}Calibration"), unit) for letter in "XY"})
+    }
+
+
+def _from_tags(page: Any) -> dict[str, float]:
+    unit = page.tags.valueof("ResolutionUnit")
+    name = {2: "inch", 3: "cm"}.get(int(unit)) if unit is not None else None
+    sizes = _known({letter: micrometres(_pixel(page, f"{letter}Resolution"), name) for letter in "XY"})
+    return {letter: size for letter, size in sizes.items() if size <= _LARGEST_CREDIBLE_PIXEL_UM}
+
+
+def _pixel(page: Any, tag: str) -> float | None:
+    """Invert a resolution tag: units per pixel from pixels per unit."""
+    value = page.tags.valueof(tag)
+    try:
+        pixels, units = value
+        return float(units / pixels)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None

@@ -1,0 +1,131 @@
+"""TIFF written page by page in any order: OME-TIFF, ImageJ hyperstacks, or tifffile's own layout."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quietscope.axes import reorder
+from quietscope.errors import OutputError
+from quietscope.io.atomic import reserve
+from quietscope.io.format import WriteRequest
+from quietscope.io.image import Sink
+
+_IMAGEJ_ORDER = "TZCYXS"
+_IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
+# Above this size pages no longer have 32-bit addresses; a margin is left for the page headers.
+_CLASSIC_LIMIT = 2**32 - 2**25
+
+
+@contextmanager
+def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
+    """Start a TIFF file and hand out its pixels as one array.
+
+    OME-TIFF and ImageJ prescribe in which order the axes lie in the file. The array that is handed out has them in the
+    order of the request all the same.
+
+    Args:
+        path: Temporary path to write to.
+        request: What is to be written. Truth values are stored as uint8, 0 or 1.
+
+    Yields:
+        A memory-mapped array of the request's shape.
+
+    Raises:
+        OutputError: If OME-TIFF cannot hold the data type or the axes.
+    """
+    import tifffile
+
+    dtype = np.dtype(np.uint8) if request.dtype == bool else request.dtype
+    ome = ".ome." in request.path.name.lower()
+    imagej = not ome and _fits_imagej(request, dtype)
+    wanted = _IMAGEJ_ORDER if imagej else "".join(a for a in request.axes if a not in "YXS") + "YXS"
+    order = "".join(letter for letter in wanted if letter in request.axes)
+    sizes = dict(zip(request.axes, request.shape, strict=True))
+    shape = tuple(sizes[letter] for letter in order)
+    options = _ome_options if ome else _imagej_options if imagej else _shaped_options
+    try:
+        place = tifffile.imwrite(
+            path,
+            shape=shape,
+            dtype=dtype,
+            bigtiff=prod(shape) * dtype.itemsize > _CLASSIC_LIMIT,
+            align=16,
+            returnoffset=True,
+            **_photometric(order, sizes),
+            **options(request, order, sizes),
+        )
+    except (ValueError, tifffile.OmeXmlError) as error:  # raised for data types and axes that OME does not know
+        raise OutputError(
+            f"axes and a data type that OME-TIFF can hold in {request.path.name}",
+            f"{request.axes} of {dtype} ({error})",
+            "write to a name that ends in .tif, without .ome",
+        ) from error
+    assert place is not None, "an uncompressed TIFF is one piece"
+    reserve(path)
+    pixels = np.memmap(path, dtype, "r+", place[0], shape)
+    yield reorder(pixels, order, request.axes)
+    pixels.flush()
+
+
+def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
+    sizes = dict(zip(request.axes, request.shape, strict=True))
+    if not set(request.axes) <= set(_IMAGEJ_ORDER) or dtype.name not in _IMAGEJ_DTYPES:
+        return False
+    if "S" in sizes and not (dtype == np.uint8 and sizes["S"] in (3, 4)):
+        return False
+    # ImageJ has one unit and no way to leave X and Y unknown beside it.
+    scaled = not request.pixel_size_um or {"X", "Y"} <= set(request.pixel_size_um)
+    return scaled and prod(request.shape) * dtype.itemsize <= _CLASSIC_LIMIT
+
+
+def _photometric(order: str, sizes: dict[str, int]) -> dict[str, Any]:
+    if "S" not in order:
+        return {"photometric": "minisblack"}
+    return {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
+
+
+def _ome_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": order, **_physical_sizes(request)}
+    if request.channel_names and len(request.channel_names) == sizes.get("C", 1):
+        metadata["Channel"] = {"Name": list(request.channel_names)}
+    return {"ome": True, "metadata": metadata}
+
+
+def _imagej_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": order}
+    options: dict[str, Any] = {"imagej": True, "metadata": metadata}
+    if request.pixel_size_um:
+        metadata["unit"] = "um"
+        options["resolution"] = (1 / request.pixel_size_um["X"], 1 / request.pixel_size_um["Y"])
+        options["resolutionunit"] = 1  # none: ImageJ keeps the unit in its own text
+        if "Z" in request.pixel_size_um:
+            metadata["spacing"] = request.pixel_size_um["Z"]
+    if request.frame_interval_s is not None:
+        metadata["finterval"] = request.frame_interval_s
+    channels = sizes.get("C", 1)
+    if channels > 1 and "S" not in sizes:
+        metadata["mode"] = "composite"
+        if len(request.channel_names) == channels:
+            planes = sizes.get("T", 1) * sizes.get("Z", 1)
+            metadata["Labels"] = list(request.channel_names) * planes
+    return options
+
+
+def _shaped_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": order, **_physical_sizes(request)}
+    if request.channel_names:
+        metadata["channel_names"] = list(request.channel_names)
+    return {"ome": False, "metadata": metadata}
+
+
+def _physical_sizes(request: WriteRequest) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    for letter, size in request.pixel_size_um.items():
+        metadata |= {f"PhysicalSize{letter}": size, f"PhysicalSize{letter}Unit": "µm"}
+    if request.frame_interval_s is not None:
+        metadata |= {"TimeIncrement": request.frame_interval_s, "TimeIncrementUnit": "s"}
+    return metadata

@@ -1,0 +1,51 @@
+"""Pixels that cannot be learnt from, and detectors that clipped."""
+
+import numpy as np
+import pytest
+
+from quietscope.errors import PixelError
+from quietscope.io import check_pixels, saturated_share
+
+
+def test_good_pixels_pass():
+    check_pixels(np.arange(12).reshape(1, 3, 4))
+    check_pixels(np.arange(12, dtype=np.float32).reshape(1, 3, 4))
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])
+def test_values_that_are_no_numbers(value, word):
+    frame = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    frame[0, 1, 2] = frame[0, 2, 3] = value
+    with pytest.raises(PixelError, match=rf"2 that are not, the first \({word}\) at \(0, 1, 2\)"):
+        check_pixels(frame)
+
+
+def test_a_frame_without_contrast():
+    with pytest.raises(PixelError, match="7 everywhere"):
+        check_pixels(np.full((1, 3, 4), 7, np.uint16), "frame 3")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "count", "share"),
+    [
+        (np.uint8, 255, 1, 0.0001),  # the data type's own limit counts even once
+        (np.uint16, 65535, 100, 0.01),
+        (np.uint16, 4095, 100, 0.01),  # a 12-bit camera in 16-bit integers
+        (np.uint16, 4095, 5, 0.0),  # too few to be more than chance
+        (np.uint16, 4000, 100, 0.0),
+        (np.float32, 1023.0, 100, 0.01),
+        (np.float32, 3.4e38, 100, 0.0),
+        (bool, 1, 100, 0.0),
+    ],
+)
+def test_saturated_share(dtype, top, count, share):
+    frames = np.zeros((4, 50, 50), dtype)
+    frames.flat[:count] = top
+    assert saturated_share(iter(frames), dtype) == pytest.approx(share)
+
+
+def test_saturation_is_counted_across_frames():
+    frames = np.zeros((3, 10, 10), np.uint8)
+    frames[0], frames[1, 0], frames[2, 0] = 9, 255, 255
+    assert saturated_share(frames, np.uint8) == pytest.approx(20 / 300)
+    assert saturated_share([], np.uint8) == 0.0

@@ -1,0 +1,133 @@
+"""Frames go out and come back, whatever the order of the axes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quietscope.axes import Layout, guess_axes, reorder
+from quietscope.errors import AxesError
+
+
+@st.composite
+def layouts(draw):
+    dims = draw(st.sampled_from([2, 3]))
+    needed = "ZYX"[-dims:]
+    others = draw(st.lists(st.sampled_from([a for a in "TCSPQIRZ" if a not in needed]), unique=True, max_size=4))
+    axes = "".join(draw(st.permutations([*needed, *others])))
+    shape = tuple(draw(st.integers(1, 4)) for _ in axes)
+    return Layout.of(axes, shape, dims)
+
+
+@given(layouts())
+def test_put_is_the_inverse_of_take(layout):
+    array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+    copy = np.full_like(array, -1)
+    for n in range(layout.num_frames):
+        frame = layout.take(array, n)
+        assert frame.shape == layout.frame_shape
+        layout.put(copy, n, frame)
+    np.testing.assert_array_equal(copy, array)
+
+
+@given(layouts(), st.data())
+def test_regions_agree_with_frames(layout, data):
+    array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+    n = data.draw(st.integers(0, layout.num_frames - 1))
+    box = []
+    for size in layout.spatial_shape:
+        start = data.draw(st.integers(0, size - 1))
+        box.append(slice(start, data.draw(st.integers(start + 1, size))))
+    region = layout.region(array, n, box)
+    np.testing.assert_array_equal(region, layout.take(array, n)[(slice(None), *box)])
+    copy = array.copy()
+    layout.put_region(copy, n, box, -1 - region)
+    changed = np.zeros(layout.frame_shape, bool)
+    changed[(slice(None), *box)] = True
+    np.testing.assert_array_equal(layout.take(copy, n) < 0, changed)
+    assert np.count_nonzero(copy < 0) == region.size
+
+
+@given(layouts())
+def test_the_order_of_axes_changes_no_frame(layout):
+    array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
+    canonical = "".join(
+        sorted(layout.axes, key=lambda a: (layout.axes.index(a) if a in layout.frame_axes else 9, "CSZYX".find(a)))
+    )
+    moved = reorder(array, layout.axes, canonical)
+    other = Layout.of(canonical, moved.shape, layout.spatial_dims)
+    for n in range(layout.num_frames):
+        np.testing.assert_array_equal(other.take(moved, n), layout.take(array, n))
+
+
+def test_a_frame_is_what_one_would_write_by_hand():
+    array = np.arange(2 * 3 * 4 * 5 * 6).reshape(2, 3, 4, 5, 6)  # T Z C Y X
+    flat = Layout.of("TZCYX", array.shape)
+    assert (flat.num_frames, flat.num_channels, flat.spatial_shape) == (6, 4, (5, 6))
+    np.testing.assert_array_equal(flat.take(array, 4), array[1, 1])
+    deep = Layout.of("tzcyx", array.shape, 3)
+    assert (deep.num_frames, deep.frame_shape) == (2, (4, 3, 5, 6))
+    np.testing.assert_array_equal(deep.take(array, 1), array[1].swapaxes(0, 1))
+
+
+def test_samples_count_as_channels():
+    array = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+    layout = Layout.of("CYXS", array.shape)
+    assert layout.num_channels == 6
+    np.testing.assert_array_equal(layout.take(array, 0)[4], array[1, :, :, 1])
+    gray = Layout.of("YX", (4, 5))
+    assert (gray.num_frames, gray.frame_shape) == (1, (1, 4, 5))
+
+
+def test_only_the_frame_is_read():
+    class Watched:
+        keys: list = []  # noqa: RUF012
+
+        def __getitem__(self, key):
+            self.keys.append(key)
+            return np.zeros((4, 5, 6))[(slice(None), *key[1:])][0]
+
+    Layout.of("TYX", (4, 5, 6)).region(Watched(), 2, (slice(0, 2), slice(3, 6)))
+    assert Watched.keys == [(2, slice(0, 2), slice(3, 6))]
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ("YX", (1, 2, 3)),
+        ("TCYX", (2, 2)),
+        ("YY", (2, 2)),
+        ("TY", (2, 2)),
+        ("", ()),
+        ("Y?", (2, 2)),
+        ("ÄX", (2, 2)),
+        ("YX", (0, 2)),
+    ],
+)
+def test_axes_that_do_not_fit_are_refused(axes, shape):
+    with pytest.raises(AxesError) as caught:
+        Layout.of(axes, shape)
+    assert caught.value.fix
+
+
+def test_3d_asks_for_depth_and_suggests_it():
+    with pytest.raises(AxesError, match="--axes ZYX"):
+        Layout.of("QYX", (2, 3, 4), 3)
+    with pytest.raises(AxesError, match="2-D"):
+        Layout.of("CYX", (2, 3, 4), 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((4, 5), "YX"), ((7, 4, 5), "QYX"), ((4, 5, 3), "YXS"), ((4, 5, 4), "YXS"), ((3, 4, 5), "QYX")]
+)
+def test_guesses(shape, axes):
+    assert guess_axes(shape) == axes
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4, 5), (1, 2, 3, 4, 5)])
+def test_no_guess_where_it_would_be_a_gamble(shape):
+    with pytest.raises(AxesError):
+        guess_axes(shape)
+    if len(shape) == 4:
+        with pytest.raises(AxesError, match="--axes TCYX"):
+            guess_axes(shape)
