@@ -1,3 +1,36 @@
 """QuietScope removes noise from microscopy images without clean training data, and says how sure it is."""
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+from quietscope.version import __version__
+
+if TYPE_CHECKING:
+    from quietscope.denoiser import Denoiser, Result
+    from quietscope.io import Image, read_image, write_image
+    from quietscope.samples import sample_path
+
+
+# Imported when first asked for: PyTorch takes longer to import than a short command to run.
+_HOMES = {
+    "Denoiser": "quietscope.denoiser",
+    "Image": "quietscope.io",
+    "Result": "quietscope.denoiser",
+    "read_image": "quietscope.io",
+    "sample_path": "quietscope.samples",
+    "write_image": "quietscope.io",
+}
+__all__ = ["Denoiser", "Image", "Result", "__version__", "read_image", "sample_path", "write_image"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from where it lives."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'quietscope' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

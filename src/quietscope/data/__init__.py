@@ -1,1 +1,1 @@
-"""..."""
+"""Statistics, patches, augmentation and splits of the training images."""

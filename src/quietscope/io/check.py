@@ -13,7 +13,7 @@ _OBVIOUS_SHARE = 0.0005
 
 
 def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
-    """Refuse a frame that holds no usable information.
+    """Refuse pixels that hold no usable information: `check_finite`, then `check_varied`.
 
     Args:
         frame: Pixel values, any shape.
@@ -22,22 +22,49 @@ def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
     Raises:
         PixelError: If a value is NaN or infinite, or all values are the same.
     """
-    if frame.dtype.kind == "f":
-        finite = np.isfinite(frame)
-        count = int(frame.size - np.count_nonzero(finite))
-        if count:
-            first = tuple(int(at) for at in np.unravel_index(int(np.argmin(finite)), frame.shape))
-            what = "NaN" if np.isnan(frame[first]) else "infinite"
-            raise PixelError(
-                f"finite pixel values in {name}",
-                f"{count} that are not, the first ({what}) at {first}",
-                "replace them, e.g. with `numpy.nan_to_num`",
-            )
-    low, high = frame.min(), frame.max()
+    check_finite(frame, name)
+    check_varied(float(frame.min()), float(frame.max()), name)
+
+
+def check_finite(frame: np.ndarray, name: str = "the image") -> None:
+    """Refuse a frame with a value that is no number.
+
+    Args:
+        frame: Pixel values, any shape.
+        name: What the frame is called in the message.
+
+    Raises:
+        PixelError: If a value is NaN or infinite.
+    """
+    if frame.dtype.kind != "f":
+        return
+    finite = np.isfinite(frame)
+    count = int(frame.size - np.count_nonzero(finite))
+    if count:
+        first = tuple(int(at) for at in np.unravel_index(int(np.argmin(finite)), frame.shape))
+        what = "NaN" if np.isnan(frame[first]) else "infinite"
+        raise PixelError(
+            f"finite pixel values in {name}",
+            f"{count} that are not, the first ({what}) at {first}",
+            "replace them, e.g. with `numpy.nan_to_num`",
+        )
+
+
+def check_varied(low: float, high: float, name: str = "the image") -> None:
+    """Refuse pixels that are all the same.
+
+    Args:
+        low: Smallest pixel value.
+        high: Largest pixel value.
+        name: What the pixels are called in the message.
+
+    Raises:
+        PixelError: If both are the same.
+    """
     if low == high:
         raise PixelError(
             f"pixels that differ in {name}",
-            f"{low.item()} everywhere",
+            f"{low:g} everywhere",
             "check which file, series or axes hold the image",
         )
 

@@ -1,1 +1,1 @@
-"""..."""
+"""Networks only: no likelihoods, files or configuration."""

@@ -1,1 +1,1 @@
-"""..."""
+"""Models and noise models in files."""

@@ -1,0 +1,75 @@
+"""The frames of one or many images as one sequence, read when asked for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.axes import Layout
+from quietscope.errors import ChannelError
+
+Frame = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Frames(Sequence[Frame]):
+    """Frames of shape (C, *S) of several arrays in a row; nothing is read before it is indexed.
+
+    Args:
+        parts: (array, layout) pairs; all with the same channels, of any sizes.
+
+    Raises:
+        ChannelError: If the images differ in their number of channels.
+    """
+
+    parts: tuple[tuple[Any, Layout], ...]
+
+    def __post_init__(self) -> None:
+        """Check that all parts have the same channels."""
+        counts = sorted({layout.num_channels for _, layout in self.parts})
+        if len(counts) > 1:
+            raise ChannelError(
+                "images with the same number of channels",
+                f"images of {' and '.join(map(str, counts))} channels",
+                "train one model for each kind of image",
+            )
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        return tuple(accumulate(layout.num_frames for _, layout in self.parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Read one frame as an array of shape (C, *S)."""
+        array, layout, n = self._locate(int(index))
+        return layout.take(array, n)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of every frame."""
+        return self.parts[0][1].num_channels
+
+    def spatial_shape(self, index: int) -> tuple[int, ...]:
+        """Size S of one frame."""
+        return self._locate(index)[1].spatial_shape
+
+    def region(self, index: int, slices: tuple[slice, ...]) -> Frame:
+        """Read a box of one frame, shape (C, *box)."""
+        array, layout, n = self._locate(index)
+        return np.asarray(layout.region(array, n, slices))
+
+    def _locate(self, index: int) -> tuple[Any, Layout, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        part = next(k for k, end in enumerate(self._ends) if index < end)
+        array, layout = self.parts[part]
+        return array, layout, index - (self._ends[part] - layout.num_frames)

@@ -1,0 +1,87 @@
+"""Tensors with a JSON header in one safetensors file: what models and noise models are stored in.
+
+The header is one metadata entry, ``quietscope``, holding JSON: at least ``kind`` (what the file is) and
+``format_version`` (which reader it needs). Nothing is ever unpickled.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from quietscope.io.atomic import atomic_path
+
+HEADER_KEY = "quietscope"
+
+
+class TensorFileError(ValueError):
+    """A file that is no tensor file of ours: another format, cut short, or without our header."""
+
+
+def write_tensor_file(
+    path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Write tensors and their header, whole or not at all.
+
+    Args:
+        path: Where the file is to stand.
+        tensors: Tensors by name, on any device.
+        header: JSON values, with ``kind`` (str) and ``format_version`` (int) among them.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If the target is refused or cannot be written.
+        ValueError: If the header is not JSON, a NaN or infinity among its numbers included.
+    """
+    assert isinstance(header.get("kind"), str)
+    assert isinstance(header.get("format_version"), int)
+    text = json.dumps(dict(header), allow_nan=False)
+    # Copies: safetensors refuses tensors that share memory or are not contiguous.
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        save_file(copies, temporary, metadata={HEADER_KEY: text})
+
+
+def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and their header.
+
+    Args:
+        path: A file that ``write_tensor_file`` wrote.
+
+    Returns:
+        Tensors by name, on the CPU and independent of the file, and the header.
+
+    Raises:
+        OSError: If there is no such file or it cannot be read.
+        TensorFileError: If it is damaged, or of another kind.
+    """
+    with Path(path).open("rb"):  # safetensors words a missing file, a folder and a forbidden one in three ways
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  (no iterator)
+    except SafetensorError as error:
+        raise TensorFileError(f"a damaged or foreign file ({error})") from error
+    return tensors, _parse_header(metadata.get(HEADER_KEY))
+
+
+def _parse_header(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise TensorFileError("a safetensors file without a QuietScope header")
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TensorFileError(f"a QuietScope header that is not JSON ({error})") from error
+    if not (
+        isinstance(header, dict)
+        and isinstance(header.get("kind"), str)
+        and isinstance(header.get("format_version"), int)
+    ):
+        raise TensorFileError("a QuietScope header without kind and format_version")
+    return header

@@ -1,0 +1,99 @@
+"""What a method can do, as types: learn, sample a posterior. Training and prediction ask for nothing more."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.noise.base import NoiseModel
+
+
+class MethodSettings(BaseModel):
+    """Frozen, validated settings of a method; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A scalar to minimise, and the named parts (detached scalars) that a person watches."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSpec:
+    """Where one level's latents lie over an image.
+
+    Attributes:
+        level: Name of the level in noise keys; 0 is the finest.
+        channels: Latent channels.
+        reduction: Image pixels per latent pixel, one factor per spatial axis.
+        is_random: False where prediction uses the posterior mean (noise of zeros).
+    """
+
+    level: int
+    channels: int
+    reduction: tuple[int, ...]
+    is_random: bool
+
+
+Encoding: TypeAlias = tuple[Tensor, ...]
+"""What an encoder hands to its decoder: one tensor per level, each of shape (B, F, *S_l)."""
+
+
+class Method(nn.Module, ABC):
+    """A network with its likelihood and statistics: everything that `loss` needs.
+
+    Images come in and go out in intensity units, shape (B, C, *S), float32.
+    """
+
+    name: ClassVar[str]
+    settings: MethodSettings
+    statistics: Statistics
+    noise_models: nn.ModuleList
+
+    @classmethod
+    @abstractmethod
+    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "Method":
+        """Make an untrained method for images of the given statistics, one noise model per channel."""
+
+    @property
+    @abstractmethod
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+
+    @property
+    @abstractmethod
+    def size_multiple(self) -> tuple[int, ...]:
+        """Image sizes must be multiples of these, one per spatial axis; prediction pads to them."""
+
+    @property
+    @abstractmethod
+    def keeps_noise_direction(self) -> bool:
+        """Whether augmentation must not turn the image, because its noise has a direction."""
+
+    @abstractmethod
+    def loss(self, x: Tensor) -> Loss:
+        """Return the training loss of noisy patches (B, C, *S) in intensity units."""
+
+
+class PosteriorMethod(Method):
+    """A method that draws clean images from p(s|x) as a deterministic map of (x, noise)."""
+
+    @abstractmethod
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """Describe the noise that `decode` wants, one entry per level."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Encoding:
+        """Do once per image all that does not depend on the sample; ``x`` (B, C, *S) in intensity units."""
+
+    @abstractmethod
+    def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
+        """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s (B, C, *S), intensity units."""

@@ -1,0 +1,166 @@
+"""Hierarchical DivNoising: a ladder VAE whose likelihood is the microscope's noise model.
+
+Prakash, Delbracio, Milanfar, Jug, "Interpretable Unsupervised Diversity Denoising and Artefact Removal", ICLR 2022,
+arXiv 2104.01374.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Self, final
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.methods.base import Encoding, LatentSpec, Loss, MethodSettings, PosteriorMethod
+from quietscope.nn.conv import Activation
+from quietscope.nn.ladder import Ladder, LadderShape
+from quietscope.noise.base import NoiseModel
+
+
+class HDNSettings(MethodSettings):
+    """Settings of HDN; the defaults are the published ones (7,301,697 parameters for one channel in 2-D).
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        filters: Filters of each level, finest first; each level halves Y and X.
+        latent_channels: Latent channels of each level.
+        blocks: Residual blocks per level, on the way up and on the way down.
+        final_blocks: Residual blocks at full resolution after the last level.
+        stem_filters: Filters at full resolution.
+        z_halvings: In 3-D, how many of the first levels halve Z too.
+        activation: Non-linearity.
+        batch_norm: Batch normalisation.
+        dropout: Channel dropout probability in training.
+        gated: Gated residual blocks.
+        stochastic_skip: Merge the top-down path past each latent.
+        free_bits: KL in nats, per level and image, below which a level is not pressed.
+        deterministic_levels: For structured noise: levels whose posterior does not see the image; published (0, 1).
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    filters: tuple[int, ...] = (64,) * 6
+    latent_channels: tuple[int, ...] = (32,) * 6
+    blocks: int = Field(default=5, ge=0)
+    final_blocks: int = Field(default=5, ge=0)
+    stem_filters: int = Field(default=64, ge=1)
+    z_halvings: int = Field(default=0, ge=0)
+    activation: Activation = "elu"
+    batch_norm: bool = True
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    gated: bool = True
+    stochastic_skip: bool = True
+    free_bits: float = Field(default=1.0, ge=0)
+    deterministic_levels: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> Self:
+        if len(self.filters) != len(self.latent_channels) or not self.filters:
+            raise ValueError("filters and latent_channels must have one entry per level, and at least one level")
+        if any(not 0 <= level < len(self.filters) - 1 for level in self.deterministic_levels):
+            raise ValueError("deterministic_levels must lie below the top level")
+        return self
+
+    def ladder(self, channels: int) -> LadderShape:
+        """Return the shape of the ladder for images of that many channels."""
+        levels = range(len(self.filters))
+        depth = [(2 if level < self.z_halvings else 1,) if self.spatial_dims == 3 else () for level in levels]
+        return LadderShape(
+            spatial_dims=self.spatial_dims,
+            channels=channels,
+            filters=self.filters,
+            latent_channels=self.latent_channels,
+            blocks=self.blocks,
+            final_blocks=self.final_blocks,
+            stem_filters=self.stem_filters,
+            strides=tuple((*z, 2, 2) for z in depth),
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            gated=self.gated,
+            stochastic_skip=self.stochastic_skip,
+            deterministic_levels=self.deterministic_levels,
+        )
+
+
+@final
+class HDN(PosteriorMethod):
+    """HDN for images of given statistics and noise.
+
+    Loss, in nats per pixel, with H W the pixels of a patch and C its channels:
+    ``-mean log p(x|s) + mean_batch sum_levels max(free_bits, KL_level) / (C H W)``
+    """
+
+    name: ClassVar[str] = "hdn"
+    settings: HDNSettings
+
+    def __init__(self, settings: HDNSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
+        super().__init__()
+        assert len(noise_models) == statistics.num_channels
+        self.settings = settings
+        self.statistics = statistics
+        self.noise_models = nn.ModuleList(noise_models)
+        self.ladder = Ladder(settings.ladder(statistics.num_channels))
+
+    @classmethod
+    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "HDN":
+        """Make an untrained HDN."""
+        assert isinstance(settings, HDNSettings)
+        return cls(settings, statistics, noise_models)
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.settings.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Reduction of the top level."""
+        return self.ladder.shape.reduction(self.ladder.shape.num_levels - 1)
+
+    @property
+    def keeps_noise_direction(self) -> bool:
+        """True where low levels are closed to structured noise."""
+        return bool(self.settings.deterministic_levels)
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
+        features = self.ladder.encode(self.statistics.normalize(x))
+        noise = [
+            torch.randn(x.shape[0], *self.ladder.latent_shape(level, tuple(x.shape[2:])), device=x.device)
+            for level in range(self.ladder.shape.num_levels)
+        ]
+        out, divergences = self.ladder.decode_with_kl(features, noise)
+        nll = -self._log_likelihood(x, self.statistics.denormalize(out)).mean()
+        pixels = x[0].numel()
+        kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
+        terms = {"nll": nll.detach(), "kl": kl.detach()}
+        return Loss(nll + kl, terms)
+
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """Describe one latent map per level, finest first."""
+        shape = self.ladder.shape
+        return tuple(
+            LatentSpec(
+                level=level,
+                channels=shape.latent_channels[level],
+                reduction=shape.reduction(level),
+                is_random=level not in shape.deterministic_levels,
+            )
+            for level in range(shape.num_levels)
+        )
+
+    def encode(self, x: Tensor) -> Encoding:
+        """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
+        return self.ladder.encode(self.statistics.normalize(x))
+
+    def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
+        """Run the top-down path with the given noise, finest level first; returns s in intensity units."""
+        return self.statistics.denormalize(self.ladder.decode(encoding, noise))
+
+    def _log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
+        channels = [
+            model.quasi_log_prob(x[:, c], s[:, c])  # type: ignore[operator]
+            for c, model in enumerate(self.noise_models)
+        ]
+        return torch.stack(channels, dim=1)

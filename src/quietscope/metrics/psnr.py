@@ -1,0 +1,88 @@
+"""Peak signal-to-noise ratio, plainly and after the best affine fit."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import PixelError, SizeError
+
+
+def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | None = None) -> float:
+    """Peak signal-to-noise ratio in dB.
+
+    ``10 log10(R^2 / mean((image - clean)^2))``
+
+    Args:
+        image: The image to judge, any shape, intensity units.
+        clean: The truth, same shape and units.
+        data_range: R in intensity units; maximum minus minimum of the clean image if None.
+
+    Returns:
+        The ratio in dB; infinite for equal images.
+
+    Raises:
+        SizeError: If the shapes differ.
+        PixelError: If R is not positive.
+    """
+    image, clean = as_pair(image, clean)
+    span = range_of(clean, data_range)
+    error = float(np.mean(np.square(image - clean)))
+    return float("inf") if error == 0 else float(10 * np.log10(span**2 / error))
+
+
+def psnr_affine(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | None = None) -> float:
+    """Peak signal-to-noise ratio in dB of ``a image + b``, with the a and b of `affine_fit`.
+
+    For images whose brightness is not that of the truth: a longer exposure, a faded dye. See `psnr` for the arguments.
+    """
+    scale, offset = affine_fit(image, clean)
+    return psnr(scale * np.asarray(image, np.float64) + offset, clean, data_range)
+
+
+def affine_fit(image: npt.NDArray[Any], clean: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the scale a and offset b that minimise ``mean((a image + b - clean)^2)``.
+
+    ``a = cov(image, clean) / var(image)``, ``b = mean(clean) - a mean(image)``; a = 0 for a constant image.
+
+    Args:
+        image: The image to map, any shape.
+        clean: What to map it to, same shape.
+
+    Returns:
+        (a, b).
+
+    Raises:
+        SizeError: If the shapes differ.
+    """
+    image, clean = as_pair(image, clean)
+    deviation = image - image.mean()
+    variance = float(np.mean(np.square(deviation)))
+    scale = float(np.mean(deviation * (clean - clean.mean()))) / variance if variance > 0 else 0.0
+    return scale, float(clean.mean() - scale * image.mean())
+
+
+def as_pair(
+    image: npt.NDArray[Any], clean: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return both images in float64, once their shapes are known to agree.
+
+    Raises:
+        SizeError: If they do not.
+    """
+    image, clean = np.asarray(image, np.float64), np.asarray(clean, np.float64)
+    if image.shape != clean.shape:
+        raise SizeError(f"an image of shape {clean.shape}, as the clean one", f"{image.shape}", "crop both alike")
+    return image, clean
+
+
+def range_of(clean: npt.NDArray[np.float64], data_range: float | None) -> float:
+    """Return the given range, or maximum minus minimum of the clean image.
+
+    Raises:
+        PixelError: If it is not positive.
+    """
+    span = float(np.ptp(clean)) if data_range is None else float(data_range)
+    if not span > 0:
+        raise PixelError("a positive range of intensities", f"{span:g}", "pass a clean image that is not constant")
+    return span

@@ -1,0 +1,45 @@
+"""What the machine at hand can do: the device to run on, and whether bfloat16 is worth it there."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+_BF16_CPU_FLAGS = ("amx_bf16", "avx512_bf16")
+_FIRST_CUDA_CAPABILITY_WITH_BF16 = (8, 0)
+
+
+def best_device() -> torch.device:
+    """Return the CUDA device where there is one, else the CPU.
+
+    Apple's MPS is left to those who ask for it: transposed 3-D convolutions and 64-bit integer hashes have not been
+    verified there, and a slow result beats a wrong one.
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def gains_from_bf16(device: torch.device | str) -> bool:
+    """Tell whether convolutions run faster in bfloat16 than in float32.
+
+    Args:
+        device: The device to ask about.
+
+    Returns:
+        True on CPUs with AMX or AVX-512 bfloat16 instructions and on CUDA devices of capability 8.0 and up. Elsewhere
+        bfloat16 is emulated, and slower than float32.
+    """
+    device = torch.device(device)
+    if device.type == "cpu":
+        # PyTorch tells from 2.11 on; before that, float32 is the safe answer.
+        found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(bool(found.get(flag)) for flag in _BF16_CPU_FLAGS)
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= _FIRST_CUDA_CAPABILITY_WITH_BF16
+    return False
+
+
+def place(module: nn.Module, device: torch.device | str, spatial_dims: int) -> None:
+    """Move a network to a device, in place, its convolutions in the memory format that runs fastest there."""
+    layout = torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
+    # The overload with a memory format is documented and missing from PyTorch's stubs.
+    module.to(device).to(memory_format=layout)  # type: ignore[call-overload]

@@ -1,0 +1,206 @@
+"""The ladder variational autoencoder of HDN: a bottom-up encoder and a top-down decoder with latents at every level.
+
+Sønderby et al. 2016 (ladder VAE); Prakash et al. 2022, arXiv 2104.01374 (HDN). Level 0 is the finest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from quietscope.nn.conv import ACTIVATIONS, Activation, ResidualBlock, conv, conv_down, conv_up
+from quietscope.nn.latent import GaussianLatent, gaussian_kl
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderShape:
+    """Everything that fixes the ladder's parameters.
+
+    Attributes:
+        spatial_dims: 2 or 3.
+        channels: Image channels in and out.
+        filters: Filters of each level, finest first; its length is the number of levels.
+        latent_channels: Latent channels of each level.
+        blocks: Residual blocks per level, on the way up and on the way down.
+        final_blocks: Residual blocks at full resolution after the last level.
+        stem_filters: Filters at full resolution.
+        strides: Stride of each level, one integer per spatial axis.
+        activation: Non-linearity.
+        batch_norm: Batch normalisation in the residual blocks.
+        dropout: Channel dropout probability.
+        gated: Gated residual blocks.
+        stochastic_skip: Merge the top-down input past the latent of each level.
+        deterministic_levels: Levels whose posterior sees only the top-down input, and whose mean is used in prediction
+            (structured noise lives at pixel scale, which the low levels hold).
+    """
+
+    spatial_dims: int
+    channels: int
+    filters: tuple[int, ...]
+    latent_channels: tuple[int, ...]
+    blocks: int
+    final_blocks: int
+    stem_filters: int
+    strides: tuple[tuple[int, ...], ...]
+    activation: Activation
+    batch_norm: bool
+    dropout: float
+    gated: bool
+    stochastic_skip: bool
+    deterministic_levels: tuple[int, ...] = ()
+
+    @property
+    def num_levels(self) -> int:
+        """Number of latent levels."""
+        return len(self.filters)
+
+    def reduction(self, level: int) -> tuple[int, ...]:
+        """Image pixels per latent pixel of a level, one factor per spatial axis."""
+        factors = [1] * self.spatial_dims
+        for stride in self.strides[: level + 1]:
+            factors = [f * s for f, s in zip(factors, stride, strict=True)]
+        return tuple(factors)
+
+    def block(self, channels: int, gated: bool | None = None) -> ResidualBlock:
+        """Make one residual block of this ladder."""
+        gate = self.gated if gated is None else gated
+        return ResidualBlock(self.spatial_dims, channels, self.activation, self.batch_norm, self.dropout, gate)
+
+
+class Merge(nn.Module):
+    """Join two feature maps: concatenate, 1-wide convolution, residual block."""
+
+    def __init__(self, shape: LadderShape, channels: int) -> None:
+        super().__init__()
+        self.conv = conv(shape.spatial_dims, 2 * channels, channels, 1)
+        self.block = shape.block(channels)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Merge two tensors of shape (B, C, *S) into one of the same shape."""
+        out: Tensor = self.block(self.conv(torch.cat((a, b), dim=1)))
+        return out
+
+
+class Encoder(nn.Module):
+    """The bottom-up path: image to one feature map per level."""
+
+    def __init__(self, shape: LadderShape) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5),
+            ACTIVATIONS[shape.activation](),
+            # Published without a gate, alone among the blocks.
+            shape.block(shape.stem_filters, gated=False),
+        )
+        self.levels = nn.ModuleList()
+        below = shape.stem_filters
+        for filters, stride in zip(shape.filters, shape.strides, strict=True):
+            down = conv_down(shape.spatial_dims, below, filters, stride)
+            self.levels.append(nn.Sequential(down, *(shape.block(filters) for _ in range(shape.blocks))))
+            below = filters
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map normalised images (B, C, *S) to features (B, F_l, *S_l), finest level first."""
+        outputs = []
+        h = self.stem(x)
+        for level in self.levels:
+            h = level(h)
+            outputs.append(h)
+        return tuple(outputs)
+
+
+class DecoderLevel(nn.Module):
+    """One level of the top-down path: prior, posterior, latent, residual blocks, upsampling."""
+
+    def __init__(self, shape: LadderShape, level: int) -> None:
+        super().__init__()
+        dims, filters, latents = shape.spatial_dims, shape.filters[level], shape.latent_channels[level]
+        below = shape.filters[level - 1] if level else shape.stem_filters
+        self.is_top = level == shape.num_levels - 1
+        self.is_deterministic = level in shape.deterministic_levels
+        self.posterior_conv = conv(dims, filters, 2 * latents, 3)
+        self.latent_conv = conv(dims, latents, filters, 3)
+        if self.is_top:
+            self.prior_parameters = nn.Parameter(torch.zeros(1, 2 * latents, *[1] * dims))
+        else:
+            self.prior_conv = conv(dims, filters, 2 * latents, 3)
+            self.merge = Merge(shape, filters)
+            self.skip = Merge(shape, filters) if shape.stochastic_skip else None
+        # The published order: the transposed convolution first, so that the blocks run at the finer size.
+        up = conv_up(dims, filters, below, shape.strides[level])
+        self.blocks = nn.Sequential(up, *(shape.block(below) for _ in range(shape.blocks)))
+
+    def prior(self, above: Tensor | None) -> GaussianLatent:
+        """Prior of this level's latents given the features from above (None at the top: a learned constant)."""
+        if above is None:
+            return GaussianLatent.from_parameters(self.prior_parameters)
+        return GaussianLatent.from_parameters(self.prior_conv(above))
+
+    def posterior(self, above: Tensor | None, bottom_up: Tensor) -> GaussianLatent:
+        """Posterior given the features from above and, unless the level is deterministic, the image's features."""
+        if above is None:
+            return GaussianLatent.from_parameters(self.posterior_conv(bottom_up))
+        seen = above if self.is_deterministic else self.merge(bottom_up, above)
+        return GaussianLatent.from_parameters(self.posterior_conv(seen))
+
+    def emit(self, above: Tensor | None, z: Tensor) -> Tensor:
+        """Turn a latent sample into the features handed to the level below."""
+        h: Tensor = self.latent_conv(z)
+        if above is not None and self.skip is not None:
+            h = self.skip(h, above)
+        out: Tensor = self.blocks(h)
+        return out
+
+
+class Ladder(nn.Module):
+    """Encoder, decoder levels and output head; works in normalised units and knows no likelihood."""
+
+    def __init__(self, shape: LadderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder = Encoder(shape)
+        self.levels = nn.ModuleList(DecoderLevel(shape, level) for level in range(shape.num_levels))
+        self.final = nn.Sequential(*(shape.block(shape.stem_filters) for _ in range(shape.final_blocks)))
+        self.head = conv(shape.spatial_dims, shape.stem_filters, shape.channels, 3)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map normalised images (B, C, *S), S a multiple of the top reduction, to features, finest level first."""
+        features: tuple[Tensor, ...] = self.encoder(x)
+        return features
+
+    def decode(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
+        """Map features and standard normal noise per level, finest first, to one image (B, C, *S), float32."""
+        h: Tensor | None = None
+        for level, bottom_up, eps in self._top_down(features, noise):
+            h = level.emit(h, level.posterior(h, bottom_up).sample(eps).to(bottom_up.dtype))
+        return self._finish(h)
+
+    def decode_with_kl(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """`decode`, and the KL of each level in nats per image, shape (B, num_levels), finest level first."""
+        h: Tensor | None = None
+        divergences = []
+        for level, bottom_up, eps in self._top_down(features, noise):
+            q = level.posterior(h, bottom_up)
+            divergences.append(gaussian_kl(q, level.prior(h)).flatten(1).sum(dim=1))
+            h = level.emit(h, q.sample(eps).to(bottom_up.dtype))
+        return self._finish(h), torch.stack(divergences[::-1], dim=1)
+
+    def latent_shape(self, level: int, spatial: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape (C, *S) of a level's latents for an image of the given size."""
+        reduced = tuple(n // r for n, r in zip(spatial, self.shape.reduction(level), strict=True))
+        return (self.shape.latent_channels[level], *reduced)
+
+    def _top_down(
+        self, features: Sequence[Tensor], noise: Sequence[Tensor]
+    ) -> list[tuple[DecoderLevel, Tensor, Tensor]]:
+        levels: list[DecoderLevel] = list(self.levels)  # type: ignore[arg-type]
+        return list(zip(levels, features, noise, strict=True))[::-1]
+
+    def _finish(self, h: Tensor | None) -> Tensor:
+        assert h is not None
+        h = self.final(h)
+        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        with torch.autocast(h.device.type, enabled=False):
+            out: Tensor = self.head(h.float())
+        return out

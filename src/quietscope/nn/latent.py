@@ -1,0 +1,102 @@
+"""Diagonal Gaussian latents: bounded parameters, sampling from given noise, analytical KL, and keyed noise.
+
+Randomness is an argument: a latent is ``mean + std * noise`` with the noise handed in. `keyed_normal` makes noise whose
+value at a latent pixel depends on nothing but a key and the pixel's absolute coordinate, so that two overlapping tiles,
+or two machines, draw the same value there.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LOG_VARIANCE_BOUND = 10.0
+_MASK64 = (1 << 64) - 1
+# Odd 64-bit multipliers of the splitmix64 finaliser (Steele, Lea, Flood 2014) and its golden-ratio increment.
+_MIX_A, _MIX_B, _GOLDEN = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True)
+class GaussianLatent:
+    """Parameters of a diagonal Gaussian over one level's latents, each of shape (B, C, *S), float32."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    @staticmethod
+    def from_parameters(parameters: Tensor) -> "GaussianLatent":
+        """Split (B, 2 C, *S) into mean and a log-variance bounded smoothly to (-10, 10).
+
+        ``log_variance = b tanh(raw / b)``, b = 10: nearly the identity where training lives, and exp() of it can
+        neither overflow nor vanish.
+        """
+        mean, raw = parameters.float().chunk(2, dim=1)
+        return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Return ``mean + exp(log_variance / 2) * noise``; noise broadcasts to (B, C, *S)."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+
+def gaussian_kl(q: GaussianLatent, p: GaussianLatent) -> Tensor:
+    """KL(q || p) of diagonal Gaussians, elementwise, in nats.
+
+    ``1/2 [log(v_p / v_q) + (v_q + (m_q - m_p)^2) / v_p - 1]``; shape (B, C, *S). Kingma & Welling 2014, appendix B.
+    """
+    log_ratio = q.log_variance - p.log_variance
+    distance = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
+    return 0.5 * (torch.exp(log_ratio) + distance - 1.0 - log_ratio)
+
+
+def noise_key(*parts: int | str) -> int:
+    """Hash parts such as (seed, frame, sample, level) to a 64-bit key, the same on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def keyed_normal(
+    key: int, origin: tuple[int, ...], shape: tuple[int, ...], device: torch.device | str = "cpu"
+) -> Tensor:
+    """Draw standard normal noise that is a function of (key, channel, absolute coordinate) alone.
+
+    Args:
+        key: 64-bit key, see `noise_key`.
+        origin: Absolute coordinate of the first latent pixel, one per spatial axis.
+        shape: (C, *S).
+        device: Where to make it.
+
+    Returns:
+        Tensor of ``shape``, float32. Any crop of a larger draw equals the draw of the crop.
+    """
+    channels, *spatial = shape
+    # One 64-bit hash per pixel, then one cheap round per channel pair: Box-Muller makes two normals of its halves.
+    state = torch.full([1] * len(spatial), _signed(key), dtype=torch.int64, device=device)
+    for axis, (start, length) in enumerate(zip(origin, spatial, strict=True)):
+        coordinate = torch.arange(start, start + length, dtype=torch.int64, device=device)
+        coordinate = coordinate.reshape([-1 if a == axis else 1 for a in range(len(spatial))])
+        state = _mix(state + coordinate * _signed(_GOLDEN))
+    pairs = (channels + 1) // 2
+    salt = torch.arange(1, pairs + 1, dtype=torch.int64, device=device) * _signed(_GOLDEN)
+    bits = _mix(state.unsqueeze(0) + salt.reshape(-1, *[1] * len(spatial)))
+    # 24 bits each: exact in float32, and u > 0 keeps the logarithm finite.
+    u = (((bits >> 40) & 0xFFFFFF).float() + 0.5) * 2.0**-24
+    v = ((bits >> 8) & 0xFFFFFF).float() * (2.0**-24 * 2.0 * torch.pi)
+    radius = torch.sqrt(-2.0 * torch.log(u))
+    return torch.stack((radius * torch.cos(v), radius * torch.sin(v)), dim=1).flatten(0, 1)[:channels]
+
+
+def _mix(x: Tensor) -> Tensor:
+    for shift, factor in ((30, _MIX_A), (27, _MIX_B)):
+        x = (x ^ _shift_right(x, shift)) * _signed(factor)
+    return x ^ _shift_right(x, 31)
+
+
+def _shift_right(x: Tensor, bits: int) -> Tensor:
+    # int64 shifts keep the sign in torch; the mask makes it the logical shift that the hash is defined with.
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(value: int) -> int:
+    value &= _MASK64
+    return value - (1 << 64) if value >> 63 else value

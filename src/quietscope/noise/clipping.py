@@ -1,0 +1,56 @@
+"""Where the scale of an image ends: pixels piled up at its lowest or highest value have lost part of their noise."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.noise.pairs import FloatArray
+
+NUM_NEIGHBOURS = 5
+"""Levels next to the extreme one, whose median count says how many pixels it would hold if nothing were clipped."""
+
+PILE_UP = 2.0
+"""The extreme level of an unclipped histogram holds fewer pixels than its neighbours; twice as many is a pile-up."""
+
+MIN_PILE_UP = 8
+"""Fewer pixels than this at the extreme level are chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipLevels:
+    """The ends of the scale at which pixels pile up; minus or plus infinity where none do."""
+
+    low: float
+    high: float
+
+    def is_low(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+        """Return where ``x`` lies at the lower end."""
+        return x <= self.low
+
+    def is_high(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+        """Return where ``x`` lies at the upper end."""
+        return x >= self.high
+
+
+def find_clip_levels(x: FloatArray) -> ClipLevels:
+    """Find the levels at which an image is clipped.
+
+    Args:
+        x: Observed intensities, any shape.
+
+    Returns:
+        The lowest and the highest value where either is a pile-up, else minus and plus infinity.
+    """
+    levels, counts = np.unique(x, return_counts=True)
+    low = float(levels[0]) if _is_pile_up(counts) else -np.inf
+    high = float(levels[-1]) if _is_pile_up(counts[::-1]) else np.inf
+    return ClipLevels(low=low, high=high)
+
+
+def _is_pile_up(counts: npt.NDArray[np.intp]) -> bool:
+    neighbours = counts[1 : 1 + NUM_NEIGHBOURS]
+    if neighbours.size == 0:
+        return True
+    return bool(counts[0] >= MIN_PILE_UP and counts[0] > PILE_UP * float(np.median(neighbours)))

@@ -1,0 +1,55 @@
+"""The equations of the signal-dependent Gaussian mixture, shared by the model and its fit."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from quietscope.noise.normal import normal_log_density
+
+
+class Components(NamedTuple):
+    """The components at some signals: log weights, shifts from the signal, variances; each (K, *s.shape)."""
+
+    log_weights: Tensor
+    shifts: Tensor
+    variances: Tensor
+
+
+def mixture_components(weight: Tensor, t: Tensor, min_variance: float) -> Components:
+    """Evaluate the components' parameters.
+
+    ``m_k = sum_i w[k, i] t^i``, ``v_k = max(min_variance, sum_i exp(w[K+k, i]) t^i)``,
+    ``log a = log_softmax_k(sum_i w[2K+k, i] t^i)``, shift ``m_k - sum_j a_j m_j``
+
+    Args:
+        weight: Shape (3 K, C).
+        t: Relative signal, 0 to 1, any shape.
+        min_variance: Lower bound on v, squared intensity units.
+
+    Returns:
+        The components at ``t``.
+    """
+    means, log_coefficients, logits = weight.chunk(3)
+    log_weights = torch.log_softmax(_polynomial(logits, t), dim=0)
+    centres = _polynomial(means, t)
+    shifts = centres - (log_weights.exp() * centres).sum(dim=0, keepdim=True)
+    return Components(log_weights, shifts, _polynomial(log_coefficients.exp(), t).clamp_min(min_variance))
+
+
+def mixture_log_density(x: Tensor, s: Tensor, components: Components) -> Tensor:
+    """Return ``log sum_k a_k N(x; s + shift_k, v_k)`` for ``x`` and ``s`` of one shape, by log-sum-exp."""
+    log_densities = normal_log_density(x, s + components.shifts, components.variances)
+    return torch.logsumexp(components.log_weights + log_densities, dim=0)
+
+
+def _polynomial(coefficients: Tensor, t: Tensor) -> Tensor:
+    """Evaluate K polynomials, coefficients (K, C), at ``t``: shape (K, *t.shape), by Horner's rule.
+
+    Not as a sum of powers: the gradient of t^0 at t = 0 is 0 times infinity.
+    """
+    columns = coefficients.reshape(*coefficients.shape, *(1 for _ in t.shape)).unbind(dim=1)
+    value = columns[-1].expand(-1, *t.shape)
+    for column in reversed(columns[:-1]):
+        value = value * t + column
+    return value

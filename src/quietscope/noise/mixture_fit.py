@@ -1,0 +1,128 @@
+"""Maximum-likelihood fit of the signal-dependent Gaussian mixture."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quietscope.errors import NoiseError
+from quietscope.noise.base import Samples
+from quietscope.noise.mixture import mixture_components, mixture_log_density
+from quietscope.noise.pairs import FloatArray, flatten_pairs
+from quietscope.noise.photon_transfer import VarianceBins, bins_from_pairs, fit_line
+
+LEARNING_RATE = 0.1
+NUM_BINS = 100
+SPREAD = 0.2
+"""Standard deviation of the components' first means, in units of the noise: enough to tell them apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureFit:
+    """A fitted mixture: what its model is built from."""
+
+    weight: Tensor
+    min_signal: float
+    max_signal: float
+    min_variance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureFitSettings:
+    """How a mixture is fitted; see ``GaussianMixture.fit``."""
+
+    num_components: int
+    num_coefficients: int
+    min_variance: float | None
+    percentiles: tuple[float, float]
+    num_iterations: int
+    batch_size: int
+    seed: int
+
+
+def fit_mixture(signal: Samples, observation: Samples, max_default: float, settings: MixtureFitSettings) -> MixtureFit:
+    """Fit by Adam, from the photon-transfer line, with a learning rate that falls linearly to zero.
+
+    The fit runs in units of the noise (its root mean variance), so that one learning rate suits images of any scale,
+    and is converted back exactly: means scale with the unit, variances with its square.
+
+    Args:
+        signal: Clean signal, any shape.
+        observation: Noisy observation, the same shape.
+        max_default: Largest lower bound on the variance that is chosen where the settings give none.
+        settings: The rest.
+
+    Returns:
+        The weight of the last step and its bounds, in intensity units.
+
+    Raises:
+        NoiseError: If the pairs do not match, do not differ, or all have one signal.
+    """
+    s, x = flatten_pairs(signal, observation)
+    low, high = (float(bound) for bound in np.percentile(s, settings.percentiles))
+    if not high > low:
+        raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
+    inside = (s >= low) & (s <= high)
+    s, x = s[inside], x[inside]
+    bins = bins_from_pairs(s, x, NUM_BINS)
+    line = fit_line(bins)
+    min_variance = settings.min_variance
+    if min_variance is None:
+        min_variance = min(max_default, 0.1 * float(bins.variance[bins.variance > 0.0].min()))
+    unit = math.sqrt(float(np.mean((x - s) ** 2)))
+    generator = torch.Generator().manual_seed(settings.seed)
+    weight = _weight_of_line(line, bins, (low, high), unit, settings, generator)
+    weight = _descend(weight, (s - low) / (high - low), (x - s) / unit, min_variance / unit**2, settings, generator)
+    num = settings.num_components
+    weight[:num] *= unit
+    weight[num : 2 * num] += 2.0 * math.log(unit)
+    return MixtureFit(weight=weight, min_signal=low, max_signal=high, min_variance=min_variance)
+
+
+def _weight_of_line(
+    line: tuple[float, float],
+    bins: VarianceBins,
+    limits: tuple[float, float],
+    unit: float,
+    settings: MixtureFitSettings,
+    generator: torch.Generator,
+) -> Tensor:
+    """The weight whose components all have the variance of the line, with means a little apart."""
+    gain, intercept = line
+    dark = max(gain * limits[0] + intercept, 0.5 * float(bins.variance[bins.variance > 0.0].min()))
+    rise = max(gain * (limits[1] - limits[0]), 0.01 * dark)
+    num = settings.num_components
+    weight = torch.zeros(3 * num, settings.num_coefficients)
+    weight[:num] = SPREAD * torch.randn(num, settings.num_coefficients, generator=generator)
+    weight[num : 2 * num] = math.log(1e-3 * rise / unit**2)
+    weight[num : 2 * num, 0] = math.log(dark / unit**2)
+    if settings.num_coefficients > 1:
+        weight[num : 2 * num, 1] = math.log(rise / unit**2)
+    return weight
+
+
+def _descend(
+    weight: Tensor,
+    t: FloatArray,
+    residual: FloatArray,
+    min_variance: float,
+    settings: MixtureFitSettings,
+    generator: torch.Generator,
+) -> Tensor:
+    """Minimise the mean negative log likelihood over random batches; residuals have their signal at zero."""
+    relative, noise = torch.from_numpy(t).float(), torch.from_numpy(residual).float()
+    zero = torch.zeros(())
+    weight = weight.requires_grad_()
+    optimizer = torch.optim.Adam([weight], lr=LEARNING_RATE)
+    size = min(settings.batch_size, noise.numel())
+    for step in range(settings.num_iterations):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1.0 - step / settings.num_iterations)
+        batch = torch.randint(noise.numel(), (size,), generator=generator)
+        components = mixture_components(weight, relative[batch], min_variance)
+        loss = -mixture_log_density(noise[batch], zero, components).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return weight.detach()

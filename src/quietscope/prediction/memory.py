@@ -1,0 +1,96 @@
+"""How much memory is free, and how much of it a method needs per pixel."""
+
+import os
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from quietscope.methods.base import PosteriorMethod
+from quietscope.prediction.noise import tile_noise
+from quietscope.tiles import Tile
+
+_CGROUP_FILES = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
+_MEMINFO = Path("/proc/meminfo")
+# Where nothing can be asked (Windows has no sysconf): what any machine that runs PyTorch has to spare.
+_UNKNOWN_FREE_BYTES = 2 * 2**30
+# Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
+# and the copies that convolution libraries make to reorder them.
+_LIVE_ACTIVATIONS = 5
+
+
+def free_memory(device: torch.device | str) -> int:
+    """Return the bytes that can still be allocated on a device.
+
+    Args:
+        device: A CUDA device, or anything else for main memory.
+
+    Returns:
+        On CUDA what the driver reports as free and PyTorch's own unused cache; otherwise what the system calls
+        available, and no more than the control group (container, batch job) still allows.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    limits = [_system_free(), *(_cgroup_free(limit, used) for limit, used in _CGROUP_FILES)]
+    return min(limit for limit in limits if limit is not None)
+
+
+def bytes_per_pixel(method: PosteriorMethod, device: torch.device) -> float:
+    """Estimate the peak of activations while one sample is decoded, per pixel of the image.
+
+    Runs the method once on the smallest image it takes and records what its modules put out:
+    ``(sum of the encoding + 5 * largest output of any module) / pixels``. The factor covers what a residual block keeps
+    alive at once; measured peaks lie below the estimate.
+
+    Args:
+        method: The method, in evaluation mode on `device`; call inside the autocast that prediction will use.
+        device: Where to run.
+
+    Returns:
+        Bytes per image pixel.
+    """
+    size = method.size_multiple
+    box = tuple(slice(0, length) for length in size)
+    channels = method.statistics.num_channels
+    largest = 0
+
+    def record(_module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal largest
+        if isinstance(output, Tensor):
+            largest = max(largest, output.nbytes)
+
+    handles = [module.register_forward_hook(record) for module in method.modules()]
+    try:
+        encoding = method.encode(torch.zeros(1, channels, *size, device=device))
+        noise = tile_noise(method.latents(), Tile(box, box), seed=0, frame=0, samples=[0], device=device)
+        image = method.decode(encoding, noise)
+    finally:
+        for handle in handles:
+            handle.remove()
+    kept = sum(part.nbytes for part in (*encoding, *noise))
+    return (kept + _LIVE_ACTIVATIONS * max(largest, image.nbytes)) / prod(size)
+
+
+def _system_free() -> int:
+    if _MEMINFO.is_file():
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        # Half of all memory, because systems without /proc do not say how much of it is free.
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return _UNKNOWN_FREE_BYTES
+
+
+def _cgroup_free(limit: Path, used: Path) -> int | None:
+    try:
+        return max(int(limit.read_text()) - int(used.read_text()), 0)
+    except (OSError, ValueError):  # no such group, or the limit reads "max"
+        return None

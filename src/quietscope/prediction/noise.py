@@ -1,0 +1,49 @@
+"""The noise that turns an encoded tile into one posterior sample."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from quietscope.methods.base import LatentSpec
+from quietscope.nn.latent import keyed_normal, noise_key
+from quietscope.tiles import Tile
+
+
+def tile_noise(
+    latents: Sequence[LatentSpec],
+    tile: Tile,
+    *,
+    seed: int,
+    frame: int,
+    samples: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, ...]:
+    """Make the noise of some samples over one tile, one tensor per level.
+
+    A value depends on (seed, frame, sample, level, channel, absolute latent coordinate) alone: not on the tile it is
+    drawn for, nor on which samples are drawn together.
+
+    Args:
+        latents: Where the latents lie, from `PosteriorMethod.latents`.
+        tile: The tile; its outer box starts and ends at multiples of every reduction.
+        seed: Seed of the whole prediction.
+        frame: Number of the frame.
+        samples: Numbers of the samples.
+        device: Where to make it.
+
+    Returns:
+        Per level a float32 tensor (len(samples), C_l, *S_l): standard normal, or zeros where the level is not random.
+    """
+    noise = []
+    for spec in latents:
+        assert not any(box.start % r or box.stop % r for box, r in zip(tile.outer, spec.reduction, strict=True)), tile
+        origin = tuple(start // r for start, r in zip(tile.origin, spec.reduction, strict=True))
+        reduced = (length // r for length, r in zip(tile.outer_shape, spec.reduction, strict=True))
+        shape = (spec.channels, *reduced)
+        if spec.is_random:
+            keys = [noise_key(seed, frame, sample, spec.level) for sample in samples]
+            noise.append(torch.stack([keyed_normal(key, origin, shape, device) for key in keys]))
+        else:
+            noise.append(torch.zeros(len(samples), *shape, device=device))
+    return tuple(noise)

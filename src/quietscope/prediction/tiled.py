@@ -1,0 +1,134 @@
+"""How a frame is read in tiles: their size, the halo around them, and the padding at the end of the image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import SettingsError
+from quietscope.methods.base import PosteriorMethod
+from quietscope.tiles import Tile, round_up, tile_grid
+
+Pixels: TypeAlias = npt.NDArray[np.float32]
+ReadBox: TypeAlias = Callable[[tuple[slice, ...]], npt.NDArray[Any]]
+"""Reads a box of one frame: slices per spatial axis to an array (C, *box)."""
+
+
+@dataclass(frozen=True)
+class TileSpec:
+    """How to cut frames for prediction.
+
+    Attributes:
+        size: Largest inner box, in pixels per spatial axis; rounded up to multiples of `Method.size_multiple`.
+        halo: Pixels computed around it and dropped, rounded up likewise.
+    """
+
+    size: tuple[int, ...]
+    halo: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        assert len(self.size) == len(self.halo), self
+
+    @classmethod
+    def of(cls, method: PosteriorMethod, size: int | Sequence[int], halo: int | Sequence[int] | None = None) -> Self:
+        """Make a specification from what a user types.
+
+        Args:
+            method: The method that will predict.
+            size: Inner size in pixels: one number for all spatial axes, or one each.
+            halo: The same for the halo; `default_halo` where not given.
+
+        Returns:
+            The specification.
+
+        Raises:
+            SettingsError: If the size is not positive, the halo negative, or the number of entries wrong.
+        """
+        dims = method.spatial_dims
+        sizes = (size,) * dims if isinstance(size, int) else tuple(size)
+        halos = default_halo(method) if halo is None else (halo,) * dims if isinstance(halo, int) else tuple(halo)
+        for name, values, least in (("tile size", sizes, 1), ("halo", halos, 0)):
+            if len(values) != dims or min(values) < least:
+                raise SettingsError(
+                    f"a {name} of one or {dims} numbers, each at least {least}",
+                    ", ".join(map(str, values)) or "none",
+                    "try `--tile 512`, or leave it out",
+                )
+        return cls(sizes, halos)
+
+    def grid(self, method: PosteriorMethod, size: Sequence[int]) -> tuple[Tile, ...]:
+        """Return the tiles of a frame of that size, in pixels per spatial axis."""
+        return tile_grid(size, self.size, self.halo, method.size_multiple)
+
+
+def default_halo(method: PosteriorMethod) -> tuple[int, ...]:
+    """Return the halo that keeps seams invisible, in pixels per spatial axis: HALO."""
+    return tuple(round_up(_HALO, multiple) for multiple in method.size_multiple)
+
+
+_HALO = 64
+
+
+def automatic_tile(method: PosteriorMethod, size: Sequence[int], max_pixels: int) -> TileSpec:
+    """Choose the largest tiles that fit.
+
+    Args:
+        method: The method that will predict.
+        size: Size of the frames in pixels per spatial axis.
+        max_pixels: Pixels of an outer box that the memory allows.
+
+    Returns:
+        One tile without halo where the padded frame fits. Otherwise tiles whose outer boxes have at most `max_pixels`,
+        or the smallest ones there are, cut along those axes that cost least halo: the longest.
+    """
+    multiple, halo = method.size_multiple, default_halo(method)
+    padded = tuple(round_up(length, m) for length, m in zip(size, multiple, strict=True))
+    if prod(padded) <= max_pixels:
+        return TileSpec(padded, (0,) * len(padded))
+    pieces = [1] * len(padded)
+
+    def inner(axis: int) -> int:
+        return round_up(-(-padded[axis] // pieces[axis]), multiple[axis])
+
+    def outer(axis: int) -> int:
+        return padded[axis] if pieces[axis] == 1 else min(padded[axis], inner(axis) + 2 * halo[axis])
+
+    axes = range(len(padded))
+    while prod(map(outer, axes)) > max_pixels:
+        divisible = [axis for axis in axes if inner(axis) > multiple[axis]]
+        if not divisible:
+            break
+        pieces[max(divisible, key=lambda axis: inner(axis) / max(halo[axis], 1))] += 1
+    return TileSpec(tuple(map(inner, axes)), halo)
+
+
+def read_outer(read: ReadBox, size: Sequence[int], tile: Tile) -> Pixels:
+    """Read the outer box of a tile, with the image mirrored where the box reaches beyond its high end.
+
+    The mirror is the outermost pixel, which is not repeated: repeating it would put two pixels of equal noise side by
+    side, which no camera does. Images shorter than their padding are mirrored to and fro; a single pixel is repeated.
+
+    Args:
+        read: Reads a box of the image.
+        size: Image size in pixels per spatial axis.
+        tile: The tile.
+
+    Returns:
+        The pixels, (C, *outer), float32.
+    """
+    indices = [_mirrored(box, length) for box, length in zip(tile.outer, size, strict=True)]
+    block = np.asarray(read(tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)), dtype=np.float32)
+    for axis, index in enumerate(indices, start=1):
+        if len(index) != block.shape[axis] or index[-1] != index.max():
+            block = np.take(block, index - index.min(), axis=axis)
+    return block
+
+
+def _mirrored(box: slice, size: int) -> npt.NDArray[np.intp]:
+    """Return the image coordinates that stand for those of the box: a triangular wave of period 2 (size - 1)."""
+    period = max(2 * (size - 1), 1)
+    phase = np.arange(box.start, box.stop) % period
+    return np.minimum(phase, period - phase) if size > 1 else np.zeros_like(phase)

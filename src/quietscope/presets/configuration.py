@@ -1,0 +1,131 @@
+"""One configuration for a run: preset, then file, then what was typed. YAML in and out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from quietscope.errors import SettingsError
+from quietscope.methods import SETTINGS
+from quietscope.methods.base import MethodSettings
+from quietscope.presets.preset import find_preset
+from quietscope.training.settings import TrainingSettings
+
+
+class Configuration(BaseModel):
+    """Everything that fixes a training run, apart from the images.
+
+    Attributes:
+        method: Name of the method.
+        preset: Name of the preset that `network`, `training` and the budget start from.
+        noise: "auto", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for all.
+        dims: 2 to denoise planes, 3 to denoise volumes.
+        budget: Training time such as "10m"; None for no limit.
+        steps: Training steps; None for no limit.
+        seed: Seed of everything random.
+        network: Settings of the method that differ from the preset's.
+        training: Training settings that differ from the preset's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = "hdn"
+    preset: str = "fast"
+    noise: str = "auto"
+    dims: Literal[2, 3] = 2
+    budget: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    network: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Validate plain values, down to the last network and training setting.
+
+        Args:
+            values: Values by name, as in a YAML file.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            SettingsError: If a name is unknown or a value out of range.
+        """
+        try:
+            configuration = cls(**values)
+        except ValidationError as error:
+            raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
+        configuration.method_settings()
+        configuration.training_settings()
+        return configuration
+
+    def method_settings(self) -> MethodSettings:
+        """Return the settings of the network: the preset's, with `network` on top.
+
+        Raises:
+            SettingsError: If a name is unknown or a value out of range.
+        """
+        kind = SETTINGS[find_preset(self.method, self.preset).method]
+        base = find_preset(self.method, self.preset).network.model_dump()
+        try:
+            return kind(**{**base, **self.network, "spatial_dims": self.dims})
+        except ValidationError as error:
+            raise _settings_error(error, f"network settings of {self.method}", sorted(kind.model_fields)) from error
+
+    def training_settings(self) -> TrainingSettings:
+        """Return the training settings: the preset's, with `training` on top.
+
+        Raises:
+            SettingsError: If a name is unknown or a value out of range.
+        """
+        base = find_preset(self.method, self.preset).training.model_dump()
+        try:
+            return TrainingSettings(**{**base, **self.training, "seed": self.seed})
+        except ValidationError as error:
+            raise _settings_error(error, "training settings", sorted(TrainingSettings.model_fields)) from error
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as YAML."""
+        from ruamel.yaml import YAML
+
+        with path.open("w", encoding="utf-8") as file:
+            YAML().dump(self.model_dump(), file)
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """Read the values of a YAML configuration.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Values by name, not yet validated.
+
+    Raises:
+        SettingsError: If the file is missing or is no mapping of names to values.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    fix = f"write one name and value per line, e.g. `preset: fast`; names are {', '.join(Configuration.model_fields)}"
+    try:
+        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("a YAML file", f"{path}, which cannot be read", "check the name after --config") from error
+    except YAMLError as error:
+        raise SettingsError(f"YAML in {path}", " ".join(str(error).split()), fix) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"names and values in {path}", f"{type(values).__name__}", fix)
+    return {str(name): value for name, value in values.items()}
+
+
+def _settings_error(error: ValidationError, owner: str, names: list[str]) -> SettingsError:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "the settings together"
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"{owner} by known names", f"{name!r}", f"choose among {', '.join(names)}")
+    return SettingsError(f"{owner} in range", f"{name} = {first['input']!r} ({first['msg']})", f"change {name}")

@@ -1,0 +1,56 @@
+"""Presets of HDN."""
+
+from quietscope.methods.hdn import HDN, HDNSettings
+from quietscope.presets.record import Preset
+from quietscope.training.settings import TrainingSettings
+
+PAPER = Preset(
+    method=HDN.name,
+    name="paper",
+    summary="As published (Prakash et al. 2022), for a GPU and a day",
+    network=HDNSettings(),
+    training=TrainingSettings(
+        patch=64,
+        batch_size=64,
+        optimizer="adamax",
+        learning_rate=3e-4,
+        schedule="plateau",
+        plateau_patience=10,
+        plateau_factor=0.5,
+        validate_every=400,
+        validation_patches=256,
+    ),
+    budget=None,
+    steps=200_000,
+    measured=(),
+)
+
+FAST = Preset(
+    method=HDN.name,
+    name="fast",
+    summary="Minutes on two CPU cores: fewer blocks, no normalisation, cosine schedule over the budget",
+    network=HDNSettings(
+        filters=(64,) * 5,
+        latent_channels=(32,) * 5,
+        blocks=1,
+        final_blocks=0,
+        stem_filters=32,
+        activation="relu",
+        batch_norm=False,
+        dropout=0.0,
+        gated=False,
+    ),
+    training=TrainingSettings(
+        patch=64,
+        batch_size=16,
+        optimizer="adam",
+        learning_rate=2e-3,
+        schedule="cosine",
+        warmup_steps=50,
+        validate_every=100,
+        validation_patches=64,
+    ),
+    budget="4m",
+    steps=None,
+    measured=(),
+)

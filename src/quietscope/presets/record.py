@@ -1,0 +1,31 @@
+"""The record of one preset."""
+
+from dataclasses import dataclass
+
+from quietscope.methods.base import MethodSettings
+from quietscope.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named configuration with what it was measured at.
+
+    Attributes:
+        method: Name of the method.
+        name: Name of the preset.
+        summary: What it is for, in one line.
+        network: Settings of the method.
+        training: Training settings.
+        budget: Training time where the user names neither time nor steps; None where `steps` is set.
+        steps: Training steps where the user names neither; None where `budget` is set.
+        measured: Results, each with data, budget and hardware.
+    """
+
+    method: str
+    name: str
+    summary: str
+    network: MethodSettings
+    training: TrainingSettings
+    budget: str | None
+    steps: int | None
+    measured: tuple[str, ...]

@@ -1,0 +1,171 @@
+"""A trained model as one safe file: safetensors weights under a JSON header. Nothing is ever unpickled."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from quietscope.data.normalize import Statistics
+from quietscope.errors import ModelFileError, QuietScopeError
+from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
+from quietscope.methods import METHODS
+from quietscope.methods.base import Method
+from quietscope.noise import NoiseModel, NoiseRecord, noise_model_from_record
+from quietscope.presets import Configuration
+from quietscope.version import __version__
+
+FILE_KIND = "model"
+FORMAT_VERSION = 1
+HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
+_NOISE_PREFIX = "noise_file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a model file says beside its weights.
+
+    Attributes:
+        configuration: How it was trained.
+        axes: Axes of the training images.
+        pixel_size_um: Their pixel size by axis, in micrometres.
+        channel_names: Their channel names; empty where unknown.
+        training: Steps, seconds, validation loss and the like.
+        versions: Versions of QuietScope, PyTorch and Python that wrote it.
+        created: When it was written, UTC, ISO 8601.
+    """
+
+    configuration: Configuration
+    axes: str = ""
+    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+
+def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
+    """Write a method and its card, whole or not at all.
+
+    Args:
+        path: Target, by custom ending in ``.safetensors``.
+        method: The trained method.
+        card: What is to be known of it.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If the file cannot be written, or exists and `overwrite` is false.
+    """
+    records = [model.to_record() for model in _noise_models(method)]
+    tensors = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith("noise_models.")}
+    for channel, record in enumerate(records):
+        tensors |= {f"{_NOISE_PREFIX}.{channel}.{name}": tensor for name, tensor in record.tensors.items()}
+    header = {
+        "kind": FILE_KIND,
+        "format_version": FORMAT_VERSION,
+        "method": method.name,
+        "configuration": card.configuration.model_dump(),
+        "num_channels": method.statistics.num_channels,
+        "noise": [{"kind": record.kind, "settings": dict(record.settings)} for record in records],
+        "axes": card.axes,
+        "pixel_size_um": dict(card.pixel_size_um),
+        "channel_names": list(card.channel_names),
+        "training": dict(card.training),
+        "versions": {
+            "quietscope": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_tensor_file(path, tensors, header, overwrite=overwrite)
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
+    """Read a method and its card.
+
+    Args:
+        path: A file that `save_model` wrote.
+
+    Returns:
+        The method on the CPU, in evaluation mode, and its card.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
+    """
+    tensors, header = _read(Path(path))
+    try:
+        configuration = Configuration.of(header["configuration"])
+        noise_models = [_noise_model(entry, channel, tensors) for channel, entry in enumerate(header["noise"])]
+        placeholder = torch.ones(int(header["num_channels"]))
+        method = METHODS[header["method"]].build(
+            configuration.method_settings(), Statistics(placeholder, placeholder), noise_models
+        )
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
+        own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
+        method.load_state_dict({**own_noise, **weights})
+        card = ModelCard(
+            configuration=configuration,
+            axes=str(header["axes"]),
+            pixel_size_um={str(axis): float(size) for axis, size in header["pixel_size_um"].items()},
+            channel_names=tuple(header["channel_names"]),
+            training=dict(header["training"]),
+            versions=dict(header["versions"]),
+            created=str(header["created"]),
+        )
+    except (KeyError, TypeError, AttributeError, RuntimeError, QuietScopeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(
+            "a complete QuietScope model", f"{path}, whose parts do not fit ({reason})", HOW_TO_MAKE_ONE
+        ) from error
+    return method.eval(), card
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a QuietScope model, readable by this version or not."""
+    try:
+        return bool(read_tensor_file(path)[1]["kind"] == FILE_KIND)
+    except (OSError, TensorFileError):
+        return False
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    try:
+        tensors, header = read_tensor_file(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            "a model file", f"{path}, which does not exist", "check the name, or " + HOW_TO_MAKE_ONE
+        ) from error
+    except (OSError, TensorFileError) as error:
+        raise ModelFileError("a QuietScope model file", f"{path}: {error}", HOW_TO_MAKE_ONE) from error
+    if header["kind"] != FILE_KIND:
+        raise ModelFileError("a model file", f"{path}, a {header['kind']} file", HOW_TO_MAKE_ONE)
+    if header["format_version"] > FORMAT_VERSION:
+        raise ModelFileError(
+            f"a model file of format {FORMAT_VERSION} or older",
+            f"{path} of format {header['format_version']}",
+            "upgrade: `pip install --upgrade quietscope`",
+        )
+    if header.get("method") not in METHODS:
+        raise ModelFileError(
+            f"a model of {', '.join(METHODS)}",
+            f"{path} of method {header.get('method')!r}",
+            "upgrade: `pip install --upgrade quietscope`",
+        )
+    return tensors, header
+
+
+def _noise_models(method: Method) -> list[NoiseModel]:
+    models = list(method.noise_models)
+    assert all(isinstance(model, NoiseModel) for model in models)
+    return models  # type: ignore[return-value]
+
+
+def _noise_model(entry: Mapping[str, Any], channel: int, tensors: Mapping[str, torch.Tensor]) -> NoiseModel:
+    prefix = f"{_NOISE_PREFIX}.{channel}."
+    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return noise_model_from_record(NoiseRecord(kind=entry["kind"], tensors=own, settings=entry["settings"]))

@@ -1,0 +1,181 @@
+"""Noise models in files, and the words with which a user names one."""
+
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from quietscope.errors import NoiseError
+from quietscope.io.atomic import atomic_path
+from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
+from quietscope.noise import GaussianMixture, NoiseModel, NoiseRecord, noise_model_from_record
+
+FILE_KIND = "noise"
+FORMAT_VERSION = 1
+SUFFIXES = (".safetensors", ".npz")
+HOW_TO_MAKE_ONE = "fit one from images with `quietscope noise`, or give the noise as sigma=NUMBER or auto"
+
+
+@dataclass(frozen=True)
+class AutoNoise:
+    """Estimate the noise from the noisy images themselves."""
+
+
+@dataclass(frozen=True)
+class SigmaNoise:
+    """Gaussian noise of a known standard deviation ``sigma``, in intensity units."""
+
+    sigma: float
+
+
+@dataclass(frozen=True)
+class NoiseFile:
+    """A noise model stored at ``path``."""
+
+    path: Path
+
+
+NoiseSpec: TypeAlias = AutoNoise | SigmaNoise | NoiseFile
+
+
+def parse_noise_spec(text: str) -> NoiseSpec:
+    """Read what a user typed for the noise: ``auto``, ``sigma=NUMBER``, or the name of a noise file.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        What it means; a file is not opened yet.
+
+    Raises:
+        NoiseError: If it is none of the three.
+    """
+    expected, word = "auto, sigma=NUMBER or a noise file", text.strip()
+    if word.lower() == "auto":
+        return AutoNoise()
+    name, equals, number = word.partition("=")
+    if equals and name.strip().lower() == "sigma":
+        try:
+            sigma = float(number)
+        except ValueError:
+            sigma = math.nan
+        if not (math.isfinite(sigma) and sigma > 0.0):
+            raise NoiseError("a positive number after sigma=", repr(number), "try sigma=25, in units of the image")
+        return SigmaNoise(sigma)
+    if Path(word).suffix.lower() in SUFFIXES:
+        return NoiseFile(Path(word))
+    raise NoiseError(expected, repr(text), f"noise files end in {' or '.join(SUFFIXES)}; try auto")
+
+
+def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwrite: bool = False) -> None:
+    """Save a noise model.
+
+    Args:
+        path: Target ending in ``.safetensors`` (any model) or ``.npz`` (Gaussian mixtures, as PPN2V stores them).
+        model: The noise model.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        NoiseError: If the ending is not known, or the model is no mixture and the ending ``.npz``.
+        OutputError: If the file cannot be written, or exists and ``overwrite`` is false.
+    """
+    target = Path(path)
+    suffix = _known_suffix(target)
+    record = model.to_record()
+    if suffix == ".npz":
+        if not isinstance(model, GaussianMixture):
+            raise NoiseError(
+                "a Gaussian mixture for .npz", model.describe(), f"save it as {target.with_suffix('.safetensors')}"
+            )
+        with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+            np.savez(file, trained_weight=record.tensors["weight"].numpy(), **_as_arrays(record.settings))
+        return
+    header = {
+        "kind": FILE_KIND,
+        "format_version": FORMAT_VERSION,
+        "model": record.kind,
+        "settings": dict(record.settings),
+    }
+    write_tensor_file(target, record.tensors, header, overwrite=overwrite)
+
+
+def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
+    """Load a noise model; nothing is ever unpickled.
+
+    Args:
+        path: A ``.safetensors`` noise file, or a PPN2V ``.npz`` file with ``trained_weight``, ``min_signal``,
+            ``max_signal`` and ``min_sigma``.
+
+    Returns:
+        The noise model, on the CPU.
+
+    Raises:
+        NoiseError: If there is no such file, or it is damaged, of another kind, or from a newer version.
+    """
+    source = Path(path)
+    suffix = _known_suffix(source)
+    if not source.is_file():
+        raise NoiseError("a noise file", f"{source}, which is not there", HOW_TO_MAKE_ONE)
+    try:
+        record = _read_npz(source) if suffix == ".npz" else _read_safetensors(source)
+    except OSError as error:
+        raise NoiseError("a noise file that can be read", f"{source}: {error}", "check the file") from error
+    return noise_model_from_record(record)
+
+
+def _known_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        fix = f"name it {path.with_suffix('.safetensors').name}" if path.name else "give it a name"
+        raise NoiseError(f"a noise file ending in {' or '.join(SUFFIXES)}", repr(str(path)), fix)
+    return suffix
+
+
+def _as_arrays(settings: Mapping[str, float | int | str]) -> dict[str, Any]:
+    return {name: np.asarray(value, dtype=np.float64) for name, value in settings.items()}
+
+
+def _read_safetensors(path: Path) -> NoiseRecord:
+    try:
+        tensors, header = read_tensor_file(path)
+    except TensorFileError as error:
+        raise NoiseError("a QuietScope noise file", f"{path}: {error}", HOW_TO_MAKE_ONE) from error
+    kind, version = header["kind"], header["format_version"]
+    if kind != FILE_KIND:
+        fix = f"pass a trained model as the model: --model {path}" if kind == "model" else HOW_TO_MAKE_ONE
+        raise NoiseError("a noise file", f"{path}, a {kind} file", fix)
+    if version > FORMAT_VERSION:
+        raise NoiseError(
+            f"a noise file of format {FORMAT_VERSION} or older",
+            f"{path} of format {version}",
+            "update with `pip install -U quietscope`",
+        )
+    model, settings = header.get("model"), header.get("settings")
+    if not (isinstance(model, str) and isinstance(settings, dict)):
+        raise NoiseError("a complete noise file", f"{path} without model or settings", HOW_TO_MAKE_ONE)
+    numbers = {name: value for name, value in settings.items() if isinstance(value, (int, float, str))}
+    return NoiseRecord(kind=model, tensors=MappingProxyType(tensors), settings=MappingProxyType(numbers))
+
+
+def _read_npz(path: Path) -> NoiseRecord:
+    expected = "a PPN2V noise file with trained_weight, min_signal, max_signal and min_sigma"
+    try:
+        # Opened here: numpy leaves the file open where the archive in it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
+        weight = torch.from_numpy(arrays.pop("trained_weight").astype(np.float32))
+        settings = {name: float(arrays[name].item()) for name in ("min_signal", "max_signal", "min_sigma")}
+    except KeyError as error:
+        raise NoiseError(expected, f"{path} without {error}", HOW_TO_MAKE_ONE) from error
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise NoiseError(expected, f"{path}, damaged or of another kind ({error})", HOW_TO_MAKE_ONE) from error
+    return NoiseRecord(
+        kind=GaussianMixture.kind, tensors=MappingProxyType({"weight": weight}), settings=MappingProxyType(settings)
+    )

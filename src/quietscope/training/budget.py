@@ -1,0 +1,60 @@
+"""How long to train: a wall-clock time, a number of steps, or whichever ends first."""
+
+import re
+from dataclasses import dataclass
+
+from quietscope.errors import BudgetError
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Limits of one training run; at least one is set.
+
+    Attributes:
+        seconds: Wall-clock training time, summed over resumed runs; None for no limit.
+        steps: Optimiser steps, summed over resumed runs; None for no limit.
+    """
+
+    seconds: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that train nothing or forever."""
+        if self.seconds is None and self.steps is None:
+            raise BudgetError("a time or a number of steps", "neither", "pass e.g. `--budget 10m` or `--steps 2000`")
+        if self.steps is not None and self.steps < 1:
+            raise BudgetError("at least one step", f"{self.steps}", "pass e.g. `--steps 2000`")
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise BudgetError("a time above zero", f"{self.seconds} s", "pass e.g. `--budget 10m`")
+
+    def progress(self, seconds: float, steps: int) -> float:
+        """Return the share of the budget used up, 0 to 1; with two limits, that of the nearer one."""
+        shares = [0.0]
+        if self.seconds is not None:
+            shares.append(seconds / self.seconds)
+        if self.steps is not None:
+            shares.append(steps / self.steps)
+        return min(1.0, max(shares))
+
+
+def parse_duration(text: str | float) -> float:
+    """Read a duration such as ``90``, ``"45s"``, ``"10m"``, ``"1.5h"`` or ``"1h30m"``; a bare number is seconds.
+
+    Args:
+        text: The duration.
+
+    Returns:
+        Seconds, above zero.
+
+    Raises:
+        BudgetError: If it cannot be read or is not above zero.
+    """
+    compact = str(text).strip().lower().replace(" ", "")
+    parts = _PART.findall(compact)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != compact or not 0 < seconds < float("inf"):
+        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), "pass e.g. `--budget 10m`")
+    return seconds

@@ -1,0 +1,198 @@
+"""One training step as Lightning sees it: patches by index, keyed randomness, and a guard against broken steps."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from quietscope.data.patches import Patches
+from quietscope.errors import TrainingError
+from quietscope.methods.base import Loss, Method
+from quietscope.training.budget import Budget
+from quietscope.training.schedule import LearningRate
+from quietscope.training.settings import TrainingSettings
+
+SKIPS_BEFORE_ROLLBACK = 10
+ROLLBACKS_BEFORE_ERROR = 3
+ROLLBACK_FACTOR = 0.5
+_VALIDATION_STREAM = 1
+
+
+class TrainingModule(L.LightningModule):
+    """Method, optimiser and schedule in one object whose checkpoint resumes exactly.
+
+    Everything random in step n is seeded by (seed, n), so nothing depends on how often the run was interrupted.
+
+    Args:
+        method: What is trained, in place.
+        patches: Training patches.
+        validation: Fixed validation patches (B, C, *S).
+        settings: How to train.
+        budget: When to stop.
+    """
+
+    def __init__(
+        self, method: Method, patches: Patches, validation: Tensor, settings: TrainingSettings, budget: Budget
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self.settings = settings
+        self.budget = budget
+        self.rate = LearningRate(settings)
+        self.best_state: dict[str, Tensor] = {}
+        self.skipped_steps = 0
+        self.rollbacks = 0
+        self.last_loss: Loss | None = None
+        self.validation_loss = math.nan
+        self._patches, self._validation = patches, validation
+        self._loss: Callable[[Tensor], Loss] = torch.compile(method.loss) if settings.compile else method.loss
+        self._skipped_in_a_row = 0
+        self._safe: dict[str, Any] = {}
+        self._earlier_seconds = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, resumed runs included."""
+        return self._earlier_seconds + time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget used up, 0 to 1."""
+        return self.budget.progress(self.seconds, self.global_step)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Make the optimiser; the learning rate is set anew before every step."""
+        if self.settings.optimizer == "adamax":
+            return torch.optim.Adamax(self.method.parameters(), lr=self.settings.learning_rate)
+        return torch.optim.AdamW(
+            self.method.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+        )
+
+    def on_train_start(self) -> None:
+        """Start the clock, and keep a state to roll back to."""
+        self._started = time.monotonic()
+        self._keep_safe_state()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
+        """End the run where the budget is used up, else set this step's learning rate."""
+        if self.progress >= 1.0:
+            self.trainer.should_stop = True
+            return -1
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.rate.value(self.progress, self.global_step)
+        return None
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of the patches that belong to this step."""
+        size = self.settings.batch_size
+        patches = self._patches.batch(self.global_step * size, size)
+        self.last_loss = self._seeded_loss(patches, self.global_step, 0)
+        return self.last_loss.total
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        """Clip by global norm; a step whose loss or gradient is not finite is skipped and counted."""
+        norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), self.settings.clip_norm)
+        if torch.isfinite(norm):
+            self._skipped_in_a_row = 0
+            return
+        optimizer.zero_grad(set_to_none=True)
+        self._restore_buffers()
+        self.skipped_steps += 1
+        self._skipped_in_a_row += 1
+        if self._skipped_in_a_row >= SKIPS_BEFORE_ROLLBACK:
+            self._roll_back()
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Log, and validate where it is time to."""
+        assert self.last_loss is not None
+        if self.global_step % self.trainer.log_every_n_steps == 0:
+            self.log("train/loss", self.last_loss.total.detach())
+            self.log_dict({f"train/{name}": value for name, value in self.last_loss.terms.items()})
+            self.log("learning_rate", self._optimizer.param_groups[0]["lr"])
+        if self.global_step % self.settings.validate_every == 0:
+            self.validate()
+            self.log("validation/loss", self.validation_loss)
+            self._keep_safe_state()
+            if self.rate.has_stalled:
+                self.trainer.should_stop = True
+
+    def validate(self) -> None:
+        """Measure the loss of the fixed patches, with the same latent noise each time; keep the best weights.
+
+        Lightning's own validation loop is not used: it wants loaders and epochs, and costs more than these few
+        batches on a small machine.
+        """
+        parts = torch.split(self._validation, self.settings.batch_size)
+        self.method.eval()
+        with torch.no_grad(), self.trainer.precision_plugin.forward_context():
+            losses = [
+                self._seeded_loss(part, n, _VALIDATION_STREAM).total.float() * len(part) for n, part in enumerate(parts)
+            ]
+        self.method.train()
+        self.validation_loss = float(torch.stack(losses).sum() / len(self._validation))
+        if math.isfinite(self.validation_loss) and self.rate.observe(self.validation_loss):
+            self.best_state = {k: v.detach().clone() for k, v in self.method.state_dict().items()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the state that lies outside weights and optimiser."""
+        checkpoint["quietscope"] = {
+            "seconds": self.seconds,
+            "rate": self.rate.state(),
+            "best_state": self.best_state,
+            "skipped_steps": self.skipped_steps,
+            "rollbacks": self.rollbacks,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up where the checkpoint left off."""
+        state = checkpoint["quietscope"]
+        self._earlier_seconds = float(state["seconds"])
+        self.rate.restore(state["rate"])
+        self.best_state = dict(state["best_state"])
+        self.skipped_steps, self.rollbacks = int(state["skipped_steps"]), int(state["rollbacks"])
+
+    @property
+    def _optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
+
+    def _seeded_loss(self, patches: Tensor, step: int, stream: int) -> Loss:
+        devices = [patches.device] if patches.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(((self.settings.seed * 2 + stream) << 32) + step)
+            return self._loss(patches)
+
+    def _keep_safe_state(self) -> None:
+        self._safe = copy.deepcopy({"method": self.method.state_dict(), "optimizer": self._optimizer.state_dict()})
+
+    def _restore_buffers(self) -> None:
+        # Running statistics of a broken step hold NaN although no weight has moved yet.
+        buffers = dict(self.method.named_buffers())
+        with torch.no_grad():
+            for name, buffer in buffers.items():
+                if name in self._safe["method"]:
+                    buffer.copy_(self._safe["method"][name])
+
+    def _roll_back(self) -> None:
+        if self.rollbacks >= ROLLBACKS_BEFORE_ERROR:
+            raise TrainingError(
+                "a loss that stays finite",
+                f"{self.skipped_steps} steps without one, also after {self.rollbacks} returns to an earlier state",
+                "check the noise model with `quietscope noise show FILE`, or train with `--precision float32`",
+            )
+        self.method.load_state_dict(self._safe["method"])
+        self._optimizer.load_state_dict(copy.deepcopy(self._safe["optimizer"]))
+        self.rate.cuts *= ROLLBACK_FACTOR
+        self.rollbacks += 1
+        self._skipped_in_a_row = 0
+        self.print(
+            f"The loss was not finite {SKIPS_BEFORE_ROLLBACK} times in a row: "
+            f"back to the last validated state with {self.rate.cuts:g} times the learning rate."
+        )

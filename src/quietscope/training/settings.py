@@ -1,0 +1,48 @@
+"""How to train: batches, optimiser, schedule, precision. What to train belongs to the method."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingSettings(BaseModel):
+    """Frozen, validated training settings; unknown keys are refused.
+
+    Attributes:
+        patch: Patch size in Y and X.
+        patch_z: Patch size in Z, for 3-D.
+        batch_size: Patches per step.
+        optimizer: "adamax" (published for HDN) or "adam".
+        learning_rate: Step size at its highest.
+        schedule: "plateau" halves the rate when the validation loss stalls (published for HDN); "cosine" lets it fall
+            to nothing over the budget, which gets more out of a few minutes.
+        warmup_steps: Steps over which the rate rises from zero.
+        plateau_patience: Validations without improvement before the rate is cut.
+        plateau_factor: What the rate is multiplied by then.
+        clip_norm: Gradients with a larger global norm are scaled down to it.
+        validate_every: Steps between validations.
+        validation_patches: Patches of the validation loss.
+        early_stop: Validations without improvement after which training ends; None never ends early.
+        precision: "auto" trains in bfloat16 where the hardware gains from it.
+        compile: Compile the loss with torch.compile: slower to start, faster per step on a GPU.
+        seed: Seed of weights, patches and latent noise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    patch: int = Field(default=64, ge=8)
+    patch_z: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    optimizer: Literal["adamax", "adam"] = "adamax"
+    learning_rate: float = Field(default=3e-4, gt=0)
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    warmup_steps: int = Field(default=0, ge=0)
+    plateau_patience: int = Field(default=10, ge=1)
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1)
+    clip_norm: float = Field(default=100.0, gt=0)
+    validate_every: int = Field(default=400, ge=1)
+    validation_patches: int = Field(default=64, ge=1)
+    early_stop: int | None = Field(default=None, ge=1)
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    compile: bool = False
+    seed: int = Field(default=0, ge=0)

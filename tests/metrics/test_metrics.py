@@ -1,0 +1,108 @@
+"""Metrics against closed forms."""
+
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quietscope.errors import PixelError, SizeError
+from quietscope.metrics import METRICS, Score, affine_fit, autocorrelation, evaluate, psnr, psnr_affine, ssim
+
+CLEAN = np.random.default_rng(0).uniform(100, 356, (40, 50))
+
+
+def test_psnr_of_a_constant_error_is_its_closed_form():
+    assert psnr(CLEAN + 5, CLEAN, 255) == pytest.approx(20 * math.log10(255 / 5))
+    assert psnr(CLEAN - 5, CLEAN) == pytest.approx(20 * math.log10(np.ptp(CLEAN) / 5))
+
+
+def test_psnr_of_equal_images_is_infinite():
+    assert psnr(CLEAN, CLEAN) == math.inf
+
+
+def test_psnr_does_not_wrap_around_in_unsigned_integers():
+    clean = np.array([[10, 200]], np.uint8)
+    assert psnr(clean - 3, clean, 255) == pytest.approx(20 * math.log10(255 / 3))
+
+
+def test_ssim_is_one_for_equal_images_and_less_for_noisy_ones():
+    noise = np.random.default_rng(1).normal(0, 1, CLEAN.shape)
+    assert ssim(CLEAN, CLEAN) == pytest.approx(1)
+    assert 1 > ssim(CLEAN + 10 * noise, CLEAN) > ssim(CLEAN + 50 * noise, CLEAN)
+
+
+def test_ssim_of_constant_images_is_its_luminance_term():
+    a, b, c1 = 100.0, 120.0, (0.01 * 255) ** 2
+    flat = np.ones((20, 20))
+    assert ssim(a * flat, b * flat, 255) == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1))
+
+
+@given(st.floats(0.01, 100), st.floats(-1000, 1000))
+def test_affine_fit_undoes_scale_and_offset(scale, offset):
+    image = (CLEAN - offset) / scale
+    found = affine_fit(image, CLEAN)
+    np.testing.assert_allclose(found, (scale, offset), rtol=1e-6, atol=1e-6)
+    assert psnr_affine(image, CLEAN) > 200
+
+
+def test_affine_fit_of_a_constant_image_is_the_mean():
+    assert affine_fit(np.ones((4, 4)), CLEAN[:4, :4]) == (0.0, pytest.approx(CLEAN[:4, :4].mean()))
+
+
+def test_score_is_the_mean_over_images_of_each_metric():
+    images = [CLEAN + 5, CLEAN[:20] * 1.1]
+    truths = [CLEAN, CLEAN[:20]]
+    score = evaluate(images, truths, 255)
+    assert score.num_images == 2
+    for name, metric in METRICS.items():
+        expected = np.mean([metric(i, t, 255) for i, t in zip(images, truths, strict=True)])
+        assert getattr(score, name) == pytest.approx(expected)
+
+
+def test_every_metric_has_its_place_in_the_score():
+    assert {field.name for field in fields(Score)} == {"num_images", *METRICS}
+
+
+def test_errors_name_what_is_wrong():
+    with pytest.raises(SizeError, match="40, 50"):
+        psnr(CLEAN[:3], CLEAN)
+    with pytest.raises(PixelError):
+        psnr(CLEAN, np.zeros_like(CLEAN))
+    with pytest.raises(SizeError, match="11 pixels"):
+        ssim(CLEAN[:5], CLEAN[:5])
+    with pytest.raises(SizeError):
+        evaluate([CLEAN], [])
+    with pytest.raises(SizeError):
+        autocorrelation(CLEAN[:5], max_lag=5)
+
+
+def test_independent_noise_is_uncorrelated():
+    noise = np.random.default_rng(2).normal(50, 3, (4, 128, 128))
+    found = autocorrelation(noise, 3)
+    assert found[3, 3] == 1
+    found[3, 3] = 0
+    assert np.abs(found).max() < 5 / 256
+
+
+def test_autocorrelation_of_a_moving_average_is_its_closed_form():
+    noise = np.random.default_rng(3).normal(size=(4, 200, 201))
+    striped = noise[..., 1:] + 0.5 * noise[..., :-1]
+    found = autocorrelation(striped, 2)
+    expected = np.zeros((5, 5))
+    expected[2, 1:4] = [0.4, 1, 0.4]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    np.testing.assert_array_equal(found, found[::-1, ::-1])
+
+
+def test_autocorrelation_tells_the_diagonals_apart():
+    noise = np.random.default_rng(4).normal(size=(200, 201))
+    found = autocorrelation(noise[1:, 1:] + noise[:-1, :-1], 1)
+    assert found[0, 0] == found[2, 2] == pytest.approx(0.5, abs=0.02)
+    assert found[0, 2] == pytest.approx(0, abs=0.02)
+
+
+def test_a_constant_residual_is_uncorrelated():
+    assert autocorrelation(np.full((8, 8), 7), 1).sum() == 1
