@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.axes import guess_axes
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, prepare
 from quietscope.errors import ModelFileError, SettingsError
-from quietscope.io import Image, read_image
-from quietscope.io.check import check_finite
+from quietscope.io import Image, ImageSource, as_image
+from quietscope.io.check import CheckedArray
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method, PosteriorMethod
@@ -30,8 +29,6 @@ from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 
-ImageSource: TypeAlias = Any
-"""One image: a path, an `Image`, or an array (NumPy, Dask, Zarr) whose axes are given or guessed."""
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -283,7 +280,7 @@ class Denoiser:
         predict_image(
             method,
             image.layout(method.spatial_dims),
-            _Checked(image),
+            CheckedArray(image.data, str(image.path or "the image")),
             num_samples=num_samples,
             seed=seed,
             mean_out=mean,
@@ -364,40 +361,6 @@ class Denoiser:
             return METHODS[self.configuration.method].build(
                 self.configuration.method_settings(), statistics, noise_models
             )
-
-
-def as_image(source: ImageSource, axes: str | None = None) -> Image:
-    """Turn a path, an array or an `Image` into an `Image`.
-
-    Args:
-        source: The image.
-        axes: Its axes, where it does not say so itself or says it wrongly.
-
-    Returns:
-        The image; nothing is read yet but headers.
-
-    Raises:
-        ImageFileError: If a file is missing or no image.
-        AxesError: If the axes do not fit the shape.
-    """
-    if isinstance(source, Image):
-        return source
-    if isinstance(source, str | os.PathLike):
-        return read_image(source, axes)
-    return Image(source, axes or guess_axes(source.shape))
-
-
-class _Checked:
-    """An image whose pixels are checked as they are read, so that no NaN spreads through a result."""
-
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self.shape, self.dtype, self.ndim = image.shape, image.dtype, image.ndim
-
-    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        block = np.asarray(self._image.data[key])
-        check_finite(block, str(self._image.path or "the image"))
-        return block
 
 
 def _as_list(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:

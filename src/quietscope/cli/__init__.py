@@ -1,1 +1,105 @@
-"""..."""
+"""The command line: one file per verb, each of which parses, makes one call and prints.
+
+A new verb is one file and one line in `VERBS`. The files are imported when their verb is typed, and PyTorch only
+when the verb needs it, so that help comes at once.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType, MappingProxyType
+
+from cyclopts import App, CycloptsError
+
+from quietscope.errors import QuietScopeError
+from quietscope.version import __version__
+
+VERBS = MappingProxyType(
+    {
+        "denoise": "Train on the very images and denoise them: no clean data, no settings.",
+        "demo": "Denoise the sample that comes with QuietScope and compare with its clean reference.",
+        "train": "Train a model in a run folder, to be used on other images.",
+        "predict": "Denoise an image with a trained model.",
+        "evaluate": "Compare a denoised image with a clean one: PSNR and SSIM.",
+        "presets": "List every method and preset: parameters, budget, measured quality.",
+        "info": "Say what a file is: an image, a model or a noise model.",
+    }
+)
+NOISE_VERBS = MappingProxyType(
+    {
+        "estimate": "Estimate the noise from noisy images alone.",
+        "fit": "Fit the noise to pairs of noisy and clean images.",
+        "show": "Show the noise model in a file.",
+    }
+)
+USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asked the program to end; it ends as after Ctrl-C, cleaning up behind itself."""
+
+
+def make_app() -> App:
+    """Return the command line with all its verbs."""
+    app = App(
+        name="quietscope",
+        help="Remove noise from microscopy images without clean training data, and say how sure the result is.",
+        version=__version__,
+        result_action="return_value",
+    )
+    noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
+    for verb, summary in VERBS.items():
+        app.command(f"quietscope.cli.{verb}:{verb}", name=verb, help=summary)
+    for verb, summary in NOISE_VERBS.items():
+        noise.command(f"quietscope.cli.noise_{verb}:noise_{verb}", name=verb, help=summary)
+    app.command(noise)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status: 0, 2 for a mistake that can be mended, 130 after Ctrl-C.
+
+    Args:
+        arguments: What was typed after the program's name; by default this process's own arguments.
+    """
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its status.
+
+    Args:
+        arguments: What was typed after the program's name.
+
+    Returns:
+        The exit status.
+    """
+    earlier = signal.signal(signal.SIGTERM, _end)
+    try:
+        status = make_app()(arguments, exit_on_error=False, print_error=False)
+        return status if isinstance(status, int) else 0
+    except CycloptsError as error:
+        return _complain(f"{error} See `quietscope --help`.")
+    except QuietScopeError as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`quietscope info x | head -1`). Python would complain again when it flushes.
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        return _complain(f"expected the system to allow it; got {error.strerror or error}{place}; check disk and path")
+    except KeyboardInterrupt as error:
+        _complain("stopped; nothing half-written is left")
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def _complain(text: str) -> int:
+    print("quietscope:", " ".join(text.split()), file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -7,6 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+NUM_QUANTILES = 257
+QUANTILE_STRIDE = 16
+UNMEASURED_RANGE = 3.0
+
 
 class Statistics(nn.Module):
     """Mean and standard deviation per channel, float32 buffers that travel with the model.
@@ -14,16 +18,23 @@ class Statistics(nn.Module):
     Args:
         mean: Mean of each channel, intensity units, shape (C,).
         std: Standard deviation of each channel, intensity units, shape (C,), positive.
+        quantiles: 257 evenly spaced quantiles of each channel, lowest and highest pixel included, shape (C, 257);
+            where not measured, evenly from 3 standard deviations below the mean to 3 above.
     """
 
     mean: Tensor
     std: Tensor
+    quantiles: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, mean: Tensor, std: Tensor, quantiles: Tensor | None = None) -> None:
         super().__init__()
         # Copies: buffers that share memory would overwrite each other when a state is loaded.
         self.register_buffer("mean", mean.float().clone())
         self.register_buffer("std", std.float().clone())
+        if quantiles is None:
+            spread = torch.linspace(-UNMEASURED_RANGE, UNMEASURED_RANGE, NUM_QUANTILES)
+            quantiles = mean[:, None] + std[:, None] * spread
+        self.register_buffer("quantiles", quantiles.float().clone())
 
     @property
     def num_channels(self) -> int:
@@ -48,11 +59,14 @@ class Statistics(nn.Module):
             frames: At least one frame; all with the same number of channels.
 
         Returns:
-            The statistics of all pixels together.
+            The statistics of all pixels together; quantiles from every 16th pixel, and their ends from all.
         """
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
+        sampled, ends = [], []
         for frame in frames:
             pixels = np.asarray(frame, dtype=np.float64).reshape(frame.shape[0], -1)
+            sampled.append(pixels[:, :: min(QUANTILE_STRIDE, pixels.shape[1])])
+            ends.append((pixels.min(axis=1), pixels.max(axis=1)))
             size, part_mean = pixels.shape[1], pixels.mean(axis=1)
             part_squares = np.square(pixels - part_mean[:, None]).sum(axis=1)
             delta, total = part_mean - mean, count + size
@@ -61,4 +75,7 @@ class Statistics(nn.Module):
             count = total
         assert count > 0
         std = np.sqrt(np.maximum(squares / count, np.finfo(np.float32).tiny))
-        return cls(torch.from_numpy(mean), torch.from_numpy(std))
+        quantiles = np.quantile(np.concatenate(sampled, axis=1), np.linspace(0, 1, NUM_QUANTILES), axis=1).T
+        quantiles[:, 0] = np.min([low for low, _ in ends], axis=0)
+        quantiles[:, -1] = np.max([high for _, high in ends], axis=0)
+        return cls(torch.from_numpy(mean), torch.from_numpy(std), torch.from_numpy(quantiles))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,9 +26,11 @@ __all__ = [
     "ArrayLike",
     "Format",
     "Image",
+    "ImageSource",
     "LazyArray",
     "Sink",
     "WriteRequest",
+    "as_image",
     "atomic_path",
     "check_pixels",
     "open_writer",
@@ -79,6 +81,36 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     if not image.axes or len(set(image.axes)) != len(image.axes):
         return replace(image, axes=guess_axes(image.shape))
     return replace(image, axes=check_axes(image.axes, image.shape))
+
+
+ImageSource: TypeAlias = Any
+"""One image: a path, an `Image`, or an array (NumPy, Dask, Zarr) whose axes are given or guessed."""
+
+
+def as_image(source: ImageSource, axes: str | None = None) -> Image:
+    """Turn a path, an array or an `Image` into an `Image`.
+
+    Args:
+        source: The image.
+        axes: Its axes, where it does not say so itself or says it wrongly.
+
+    Returns:
+        The image; nothing is read yet but headers.
+
+    Raises:
+        ImageFileError: If a file is missing or no image, or the source is nothing that holds pixels.
+        AxesError: If the axes do not fit the shape.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read_image(source, axes)
+    if isinstance(source, Image):
+        return source if axes is None else replace(source, axes=check_axes(axes, source.shape))
+    if not (hasattr(source, "shape") and hasattr(source, "dtype")):
+        raise ImageFileError(
+            "a path, an array or an Image", f"{type(source).__name__}", "pass e.g. `numpy.asarray(it)`"
+        )
+    shape = tuple(int(size) for size in source.shape)
+    return Image(source, check_axes(axes, shape) if axes else guess_axes(shape))
 
 
 @contextmanager

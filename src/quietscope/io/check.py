@@ -69,6 +69,29 @@ def check_varied(low: float, high: float, name: str = "the image") -> None:
         )
 
 
+class CheckedArray:
+    """An array whose pixels are checked as they are read, so that no NaN spreads through a result.
+
+    Args:
+        array: Anything that NumPy-style indexing reads from.
+        name: What it is called in the message.
+    """
+
+    def __init__(self, array: Any, name: str) -> None:
+        self._array, self._name = array, name
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read a block.
+
+        Raises:
+            PixelError: If a value in it is NaN or infinite.
+        """
+        block = np.asarray(self._array[key])
+        check_finite(block, self._name)
+        return block
+
+
 def saturated_share(frames: Iterable[np.ndarray], dtype: Any) -> float:
     """Return the share of pixels that a detector clipped.
 

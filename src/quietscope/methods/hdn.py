@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
+from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Encoding, LatentSpec, Loss, MethodSettings, PosteriorMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
@@ -35,6 +36,8 @@ class HDNSettings(MethodSettings):
         gated: Gated residual blocks.
         stochastic_skip: Merge the top-down path past each latent.
         free_bits: KL in nats, per level and image, below which a level is not pressed.
+        stabilize: Read and write images on the scale on which the noise model has one width everywhere, instead of
+            in units of the images' mean and standard deviation; not published.
         deterministic_levels: For structured noise: levels whose posterior does not see the image; published (0, 1).
     """
 
@@ -51,6 +54,7 @@ class HDNSettings(MethodSettings):
     gated: bool = True
     stochastic_skip: bool = True
     free_bits: float = Field(default=1.0, ge=0)
+    stabilize: bool = False
     deterministic_levels: tuple[int, ...] = ()
 
     @model_validator(mode="after")
@@ -100,6 +104,10 @@ class HDN(PosteriorMethod):
         self.settings = settings
         self.statistics = statistics
         self.noise_models = nn.ModuleList(noise_models)
+        self.stabilizer: Stabilizer | None = None
+        if settings.stabilize:
+            variances = [model.variance for model in noise_models]
+            self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
         self.ladder = Ladder(settings.ladder(statistics.num_channels))
 
     @classmethod
@@ -125,13 +133,13 @@ class HDN(PosteriorMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
-        features = self.ladder.encode(self.statistics.normalize(x))
+        features = self.ladder.encode(self._to_network(x))
         noise = [
             torch.randn(x.shape[0], *self.ladder.latent_shape(level, tuple(x.shape[2:])), device=x.device)
             for level in range(self.ladder.shape.num_levels)
         ]
         out, divergences = self.ladder.decode_with_kl(features, noise)
-        nll = -self._log_likelihood(x, self.statistics.denormalize(out)).mean()
+        nll = -self._log_likelihood(x, self._to_intensity(out)).mean()
         pixels = x[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}
@@ -152,11 +160,17 @@ class HDN(PosteriorMethod):
 
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
-        return self.ladder.encode(self.statistics.normalize(x))
+        return self.ladder.encode(self._to_network(x))
 
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
         """Run the top-down path with the given noise, finest level first; returns s in intensity units."""
-        return self.statistics.denormalize(self.ladder.decode(encoding, noise))
+        return self._to_intensity(self.ladder.decode(encoding, noise))
+
+    def _to_network(self, x: Tensor) -> Tensor:
+        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
+
+    def _to_intensity(self, out: Tensor) -> Tensor:
+        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
 
     def _log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
         channels = [

@@ -39,6 +39,7 @@ FAST = Preset(
         batch_norm=False,
         dropout=0.0,
         gated=False,
+        stabilize=True,
     ),
     training=TrainingSettings(
         patch=64,
@@ -47,6 +48,7 @@ FAST = Preset(
         learning_rate=2e-3,
         schedule="cosine",
         warmup_steps=50,
+        clip_norm=1.0,
         validate_every=100,
         validation_patches=64,
     ),

@@ -102,9 +102,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
         configuration = Configuration.of(header["configuration"])
         noise_models = [_noise_model(entry, channel, tensors) for channel, entry in enumerate(header["noise"])]
         placeholder = torch.ones(int(header["num_channels"]))
-        method = METHODS[header["method"]].build(
-            configuration.method_settings(), Statistics(placeholder, placeholder), noise_models
-        )
+        statistics = Statistics(placeholder, placeholder)
+        method = METHODS[header["method"]].build(configuration.method_settings(), statistics, noise_models)
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
         own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
         method.load_state_dict({**own_noise, **weights})

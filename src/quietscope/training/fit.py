@@ -106,9 +106,9 @@ def fit(
     with warnings.catch_warnings(), interrupt.handled():
         # Lightning warns of loaders without workers and of loops without length; neither applies to an index stream.
         warnings.simplefilter("ignore")
-        trainer.fit(
-            module, torch.utils.data.DataLoader(_Endless(), batch_size=None), ckpt_path=checkpoint, weights_only=True
-        )
+        # A generator of its own: the loader draws a seed at the start, and must not draw it from the user's.
+        loader = torch.utils.data.DataLoader(_Endless(), batch_size=None, generator=torch.Generator())
+        trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
     module.validate()
     last = {k: v.detach().cpu().clone() for k, v in method.state_dict().items()}

@@ -1,0 +1,197 @@
+"""``quietscope denoise``: train on the very images and denoise them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from quietscope.cli.options import (
+    NO_PREDICTION_OPTIONS,
+    NO_TRAINING_OPTIONS,
+    Axes,
+    Group,
+    Output,
+    PredictionOptions,
+    Several,
+    TrainingOptions,
+    read_images,
+)
+from quietscope.cli.outputs import Plan, files_in, parse_save, result_folder
+from quietscope.cli.picture import draw_overview
+from quietscope.cli.planes import describe, score
+from quietscope.cli.screen import Screen
+from quietscope.errors import AxesError, SizeError
+from quietscope.io import Image, atomic_path, read_image
+from quietscope.io.atomic import check_target
+from quietscope.report import Denoised, Summary, summary_table
+
+if TYPE_CHECKING:
+    from quietscope import Denoiser
+    from quietscope.metrics import Score
+
+MODEL, CONFIG, OVERVIEW = "model.safetensors", "config.yaml", "overview.png"
+
+
+def denoise(
+    images: Annotated[list[Path], Parameter(help="Noisy images: TIFF, OME-TIFF, OME-Zarr, PNG or .npy.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Folder for the results; made where there is none.")],
+    clean: Annotated[
+        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge the result by.")
+    ] = None,
+    axes: Axes = None,
+    save: Annotated[str, Parameter(help="What to write: mean, std, samples.")] = "mean,std",
+    format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
+    training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
+    prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
+) -> None:
+    """Train on the very images and denoise them: no clean data, no settings.
+
+    Writes NAME_denoised and NAME_std for every image, the model, its configuration and overview.png.
+    """
+    from quietscope import Denoiser
+
+    screen = Screen()
+    denoiser = Denoiser.from_configuration(training.configuration(), device=training.device)
+    noisy = read_images(images, axes)
+    for image in noisy:
+        image.layout(denoiser.configuration.dims)
+    references = _references(clean, noisy)
+    before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
+    kinds = parse_save(save)
+    with result_folder(output) as folder:
+        plans = [
+            Plan(
+                image=image,
+                files=files,
+                dtype=prediction.dtype,
+                num_samples=prediction.samples,
+                overwrite=prediction.overwrite,
+            )
+            for image, files in zip(noisy, files_in(folder, noisy, kinds, format), strict=True)
+        ]
+        work = _Work(screen, denoiser, folder, prediction, plans, references, before)
+        work.check()
+        work.train()
+        work.predict()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One run, once everything that was typed is known to make sense."""
+
+    screen: Screen
+    denoiser: "Denoiser"
+    folder: Path
+    options: PredictionOptions
+    plans: Sequence[Plan]
+    references: Sequence[Image]
+    before: "Sequence[Score]"
+
+    def check(self) -> None:
+        """Refuse, before any training, what could not be written after it."""
+        for name in (MODEL, CONFIG, OVERVIEW):
+            check_target(self.folder / name, self.options.overwrite)
+        for plan in self.plans:
+            plan.check()
+
+    def train(self) -> None:
+        """Train, and keep the model before anything else can go wrong."""
+        with self.screen.training() as watch:
+            self.denoiser.fit([plan.image for plan in self.plans], watch=watch, notify=self.screen.note)
+        report = self.denoiser.fit_report
+        assert report is not None
+        if report.interrupted:
+            self.screen.note(f"training ended early, after {report.steps} steps; Ctrl-C again leaves the images noisy")
+        self.denoiser.save(self.folder / MODEL, overwrite=self.options.overwrite)
+        with atomic_path(self.folder / CONFIG, overwrite=self.options.overwrite) as temporary:
+            self.denoiser.configuration.save(temporary)
+
+    def predict(self) -> None:
+        """Denoise every image, draw the first one, and print the table."""
+        images = [self._predict_one(number, plan) for number, plan in enumerate(self.plans)]
+        draw_overview(
+            self.folder / OVERVIEW,
+            self.denoiser,
+            self.plans[0].image,
+            self.references[0] if self.references else None,
+            num_samples=self.options.samples,
+            seed=self.denoiser.configuration.seed,
+            overwrite=self.options.overwrite,
+        )
+        configuration, report = self.denoiser.configuration, self.denoiser.fit_report
+        assert report is not None
+        summary = Summary(
+            method=f"{configuration.method}, preset {configuration.preset}",
+            noise=[model.describe() for model in self.denoiser.noise_models],
+            steps=report.steps,
+            training_seconds=report.seconds,
+            num_samples=self.options.samples,
+            images=images,
+            files={"model": self.folder / MODEL, "settings": self.folder / CONFIG, "overview": self.folder / OVERVIEW},
+        )
+        self.screen.show(summary_table(summary))
+
+    def _predict_one(self, number: int, plan: Plan) -> Denoised:
+        started = time.monotonic()
+        write_results(self.denoiser, plan, self.screen, self.options, self.denoiser.configuration.seed)
+        after = None
+        if self.references and "mean" in plan.files:
+            after = score(read_image(plan.files["mean"], plan.image.axes), self.references[number])
+        names = {"mean": "denoised", "std": "deviation", "samples": "samples"}
+        return Denoised(
+            source=plan.image.path,
+            what=describe(plan.image),
+            files={names[kind]: path for kind, path in plan.files.items()},
+            seconds=time.monotonic() - started,
+            before=self.before[number] if self.before else None,
+            after=after,
+        )
+
+
+def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, options: PredictionOptions, seed: int) -> None:
+    """Denoise one image into its files.
+
+    Args:
+        denoiser: A trained denoiser.
+        plan: What is to be written where.
+        screen: Shows how it stands.
+        options: Number of samples and tile size.
+        seed: Seed of the samples.
+    """
+    name = plan.image.path.name if plan.image.path is not None else "image"
+    with plan.writers() as sinks, screen.predicting(name) as progress:
+        denoiser.denoise_into(
+            plan.image,
+            mean=sinks.get("mean"),
+            std=sinks.get("std"),
+            samples=sinks.get("samples"),
+            num_samples=options.samples,
+            seed=seed,
+            tile=options.tile,
+            progress=progress,
+        )
+
+
+def _references(clean: list[Path] | None, noisy: Sequence[Image]) -> list[Image]:
+    if not clean:
+        return []
+    if len(clean) != len(noisy):
+        raise SizeError(
+            "one clean reference per image",
+            f"{len(clean)} for {len(noisy)}",
+            "name them all, e.g. `--clean a.tif b.tif`",
+        )
+    return [_reference(path, image) for path, image in zip(clean, noisy, strict=True)]
+
+
+def _reference(path: Path, image: Image) -> Image:
+    """Open a clean reference, by the axes of its noisy image where these fit it."""
+    try:
+        return read_image(path, image.axes)
+    except AxesError:
+        return read_image(path)

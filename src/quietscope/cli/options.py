@@ -1,0 +1,108 @@
+"""Options that several verbs share, grouped so that a verb takes two or three groups instead of twenty names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+from quietscope.errors import QuietScopeError, SettingsError
+
+if TYPE_CHECKING:
+    from quietscope.io import Image
+    from quietscope.presets import Configuration
+
+Flag = Parameter(negative="")
+Several = Parameter(negative="", consume_multiple=True)
+Group = Parameter(name="*")
+Output = Parameter(name=["--output", "-o"])
+
+Axes: TypeAlias = Annotated[
+    str | None,
+    Parameter(help="What the dimensions are, e.g. TCYX, where the file does not say or is wrong."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How to train; what is not given comes from --config, then from the preset."""
+
+    method: Annotated[str | None, Parameter(help="Method; `quietscope presets` lists them. Default: hdn.")] = None
+    preset: Annotated[str | None, Parameter(help="fast (minutes on a CPU) or paper (as published). Default: fast.")] = (
+        None
+    )
+    noise: Annotated[
+        str | None,
+        Parameter(help="auto, sigma=NUMBER or a noise file; one per channel, separated by commas. Default: auto."),
+    ] = None
+    budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None
+    steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
+    dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
+    seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
+    config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
+    device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
+
+    def typed(self) -> dict[str, Any]:
+        """Return the settings that were typed, by name."""
+        names = ("method", "preset", "noise", "budget", "steps", "dims", "seed")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def configuration(self) -> "Configuration":
+        """Return the configuration: preset, then file, then what was typed.
+
+        Raises:
+            SettingsError: If a setting is unknown or out of range.
+        """
+        from quietscope.presets import Configuration, read_configuration
+
+        values = read_configuration(self.config) if self.config is not None else {}
+        return Configuration.of({**values, **self.typed()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionOptions:
+    """How to predict and what to write."""
+
+    samples: Annotated[int, Parameter(help="Posterior samples that mean and deviation are taken over.")] = 50
+    dtype: Annotated[
+        Literal["float32", "input"], Parameter(help="input rounds and clips mean and samples to the input's type.")
+    ] = "float32"
+    tile: Annotated[int | None, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")] = None
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if self.samples < 1:
+            raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
+        if self.tile is not None and self.tile < 1:
+            raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
+
+
+NO_TRAINING_OPTIONS = TrainingOptions()
+NO_PREDICTION_OPTIONS = PredictionOptions()
+
+
+def read_images(paths: list[Path], axes: str | None) -> "list[Image]":
+    """Open images, and name the one that cannot be.
+
+    Args:
+        paths: At least one file.
+        axes: Their axes, where the files do not say.
+
+    Returns:
+        The images, lazily read.
+
+    Raises:
+        QuietScopeError: If one cannot be opened.
+    """
+    from quietscope.io import read_image
+
+    images = []
+    for path in paths:
+        try:
+            images.append(read_image(path, axes))
+        except QuietScopeError as error:
+            if str(path) in str(error):
+                raise
+            raise type(error)(error.expected, f"{path}: {error.got}", error.fix) from error
+    return images

@@ -1,0 +1,197 @@
+"""Where results go: their names, the check before any work is done, and the writers."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from quietscope.errors import OutputError, SettingsError
+from quietscope.io import FORMATS, Image, Sink, open_writer
+
+Kind: TypeAlias = Literal["mean", "std", "samples"]
+KINDS: tuple[Kind, ...] = ("mean", "std", "samples")
+# Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
+_SAMPLE_LETTERS = "RQPHAE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be written for one image.
+
+    Attributes:
+        image: The noisy image.
+        files: File of each result that was asked for.
+        dtype: "float32", or "input" to round and clip mean and samples to the image's own type.
+        num_samples: Number of samples, where they are to be written.
+        overwrite: Whether results that exist may be replaced.
+    """
+
+    image: Image
+    files: Mapping[Kind, Path]
+    dtype: str
+    num_samples: int
+    overwrite: bool
+
+    def dtype_of(self, kind: Kind) -> np.dtype[Any]:
+        """Return the data type of a result; a deviation is never rounded, as it is often below one."""
+        rounded = self.dtype == "input" and kind != "std" and self.image.dtype.kind in "biuf"
+        return self.image.dtype if rounded else np.dtype(np.float32)
+
+    @contextmanager
+    def writers(self) -> Iterator[dict[Kind, Sink]]:
+        """Open all results; they appear under their names when the block ends well, and not at all otherwise."""
+        with ExitStack() as stack:
+            yield {
+                kind: self._rounded(kind, stack.enter_context(self._writer(kind, path)))
+                for kind, path in self.files.items()
+            }
+
+    def check(self) -> None:
+        """Try everything that could keep the results from being written, and leave nothing behind.
+
+        Raises:
+            OutputError: If a result exists, its format cannot hold the image, or the disk has no room or no right.
+        """
+        for path in self.files.values():
+            if self.image.path is not None and path.exists() and path.samefile(self.image.path):
+                raise OutputError("a result beside the input", f"{path}, the input itself", "choose another name")
+        with suppress(_Rehearsed), self.writers():
+            raise _Rehearsed
+
+    def _writer(self, kind: Kind, path: Path) -> Any:
+        shape, axes = self.image.shape, self.image.axes
+        if kind == "samples":
+            free = next(letter for letter in _SAMPLE_LETTERS if letter not in axes)
+            shape, axes = (self.num_samples, *shape), free + axes
+        return open_writer(
+            path,
+            shape,
+            self.dtype_of(kind),
+            axes,
+            pixel_size_um=self.image.pixel_size_um,
+            channel_names=self.image.channel_names,
+            frame_interval_s=self.image.frame_interval_s,
+            overwrite=self.overwrite,
+        )
+
+    def _rounded(self, kind: Kind, sink: Sink) -> Sink:
+        dtype = self.dtype_of(kind)
+        return sink if dtype.kind == "f" else Rounded(sink, dtype)
+
+
+class _Rehearsed(Exception):  # noqa: N818  (no error: the end of a rehearsal)
+    """Everything could be opened; now let go of it."""
+
+
+class Rounded:
+    """A sink that rounds to the nearest integer and clips to the range of the type.
+
+    Args:
+        sink: What is written to.
+        dtype: An integer type, or bool.
+    """
+
+    def __init__(self, sink: Sink, dtype: np.dtype[Any]) -> None:
+        self._sink, self._dtype = sink, dtype
+
+    def __setitem__(self, key: Any, block: Any, /) -> None:
+        """Write a block."""
+        low, high = (0, 1) if self._dtype.kind == "b" else (np.iinfo(self._dtype).min, np.iinfo(self._dtype).max)
+        # In float64: float32 rounds the ends of 32-bit integers up, out of their range.
+        rounded = np.clip(np.rint(np.asarray(block, np.float64)), low, high)
+        self._sink[key] = rounded.astype(self._dtype)
+
+
+def parse_save(text: str) -> tuple[Kind, ...]:
+    """Read what is to be saved, such as ``mean,std``.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        The kinds of results, in the order of `KINDS`.
+
+    Raises:
+        SettingsError: If it names anything else.
+    """
+    words = [word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
+    if not words or not set(words) <= set(KINDS):
+        raise SettingsError(f"{', '.join(KINDS)} after --save", repr(text), "pass e.g. `--save mean,std`")
+    return tuple(kind for kind in KINDS if kind in words)
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    """Split a file's name into stem and extension: ``a.ome.tif`` into ``a`` and ``.ome.tif``."""
+    known = {suffix for each in FORMATS for suffix in each.suffixes}
+    fitting = [suffix for suffix in known if path.name.lower().endswith(suffix)]
+    length = len(max(fitting, key=len)) if fitting else len(path.suffix)
+    return path.name[: len(path.name) - length], path.name[len(path.name) - length :]
+
+
+def files_beside(path: Path, kinds: Sequence[Kind]) -> dict[Kind, Path]:
+    """Name the results of `predict`: the mean at `path`, the others with a word before the extension."""
+    stem, suffix = split_name(path)
+    return {kind: path if kind == "mean" else path.with_name(f"{stem}_{kind}{suffix}") for kind in kinds}
+
+
+def files_in(folder: Path, images: Sequence[Image], kinds: Sequence[Kind], suffix: str) -> list[dict[Kind, Path]]:
+    """Name the results of `denoise`: ``cells_denoised.ome.tif``, ``cells_std.ome.tif``, ...
+
+    Args:
+        folder: Where they go.
+        images: The noisy images.
+        kinds: What is to be saved.
+        suffix: Extension that picks the format, with or without its first dot.
+
+    Returns:
+        One mapping per image.
+
+    Raises:
+        OutputError: If two images would have the same results.
+    """
+    words = {"mean": "denoised", "std": "std", "samples": "samples"}
+    stems = [split_name(image.path)[0] if image.path is not None else "image" for image in images]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise OutputError("images of different names", f"{twice!r} twice", "rename one, or denoise them one by one")
+    ending = "." + suffix.strip().lstrip(".")
+    return [{kind: folder / f"{stem}_{words[kind]}{ending}" for kind in kinds} for stem in stems]
+
+
+def files_per_channel(path: Path, num_channels: int) -> list[Path]:
+    """Name the noise files of several channels ``noise_c0.safetensors``, ...; one channel keeps the plain name."""
+    if num_channels == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}_c{channel}{path.suffix}") for channel in range(num_channels)]
+
+
+@contextmanager
+def result_folder(path: Path) -> Iterator[Path]:
+    """Make a folder for results, and take it away again where nothing came to lie in it.
+
+    Args:
+        path: The folder; parents are made too.
+
+    Yields:
+        The folder.
+
+    Raises:
+        OutputError: If it cannot be made, or a file stands in its place.
+    """
+    existed = path.exists()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        words = "a file of that name" if existed else str(error.strerror)
+        raise OutputError(f"a folder at {path}", words, "choose another place with `--output`") from error
+    try:
+        yield path
+    except BaseException:
+        if not existed:
+            with suppress(OSError):
+                path.rmdir()
+        raise

@@ -1,0 +1,83 @@
+"""Planes of images: pairs to be judged against each other, and the one to be shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import SizeError
+from quietscope.io import Image
+from quietscope.metrics import Score, evaluate
+
+Plane = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One plane of an image and of its clean reference.
+
+    Attributes:
+        frame: Number of the frame, from 0.
+        channel: Number of the channel, from 0.
+        image: (Y, X).
+        clean: (Y, X).
+    """
+
+    frame: int
+    channel: int
+    image: Plane
+    clean: Plane
+
+
+def pairs(image: Image, clean: Image, stride: int = 1) -> Iterator[Pair]:
+    """Yield the planes of an image beside those of its clean reference, each read when it is its turn.
+
+    Args:
+        image: What is to be judged.
+        clean: The reference; its axes may be named differently, so long as they count alike.
+        stride: Every how many-th frame to take.
+
+    Yields:
+        The pairs, channels counting fastest.
+
+    Raises:
+        SizeError: If the two differ in frames, channels or size.
+    """
+    layout, truth = image.layout(), clean.layout()
+    if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
+        raise SizeError(f"a clean image like {describe(image)}", describe(clean), "pass the reference of this image")
+    for frame in range(0, layout.num_frames, stride):
+        planes = zip(layout.take(image.data, frame), truth.take(clean.data, frame), strict=True)
+        for channel, (one, other) in enumerate(planes):
+            yield Pair(frame, channel, one, other)
+
+
+def score(image: Image, clean: Image) -> Score:
+    """Judge an image by its planes.
+
+    Args:
+        image: What is to be judged.
+        clean: The reference.
+
+    Returns:
+        The means over all planes.
+
+    Raises:
+        SizeError: If the two differ in size, or are too small.
+        PixelError: If a plane of the reference is constant.
+    """
+    # One by one: `evaluate` would hold all planes of a long recording in memory.
+    scores = [evaluate([pair.image], [pair.clean]) for pair in pairs(image, clean)]
+    return Score(
+        num_images=len(scores),
+        psnr=float(np.mean([each.psnr for each in scores])),
+        ssim=float(np.mean([each.ssim for each in scores])),
+        psnr_affine=float(np.mean([each.psnr_affine for each in scores])),
+    )
+
+
+def describe(image: Image) -> str:
+    """Return axes, shape and data type in words: ``4 x 512 x 512 QYX uint8``."""
+    return f"{' x '.join(map(str, image.shape))} {image.axes} {image.dtype}"

@@ -1,0 +1,44 @@
+"""``quietscope presets``: every method and preset."""
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from quietscope.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from quietscope.presets import Preset
+
+
+def presets() -> None:
+    """List every method and preset: parameters, budget, measured quality."""
+    from quietscope.presets import PRESETS
+
+    table = Table(show_lines=True)
+    for name in ("method", "preset", "what for", "parameters", "budget", "measured"):
+        table.add_column(name, overflow="fold", justify="right" if name == "parameters" else "left")
+    for preset in PRESETS:
+        limits = [preset.budget, None if preset.steps is None else f"{preset.steps:,} steps"]
+        table.add_row(
+            preset.method,
+            preset.name,
+            preset.summary,
+            f"{_count_parameters(preset):,}",
+            " or ".join(limit for limit in limits if limit is not None),
+            "\n".join(preset.measured) or "not yet",
+        )
+    Screen().show(table)
+
+
+def _count_parameters(preset: "Preset") -> int:
+    """Count the trainable numbers for one channel in 2-D; nothing is allocated on the device "meta"."""
+    import torch
+
+    from quietscope.data.normalize import Statistics
+    from quietscope.methods import METHODS
+    from quietscope.noise import Gaussian
+
+    one, noise = torch.ones(1), Gaussian(1.0)
+    with torch.device("meta"):
+        method = METHODS[preset.method].build(preset.network, Statistics(one, one), [noise])
+    return sum(parameter.numel() for parameter in method.parameters())

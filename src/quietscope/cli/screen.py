@@ -1,0 +1,132 @@
+"""What a verb says while it works: bars on a terminal, sparse lines elsewhere, notes on standard error."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+if TYPE_CHECKING:
+    from quietscope.training.callbacks import TrainingState
+
+WIDTH_OF_A_LOG = 120
+SPARSE_SHARE = 0.1
+SPARSE_SECONDS = 30.0
+
+
+class Screen:
+    """Standard output and standard error of one command."""
+
+    def __init__(self) -> None:
+        self._out = make_console()
+        self._err = make_console(stderr=True)
+        self._bar: Progress | None = None
+
+    def show(self, what: Any = "") -> None:
+        """Print a line or a table to standard output."""
+        self._out.print(what)
+
+    def note(self, text: str) -> None:
+        """Print a remark to standard error, above a bar that may be running."""
+        if self._bar is not None:
+            self._bar.console.print("note:", text, soft_wrap=True)
+        else:
+            self._err.print("note:", text, soft_wrap=True)
+
+    @contextmanager
+    def training(self) -> Iterator[Callable[["TrainingState"], None]]:
+        """Show how training stands; yields the watcher."""
+        with self._meter("training") as tell:
+
+            def watch(state: "TrainingState") -> None:
+                left = state.seconds * (1.0 - state.progress) / state.progress if state.progress > 0.0 else None
+                tell(state.progress, describe_state(state), left)
+
+            yield watch
+
+    @contextmanager
+    def predicting(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Show how the prediction of one image stands; yields what is told (done, total)."""
+        started = time.monotonic()
+        with self._meter("denoising") as tell:
+
+            def watch(done: int, total: int) -> None:
+                share = done / max(total, 1)
+                seconds = time.monotonic() - started
+                tell(share, name, seconds * (1.0 - share) / share if share > 0.0 else None)
+
+            yield watch
+
+    @contextmanager
+    def _meter(self, task: str) -> Iterator[Callable[[float, str, float | None], None]]:
+        if not self._out.is_terminal:
+            yield _Sparse(self._out, task)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[left]}"),
+        )
+        with Progress(*columns, console=self._out, refresh_per_second=4) as bar:
+            number = bar.add_task(task, total=1.0, words="", left="")
+            self._bar = bar
+
+            def tell(share: float, words: str, left: float | None) -> None:
+                bar.update(number, completed=share, words=words, left="" if left is None else f"{clock(left)} left")
+
+            try:
+                yield tell
+            finally:
+                self._bar = None
+
+
+class _Sparse:
+    """A line at the start, every tenth of the way (but not twice in a second) or every half minute, and at the end."""
+
+    def __init__(self, console: Console, task: str) -> None:
+        self._console, self._task = console, task
+        self._share, self._time = -1.0, 0.0
+
+    def __call__(self, share: float, words: str, left: float | None) -> None:
+        now = time.monotonic()
+        share_due = share - self._share >= SPARSE_SHARE and now - self._time >= 1.0
+        end_due = share >= 1.0 > self._share
+        if not (share_due or end_due or now - self._time >= SPARSE_SECONDS):
+            return
+        self._share, self._time = share, now
+        tail = "" if left is None or share >= 1.0 else f", {clock(left)} left"
+        self._console.print(f"{self._task} {share:4.0%}: {words}{tail}", soft_wrap=True)
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console that prints text as it is: square brackets in a file's name are no markup.
+
+    Args:
+        stderr: Whether it writes to standard error.
+
+    Returns:
+        The console, as wide as the terminal, or of a fixed width where there is none.
+    """
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_LOG
+    return console
+
+
+def describe_state(state: "TrainingState") -> str:
+    """Return a line such as ``step 312, loss 3.124 (nll 3.021, kl 0.103), validation 3.2``."""
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in state.terms.items())
+    words = f"step {state.step}, loss {state.loss:.3f}" + (f" ({terms})" if terms else "")
+    known = state.validation_loss == state.validation_loss  # NaN until the first validation
+    return words + (f", validation {state.validation_loss:.3f}" if known else "")
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as ``1:02:03``, ``4:05`` or ``0:09``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

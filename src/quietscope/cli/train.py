@@ -1,0 +1,117 @@
+"""``quietscope train``: a model in a run folder."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from quietscope.cli.options import NO_TRAINING_OPTIONS, Axes, Flag, Group, Output, TrainingOptions, read_images
+from quietscope.cli.outputs import result_folder
+from quietscope.cli.screen import Screen
+from quietscope.errors import OutputError, SettingsError
+from quietscope.io import atomic_path
+from quietscope.io.atomic import check_target
+from quietscope.report.table import duration
+
+if TYPE_CHECKING:
+    from quietscope.presets import Configuration
+
+BEST, LAST, CONFIG, RESUME, LOGS = "model.safetensors", "last.safetensors", "config.yaml", "resume.ckpt", "logs"
+OURS = (BEST, LAST, CONFIG, RESUME, LOGS)
+INTERRUPTED = 130
+
+
+def train(
+    images: Annotated[list[Path], Parameter(help="Noisy images to learn from.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Run folder.")],
+    axes: Axes = None,
+    training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
+    resume: Annotated[bool, Flag, Parameter(help="Go on with the run in this folder, as if never stopped.")] = False,
+    overwrite: Annotated[bool, Flag, Parameter(help="Start anew in the folder of an earlier run.")] = False,
+) -> int:
+    """Train a model in a run folder, to be used on other images.
+
+    Writes model.safetensors (the best weights), last.safetensors, config.yaml and logs; Ctrl-C ends training early and
+    keeps what was learnt, and --resume goes on.
+    """
+    from quietscope import Denoiser
+
+    screen = Screen()
+    if resume and overwrite:
+        raise SettingsError("--resume or --overwrite", "both", "leave one out")
+    configuration = _earlier(output, training) if resume else training.configuration()
+    denoiser = Denoiser.from_configuration(configuration, device=training.device)
+    noisy = read_images(images, axes)
+    for image in noisy:
+        image.layout(configuration.dims)
+    with result_folder(output) as folder:
+        _check(folder, resume=resume, overwrite=overwrite)
+        if not resume:
+            _forget(folder)
+        with atomic_path(folder / CONFIG, overwrite=True) as temporary:
+            configuration.save(temporary)
+        try:
+            with screen.training() as watch:
+                denoiser.fit(noisy, folder=folder, resume=resume, watch=watch, notify=screen.note)
+        except BaseException:
+            if not (folder / RESUME).exists():  # nothing was learnt: leave no folder that looks like a run
+                (folder / CONFIG).unlink(missing_ok=True)
+            raise
+        denoiser.save(folder / BEST, overwrite=True)
+        denoiser.save(folder / LAST, last=True, overwrite=True)
+    report = denoiser.fit_report
+    assert report is not None
+    for channel, model in enumerate(denoiser.noise_models):
+        screen.show(f"noise of channel {channel}: {model.describe()}")
+    screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {folder / BEST}")
+    if report.interrupted:
+        screen.note(f"stopped early; go on with `quietscope train ... -o {folder} --resume`")
+        return INTERRUPTED
+    return 0
+
+
+def _earlier(folder: Path, options: TrainingOptions) -> "Configuration":
+    """Return the configuration of the run in a folder; budget and steps may be raised, the rest must agree."""
+    from quietscope.presets import Configuration, read_configuration
+
+    for name in (CONFIG, RESUME):
+        if not (folder / name).is_file():
+            raise OutputError(
+                "a run folder with config.yaml and resume.ckpt", f"{folder} without {name}", "leave out `--resume`"
+            )
+    earlier = Configuration.of(read_configuration(folder / CONFIG))
+    asked = options.typed()
+    if options.config is not None:
+        asked = {**read_configuration(options.config), **asked}
+    wanted = Configuration.of({**earlier.model_dump(), **asked})
+    for name in sorted(set(asked) - {"budget", "steps"}):
+        before, now = getattr(earlier, name), getattr(wanted, name)
+        if before != now:
+            raise SettingsError(
+                f"{name} = {before!r}, as the run began",
+                f"{now!r}",
+                "leave it out, or train in another folder",
+            )
+    return wanted
+
+
+def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    check_target(folder / CONFIG, overwrite=True)
+    found = [name for name in OURS if (folder / name).exists()]
+    if found and not (resume or overwrite):
+        raise OutputError(
+            "a folder without a run in it", f"{folder} with {found[0]}", "pass `--resume` to go on, or `--overwrite`"
+        )
+
+
+def _forget(folder: Path) -> None:
+    """Remove what must not be mixed with a new run: the state to resume from and the logs, by their names."""
+    (folder / RESUME).unlink(missing_ok=True)
+    logs = folder / LOGS
+    for path in [logs / "metrics.csv", logs / "hparams.yaml", *logs.glob("events.out.tfevents.*")]:
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # not there, or somebody keeps notes in it
+        logs.rmdir()

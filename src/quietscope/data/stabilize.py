@@ -1,0 +1,80 @@
+"""Variance stabilisation: a scale on which noise has one width everywhere, made from any variance function.
+
+On the scale ``u(s) = integral dt / sqrt(v(t) + 3/8 v'(t)^2)`` noise of variance v(s) has about unit variance; for
+Poisson-Gaussian noise it is the generalised Anscombe transform. A network that reads and writes on this scale sees
+dim and bright structure at the same contrast to noise, and its likelihood has about the same curvature everywhere.
+
+Source: Anscombe, Biometrika 35 (1948); Starck, Murtagh, Bijaoui, Image Processing and Data Analysis (1998).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+NUM_KNOTS = 1025
+_FINE = 1 << 15
+ANSCOMBE_SHARE = 3.0 / 8.0
+
+
+class Stabilizer(nn.Module):
+    """Piecewise linear maps between intensities and the stabilised scale, one per channel, straight on at both ends.
+
+    Args:
+        intensity: Knots in intensity units, shape (C, K), increasing.
+        stabilized: Their values on the stabilised scale, shape (C, K), increasing.
+    """
+
+    intensity: Tensor
+    stabilized: Tensor
+
+    def __init__(self, intensity: Tensor, stabilized: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("intensity", intensity.float().clone())
+        self.register_buffer("stabilized", stabilized.float().clone())
+
+    @classmethod
+    def of_variances(cls, variances: Sequence[Callable[[Tensor], Tensor]], quantiles: Tensor) -> "Stabilizer":
+        """Integrate variance functions over the range of the data.
+
+        Args:
+            variances: v(s) of each channel, squared intensity units.
+            quantiles: Increasing quantiles of each channel's pixels, lowest and highest included, shape (C, Q).
+
+        Returns:
+            The maps, shifted and scaled such that the quantiles have mean 0 and standard deviation 1 on their scale.
+        """
+        knots, values = [], []
+        for variance, pixels in zip(variances, quantiles.double(), strict=True):
+            t = torch.linspace(float(pixels[0]), float(pixels[-1]), _FINE, dtype=torch.float64)
+            step = t[1] - t[0]
+            v = variance(t.float()).double().detach()
+            slope = torch.gradient(v, spacing=float(step))[0]
+            width = torch.sqrt(v + ANSCOMBE_SHARE * slope.square())
+            areas = 0.5 * step * (1.0 / width[1:] + 1.0 / width[:-1])
+            u = torch.cat((torch.zeros(1, dtype=torch.float64), torch.cumsum(areas, 0)))
+            # Knots lie evenly on the stabilised scale: as many per noise width in the dark as in the light.
+            even = torch.linspace(0.0, float(u[-1]), NUM_KNOTS, dtype=torch.float64)
+            knots.append(_interpolate(even, u, t))
+            seen = _interpolate(pixels, t, u)
+            values.append((even - seen.mean()) / seen.std(correction=0))
+        return cls(torch.stack(knots), torch.stack(values))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map intensities (B, C, *S) to the normalised stabilised scale."""
+        return self._map(x, self.intensity, self.stabilized)
+
+    def inverse(self, u: Tensor) -> Tensor:
+        """Map the normalised stabilised scale (B, C, *S) to intensities; the inverse of `forward`."""
+        return self._map(u, self.stabilized, self.intensity)
+
+    def _map(self, x: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        channels = [_interpolate(x[:, c].float(), start[c], end[c]) for c in range(x.shape[1])]
+        return torch.stack(channels, dim=1)
+
+
+def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """Interpolate linearly, and extrapolate with the first and the last slope."""
+    left = (torch.searchsorted(knots, x.detach().contiguous()) - 1).clamp(0, knots.numel() - 2)
+    slope = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
+    return values[left] + (x - knots[left]) * slope[left]

@@ -1,0 +1,193 @@
+"""One picture of a run: noisy, denoised, how sure, plausible alternatives, and what was taken away."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.io import atomic_path
+from quietscope.metrics import autocorrelation
+
+Plane: TypeAlias = npt.NDArray[Any]
+
+PANEL, GAP, TITLE, BAR, HEADING = 3.84, 0.12, 0.34, 0.55, 0.72
+"""Inches: side of a panel, gap between two, room for a title above it, for a colour bar below it, for the heading."""
+
+DPI = 100
+MAX_LAG = 5
+_CONTRAST = (0.5, 99.8)
+_INK = "#222222"
+UNITS = "intensity, in the units of the file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What the picture shows: one plane of one channel, all arrays (Y, X) in intensity units.
+
+    Attributes:
+        noisy: The observation.
+        mean: Mean of the posterior samples.
+        std: Their standard deviation.
+        samples: Some of them, (N, Y, X); the first three are shown.
+        clean: The reference, where there is one.
+        file: Name of the image.
+        part: Which part of it is shown.
+        method: Method and preset.
+        noise: The noise model in words.
+        pixel_size_um: Micrometres per pixel along X, for the scale bar; None where unknown.
+        titles: Words to add to a panel's title, by panel: "noisy", "mean" and so on.
+    """
+
+    noisy: Plane
+    mean: Plane
+    std: Plane
+    samples: Plane
+    clean: Plane | None = None
+    file: str
+    part: str = ""
+    method: str
+    noise: str
+    pixel_size_um: float | None = None
+    titles: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    title: str
+    pixels: Plane
+    cmap: str
+    limits: tuple[float, float]
+    bar: str = ""
+    extent: tuple[float, float, float, float] | None = None
+
+
+def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrite: bool = False) -> None:
+    """Draw the picture and write it as PNG.
+
+    Args:
+        path: Where to write.
+        overview: What to show.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = _rows(overview)
+    width = max(map(len, rows)) * (PANEL + GAP) + GAP
+    height = HEADING + sum(_height(row) for row in rows)
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    top = height - HEADING
+    for row in rows:
+        for column, panel in enumerate(row):
+            left = GAP + column * (PANEL + GAP)
+            box = (left / width, (top - TITLE - PANEL) / height, PANEL / width, PANEL / height)
+            _draw(figure.add_axes(box), panel)
+        top -= _height(row)
+    if overview.pixel_size_um is not None:
+        _draw_scale_bar(figure.axes[0], overview.noisy.shape[1], overview.pixel_size_um)
+    # "parse_math": a dollar sign in a file's name is no formula.
+    words: dict[str, Any] = {"color": _INK, "linespacing": 1.5, "parse_math": False, "ha": "center", "va": "top"}
+    figure.text(0.5, 1.0 - 0.12 / height, _heading(overview), fontsize=12, **words)
+    with atomic_path(Path(path), overwrite=overwrite) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, facecolor="white")
+
+
+def _heading(overview: Overview) -> str:
+    first = overview.file + (f"   ({overview.part})" if overview.part else "")
+    return f"{first}\n{overview.method}   |   {overview.noise}"
+
+
+def _height(row: list[_Panel]) -> float:
+    return TITLE + PANEL + (BAR if any(panel.bar for panel in row) else 0.0)
+
+
+def _rows(overview: Overview) -> list[list[_Panel]]:
+    """Choose what to show in reading order; images share one contrast, so that they can be compared."""
+    reference = overview.mean if overview.clean is None else overview.clean
+    limits = _spread(reference)
+    residual = np.asarray(overview.noisy, np.float64) - overview.mean
+    reach = float(np.percentile(np.abs(residual), _CONTRAST[1])) or 1.0
+
+    def image(title: str, pixels: Plane) -> _Panel:
+        words = overview.titles.get(title.split()[0], "")
+        return _Panel(f"{title}   {words}".strip(), pixels, "gray", limits)
+
+    noisy, mean = image("noisy", overview.noisy), image("mean of the samples", overview.mean)
+    samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
+    top = _spread(overview.std)[1]
+    std = _Panel("standard deviation of the samples", overview.std, "inferno", (0.0, top), UNITS)
+    taken = _Panel("residual: noisy - mean", residual, "RdBu_r", (-reach, reach), UNITS)
+    judged = [std, taken, *_autocorrelation_panel(residual)]
+    if overview.clean is None:
+        return [[noisy, *samples], [mean, *judged]]
+    return [[noisy, mean, image("clean reference", overview.clean)], samples, judged]
+
+
+def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
+    """Yield the autocorrelation without its centre, which is 1 by definition; nothing for an image too small for it."""
+    lag = min(MAX_LAG, min(residual.shape) - 1)
+    if lag < 1:
+        return
+    correlation = autocorrelation(residual, lag)
+    correlation[lag, lag] = np.nan
+    reach = max(0.1, float(np.nanmax(np.abs(correlation))))
+    half = lag + 0.5
+    title = "autocorrelation of the residual"
+    extent = (-half, half, half, -half)
+    meaning = "correlation at that shift; white: independent from pixel to pixel"
+    yield _Panel(title, correlation, "RdBu_r", (-reach, reach), meaning, extent)
+
+
+def _spread(pixels: Plane) -> tuple[float, float]:
+    low, high = (float(level) for level in np.percentile(pixels, _CONTRAST))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _draw(axes: Any, panel: _Panel) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = panel.limits
+    shown = axes.imshow(
+        panel.pixels, cmap=panel.cmap, vmin=low, vmax=high, interpolation="nearest", extent=panel.extent
+    )
+    axes.set_title(panel.title, fontsize=10.5, color=_INK, pad=5, parse_math=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if panel.extent is not None:
+        _name_lags(axes, round(panel.extent[1] - 0.5))
+    if panel.bar:
+        place = axes.inset_axes((0.0, -0.045, 1.0, 0.03))
+        bar = axes.figure.colorbar(shown, cax=place, orientation="horizontal")
+        bar.ax.xaxis.set_major_locator(MaxNLocator(6, prune="both"))  # a figure at an end would stick out
+        bar.set_label(panel.bar, fontsize=8, labelpad=1)
+        bar.ax.tick_params(labelsize=8, pad=1, length=2)
+
+
+def _name_lags(axes: Any, largest: int) -> None:
+    """Write some shifts into the squares of the axes through the centre; outside they would need room of their own."""
+    words = {"ha": "center", "va": "center", "fontsize": 7, "color": "#666666"}
+    axes.set_facecolor("#cccccc")
+    axes.text(0, 0, "0", **words)
+    for lag in (-largest, largest):
+        axes.text(lag, 0, f"x {lag:+d}", **words)
+        axes.text(0, lag, f"y {lag:+d}", **words)
+
+
+def _draw_scale_bar(axes: Any, width: int, pixel_size_um: float) -> None:
+    """Draw a bar of a round length, about a fifth of the panel."""
+    goal = 0.25 * width * pixel_size_um
+    power = 10.0 ** np.floor(np.log10(goal))
+    length = max(step * power for step in (1, 2, 5) if step * power <= goal)
+    share = length / pixel_size_um / width
+    frame = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1.5}
+    middle, place = 0.96 - share / 2, axes.transAxes
+    axes.text(middle, 0.07, f"{length:g} µm", transform=place, color="white", ha="center", fontsize=9, bbox=frame)
+    axes.plot([0.96 - share, 0.96], [0.04, 0.04], transform=place, color="white", linewidth=4, solid_capstyle="butt")

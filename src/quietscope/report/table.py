@@ -1,0 +1,104 @@
+"""The one table at the end of a run: what came in, what was found, what was written, how long, how good."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.table import Table
+
+from quietscope.metrics import Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denoised:
+    """One image of a run.
+
+    Attributes:
+        source: The noisy file.
+        what: Its axes, shape and data type in words.
+        files: What was written for it, by name.
+        seconds: Time of prediction.
+        before: Score of the noisy image against the clean one, where there is one.
+        after: Score of the result likewise.
+    """
+
+    source: Path | None
+    what: str
+    files: Mapping[str, Path]
+    seconds: float
+    before: Score | None = None
+    after: Score | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A run of `denoise`.
+
+    Attributes:
+        method: Method and preset.
+        noise: The noise model of every channel, in words.
+        steps: Training steps.
+        training_seconds: Time of training.
+        num_samples: Posterior samples behind every mean.
+        images: The images.
+        files: What was written besides, by name.
+    """
+
+    method: str
+    noise: Sequence[str]
+    steps: int
+    training_seconds: float
+    num_samples: int
+    images: Sequence[Denoised]
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+def summary_table(summary: Summary) -> Table:
+    """Return the table of a run.
+
+    Args:
+        summary: The run.
+
+    Returns:
+        The table, one section per image between what holds for all of them.
+    """
+    table = Table(show_header=False, title="QuietScope", title_justify="left", title_style="bold")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("method", summary.method)
+    for channel, noise in enumerate(summary.noise):
+        table.add_row("noise found" if len(summary.noise) == 1 else f"noise of channel {channel}", noise)
+    table.add_row("training", f"{summary.steps} steps in {duration(summary.training_seconds)}")
+    for image in summary.images:
+        table.add_section()
+        for name, words in _image_rows(image, summary.num_samples):
+            table.add_row(name, words)
+    table.add_section()
+    for name, path in summary.files.items():
+        table.add_row(name, str(path))
+    return table
+
+
+def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
+    yield "input", f"{image.source or 'array'} ({image.what})"
+    for name, path in image.files.items():
+        yield name, str(path)
+    yield "prediction", f"{num_samples} samples in {duration(image.seconds)}"
+    if image.before is not None and image.after is not None:
+        gain = image.after.psnr - image.before.psnr
+        yield "PSNR", f"{image.before.psnr:.2f} dB -> {image.after.psnr:.2f} dB ({gain:+.2f} dB)"
+        yield "SSIM", f"{image.before.ssim:.3f} -> {image.after.ssim:.3f}"
+
+
+def score_words(score: Score) -> str:
+    """Return a score in a few words, for the title of a panel."""
+    return f"{score.psnr:.1f} dB"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration such as ``4.2 s``, ``4 min 5 s`` or ``1 h 2 min``."""
+    if seconds < 60.0:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

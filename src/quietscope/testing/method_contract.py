@@ -1,0 +1,180 @@
+"""What every method must hold to; each check raises AssertionError, so any test runner will do."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
+from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.nn.hardware import place
+from quietscope.presets import Configuration
+from quietscope.store.model_file import ModelCard, load_model, save_model
+from quietscope.training.budget import Budget
+from quietscope.training.fit import FitReport, fit
+from quietscope.training.settings import TrainingSettings
+
+BuildMethod = Callable[[], Method]
+
+
+@dataclass(frozen=True)
+class MethodCase:
+    """One promise of one method."""
+
+    name: str
+    check: Callable[[], None]
+
+    def run(self) -> None:
+        """Keep it, or raise AssertionError."""
+        self.check()
+
+
+def method_cases(name: str, build: BuildMethod, configuration: Configuration) -> list[MethodCase]:
+    """List the promises of a method.
+
+    Args:
+        name: Name for the cases.
+        build: Makes an untrained method for one-channel images, always the same, of the configuration's settings.
+        configuration: The configuration that `build` follows.
+
+    Returns:
+        The cases.
+    """
+    return [
+        MethodCase(f"{name}: loss falls on a toy", lambda: _loss_falls(build)),
+        MethodCase(f"{name}: extreme pixels keep the loss finite", lambda: _finite_at_extremes(build)),
+        MethodCase(f"{name}: a saved model comes back equal", lambda: _save_load(build, configuration)),
+        MethodCase(f"{name}: a resumed run equals an uninterrupted one", lambda: _resume(build)),
+        MethodCase(f"{name}: prediction changes no state", lambda: _prediction_is_pure(build)),
+    ]
+
+
+def toy_frames(method: Method, num_frames: int = 4, size: int = 32) -> Frames:
+    """Make noisy blobs that a method can learn in seconds: brightness 100 to 200, noise of deviation 10."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:size, :size] / size
+    planes = [150 + 50 * np.sin(6 * y + n) * np.cos(5 * x - n) for n in range(num_frames)]
+    noisy = np.stack(planes) + rng.normal(0, 10, (num_frames, size, size))
+    if method.spatial_dims == 3:
+        noisy = np.stack([noisy] * 4, axis=1)
+    axes = "QYX" if method.spatial_dims == 2 else "QZYX"
+    array = noisy.astype(np.float32)
+    return Frames(((array, Layout.of(axes, array.shape, method.spatial_dims)),))
+
+
+def toy_settings(**changes: object) -> TrainingSettings:
+    """Return settings for runs of a few steps on `toy_frames`."""
+    base: dict[str, object] = {
+        "patch": 16,
+        "patch_z": 4,
+        "batch_size": 4,
+        "optimizer": "adam",
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "validate_every": 4,
+        "validation_patches": 8,
+        "precision": "float32",
+    }
+    return TrainingSettings.model_validate({**base, **changes})
+
+
+def train_toy(method: Method, steps: int, *, folder: Path | None = None, stop_at: int | None = None) -> FitReport:
+    """Train on the toy; ``stop_at`` ends the run there as Ctrl-C would, a later call on the folder resumes it."""
+    import signal
+
+    def watch(state: object) -> None:
+        if getattr(state, "step", 0) == stop_at:
+            signal.raise_signal(signal.SIGINT)
+
+    resume = folder is not None and (folder / "resume.ckpt").exists()
+    return fit(
+        method,
+        toy_frames(method),
+        toy_settings(),
+        Budget(steps=steps),
+        device=torch.device("cpu"),
+        folder=folder,
+        resume=resume,
+        watch=watch if stop_at else None,
+    )
+
+
+def _loss_falls(build: BuildMethod) -> None:
+    method = build()
+    x = torch.from_numpy(np.stack([*toy_frames(method)]))
+    before = float(_loss(method, x))
+    train_toy(method, 60)
+    after = float(_loss(method, x))
+    assert after < before - 0.05, (before, after)
+
+
+def _loss(method: Method, x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad(), torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return method.eval().loss(x).total
+
+
+def _finite_at_extremes(build: BuildMethod) -> None:
+    method = build().train()
+    x = torch.from_numpy(np.stack([*toy_frames(method)]))
+    x[0].fill_(0.0)
+    x[1].fill_(65535.0)
+    loss = method.loss(x).total
+    torch.autograd.backward(loss)
+    assert torch.isfinite(loss)
+    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in method.parameters())
+
+
+def _save_load(build: BuildMethod, configuration: Configuration) -> None:
+    method = build()
+    train_toy(method, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_model(path, method, ModelCard(configuration=configuration, axes="QYX", pixel_size_um={"X": 0.1}))
+        loaded, card = load_model(path)
+    assert card.axes == "QYX"
+    assert card.pixel_size_um == {"X": 0.1}
+    mine, theirs = method.state_dict(), loaded.state_dict()
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    place(loaded, "cpu", loaded.spatial_dims)
+    x = torch.from_numpy(np.stack([*toy_frames(method)]))
+    assert torch.equal(_loss(method, x), _loss(loaded, x))
+
+
+def _resume(build: BuildMethod) -> None:
+    whole, halves = build(), build()
+    with tempfile.TemporaryDirectory() as folder:
+        one = train_toy(whole, 10, folder=Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        first = train_toy(halves, 10, folder=Path(folder), stop_at=6)
+        assert first.interrupted
+        assert first.steps == 6
+        halves = build()
+        two = train_toy(halves, 10, folder=Path(folder))
+    assert one.steps == two.steps == 10
+    assert one.best_validation_loss == two.best_validation_loss
+    for name, value in one.last_state.items():
+        assert torch.equal(value, two.last_state[name]), name
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, halves.state_dict()[name]), name
+
+
+def _prediction_is_pure(build: BuildMethod) -> None:
+    from quietscope.prediction import predict_frame
+
+    method = build().train()
+    if not isinstance(method, PosteriorMethod):
+        return
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    generator = torch.get_rng_state()
+    first = predict_frame(method, toy_frames(method)[0], num_samples=2)
+    second = predict_frame(method, toy_frames(method)[0], num_samples=2)
+    assert np.array_equal(first.mean, second.mean)
+    assert method.training
+    assert torch.equal(generator, torch.get_rng_state())
+    assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
