@@ -153,10 +153,11 @@ def test_logs_and_resume_file_are_written(tmp_path: Path) -> None:
 
 
 def test_training_leaves_the_global_generator_alone() -> None:
+    method = build()
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    train_toy(build(), 3)
+    train_toy(method, 3)
     assert torch.equal(torch.rand(1), expected)
 
 
