@@ -5,11 +5,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise import Gaussian
+from quietscope.prediction import predict_frame
 from quietscope.presets import Configuration, find_preset
+from quietscope.testing.method_contract import toy_settings
+from quietscope.training.budget import Budget
+from quietscope.training.fit import fit
 
 TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
 
@@ -114,3 +120,23 @@ def test_channels_keep_their_own_statistics_and_noise() -> None:
 def test_settings_that_do_not_fit_are_refused(network: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         Configuration.of({"network": network})
+
+
+def test_posterior_of_a_conjugate_gaussian_matches_the_closed_form() -> None:
+    """Pixels s ~ N(100, 20^2) seen as x ~ N(s, 10^2): E[s|x] = 100 + 0.8 (x - 100) and Std[s|x] = sqrt(80)."""
+    rng = np.random.default_rng(0)
+    s = rng.normal(100, 20, (16, 64, 64))
+    x = (s + rng.normal(0, 10, s.shape)).astype(np.float32)
+    frames = Frames(((x, Layout.of("QYX", x.shape)),))
+    torch.manual_seed(0)
+    network = {"filters": (32,), "latent_channels": (8,), "blocks": 1, "final_blocks": 0, "stem_filters": 16}
+    plain = {"activation": "relu", "batch_norm": False, "dropout": 0, "gated": False, "free_bits": 0}
+    settings = HDNSettings.model_validate({**network, **plain})
+    method = HDN(settings, Statistics.of_frames(frames), [Gaussian(10.0)])
+    training = toy_settings(batch_size=16, learning_rate=5e-3, validate_every=100, clip_norm=5.0)
+    fit(method, frames, training, Budget(steps=250), device=torch.device("cpu"))
+    posterior = predict_frame(method, x[:1], num_samples=100)
+    closed_form = 100 + 0.8 * (x[0] - 100)
+    assert float(np.sqrt(np.mean((posterior.mean[0] - closed_form) ** 2))) < 0.15 * float(closed_form.std())
+    assert float(posterior.std.mean()) == pytest.approx(np.sqrt(80), rel=0.05)
+    assert float(np.mean((posterior.mean[0] - s[0]) ** 2)) < 1.08 * 80

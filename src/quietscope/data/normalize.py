@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 NUM_QUANTILES = 257
-QUANTILE_STRIDE = 16
+QUANTILE_PIXELS = 1 << 14
 UNMEASURED_RANGE = 3.0
 
 
@@ -59,13 +59,14 @@ class Statistics(nn.Module):
             frames: At least one frame; all with the same number of channels.
 
         Returns:
-            The statistics of all pixels together; quantiles from every 16th pixel, and their ends from all.
+            The statistics of all pixels together; quantiles from at most 16,384
+            evenly spaced pixels of each frame, and their ends from all.
         """
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
         sampled, ends = [], []
         for frame in frames:
             pixels = np.asarray(frame, dtype=np.float64).reshape(frame.shape[0], -1)
-            sampled.append(pixels[:, :: min(QUANTILE_STRIDE, pixels.shape[1])])
+            sampled.append(pixels[:, :: 1 + pixels.shape[1] // QUANTILE_PIXELS])
             ends.append((pixels.min(axis=1), pixels.max(axis=1)))
             size, part_mean = pixels.shape[1], pixels.mean(axis=1)
             part_squares = np.square(pixels - part_mean[:, None]).sum(axis=1)

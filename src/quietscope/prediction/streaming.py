@@ -37,7 +37,6 @@ class StreamingMoments:
             samples: Shape (K, *S), K at least 1, on any device; S the same every time.
         """
         samples = samples.float()
-        self.__dict__.setdefault("kept", []).append(samples.clone())
         if self._count == 0:
             self._reference = samples[0].clone()
             self._offset = torch.zeros_like(self._reference)

@@ -109,6 +109,7 @@ def fit(
         # A generator of its own: the loader draws a seed at the start, and must not draw it from the user's.
         loader = torch.utils.data.DataLoader(_Endless(), batch_size=None, generator=torch.Generator())
         trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+    place(method, device, method.spatial_dims)  # Lightning leaves it on the CPU
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
     module.validate()
     last = {k: v.detach().cpu().clone() for k, v in method.state_dict().items()}
@@ -178,8 +179,8 @@ def _trainer(
     # Lightning says on every start which accelerators it found; a library speaks when it has something to say.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return L.Trainer(
-        accelerator="cpu" if device.type == "cpu" else "gpu",
-        devices=1,
+        accelerator=device.type,
+        devices=1 if device.index is None else [device.index],
         precision="bf16-mixed" if lower else "32-true",
         max_steps=budget.steps or -1,
         max_epochs=-1,

@@ -1,0 +1,140 @@
+"""Every mistake gives one line on standard error and status 2, and leaves nothing behind."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from quietscope.cli import run
+from quietscope.io import write_image
+
+
+def check_refused(outcome, *words):
+    status, _, err = outcome
+    assert status == 2, err
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("quietscope: ")
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["denoyse", "a.tif"], ["denoise"]),
+        (["denoise", "a.tif", "-o", "out", "--bugdet", "3m"], ["--bugdet", "--budget"]),
+        (["denoise"], ["requires"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--budget", "soon"], ["'soon'", "--budget 10m"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--steps", "0"], ["steps"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--steps", "x"], ["--steps"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--method", "magic"], ["'magic'", "hdn"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--preset", "best"], ["'best'", "fast"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--noise", "sigma=-3"], ["sigma"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--samples", "0"], ["--samples 50"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--save", "median"], ["'median'"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--axes", "YX"], ["axes"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--dims", "3"], ["Z"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--format", "bmp"], [".bmp"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--format", "png"], [".png"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--device", "abacus"], ["abacus", "--device cpu"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/cells.tif"], ["folder"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--config", "{}/none.yaml"], ["none.yaml"]),
+        (["denoise", "{}/cells.tif", "-o", "{}/out", "--clean", "{}/clean.tif", "{}/clean.tif"], ["2 for 1"]),
+        (["denoise", "{}/cells.tif", "{}/cells.tif", "-o", "{}/out"], ["'cells' twice"]),
+        (["denoise", "{}/celsl.tif", "-o", "{}/out"], ["did you mean", "cells.tif"]),
+        (["denoise", "{}/tiny.yaml", "-o", "{}/out"], ["tiny.yaml"]),
+        (["train", "{}/cells.tif", "-o", "{}/out", "--resume"], ["config.yaml"]),
+        (["predict", "{}/cells.tif", "{}/cells.tif", "-o", "{}/x.tif"], ["model"]),
+        (["predict", "{}/none.safetensors", "{}/cells.tif", "-o", "{}/x.tif"], ["none.safetensors"]),
+        (["evaluate", "{}/cells.tif", "{}/clean.tif", "--range", "-1"], ["--range 255"]),
+        (["noise", "show", "{}/cells.tif"], ["noise file"]),
+        (["noise", "fit", "{}/cells.tif", "--clean", "{}/clean.tif", "-o", "{}/n.tif"], ["n.tif"]),
+        (["noise", "fit", "{}/cells.tif", "--clean", "{}/clean.tif", "-o", "{}/n.npz", "--model", "x"], ["'x'"]),
+        (["info", "{}/none.tif"], ["none.tif"]),
+    ],
+)
+def test_a_mistake_is_one_line(quietscope, images, words, said):
+    before = sorted(images.iterdir())
+    check_refused(quietscope(*[word.replace("{}", str(images)) for word in words]), *said)
+    assert sorted(images.iterdir()) == before
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (np.inf, "infinite"), (None, "everywhere")])
+def test_unusable_pixels(quietscope, images, tmp_path, value, said):
+    pixels = np.full((64, 64), 3.0, np.float32)
+    if value is not None:
+        pixels = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+        pixels[3, 4] = value
+    write_image(tmp_path / "bad.tif", pixels, "YX")
+    options = ("--config", images / "tiny.yaml", "--steps", "2")
+    check_refused(quietscope("denoise", tmp_path / "bad.tif", "-o", tmp_path / "out", *options), said)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tif"]
+
+
+def test_truncated_image(quietscope, images, tmp_path):
+    path = tmp_path / "cut.tif"
+    path.write_bytes((images / "cells.tif").read_bytes()[:3000])
+    check_refused(quietscope("denoise", path, "-o", tmp_path / "out", "--steps", "2"), "cut.tif")
+
+
+def test_results_are_not_overwritten_unless_asked(quietscope, images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cells_std.ome.tif").write_text("precious", encoding="utf-8")
+    words = ("denoise", images / "cells.tif", "-o", out, "--config", images / "tiny.yaml", "--steps", "2")
+    check_refused(quietscope(*words), "cells_std.ome.tif", "--overwrite")
+    assert [path.name for path in out.iterdir()] == ["cells_std.ome.tif"]
+    assert quietscope(*words, "--samples", "2", "--overwrite")[0] == 0
+    assert (out / "cells_std.ome.tif").stat().st_size > 100
+
+
+def test_a_run_is_not_overwritten_unless_asked(quietscope, images, model):
+    words = ("train", images / "cells.tif", "-o", model.parent, "--steps", "2")
+    check_refused(quietscope(*words), "--resume", "--overwrite")
+
+
+def test_the_input_is_never_the_output(quietscope, images, model, tmp_path):
+    path = tmp_path / "cells.tif"
+    path.write_bytes((images / "cells.tif").read_bytes())
+    check_refused(quietscope("predict", model, path, "-o", path, "--overwrite"), "the input itself")
+
+
+def test_channels_that_do_not_fit_the_model(quietscope, model, tmp_path):
+    write_image(tmp_path / "two.tif", np.random.default_rng(0).poisson(9, (2, 64, 64)).astype(np.uint16), "CYX")
+    check_refused(quietscope("predict", model, tmp_path / "two.tif", "-o", tmp_path / "x.tif"), "channel")
+    assert not (tmp_path / "x.tif").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_permission(quietscope, images, tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        check_refused(quietscope("denoise", images / "cells.tif", "-o", tmp_path / "out"), "--output")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_full_disk_leaves_the_old_result(quietscope, images, model, tmp_path, monkeypatch):
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("quietscope.io.npy.reserve", full)
+    check_refused(quietscope("predict", model, images / "cells.tif", "-o", path, "--overwrite"), "room on the disk")
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_ctrl_c_in_prediction(images, model, tmp_path, monkeypatch, capsys):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("quietscope.denoiser.Denoiser.denoise_into", stop)
+    words = ["predict", str(model), str(images / "cells.tif"), "-o", str(tmp_path / "x.tif")]
+    assert run(words) == 130
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
