@@ -1,7 +1,7 @@
 """Tiles cover every pixel once, and lie on the latent grid."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.tiles import round_up, tile_grid
@@ -18,6 +18,7 @@ def grids(draw):
     return numbers(1, longest), numbers(1, longest + 5), numbers(0, 12), numbers(1, 9)
 
 
+@settings(deadline=None)
 @given(grids())
 def test_inner_boxes_cover_every_pixel_exactly_once(grid):
     size, tile, halo, multiple = grid
@@ -27,6 +28,7 @@ def test_inner_boxes_cover_every_pixel_exactly_once(grid):
     assert (hits == 1).all()
 
 
+@settings(deadline=None)
 @given(grids())
 def test_outer_boxes_lie_on_the_latent_grid_and_hold_the_halo(grid):
     size, tile, halo, multiple = grid
@@ -38,6 +40,7 @@ def test_outer_boxes_lie_on_the_latent_grid_and_hold_the_halo(grid):
             assert min(padded, inner.stop + grow) <= outer.stop <= padded
 
 
+@settings(deadline=None)
 @given(grids())
 def test_inner_in_outer_crops_to_the_inner_box(grid):
     size, tile, halo, multiple = grid
@@ -48,6 +51,7 @@ def test_inner_in_outer_crops_to_the_inner_box(grid):
         np.testing.assert_array_equal(image[piece.outer][piece.inner_in_outer], image[piece.inner])
 
 
+@settings(deadline=None)
 @given(grids())
 def test_no_inner_box_exceeds_the_tile(grid):
     size, tile, halo, multiple = grid

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -292,12 +292,19 @@ class Denoiser:
             progress=progress,
         )
 
-    def save(self, path: str | os.PathLike[str], *, last: bool = False, overwrite: bool = False) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        weights: Literal["chosen", "best", "last"] = "chosen",
+        overwrite: bool = False,
+    ) -> None:
         """Write the model to one safe file.
 
         Args:
             path: Target, by custom ending in ``.safetensors``.
-            last: Write the weights of the last training step instead of the best ones.
+            weights: "chosen" writes the weights that `denoise` uses; "best" those of the lowest validation loss and
+                "last" those of the last step, which only a denoiser that has just been trained still knows.
             overwrite: Whether an existing file may be replaced.
 
         Raises:
@@ -306,13 +313,17 @@ class Denoiser:
         """
         method, card = self.method, self._card
         assert card is not None
-        if not last:
+        if weights == "chosen":
             save_model(path, method, card, overwrite=overwrite)
             return
-        assert self.fit_report is not None, "only a run that trained has last weights"
-        final = self._build(method.statistics, self.noise_models)
-        final.load_state_dict(self.fit_report.last_state)
-        save_model(path, final, card, overwrite=overwrite)
+        report = self.fit_report
+        if report is None:
+            raise ModelFileError(
+                "a denoiser that has just been trained", "a loaded one", "save it with its own weights"
+            )
+        other = self._build(method.statistics, self.noise_models)
+        other.load_state_dict(report.best_state if weights == "best" else report.last_state)
+        save_model(path, other, card, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str | torch.device | None = None) -> Self:

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.errors import PixelError, SizeError
@@ -40,6 +40,7 @@ def test_ssim_of_constant_images_is_its_luminance_term():
     assert ssim(a * flat, b * flat, 255) == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1))
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 100), st.floats(-1000, 1000))
 def test_affine_fit_undoes_scale_and_offset(scale, offset):
     image = (CLEAN - offset) / scale

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,6 +14,7 @@ from quietscope.nn.latent import GaussianLatent, gaussian_kl, keyed_normal, nois
 coordinates = st.integers(-(2**40), 2**40)
 
 
+@settings(deadline=None)
 @given(coordinates, coordinates, st.integers(0, 6), st.integers(0, 5), st.integers(1, 5), st.integers(1, 6))
 def test_a_crop_of_a_draw_is_the_draw_of_the_crop(y, x, dy, dx, height, width):
     whole = keyed_normal(3, (y, x), (3, 12, 12))

@@ -131,7 +131,7 @@ def test_the_training_flag_comes_back_after_an_interruption(tiny_hdn):
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(conjugate):
-    frame, live = frame_of(1, 128, 128), []
+    frame, live = frame_of(1, 256, 256), []  # as large as a decoded batch: one sample at a time
 
     def measure(done, total):
         tensors = [x for x in gc.get_objects() if type(x) is torch.Tensor]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.prediction import StreamingMoments
@@ -16,6 +16,7 @@ def streamed(samples, cuts=()):
     return moments
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 40),
     st.lists(st.integers(1, 39), unique=True),

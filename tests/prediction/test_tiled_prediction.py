@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.errors import SettingsError
@@ -23,6 +23,7 @@ LATENTS = (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 16), st.integers(0, 9), st.integers(1, 16))
 def test_tiles_see_the_image_padded_by_reflection(height, width, tile, halo, multiple):
     image = np.random.default_rng(0).normal(size=(2, height, width)).astype(np.float32)
@@ -89,6 +90,7 @@ def test_tiled_equals_untiled_in_three_dimensions(tiny_hdn):
     np.testing.assert_allclose(tiled.std, whole.std, atol=2e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 2**24))
 def test_automatic_tiles_fit_the_memory(height, width, max_pixels):
     method = _Sizes((64, 64))

@@ -46,6 +46,7 @@ def make_app() -> App:
         help="Remove noise from microscopy images without clean training data, and say how sure the result is.",
         version=__version__,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # it would exit without a word
     )
     noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
     for verb, summary in VERBS.items():

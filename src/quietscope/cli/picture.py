@@ -1,10 +1,11 @@
 """The overview of a run: which plane of which image, and what the model makes of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from quietscope.axes import Layout
 from quietscope.io import Image
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from quietscope import Denoiser
 
 NUM_SHOWN = 3
+MOST_PLANES = 32
+"""Planes of a volume that are denoised for the picture; its neighbours decide what the middle one looks like."""
 
 
 def draw_overview(
@@ -46,46 +49,67 @@ def draw_overview(
         OutputError: If it cannot be written.
     """
     layout = image.layout(denoiser.configuration.dims)
-    depth = tuple(slice(0, size) for size in layout.spatial_shape[:-2])
-    middle = tuple(size // 2 for size in layout.spatial_shape[:-2])
-    at_middle = tuple(slice(z, z + 1) for z in middle)
-    height, width = layout.spatial_shape[-2:]
-    rows, columns = choose_crop(
-        (height, width), lambda y, x: layout.region(image.data, 0, (*at_middle, y, x))[0][(0,) * len(middle)]
-    )
-    noisy = layout.region(image.data, 0, (*depth, rows, columns))
+    view = _choose_view(image, layout)
+    noisy = layout.region(image.data, 0, (*view.depth, view.rows, view.columns))
     shown = Image(noisy, "C" + "ZYX"[4 - noisy.ndim :], path=image.path)
     result = denoiser.denoise(shown, num_samples=num_samples, seed=seed)
     samples = denoiser.sample(shown, num_samples=min(NUM_SHOWN, num_samples), seed=seed)
-    plane: tuple[Any, ...] = (0, *middle)
+    plane: tuple[Any, ...] = (0, *(z - planes.start for z, planes in zip(view.middle, view.depth, strict=True)))
     overview = Overview(
         noisy=noisy[plane].astype(np.float32),
         mean=result.mean[plane],
         std=result.std[plane],
         samples=samples[(slice(None), *plane)],
         file=image.path.name if image.path is not None else "image",
-        part=_part(layout, middle, rows, columns),
+        part=_part(layout, view),
         method=f"{denoiser.configuration.method}, preset {denoiser.configuration.preset}",
         noise=denoiser.noise_models[0].describe(),
         pixel_size_um=image.pixel_size_um.get("X"),
     )
     if clean is not None:
-        truth = clean.layout(2)
-        # Z counts as frames here: the plane in the middle of the first volume is frame number `middle`.
-        reference = truth.region(clean.data, _frame_of(truth, middle), (rows, columns))[0].astype(np.float32)
-        titles = {
-            name: f"({psnr(pixels, reference):.1f} dB)" if np.ptp(reference) > 0 else ""
-            for name, pixels in (("noisy", overview.noisy), ("mean", overview.mean))
-        }
-        overview = replace(overview, clean=reference, titles=titles)
+        overview = _with_reference(overview, clean, view)
     write_overview(path, overview, overwrite=overwrite)
 
 
-def _part(layout: Layout, middle: tuple[int, ...], rows: slice, columns: slice) -> str:
+@dataclass(frozen=True)
+class _View:
+    """The part of the first frame that is shown: one plane, and in 3-D the planes around it that explain it."""
+
+    middle: tuple[int, ...]
+    depth: tuple[slice, ...]
+    rows: slice
+    columns: slice
+
+
+def _choose_view(image: Image, layout: Layout) -> _View:
+    *depths, height, width = layout.spatial_shape
+    middle = tuple(size // 2 for size in depths)
+    half = MOST_PLANES // 2
+    depth = tuple(slice(max(0, z - half), min(size, z + half)) for z, size in zip(middle, depths, strict=True))
+    thin = tuple(slice(z, z + 1) for z in middle)
+
+    def read(rows: slice, columns: slice) -> npt.NDArray[Any]:
+        return layout.region(image.data, 0, (*thin, rows, columns))[0].reshape(rows.stop - rows.start, -1)
+
+    return _View(middle, depth, *choose_crop((height, width), read))
+
+
+def _with_reference(overview: Overview, clean: Image, view: _View) -> Overview:
+    truth = clean.layout(2)
+    reference = truth.region(clean.data, _frame_of(truth, view.middle), (view.rows, view.columns))[0]
+    titles = {}
+    if np.ptp(reference) > 0:
+        shown = {"noisy": overview.noisy, "mean": overview.mean}
+        titles = {name: f"({psnr(pixels, reference):.1f} dB)" for name, pixels in shown.items()}
+    return replace(overview, clean=reference.astype(np.float32), titles=titles)
+
+
+def _part(layout: Layout, view: _View) -> str:
     words = [f"frame 1 of {layout.num_frames}"] if layout.num_frames > 1 else []
     words += [f"channel 1 of {layout.num_channels}"] if layout.num_channels > 1 else []
-    words += [f"plane {middle[0] + 1} of {layout.spatial_shape[0]}"] if middle else []
+    words += [f"plane {view.middle[0] + 1} of {layout.spatial_shape[0]}"] if view.middle else []
     height, width = layout.spatial_shape[-2:]
+    rows, columns = view.rows, view.columns
     if (rows, columns) != (slice(0, height), slice(0, width)):
         words.append(f"Y {rows.start} to {rows.stop}, X {columns.start} to {columns.stop}")
     return ", ".join(words)

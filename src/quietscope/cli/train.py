@@ -17,8 +17,9 @@ from quietscope.report.table import duration
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
-BEST, LAST, CONFIG, RESUME, LOGS = "model.safetensors", "last.safetensors", "config.yaml", "resume.ckpt", "logs"
-OURS = (BEST, LAST, CONFIG, RESUME, LOGS)
+MODEL, BEST, LAST = "model.safetensors", "best.safetensors", "last.safetensors"
+CONFIG, RESUME, LOGS = "config.yaml", "resume.ckpt", "logs"
+OURS = (MODEL, BEST, LAST, CONFIG, RESUME, LOGS)
 INTERRUPTED = 130
 
 
@@ -34,7 +35,8 @@ def train(
 ) -> int:
     """Train a model in a run folder, to be used on other images.
 
-    Writes model.safetensors (the best weights), last.safetensors, config.yaml and logs; Ctrl-C ends training early and
+    Writes model.safetensors (the weights to use), best.safetensors (lowest validation loss), last.safetensors,
+    config.yaml and logs; Ctrl-C ends training early and
     keeps what was learnt, and --resume goes on.
     """
     from quietscope import Denoiser
@@ -60,13 +62,14 @@ def train(
             if not (folder / RESUME).exists():  # nothing was learnt: leave no folder that looks like a run
                 (folder / CONFIG).unlink(missing_ok=True)
             raise
-        denoiser.save(folder / BEST, overwrite=True)
-        denoiser.save(folder / LAST, last=True, overwrite=True)
+        denoiser.save(folder / MODEL, overwrite=True)
+        denoiser.save(folder / BEST, weights="best", overwrite=True)
+        denoiser.save(folder / LAST, weights="last", overwrite=True)
     report = denoiser.fit_report
     assert report is not None
     for channel, model in enumerate(denoiser.noise_models):
         screen.show(f"noise of channel {channel}: {model.describe()}")
-    screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {folder / BEST}")
+    screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {folder / MODEL}")
     if report.interrupted:
         screen.note(f"stopped early; go on with `quietscope train ... -o {folder} --resume`")
         return INTERRUPTED

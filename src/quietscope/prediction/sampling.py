@@ -28,8 +28,9 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # Half of the free memory: the estimate of what a method needs is no bound, and other programs live here too.
 _SHARE_OF_FREE_MEMORY = 0.5
-# Pixels decoded in one call: small tiles leave a GPU idle; on a CPU larger calls gain nothing.
-_PIXELS_AT_ONCE = {"cpu": 128**2, "cuda": 1024**2}
+# Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
+# sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
+_PIXELS_AT_ONCE = {"cpu": 256**2, "cuda": 512**2}
 
 
 @dataclass(frozen=True)

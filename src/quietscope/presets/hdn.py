@@ -49,6 +49,7 @@ FAST = Preset(
         schedule="cosine",
         warmup_steps=50,
         clip_norm=1.0,
+        keep="last",
         validate_every=100,
         validation_patches=64,
     ),

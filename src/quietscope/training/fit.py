@@ -39,7 +39,8 @@ class FitReport:
         skipped_steps: Steps whose loss or gradient was not finite.
         rollbacks: Returns to an earlier state.
         interrupted: Whether the user ended the run.
-        last_state: Weights at the end; the method itself carries the best.
+        best_state: Weights of the lowest validation loss.
+        last_state: Weights at the end; the method carries these or those, as the settings say.
     """
 
     steps: int
@@ -48,6 +49,7 @@ class FitReport:
     skipped_steps: int
     rollbacks: int
     interrupted: bool
+    best_state: dict[str, torch.Tensor]
     last_state: dict[str, torch.Tensor]
 
     def summary(self) -> dict[str, float]:
@@ -73,7 +75,7 @@ def fit(
     resume: bool = False,
     watch: Watcher | None = None,
 ) -> FitReport:
-    """Train a method in place and leave it with its best weights.
+    """Train a method in place and leave it with its best or its last weights, as the settings say.
 
     The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up.
 
@@ -113,8 +115,9 @@ def fit(
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
     module.validate()
     last = {k: v.detach().cpu().clone() for k, v in method.state_dict().items()}
-    if module.best_state:
-        method.load_state_dict(module.best_state)
+    best = {k: v.cpu() for k, v in module.best_state.items()} or last
+    if settings.keep == "best":
+        method.load_state_dict(best)
     method.eval()
     return FitReport(
         steps=module.global_step,
@@ -123,6 +126,7 @@ def fit(
         skipped_steps=module.skipped_steps,
         rollbacks=module.rollbacks,
         interrupted=interrupt.requested,
+        best_state=best,
         last_state=last,
     )
 

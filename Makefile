@@ -1,0 +1,56 @@
+# One target per habit; `make test` and `make demo` set up everything they need on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+# One thread per process: two test workers with two threads each would fight for two cores.
+SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: help setup fmt lint types test demo bench clean
+
+help:
+	@echo "make setup   environment in $(VENV)"
+	@echo "make demo    denoise the sample that comes with the package, into demo/"
+	@echo "make test    everything that CI checks"
+	@echo "make fmt lint types bench clean"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "expected Python 3.11 or newer; got $$($(PYTHON) --version 2>&1); run \`make PYTHON=python3.11 $(or $(MAKECMDGOALS),setup)\`" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	# PyTorch first and alone: what is installed after it must fit it, and not the other way round.
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+fmt: setup
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	# Where torchvision is installed for another device than PyTorch, Lightning cannot even be imported.
+	$(BIN)/python -c 'from importlib.util import find_spec as f; bad = [n for n in ("torchvision", "torchaudio") if f(n)]; assert not bad, f"pip uninstall {bad}"'
+
+types: setup
+	$(BIN)/mypy
+
+test: lint types
+	$(SINGLE) $(BIN)/pytest -n $(WORKERS)
+
+demo: setup
+	$(BIN)/quietscope demo --output demo --overwrite
+
+bench: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.speed
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
