@@ -49,8 +49,9 @@ demo: setup
 
 bench: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python -m benchmarks.quality
-	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python benchmarks/noise.py
+	$(BIN)/python benchmarks/quality.py --data Confocal_FISH --fields 4 --budget 4m
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
