@@ -2,8 +2,8 @@
 
 ``python benchmarks/quality.py --data w2s_ch0 --budget 20m`` trains on the noisy training images alone, denoises the
 evaluation images, and prints one table: input, result, BM3D. BM3D (package bm3d, whose licence is non-commercial)
-works on the generalised Anscombe scale with the noise fitted on clean and noisy pairs: the strongest form of what a user
-would pick instead, since our own result sees neither.
+works on the generalised Anscombe scale with the noise fitted on clean and noisy pairs: the strongest form of what a
+user would pick instead, since our own result sees neither.
 """
 
 import argparse

@@ -89,7 +89,8 @@ def _choose_view(image: Image, layout: Layout) -> _View:
     thin = tuple(slice(z, z + 1) for z in middle)
 
     def read(rows: slice, columns: slice) -> npt.NDArray[Any]:
-        return layout.region(image.data, 0, (*thin, rows, columns))[0].reshape(rows.stop - rows.start, -1)
+        box = layout.region(image.data, 0, (*thin, rows, columns))[0]
+        return np.reshape(box, (rows.stop - rows.start, -1))
 
     return _View(middle, depth, *choose_crop((height, width), read))
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 if TYPE_CHECKING:
     from quietscope.training.callbacks import TrainingState
 
 WIDTH_OF_A_LOG = 120
+ROOMY = 100
 SPARSE_SHARE = 0.1
 SPARSE_SECONDS = 30.0
 
@@ -64,12 +66,13 @@ class Screen:
         if not self._out.is_terminal:
             yield _Sparse(self._out, task)
             return
+        whole = Column(no_wrap=True, min_width=9)
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[words]}"),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.description}", table_column=whole),
+            BarColumn(bar_width=24 if self._out.width >= ROOMY else 6),
+            TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True, min_width=4)),
+            TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.fields[left]}", table_column=whole),
         )
         with Progress(*columns, console=self._out, refresh_per_second=4) as bar:
             number = bar.add_task(task, total=1.0, words="", left="")
@@ -118,11 +121,11 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def describe_state(state: "TrainingState") -> str:
-    """Return a line such as ``step 312, loss 3.124 (nll 3.021, kl 0.103), validation 3.2``."""
-    terms = ", ".join(f"{name} {value:.3f}" for name, value in state.terms.items())
-    words = f"step {state.step}, loss {state.loss:.3f}" + (f" ({terms})" if terms else "")
+    """Return a line such as ``step 312, loss 3.12 (nll 3.02, kl 0.10), val 3.20``: it has to fit a narrow terminal."""
+    terms = ", ".join(f"{name} {value:.2f}" for name, value in state.terms.items())
+    words = f"step {state.step}, loss {state.loss:.2f}" + (f" ({terms})" if terms else "")
     known = state.validation_loss == state.validation_loss  # NaN until the first validation
-    return words + (f", validation {state.validation_loss:.3f}" if known else "")
+    return words + (f", val {state.validation_loss:.2f}" if known else "")
 
 
 def clock(seconds: float) -> str:

@@ -162,4 +162,5 @@ class PoissonGaussian(NoiseModel):
     def describe(self) -> str:
         """Return, for example, ``Poisson-Gaussian: var = 17.1 (s - 0.3) + 2.1^2``."""
         sign = "-" if self.offset >= 0.0 else "+"
-        return f"Poisson-Gaussian: var = {self.gain:.4g} (s {sign} {abs(self.offset):.4g}) + {self.read_noise:.4g}^2"
+        read = f" + {self.read_noise:.4g}^2" if self.read_noise > 0.0 else ""
+        return f"Poisson-Gaussian: var = {self.gain:.4g} (s {sign} {abs(self.offset):.4g}){read}"

@@ -22,13 +22,13 @@ PAPER = Preset(
     ),
     budget=None,
     steps=200_000,
-    measured=(),
+    measured=("not yet trained in full by QuietScope; published: BSD68, sigma 25: 28.7 to 28.8 dB",),
 )
 
 FAST = Preset(
     method=HDN.name,
     name="fast",
-    summary="Minutes on two CPU cores: fewer blocks, no normalisation, cosine schedule over the budget",
+    summary="Minutes on two CPU cores: fewer blocks, stabilised scale, cosine schedule over the budget",
     network=HDNSettings(
         filters=(64,) * 5,
         latent_channels=(32,) * 5,
@@ -55,5 +55,8 @@ FAST = Preset(
     ),
     budget="4m",
     steps=None,
-    measured=(),
+    measured=(
+        "FMD Confocal_FISH, 4 min on 2 CPU cores (AMX, bfloat16), 50 samples: 22.62 -> 32.23 dB",
+        "W2S ch0, 8 evaluation fields, 12 min on 2 CPU cores, 50 samples: 22.97 -> 36.24 dB (BM3D told the noise: 36.13)",
+    ),
 )
