@@ -117,11 +117,21 @@ def gradients_are_finite_at_extremes(model: NoiseModel, s: Tensor) -> None:
     """Likelihood and gradient stay finite for signals far outside the range and huge residuals."""
     extremes = torch.tensor([-1e6, -1e3, -1.0, 0.0, *s.tolist(), 65535.0, 1e6], requires_grad=True)
     for x in (-1e5, 0.0, float(s[0]), 65535.0, 1e6):
-        value = model.log_prob(torch.tensor(x), extremes)
-        (gradient,) = torch.autograd.grad(value.sum(), extremes)
-        assert bool(torch.isfinite(value).all()), f"log_prob {value.tolist()} at x {x}"
-        assert bool(torch.isfinite(gradient).all()), f"gradient {gradient.tolist()} at x {x}"
+        for likelihood in (model.log_prob, model.quasi_log_prob):
+            value = likelihood(torch.tensor(x), extremes)
+            (gradient,) = torch.autograd.grad(value.sum(), extremes)
+            assert bool(torch.isfinite(value).all()), f"{likelihood.__name__} {value.tolist()} at x {x}"
+            assert bool(torch.isfinite(gradient).all()), f"gradient {gradient.tolist()} at x {x}"
     assert bool((model.variance(extremes) > 0.0).all()), "a variance of zero or less"
+
+
+def training_gradient_is_unbiased(model: NoiseModel, s: Tensor) -> None:
+    """The gradient of ``quasi_log_prob`` at the true signal is zero on average, to five standard errors."""
+    at = s.expand(_NUM_SAMPLES, -1).clone().requires_grad_()
+    x = model.sample(at.detach(), torch.Generator().manual_seed(5))
+    (gradient,) = torch.autograd.grad(model.quasi_log_prob(x, at).sum(), at)
+    error = 5.0 * gradient.double().std(dim=0) / _NUM_SAMPLES**0.5
+    assert bool((gradient.double().mean(dim=0).abs() <= error).all()), f"means {gradient.mean(dim=0).tolist()}"
 
 
 def gradient_is_that_of_the_value(model: NoiseModel, s: Tensor) -> None:
@@ -176,6 +186,7 @@ _CHECKS: tuple[Callable[[NoiseModel, Tensor], None], ...] = (
     samples_have_the_moments,
     samples_follow_the_generator,
     gradients_are_finite_at_extremes,
+    training_gradient_is_unbiased,
     gradient_is_that_of_the_value,
     record_restores_the_model,
     computes_in_float32,
