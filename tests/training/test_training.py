@@ -93,6 +93,16 @@ def test_ctrl_c_keeps_a_usable_model_and_the_old_handler(tmp_path: Path) -> None
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_sigterm_ends_in_order_and_says_so() -> None:
+    method = build()
+
+    def watch(_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    report = fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=CPU, watch=watch)
+    assert (report.interrupted, report.terminated, report.steps) == (True, True, 1)
+
+
 def test_training_works_outside_the_main_thread() -> None:
     reports = []
     thread = threading.Thread(target=lambda: reports.append(train_toy(build(), 2)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietscope.cli import Terminated
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
     NO_TRAINING_OPTIONS,
@@ -110,6 +111,8 @@ class _Work:
         self.denoiser.save(self.folder / MODEL, overwrite=self.options.overwrite)
         with atomic_path(self.folder / CONFIG, overwrite=self.options.overwrite) as temporary:
             self.denoiser.configuration.save(temporary)
+        if report.terminated:  # a scheduler wants the machine back: keep the model, start nothing more
+            raise Terminated
 
     def predict(self) -> None:
         """Denoise every image, draw the first one, and print the table."""

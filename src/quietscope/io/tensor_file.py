@@ -45,6 +45,10 @@ def write_tensor_file(
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path, overwrite=overwrite) as temporary:
         save_file(copies, temporary, metadata={HEADER_KEY: text})
+        # safetensors lets nobody else read its files; ours follow the user's umask like any other.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
 
 
 def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -59,6 +59,7 @@ class Interrupt(L.Callback):
 
     def __init__(self) -> None:
         self.requested = False
+        self.terminated = False
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -74,6 +75,11 @@ class Interrupt(L.Callback):
             for number, handler in zip(signals, earlier, strict=True):
                 signal.signal(number, handler)
 
+    def on_train_start(self, *_: Any) -> None:
+        """Take SIGTERM back from Lightning, which would answer it with an exception in the middle of the loop."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._request)
+
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         """End the run after this step if asked to."""
         if self.requested:
@@ -83,6 +89,7 @@ class Interrupt(L.Callback):
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        self.terminated = number == signal.SIGTERM
 
 
 class Checkpoint(L.Callback):

@@ -38,7 +38,8 @@ class FitReport:
         best_validation_loss: In nats per pixel; infinite where the run ended before its first validation.
         skipped_steps: Steps whose loss or gradient was not finite.
         rollbacks: Returns to an earlier state.
-        interrupted: Whether the user ended the run.
+        interrupted: Whether the user, or the system, ended the run.
+        terminated: Whether it was the system, by SIGTERM: nothing more should be started.
         best_state: Weights of the lowest validation loss.
         last_state: Weights at the end; the method carries these or those, as the settings say.
     """
@@ -49,6 +50,7 @@ class FitReport:
     skipped_steps: int
     rollbacks: int
     interrupted: bool
+    terminated: bool
     best_state: dict[str, torch.Tensor]
     last_state: dict[str, torch.Tensor]
 
@@ -126,6 +128,7 @@ def fit(
         skipped_steps=module.skipped_steps,
         rollbacks=module.rollbacks,
         interrupted=interrupt.requested,
+        terminated=interrupt.terminated,
         best_state=best,
         last_state=last,
     )
