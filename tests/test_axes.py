@@ -81,14 +81,16 @@ def test_samples_count_as_channels():
 
 def test_only_the_frame_is_read():
     class Watched:
-        keys: list = []  # noqa: RUF012
+        def __init__(self):
+            self.keys = []
 
         def __getitem__(self, key):
             self.keys.append(key)
             return np.zeros((4, 5, 6))[(slice(None), *key[1:])][0]
 
-    Layout.of("TYX", (4, 5, 6)).region(Watched(), 2, (slice(0, 2), slice(3, 6)))
-    assert Watched.keys == [(2, slice(0, 2), slice(3, 6))]
+    watched = Watched()
+    Layout.of("TYX", (4, 5, 6)).region(watched, 2, (slice(0, 2), slice(3, 6)))
+    assert watched.keys == [(2, slice(0, 2), slice(3, 6))]
 
 
 @pytest.mark.parametrize(

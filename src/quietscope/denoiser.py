@@ -138,7 +138,7 @@ class Denoiser:
     @property
     def noise_models(self) -> tuple[NoiseModel, ...]:
         """The noise model of each channel."""
-        return tuple(model for model in self.method.noise_models if isinstance(model, NoiseModel))
+        return self.method.channel_noise
 
     def fit(
         self,

@@ -27,7 +27,7 @@ class Conjugate(PosteriorMethod):
 
     @classmethod
     def build(cls, settings, statistics, noise_models):
-        raise NotImplementedError
+        raise AssertionError("prediction builds nothing")
 
     spatial_dims = property(lambda self: self.dims)
     size_multiple = property(lambda self: (self.multiple,) * self.dims)

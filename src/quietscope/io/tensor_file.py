@@ -69,7 +69,8 @@ def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], d
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  (no iterator)
+            names = file.keys()
+            tensors = {name: file.get_tensor(name).clone() for name in names}
     except SafetensorError as error:
         raise TensorFileError(f"a damaged or foreign file ({error})") from error
     return tensors, _parse_header(metadata.get(HEADER_KEY))

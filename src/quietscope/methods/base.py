@@ -64,6 +64,11 @@ class Method(nn.Module, ABC):
         """Make an untrained method for images of the given statistics, one noise model per channel."""
 
     @property
+    def channel_noise(self) -> tuple[NoiseModel, ...]:
+        """The noise model of each channel."""
+        return tuple(model for model in self.noise_models if isinstance(model, NoiseModel))
+
+    @property
     @abstractmethod
     def spatial_dims(self) -> int:
         """2 or 3."""

@@ -173,8 +173,5 @@ class HDN(PosteriorMethod):
         return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
 
     def _log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
-        channels = [
-            model.quasi_log_prob(x[:, c], s[:, c])  # type: ignore[operator]
-            for c, model in enumerate(self.noise_models)
-        ]
+        channels = [model.quasi_log_prob(x[:, c], s[:, c]) for c, model in enumerate(self.channel_noise)]
         return torch.stack(channels, dim=1)

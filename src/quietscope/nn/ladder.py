@@ -194,7 +194,7 @@ class Ladder(nn.Module):
     def _top_down(
         self, features: Sequence[Tensor], noise: Sequence[Tensor]
     ) -> list[tuple[DecoderLevel, Tensor, Tensor]]:
-        levels: list[DecoderLevel] = list(self.levels)  # type: ignore[arg-type]
+        levels = [level for level in self.levels if isinstance(level, DecoderLevel)]
         return list(zip(levels, features, noise, strict=True))[::-1]
 
     def _finish(self, h: Tensor | None) -> Tensor:

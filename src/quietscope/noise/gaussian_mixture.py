@@ -59,6 +59,7 @@ class GaussianMixture(NoiseModel):
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return the log density of the mixture, broadcast over ``x`` and ``s``."""
+        # PyTorch leaves the function without types; there is no typed one that broadcasts.
         x, s = torch.broadcast_tensors(x.float(), s.float())  # type: ignore[no-untyped-call]
         return mixture_log_density(x, s, self._components(s))
 

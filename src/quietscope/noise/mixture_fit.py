@@ -123,6 +123,6 @@ def _descend(
         components = mixture_components(weight, relative[batch], min_variance)
         loss = -mixture_log_density(noise[batch], zero, components).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
     return weight.detach()

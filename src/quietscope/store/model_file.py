@@ -60,7 +60,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
     Raises:
         OutputError: If the file cannot be written, or exists and `overwrite` is false.
     """
-    records = [model.to_record() for model in _noise_models(method)]
+    records = [model.to_record() for model in method.channel_noise]
     tensors = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith("noise_models.")}
     for channel, record in enumerate(records):
         tensors |= {f"{_NOISE_PREFIX}.{channel}.{name}": tensor for name, tensor in record.tensors.items()}
@@ -156,12 +156,6 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             "upgrade: `pip install --upgrade quietscope`",
         )
     return tensors, header
-
-
-def _noise_models(method: Method) -> list[NoiseModel]:
-    models = list(method.noise_models)
-    assert all(isinstance(model, NoiseModel) for model in models)
-    return models  # type: ignore[return-value]
 
 
 def _noise_model(entry: Mapping[str, Any], channel: int, tensors: Mapping[str, torch.Tensor]) -> NoiseModel:
