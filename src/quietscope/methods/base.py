@@ -1,4 +1,7 @@
-"""What a method can do, as types: learn, sample a posterior. Training and prediction ask for nothing more."""
+"""What a method can do, as types: learn, give one image, sample a posterior, generate.
+
+Training, prediction and exploring ask for nothing more.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -54,6 +57,8 @@ class Method(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    needs_noise: ClassVar[bool]
+    """Whether `build` wants a noise model per channel; none otherwise."""
     settings: MethodSettings
     statistics: Statistics
     noise_models: nn.ModuleList
@@ -61,11 +66,11 @@ class Method(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "Method":
-        """Make an untrained method for images of the given statistics, one noise model per channel."""
+        """Make an untrained method for images of the given statistics; one noise model per channel, or none."""
 
     @property
     def channel_noise(self) -> tuple[NoiseModel, ...]:
-        """The noise model of each channel."""
+        """The noise model of each channel; empty where the method needs none."""
         return tuple(model for model in self.noise_models if isinstance(model, NoiseModel))
 
     @property
@@ -88,6 +93,14 @@ class Method(nn.Module, ABC):
         """Return the training loss of noisy patches (B, C, *S) in intensity units."""
 
 
+class PointMethod(Method):
+    """A method that gives one clean image and says nothing of how sure it is."""
+
+    @abstractmethod
+    def predict(self, x: Tensor) -> Tensor:
+        """Turn x (B, C, *S) into s (B, C, *S), both in intensity units; S a multiple of `size_multiple`."""
+
+
 class PosteriorMethod(Method):
     """A method that draws clean images from p(s|x) as a deterministic map of (x, noise)."""
 
@@ -102,3 +115,29 @@ class PosteriorMethod(Method):
     @abstractmethod
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s (B, C, *S), intensity units."""
+
+
+Latents: TypeAlias = tuple[Tensor, ...]
+"""A point in latent space: one tensor per entry of `PosteriorMethod.latents`, each of shape (B, c_l, *S_l)."""
+
+
+class GenerativeMethod(PosteriorMethod):
+    """A posterior method whose latents have a prior p(z) to draw from, and can be held and changed.
+
+    ``decode(encoding, noise)`` equals ``emit(infer(encoding, noise))``.
+    """
+
+    @abstractmethod
+    def generate(self, noise: Sequence[Tensor]) -> Tensor:
+        """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s ~ p(s), intensity units.
+
+        Noise times T draws at temperature T: below 1 the images are more typical and less varied.
+        """
+
+    @abstractmethod
+    def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
+        """Draw z ~ q(z|x) with the given noise, one (B, c_l, *S_l) per entry of `latents`."""
+
+    @abstractmethod
+    def emit(self, latents: Sequence[Tensor]) -> Tensor:
+        """Turn latents into s (B, C, *S), intensity units."""

@@ -9,11 +9,11 @@ from typing import ClassVar, Self, final
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Encoding, LatentSpec, Loss, MethodSettings, PosteriorMethod
+from quietscope.methods.base import Encoding, GenerativeMethod, Latents, LatentSpec, Loss, MethodSettings
+from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.noise.base import NoiseModel
@@ -88,7 +88,7 @@ class HDNSettings(MethodSettings):
 
 
 @final
-class HDN(PosteriorMethod):
+class HDN(LikelihoodMethod, GenerativeMethod):
     """HDN for images of given statistics and noise.
 
     Loss, in nats per pixel, with H W the pixels of a patch and C its channels:
@@ -99,15 +99,7 @@ class HDN(PosteriorMethod):
     settings: HDNSettings
 
     def __init__(self, settings: HDNSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
-        super().__init__()
-        assert len(noise_models) == statistics.num_channels
-        self.settings = settings
-        self.statistics = statistics
-        self.noise_models = nn.ModuleList(noise_models)
-        self.stabilizer: Stabilizer | None = None
-        if settings.stabilize:
-            variances = [model.variance for model in noise_models]
-            self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
+        super().__init__(settings, statistics, noise_models, settings.stabilize)
         self.ladder = Ladder(settings.ladder(statistics.num_channels))
 
     @classmethod
@@ -133,13 +125,13 @@ class HDN(PosteriorMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
-        features = self.ladder.encode(self._to_network(x))
+        features = self.ladder.encode(self.to_network(x))
         noise = [
             torch.randn(x.shape[0], *self.ladder.latent_shape(level, tuple(x.shape[2:])), device=x.device)
             for level in range(self.ladder.shape.num_levels)
         ]
         out, divergences = self.ladder.decode_with_kl(features, noise)
-        nll = -self._log_likelihood(x, self._to_intensity(out)).mean()
+        nll = -self.log_likelihood(x, self.to_intensity(out)).mean()
         pixels = x[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}
@@ -160,18 +152,20 @@ class HDN(PosteriorMethod):
 
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
-        return self.ladder.encode(self._to_network(x))
+        return self.ladder.encode(self.to_network(x))
 
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
         """Run the top-down path with the given noise, finest level first; returns s in intensity units."""
-        return self._to_intensity(self.ladder.decode(encoding, noise))
+        return self.to_intensity(self.ladder.decode(encoding, noise))
 
-    def _to_network(self, x: Tensor) -> Tensor:
-        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
+    def generate(self, noise: Sequence[Tensor]) -> Tensor:
+        """Run the top-down path from the learned top prior; returns s in intensity units."""
+        return self.to_intensity(self.ladder.generate(noise))
 
-    def _to_intensity(self, out: Tensor) -> Tensor:
-        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
+    def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
+        """Draw the latents of every level, finest first."""
+        return self.ladder.infer(encoding, noise)
 
-    def _log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
-        channels = [model.quasi_log_prob(x[:, c], s[:, c]) for c, model in enumerate(self.channel_noise)]
-        return torch.stack(channels, dim=1)
+    def emit(self, latents: Sequence[Tensor]) -> Tensor:
+        """Run the top-down path with given latents, finest level first; returns s in intensity units."""
+        return self.to_intensity(self.ladder.emit(latents))

@@ -3,7 +3,7 @@
 Sønderby et al. 2016 (ladder VAE); Prakash et al. 2022, arXiv 2104.01374 (HDN). Level 0 is the finest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -171,31 +171,53 @@ class Ladder(nn.Module):
 
     def decode(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
         """Map features and standard normal noise per level, finest first, to one image (B, C, *S), float32."""
-        h: Tensor | None = None
-        for level, bottom_up, eps in self._top_down(features, noise):
-            h = level.emit(h, level.posterior(h, bottom_up).sample(eps).to(bottom_up.dtype))
-        return self._finish(h)
+        return self._descend(
+            lambda level, n, above: level.posterior(above, features[n]).sample(noise[n]).to(features[n].dtype)
+        )
 
     def decode_with_kl(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """`decode`, and the KL of each level in nats per image, shape (B, num_levels), finest level first."""
-        h: Tensor | None = None
-        divergences = []
-        for level, bottom_up, eps in self._top_down(features, noise):
-            q = level.posterior(h, bottom_up)
-            divergences.append(gaussian_kl(q, level.prior(h)).flatten(1).sum(dim=1))
-            h = level.emit(h, q.sample(eps).to(bottom_up.dtype))
-        return self._finish(h), torch.stack(divergences[::-1], dim=1)
+        divergences: list[Tensor] = []
+
+        def draw(level: DecoderLevel, n: int, above: Tensor | None) -> Tensor:
+            q = level.posterior(above, features[n])
+            divergences.append(gaussian_kl(q, level.prior(above)).flatten(1).sum(dim=1))
+            return q.sample(noise[n]).to(features[n].dtype)
+
+        image = self._descend(draw)
+        return image, torch.stack(divergences[::-1], dim=1)
+
+    def infer(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Draw the latents that `decode` would use, one (B, C_l, *S_l) per level, finest first."""
+        latents: list[Tensor] = []
+
+        def draw(level: DecoderLevel, n: int, above: Tensor | None) -> Tensor:
+            latents.append(level.posterior(above, features[n]).sample(noise[n]).to(features[n].dtype))
+            return latents[-1]
+
+        self._descend(draw)
+        return tuple(latents[::-1])
+
+    def emit(self, latents: Sequence[Tensor]) -> Tensor:
+        """Map latents, finest level first, to one image (B, C, *S), float32."""
+        return self._descend(lambda _level, n, _above: latents[n])
+
+    def generate(self, noise: Sequence[Tensor]) -> Tensor:
+        """Draw an image (B, C, *S) from the prior with standard normal noise per level, finest first."""
+        return self._descend(lambda level, n, above: level.prior(above).sample(noise[n]))
 
     def latent_shape(self, level: int, spatial: tuple[int, ...]) -> tuple[int, ...]:
         """Shape (C, *S) of a level's latents for an image of the given size."""
         reduced = tuple(n // r for n, r in zip(spatial, self.shape.reduction(level), strict=True))
         return (self.shape.latent_channels[level], *reduced)
 
-    def _top_down(
-        self, features: Sequence[Tensor], noise: Sequence[Tensor]
-    ) -> list[tuple[DecoderLevel, Tensor, Tensor]]:
+    def _descend(self, draw: Callable[[DecoderLevel, int, Tensor | None], Tensor]) -> Tensor:
+        """Run the top-down path: ``draw(level, its number, features from above)`` gives each level's latents."""
+        h: Tensor | None = None
         levels = [level for level in self.levels if isinstance(level, DecoderLevel)]
-        return list(zip(levels, features, noise, strict=True))[::-1]
+        for n, level in reversed(list(enumerate(levels))):
+            h = level.emit(h, draw(level, n, h))
+        return self._finish(h)
 
     def _finish(self, h: Tensor | None) -> Tensor:
         assert h is not None
