@@ -1,4 +1,4 @@
-"""Every method keeps the contract; HDN in 2-D, in 3-D, and with levels closed to structured noise."""
+"""Every method keeps the contract, in 2-D and in 3-D, with its options."""
 
 import pytest
 import torch
@@ -11,11 +11,21 @@ from quietscope.presets import Configuration
 from quietscope.testing.method_contract import MethodCase, method_cases
 
 TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
+TINY_VAE = {"depth": 1, "filters": 8, "latent_channels": 4}
+TINY_UNET = {"depth": 1, "filters": 8, "masked_share": 0.05}
 VARIANTS = {
     "hdn fast": {"network": TINY},
     "hdn paper": {"preset": "paper", "network": TINY},
     "hdn 3-D": {"dims": 3, "network": TINY},
     "hdn structured": {"preset": "paper", "network": {**TINY, "deterministic_levels": (0,)}},
+    "divnoising fast": {"method": "divnoising", "network": TINY_VAE},
+    "divnoising paper": {"method": "divnoising", "preset": "paper", "network": TINY_VAE},
+    "divnoising 3-D": {"method": "divnoising", "dims": 3, "network": {**TINY_VAE, "z_halvings": 1}},
+    "noise2void fast": {"method": "noise2void", "network": TINY_UNET},
+    "noise2void paper": {"method": "noise2void", "preset": "paper", "network": TINY_UNET},
+    "noise2void n2v2": {"method": "noise2void", "preset": "n2v2", "network": TINY_UNET},
+    "noise2void 3-D": {"method": "noise2void", "preset": "n2v2", "dims": 3, "network": {**TINY_UNET, "z_halvings": 1}},
+    "noise2void rows": {"method": "noise2void", "network": {**TINY_UNET, "mask_axes": "x", "mask_extent": 5}},
 }
 
 
@@ -30,7 +40,8 @@ def cases() -> list[MethodCase]:
                 statistics = Statistics(torch.tensor([150.0]), torch.tensor([30.0]))
                 noise = PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)
                 method = METHODS[configuration.method]
-                return method.build(configuration.method_settings(), statistics, [noise])
+                models = [noise] if method.needs_noise else []
+                return method.build(configuration.method_settings(), statistics, models)
 
         listed += method_cases(name, build, configuration)
     return listed

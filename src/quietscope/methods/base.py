@@ -93,6 +93,17 @@ class Method(nn.Module, ABC):
         """Return the training loss of noisy patches (B, C, *S) in intensity units."""
 
 
+class AnnealedMethod(Method):
+    """A variational method that is in danger of posterior collapse: q(z|x) = p(z), and every image comes out alike.
+
+    Training watches ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and may lower `kl_weight` for a
+    while to escape.
+    """
+
+    kl_weight: Tensor
+    """Factor of the KL divergence in the loss, a buffer of shape (); 1 but for the escape."""
+
+
 class PointMethod(Method):
     """A method that gives one clean image and says nothing of how sure it is."""
 

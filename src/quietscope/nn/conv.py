@@ -10,7 +10,7 @@ Activation = Literal["elu", "silu", "relu"]
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "silu": nn.SiLU, "relu": nn.ReLU}
 _CONV: dict[int, Callable[..., nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _CONV_TRANSPOSE: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-_BATCH_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+BATCH_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _DROPOUT: dict[int, Callable[..., nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
 
 
@@ -28,6 +28,11 @@ def conv_up(spatial_dims: int, in_channels: int, out_channels: int, stride: tupl
     """Make the transposed counterpart of `conv_down`: an axis of stride 2 and length n comes out with length 2 n."""
     extra = tuple(s - 1 for s in stride)
     return _CONV_TRANSPOSE[spatial_dims](in_channels, out_channels, 3, stride=stride, padding=1, output_padding=extra)
+
+
+def conv_transpose(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
+    """Make a transposed convolution whose kernel is its stride: every pixel becomes a block of its own."""
+    return _CONV_TRANSPOSE[spatial_dims](in_channels, out_channels, stride, stride=stride)
 
 
 class Gate(nn.Module):
@@ -71,7 +76,7 @@ class ResidualBlock(nn.Module):
         layers: list[nn.Module] = []
         for _ in range(2):
             if batch_norm:
-                layers.append(_BATCH_NORM[spatial_dims](channels))
+                layers.append(BATCH_NORM[spatial_dims](channels))
             layers.append(ACTIVATIONS[activation]())
             last = conv(spatial_dims, channels, channels, 3)
             layers.append(last)

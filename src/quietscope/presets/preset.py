@@ -2,10 +2,18 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets.hdn import FAST, PAPER
+from quietscope.presets import divnoising, hdn, noise2void
 from quietscope.presets.record import Preset
 
-PRESETS: tuple[Preset, ...] = (FAST, PAPER)
+PRESETS: tuple[Preset, ...] = (
+    hdn.FAST,
+    hdn.PAPER,
+    divnoising.FAST,
+    divnoising.PAPER,
+    noise2void.FAST,
+    noise2void.N2V2,
+    noise2void.PAPER,
+)
 """Every preset; a new one is one record beside its method's and one name here."""
 
 

@@ -38,6 +38,7 @@ class FitReport:
         best_validation_loss: In nats per pixel; infinite where the run ended before its first validation.
         skipped_steps: Steps whose loss or gradient was not finite.
         rollbacks: Returns to an earlier state.
+        restarts: Starts with fresh weights after the posterior had collapsed.
         interrupted: Whether the user, or the system, ended the run.
         terminated: Whether it was the system, by SIGTERM: nothing more should be started.
         best_state: Weights of the lowest validation loss.
@@ -49,6 +50,7 @@ class FitReport:
     best_validation_loss: float
     skipped_steps: int
     rollbacks: int
+    restarts: int
     interrupted: bool
     terminated: bool
     best_state: dict[str, torch.Tensor]
@@ -62,6 +64,7 @@ class FitReport:
             "best_validation_loss": self.best_validation_loss,
             "skipped_steps": float(self.skipped_steps),
             "rollbacks": float(self.rollbacks),
+            "restarts": float(self.restarts),
         }
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
 
@@ -95,7 +98,7 @@ def fit(
         How it went.
 
     Raises:
-        TrainingError: If the loss does not stay finite.
+        TrainingError: If the loss does not stay finite, or the posterior collapses again and again.
     """
     assert folder is not None or not resume
     training, validation = split_frames(len(frames), settings.seed)
@@ -127,6 +130,7 @@ def fit(
         best_validation_loss=module.rate.best,
         skipped_steps=module.skipped_steps,
         rollbacks=module.rollbacks,
+        restarts=module.collapse.restarts,
         interrupted=interrupt.requested,
         terminated=interrupt.terminated,
         best_state=best,

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from quietscope.data.patches import Patches
 from quietscope.errors import TrainingError
-from quietscope.methods.base import Loss, Method
+from quietscope.methods.base import AnnealedMethod, Loss, Method
 from quietscope.training.budget import Budget
+from quietscope.training.collapse import CollapseGuard
 from quietscope.training.schedule import LearningRate
 from quietscope.training.settings import TrainingSettings
 
@@ -49,6 +50,7 @@ class TrainingModule(L.LightningModule):
         self.rollbacks = 0
         self.last_loss: Loss | None = None
         self.validation_loss = math.nan
+        self.collapse = CollapseGuard()
         self._patches, self._validation = patches, validation
         self._loss: Callable[[Tensor], Loss] = torch.compile(method.loss) if settings.compile else method.loss
         self._skipped_in_a_row = 0
@@ -85,7 +87,8 @@ class TrainingModule(L.LightningModule):
             self.trainer.should_stop = True
             return -1
         for group in self._optimizer.param_groups:
-            group["lr"] = self.rate.value(self.progress, self.global_step)
+            group["lr"] = self.rate.value(self.progress, self.global_step - self.collapse.started_at)
+        self._set_kl_weight(self.collapse.kl_weight(self.progress))
         return None
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -109,8 +112,9 @@ class TrainingModule(L.LightningModule):
             self._roll_back()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Log, and validate where it is time to."""
+        """Log, validate where it is time to, and start again where the posterior has collapsed."""
         assert self.last_loss is not None
+        self._watch_for_collapse(self.last_loss)
         if self.global_step % self.trainer.log_every_n_steps == 0:
             self.log("train/loss", self.last_loss.total.detach())
             self.log_dict({f"train/{name}": value for name, value in self.last_loss.terms.items()})
@@ -130,6 +134,7 @@ class TrainingModule(L.LightningModule):
         """
         parts = torch.split(self._validation, self.settings.batch_size)
         self.method.eval()
+        self._set_kl_weight(1.0)
         with torch.no_grad(), self.trainer.precision_plugin.forward_context():
             losses = [
                 self._seeded_loss(part, n, _VALIDATION_STREAM).total.float() * len(part) for n, part in enumerate(parts)
@@ -147,6 +152,7 @@ class TrainingModule(L.LightningModule):
             "best_state": self.best_state,
             "skipped_steps": self.skipped_steps,
             "rollbacks": self.rollbacks,
+            "collapse": self.collapse.state(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -156,6 +162,7 @@ class TrainingModule(L.LightningModule):
         self.rate.restore(state["rate"])
         self.best_state = dict(state["best_state"])
         self.skipped_steps, self.rollbacks = int(state["skipped_steps"]), int(state["rollbacks"])
+        self.collapse.restore(state["collapse"])
 
     @property
     def _optimizer(self) -> torch.optim.Optimizer:
@@ -168,6 +175,25 @@ class TrainingModule(L.LightningModule):
         with torch.random.fork_rng(devices):
             torch.manual_seed(((self.settings.seed * 2 + stream) << 32) + step)
             return self._loss(patches)
+
+    def _set_kl_weight(self, weight: float) -> None:
+        if isinstance(self.method, AnnealedMethod):
+            self.method.kl_weight.fill_(weight)
+
+    def _watch_for_collapse(self, loss: Loss) -> None:
+        if not isinstance(self.method, AnnealedMethod):
+            return
+        if not self.collapse.must_restart(self.global_step, self.progress, float(loss.terms["kl"])):
+            return
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.settings.seed + (self.collapse.restarts << 32))
+            fresh = self.method.build(self.method.settings, self.method.statistics, self.method.channel_noise)
+        self.method.load_state_dict(fresh.state_dict())
+        self._optimizer.state.clear()
+        self.rate.forget()
+        self.best_state = {}
+        self._keep_safe_state()
+        self.print(f"The posterior collapsed: start {self.collapse.restarts + 1}, with fresh weights.")
 
     def _keep_safe_state(self) -> None:
         self._safe = copy.deepcopy({"method": self.method.state_dict(), "optimizer": self._optimizer.state_dict()})

@@ -52,6 +52,10 @@ class LearningRate:
             self.waited = 0
         return False
 
+    def forget(self) -> None:
+        """Forget what earlier weights reached: training starts again with fresh ones."""
+        self.cuts, self.best, self.stalled, self.waited = 1.0, math.inf, 0, 0
+
     @property
     def has_stalled(self) -> bool:
         """Whether early stopping is due."""

@@ -1,0 +1,142 @@
+"""Blind spots: pixels hidden from a network that is trained to predict them from their neighbours.
+
+Krull, Buchholz, Jug, "Noise2Void", CVPR 2019; median replacement: Höck et al., "N2V2", ECCVW 2022; masks along an axis
+for noise correlated there: Broaddus, Krull, Weigert, Schmidt, Myers, "Removing structured noise with self-supervised
+blind-spot networks", ISBI 2020. Random numbers are drawn from PyTorch's global generator on the device of the patches.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+Replacement: TypeAlias = Literal["uniform", "median"]
+MaskAxes: TypeAlias = Literal["none", "x", "y", "both"]
+
+
+@dataclass(frozen=True)
+class Blinded:
+    """Patches with blind spots.
+
+    Attributes:
+        pixels: The patches with every blind pixel replaced, (B, C, *S).
+        index: Flat spatial index of each blind spot, (B, P).
+        weight: 1 for each blind spot, 0 for places in ``index`` that hold none, (B, P).
+    """
+
+    pixels: Tensor
+    index: Tensor
+    weight: Tensor
+
+    def at_spots(self, image: Tensor) -> Tensor:
+        """Return the values of an image (B, C, *S) at the blind spots, (B, C, P)."""
+        return _gather(image, self.index)
+
+    def mean_square(self, predicted: Tensor, observed: Tensor) -> Tensor:
+        """Return ``mean over blind spots of (observed - predicted)^2``, a scalar; images are (B, C, *S)."""
+        error = (self.at_spots(predicted) - self.at_spots(observed)).square().mean(dim=1)
+        return (error * self.weight).sum() / self.weight.sum().clamp(min=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindSpots:
+    """How pixels are hidden.
+
+    One pixel is hidden in each box of a regular grid, at a random place in it (stratified sampling). It, and with
+    `mask_axes` its whole line of `mask_extent` pixels, is replaced by other pixels of the window around it. Neither the
+    pixel itself nor its line is ever among them, at the borders of the image either.
+
+    Attributes:
+        spatial_dims: 2 or 3.
+        share: Share of pixels that are hidden, 0 to 1.
+        window: Side of the window that replacements come from, in pixels, odd.
+        replacement: "uniform" takes a random pixel of the window, "median" the median of all.
+        mask_axes: Along which axes a line around each blind spot is hidden too.
+        mask_extent: Length of that line in pixels, odd.
+    """
+
+    spatial_dims: int
+    share: float
+    window: int
+    replacement: Replacement
+    mask_axes: MaskAxes = "none"
+    mask_extent: int = 1
+
+    def apply(self, x: Tensor) -> Blinded:
+        """Hide pixels of patches ``x`` (B, C, *S)."""
+        size = tuple(x.shape[2:])
+        spots = self._spots(len(x), size, x.device)
+        weight = _inside(spots, size)
+        hidden = spots[:, :, None] + self.hidden_offsets.to(x.device)
+        values = self._replacements(x, spots, size)
+        flat = x.flatten(2)
+        # What is not to be written goes to one more pixel at the end, which is cut off again.
+        padded = torch.cat((flat, flat[:, :, :1]), dim=2)
+        usable = _inside(hidden, size) & weight[:, :, None]
+        target = torch.where(usable, _flat_index(hidden, size), flat.shape[2]).flatten(1)
+        padded = padded.scatter(2, target[:, None].expand(-1, x.shape[1], -1), values.flatten(2))
+        pixels = padded[:, :, :-1].reshape(x.shape)
+        return Blinded(pixels, _flat_index(spots, size), weight.float())
+
+    @cached_property
+    def hidden_offsets(self) -> Tensor:
+        """Offsets of the pixels hidden around each spot, itself included, (H, spatial_dims)."""
+        reach = self.mask_extent // 2
+        steps = range(-reach, reach + 1)
+        along = {"none": (), "x": (self.spatial_dims - 1,), "y": (self.spatial_dims - 2,)}
+        axes = along["x"] + along["y"] if self.mask_axes == "both" else along[self.mask_axes]
+        hidden = {(0,) * self.spatial_dims}
+        hidden |= {tuple(step if a == axis else 0 for a in range(self.spatial_dims)) for axis in axes for step in steps}
+        return torch.tensor(sorted(hidden))
+
+    @cached_property
+    def source_offsets(self) -> Tensor:
+        """Offsets that replacements may come from: the window without the hidden pixels, (K, spatial_dims)."""
+        reach = self.window // 2
+        hidden = {tuple(offset) for offset in self.hidden_offsets.tolist()}
+        window = product(range(-reach, reach + 1), repeat=self.spatial_dims)
+        return torch.tensor([offset for offset in window if offset not in hidden])
+
+    def _spots(self, batch: int, size: tuple[int, ...], device: torch.device) -> Tensor:
+        """Draw one spot per box, (B, P, spatial_dims); some lie beyond the far side of the image and do not count."""
+        side = max(1, round(self.share ** (-1.0 / self.spatial_dims)))
+        boxes = [torch.arange(0, length, side, device=device) for length in size]
+        corners = torch.cartesian_prod(*boxes).reshape(-1, self.spatial_dims)
+        return corners + torch.randint(side, (batch, len(corners), self.spatial_dims), device=device)
+
+    def _replacements(self, x: Tensor, spots: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Return a value for every hidden pixel, (B, C, P, H)."""
+        sources = spots[:, :, None] + self.source_offsets.to(x.device)
+        inside = _inside(sources, size)
+        index = torch.where(inside, _flat_index(sources, size), 0)
+        num_hidden = len(self.hidden_offsets)
+        if self.replacement == "median":
+            values = _gather(x, index.flatten(1)).reshape(*x.shape[:2], *index.shape[1:])
+            values = torch.where(inside[:, None], values, torch.nan).nanmedian(dim=-1, keepdim=True).values
+            # Spots beyond the image may have no neighbour in it; what stands there is never written.
+            return values.nan_to_num().expand(-1, -1, -1, num_hidden)
+        scores = torch.rand(*inside.shape[:2], num_hidden, inside.shape[2], device=x.device)
+        chosen = torch.where(inside[:, :, None], scores, -1.0).argmax(dim=-1)
+        picked = index.gather(2, chosen)
+        return _gather(x, picked.flatten(1)).reshape(*x.shape[:2], *picked.shape[1:])
+
+
+def _inside(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:
+    limits = torch.tensor(size, device=coordinates.device)
+    return ((coordinates >= 0) & (coordinates < limits)).all(dim=-1)
+
+
+def _flat_index(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return flat indices of coordinates (..., spatial_dims); those outside are clamped into the image."""
+    index = torch.zeros_like(coordinates[..., 0])
+    for axis, length in enumerate(size):
+        index = index * length + coordinates[..., axis].clamp(0, length - 1)
+    return index
+
+
+def _gather(image: Tensor, index: Tensor) -> Tensor:
+    """Return the pixels of an image (B, C, *S) at flat indices (B, N), as (B, C, N)."""
+    return image.flatten(2).gather(2, index[:, None].expand(-1, image.shape[1], -1))

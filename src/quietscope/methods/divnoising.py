@@ -1,0 +1,141 @@
+"""DivNoising: a variational autoencoder whose likelihood is the microscope's noise model.
+
+Prakash, Krull, Jug, "Fully Unsupervised Diversity Denoising with Convolutional Variational Autoencoders", ICLR 2021,
+arXiv 2006.06072.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from quietscope.data.normalize import Statistics
+from quietscope.methods.base import (
+    AnnealedMethod,
+    Encoding,
+    GenerativeMethod,
+    Latents,
+    LatentSpec,
+    Loss,
+    MethodSettings,
+)
+from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.nn.conv import Activation
+from quietscope.nn.latent import GaussianLatent, gaussian_kl
+from quietscope.nn.vae import VAE, VAEShape
+from quietscope.noise.base import NoiseModel
+
+
+class DivNoisingSettings(MethodSettings):
+    """Settings of DivNoising; the defaults are the published ones (261,281 parameters for one channel in 2-D).
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        depth: Halvings of the image.
+        filters: Filters at full resolution; they double with every halving.
+        latent_channels: Latent channels per bottleneck pixel.
+        blocks: Residual blocks at the bottleneck, before and after the latents: they let every latent see farther; not
+            published.
+        z_halvings: In 3-D, how many of the first levels halve Z too.
+        activation: Non-linearity.
+        stabilize: Read and write images on the scale on which the noise model has one width everywhere, instead of
+            in units of the images' mean and standard deviation; not published.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    depth: int = Field(default=2, ge=1)
+    filters: int = Field(default=32, ge=1)
+    latent_channels: int = Field(default=64, ge=1)
+    blocks: int = Field(default=0, ge=0)
+    z_halvings: int = Field(default=0, ge=0)
+    activation: Activation = "relu"
+    stabilize: bool = False
+
+
+@final
+class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
+    """DivNoising for images of given statistics and noise.
+
+    Loss, in nats per pixel, with H W the pixels of a patch and C its channels; the weight w is 1 except while training
+    escapes from a collapsed posterior: ``-mean log p(x|s) + w KL(q(z|x) || N(0, 1)) / (C H W)``
+    """
+
+    name: ClassVar[str] = "divnoising"
+    settings: DivNoisingSettings
+
+    def __init__(
+        self, settings: DivNoisingSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
+    ) -> None:
+        super().__init__(settings, statistics, noise_models, settings.stabilize)
+        self.register_buffer("kl_weight", torch.ones(()), persistent=False)
+        self.vae = VAE(
+            VAEShape(
+                spatial_dims=settings.spatial_dims,
+                channels=statistics.num_channels,
+                depth=settings.depth,
+                filters=settings.filters,
+                latent_channels=settings.latent_channels,
+                blocks=settings.blocks,
+                z_halvings=settings.z_halvings,
+                activation=settings.activation,
+            )
+        )
+
+    @classmethod
+    def build(
+        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
+    ) -> "DivNoising":
+        """Make an untrained DivNoising."""
+        assert isinstance(settings, DivNoisingSettings)
+        return cls(settings, statistics, noise_models)
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.settings.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Reduction of the bottleneck."""
+        return self.vae.shape.reduction
+
+    @property
+    def keeps_noise_direction(self) -> bool:
+        """False: noise is independent from pixel to pixel."""
+        return False
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7."""
+        q = GaussianLatent.from_parameters(self.vae.encode(self.to_network(x)))
+        s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
+        nll = -self.log_likelihood(x, s).mean()
+        prior = GaussianLatent(torch.zeros_like(q.mean), torch.zeros_like(q.log_variance))
+        kl = gaussian_kl(q, prior).sum() / x.numel()
+        return Loss(nll + self.kl_weight * kl, {"nll": nll.detach(), "kl": kl.detach()})
+
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """Describe the one latent map."""
+        shape = self.vae.shape
+        return (LatentSpec(level=0, channels=shape.latent_channels, reduction=shape.reduction, is_random=True),)
+
+    def encode(self, x: Tensor) -> Encoding:
+        """Return the parameters of q(z|x) for ``x`` (B, C, *S), S a multiple of `size_multiple`."""
+        return (self.vae.encode(self.to_network(x)),)
+
+    def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
+        """Draw the latents with the given noise and decode them; returns s in intensity units."""
+        return self.emit(self.infer(encoding, noise))
+
+    def generate(self, noise: Sequence[Tensor]) -> Tensor:
+        """Decode the noise itself: the prior is standard normal."""
+        return self.emit(noise)
+
+    def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
+        """Draw the one latent map."""
+        return (GaussianLatent.from_parameters(encoding[0]).sample(noise[0]),)
+
+    def emit(self, latents: Sequence[Tensor]) -> Tensor:
+        """Decode a latent map; returns s in intensity units."""
+        return self.to_intensity(self.vae.decode(latents[0]))

@@ -1,0 +1,161 @@
+"""The U-Net of Noise2Void and its kin, in two and three dimensions by one path.
+
+Ronneberger, Fischer, Brox, MICCAI 2015. Options of N2V2 (Höck, Buchholz, Brachmann, Jug, Freytag, ECCVW 2022):
+blurred pooling (Zhang, ICML 2019) and no skip connection at the top level, both against checkerboard patterns.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv
+
+_POOL = {2: F.max_pool2d, 3: F.max_pool3d}
+_CONVOLVE = {2: F.conv2d, 3: F.conv3d}
+_BINOMIAL = (1.0, 2.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetShape:
+    """Everything that fixes a U-Net's parameters.
+
+    Attributes:
+        spatial_dims: 2 or 3.
+        channels: Image channels in and out.
+        depth: How often the image is halved.
+        filters: Filters at full resolution; they double with every halving.
+        z_halvings: In 3-D, how many of the first halvings halve Z too.
+        batch_norm: Batch normalisation after every convolution.
+        blur_pool: Pool by a maximum of stride 1 and then a binomial blur of stride 2, instead of a strided maximum.
+        top_skip: Skip connection at full resolution.
+        activation: Non-linearity.
+    """
+
+    spatial_dims: int
+    channels: int
+    depth: int
+    filters: int
+    z_halvings: int
+    batch_norm: bool
+    blur_pool: bool
+    top_skip: bool
+    activation: Activation
+
+    def stride(self, level: int) -> tuple[int, ...]:
+        """Return the factor by which a level is smaller than the one above it, per spatial axis."""
+        return halving(self.spatial_dims, level, self.z_halvings)
+
+    @property
+    def reduction(self) -> tuple[int, ...]:
+        """Image pixels per pixel of the deepest level, one factor per spatial axis."""
+        return tuple(
+            math.prod(steps) for steps in zip(*(self.stride(level) for level in range(self.depth)), strict=True)
+        )
+
+
+def halving(spatial_dims: int, level: int, z_halvings: int) -> tuple[int, ...]:
+    """Return the stride of a level: 2 in Y and X; in Z, where there is one, 2 for the first `z_halvings` levels."""
+    return (2, 2) if spatial_dims == 2 else (2 if level < z_halvings else 1, 2, 2)
+
+
+class BlurPool(nn.Module):
+    """Maximum over 2 pixels with stride 1, then a blur with (1, 2, 1) / 4 along every pooled axis, with the stride.
+
+    Args:
+        stride: 1 or 2 per spatial axis; axes of stride 1 are left alone.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, stride: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stride = stride
+        kernel = torch.ones([1] * len(stride))
+        for axis, step in enumerate(stride):
+            if step == 2:
+                line = torch.tensor(_BINOMIAL) / sum(_BINOMIAL)
+                kernel = kernel * line.reshape([-1 if a == axis else 1 for a in range(len(stride))])
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve ``x`` (B, C, *S), even along pooled axes."""
+        dims = len(self.stride)
+        one_more = [pad for step in reversed(self.stride) for pad in (0, step - 1)]
+        x = _POOL[dims](F.pad(x, one_more, mode="replicate"), self.stride, stride=1)
+        around = [pad for step in reversed(self.stride) for pad in (step - 1, step - 1)]
+        kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, *self.kernel.shape)
+        out: Tensor = _CONVOLVE[dims](F.pad(x, around, mode="replicate"), kernel, stride=self.stride, groups=x.shape[1])
+        return out
+
+
+class MaxPool(nn.Module):
+    """Maximum over the pixels that a strided axis merges.
+
+    Args:
+        stride: 1 or 2 per spatial axis.
+    """
+
+    def __init__(self, stride: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve ``x`` (B, C, *S), even along pooled axes."""
+        out: Tensor = _POOL[len(self.stride)](x, self.stride)
+        return out
+
+
+class UNet(nn.Module):
+    """Two 3-wide convolutions per level down and up, nearest-neighbour upsampling, a 1-wide head.
+
+    Args:
+        shape: Depth, filters and options.
+    """
+
+    def __init__(self, shape: UNetShape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths = [shape.filters * 2**level for level in range(shape.depth + 1)]
+        self.down = nn.ModuleList()
+        self.pools = nn.ModuleList()
+        before = shape.channels
+        for level, width in enumerate(widths):
+            self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, width)))
+            if level < shape.depth:
+                self.pools.append(BlurPool(shape.stride(level)) if shape.blur_pool else MaxPool(shape.stride(level)))
+            before = width
+        self.up = nn.ModuleList()
+        for level in range(shape.depth):
+            here = widths[level]
+            joined = widths[level + 1] + (here if self._has_skip(level) else 0)
+            self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, here)))
+        self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised images (B, C, *S), S a multiple of `UNetShape.reduction`, to the same shape, float32."""
+        skips = []
+        for level, block in enumerate(self.down):
+            x = block(x)
+            if level < self.shape.depth:
+                skips.append(x)
+                x = self.pools[level](x)
+        for level in reversed(range(self.shape.depth)):
+            x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
+            x = self.up[level](torch.cat((x, skips[level]), dim=1) if self._has_skip(level) else x)
+        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        with torch.autocast(x.device.type, enabled=False):
+            out: Tensor = self.head(x.float())
+        return out
+
+    def _has_skip(self, level: int) -> bool:
+        return level > 0 or self.shape.top_skip
+
+
+def _convolve(shape: UNetShape, before: int, after: int) -> list[nn.Module]:
+    layers: list[nn.Module] = [conv(shape.spatial_dims, before, after, 3)]
+    if shape.batch_norm:
+        layers.append(BATCH_NORM[shape.spatial_dims](after))
+    return [*layers, ACTIVATIONS[shape.activation]()]

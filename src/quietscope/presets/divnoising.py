@@ -1,0 +1,48 @@
+"""Presets of DivNoising."""
+
+from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
+from quietscope.presets.record import Preset
+from quietscope.training.settings import TrainingSettings
+
+PAPER = Preset(
+    method=DivNoising.name,
+    name="paper",
+    summary="As published (Prakash et al. 2021), for a GPU",
+    network=DivNoisingSettings(),
+    training=TrainingSettings(
+        patch=128,
+        batch_size=32,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="plateau",
+        plateau_patience=30,
+        plateau_factor=0.5,
+        validate_every=400,
+        validation_patches=128,
+    ),
+    budget=None,
+    steps=80_000,
+    measured=(),
+)
+
+FAST = Preset(
+    method=DivNoising.name,
+    name="fast",
+    summary="Minutes on two CPU cores: stabilised scale, cosine schedule over the budget",
+    network=DivNoisingSettings(stabilize=True),
+    training=TrainingSettings(
+        patch=64,
+        batch_size=16,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup_steps=50,
+        clip_norm=1.0,
+        keep="last",
+        validate_every=100,
+        validation_patches=64,
+    ),
+    budget="4m",
+    steps=None,
+    measured=(),
+)

@@ -1,0 +1,62 @@
+"""Presets of Noise2Void."""
+
+from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.presets.record import Preset
+from quietscope.training.settings import TrainingSettings
+
+_FAST_NETWORK = Noise2VoidSettings(depth=3, filters=32, masked_share=1 / 32, batch_norm=False)
+_FAST_TRAINING = TrainingSettings(
+    patch=64,
+    batch_size=16,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup_steps=50,
+    clip_norm=1.0,
+    keep="last",
+    validate_every=100,
+    validation_patches=64,
+)
+
+PAPER = Preset(
+    method=Noise2Void.name,
+    name="paper",
+    summary="As published for BSD68 (Krull et al. 2019), for a GPU",
+    network=Noise2VoidSettings(),
+    training=TrainingSettings(
+        patch=64,
+        batch_size=128,
+        optimizer="adam",
+        learning_rate=4e-4,
+        schedule="plateau",
+        plateau_patience=10,
+        plateau_factor=0.5,
+        validate_every=400,
+        validation_patches=256,
+    ),
+    budget=None,
+    steps=80_000,
+    measured=(),
+)
+
+FAST = Preset(
+    method=Noise2Void.name,
+    name="fast",
+    summary="Minutes on two CPU cores",
+    network=_FAST_NETWORK,
+    training=_FAST_TRAINING,
+    budget="4m",
+    steps=None,
+    measured=(),
+)
+
+N2V2 = Preset(
+    method=Noise2Void.name,
+    name="n2v2",
+    summary="As fast, with N2V2's median replacement, blurred pooling and no skip at the top (Höck et al. 2022)",
+    network=_FAST_NETWORK.model_copy(update={"replacement": "median", "blur_pool": True, "top_skip": False}),
+    training=_FAST_TRAINING,
+    budget="4m",
+    steps=None,
+    measured=(),
+)

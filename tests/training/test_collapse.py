@@ -1,0 +1,112 @@
+"""Posterior collapse: noticed, answered by fresh starts, then by annealing, then by an error; never a false alarm."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
+from quietscope.data.normalize import Statistics
+from quietscope.errors import TrainingError
+from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
+from quietscope.noise import Gaussian
+from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
+from quietscope.training import collapse
+from quietscope.training.budget import Budget
+from quietscope.training.collapse import CollapseGuard
+from quietscope.training.fit import FitReport, fit
+
+TINY = DivNoisingSettings(depth=1, filters=8, latent_channels=4)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapse, "CHECK_AFTER", 10)
+    monkeypatch.setattr(collapse, "AVERAGED_STEPS", 4)
+
+
+def build(sigma: float) -> DivNoising:
+    torch.manual_seed(0)
+    return DivNoising(TINY, Statistics(torch.tensor([150.0]), torch.tensor([30.0])), [Gaussian(sigma)])
+
+
+def judge(guard: CollapseGuard, kls: list[float], total: int = 100) -> list[int]:
+    """Feed KL divergences step by step; return the steps at which training starts again."""
+    return [n for n, kl in enumerate(kls, start=1) if guard.must_restart(n, n / total, kl)]
+
+
+def test_a_living_posterior_is_left_alone_forever() -> None:
+    guard = CollapseGuard()
+    assert judge(guard, [0.0] * 6 + [0.1] * 4 + [0.0] * 90) == []
+    assert guard.kl_weight(0.5) == 1.0
+
+
+def test_two_restarts_then_annealing_then_an_error() -> None:
+    guard = CollapseGuard()
+    assert judge(guard, [0.0] * 30) == [10, 20, 30]
+    assert guard.kl_weight(0.3) == 0.0
+    assert guard.kl_weight(0.3 + 0.3 * 0.7 / 2) == pytest.approx(0.5)
+    assert guard.kl_weight(0.6) == 1.0
+    with pytest.raises(TrainingError, match="after 2 restarts"):
+        [guard.must_restart(n, n / 100, 0.0) for n in range(31, 100)]
+
+
+def test_annealing_that_helps_ends_the_watch() -> None:
+    guard = CollapseGuard()
+    judge(guard, [0.0] * 30)
+    assert not any(guard.must_restart(n, n / 100, 0.2) for n in range(31, 100))
+    assert guard.kl_weight(1.0) == 1.0
+
+
+def test_broken_steps_are_no_collapse() -> None:
+    assert judge(CollapseGuard(), [float("nan")] * 50) == []
+
+
+def test_a_restored_guard_decides_alike() -> None:
+    one, other = CollapseGuard(), CollapseGuard()
+    judge(one, [0.0] * 17)
+    other.restore(one.state())
+    later = [(n, n / 100, 0.0) for n in range(18, 40)]
+    assert [one.must_restart(*step) for step in later] == [other.must_restart(*step) for step in later]
+
+
+def _train(method: DivNoising, frames: Frames, steps: int) -> FitReport:
+    return fit(method, frames, toy_settings(), Budget(steps=steps), device=torch.device("cpu"))
+
+
+@pytest.fixture
+def _all_collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapse, "COLLAPSED_KL", 1e9)
+
+
+def test_pure_noise_ends_in_the_error_and_structure_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pure noise, explained in full by the noise model, there is nothing for the latents to hold."""
+    noise = np.random.default_rng(0).normal(150, 30, (4, 32, 32)).astype(np.float32)
+    frames = Frames(((noise, Layout.of("QYX", noise.shape)),))
+    monkeypatch.setattr(collapse, "CHECK_AFTER", 60)
+    with pytest.raises(TrainingError, match="depends on the image"):
+        _train(build(sigma=300.0), frames, 600)
+    report = _train(build(sigma=10.0), toy_frames(build(10.0)), 120)
+    assert report.restarts == 0
+
+
+@pytest.mark.usefixtures("_all_collapsed")
+def test_a_restart_makes_new_weights_and_keeps_the_weight_of_the_divergence_at_one() -> None:
+    method = build(sigma=10.0)
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    report = _train(method, toy_frames(method), 15)
+    assert report.restarts == 1
+    assert not torch.equal(before["vae.head.weight"], method.state_dict()["vae.head.weight"])
+    assert float(method.kl_weight) == 1.0
+
+
+@pytest.mark.usefixtures("_all_collapsed")
+def test_a_resumed_run_restarts_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole, halves = build(10.0), build(10.0)
+    one = train_toy(whole, 24, folder=tmp_path / "one")
+    train_toy(halves, 24, folder=tmp_path / "two", stop_at=12)
+    two = train_toy(build(10.0), 24, folder=tmp_path / "two")
+    assert one.restarts == two.restarts == 2
+    assert all(torch.equal(value, two.last_state[name]) for name, value in one.last_state.items())
