@@ -1,0 +1,63 @@
+"""Noise2Void: it learns from noisy images alone, and learns neither the noise nor the pixel itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
+from quietscope.data.normalize import Statistics
+from quietscope.errors import SettingsError
+from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.presets import Configuration, find_preset
+from quietscope.testing.method_contract import toy_settings
+from quietscope.training.budget import Budget
+from quietscope.training.fit import fit
+
+
+def test_the_loss_does_not_see_the_hidden_pixel() -> None:
+    """Changing the pixel under a blind spot changes the target, never the prediction."""
+    settings = Noise2VoidSettings(depth=1, filters=8, masked_share=1 / 64, batch_norm=False)
+    torch.manual_seed(0)
+    method = Noise2Void(settings, Statistics(torch.zeros(1), torch.ones(1)))
+    x = torch.randn(1, 1, 8, 8)
+    torch.manual_seed(3)
+    spot = int(method.blind_spots.apply(x).index[0, 0])
+    losses = []
+    for change in (0.0, 1.0, 2.0):
+        changed = x.clone()
+        changed.view(-1)[spot] += change
+        torch.manual_seed(3)
+        losses.append(float(method.loss(changed).total.detach()))
+    # (c + p)^2 for c = 0, 1, 2: the second difference is 2 exactly if p does not depend on c.
+    assert losses[2] - 2 * losses[1] + losses[0] == pytest.approx(2.0, rel=1e-4)
+
+
+def test_it_denoises_and_cannot_learn_the_noise() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:48, :48] / 48.0
+    clean = np.stack([100 + 20 * np.sin(9 * x + n) * np.cos(7 * y - n) for n in range(16)])
+    noisy = (clean + rng.normal(0, 20, clean.shape)).astype(np.float32)
+    frames = Frames(((noisy, Layout.of("QYX", noisy.shape)),))
+    torch.manual_seed(0)
+    settings = Noise2VoidSettings(filters=16, masked_share=1 / 32, batch_norm=False)
+    method = Noise2Void(settings, Statistics.of_frames(frames))
+    training = toy_settings(patch=32, batch_size=16, learning_rate=2e-3, validate_every=100, clip_norm=1.0)
+    fit(method, frames, training, Budget(steps=200), device=torch.device("cpu"))
+    with torch.inference_mode():
+        result = method.predict(torch.from_numpy(noisy[:, None]))[:, 0].numpy()
+    assert float(np.mean((result - clean) ** 2)) < 0.15 * 400
+    kept = float(np.mean((result - clean) * (noisy - clean)) / 400)
+    assert abs(kept) < 0.15, "share of a pixel's noise that is left in it"
+
+
+def test_n2v2_preset_is_n2v2() -> None:
+    network = find_preset("noise2void", "n2v2").network
+    assert isinstance(network, Noise2VoidSettings)
+    assert (network.replacement, network.blur_pool, network.top_skip) == ("median", True, False)
+
+
+@pytest.mark.parametrize("network", [{"window": 4}, {"mask_extent": 2}, {"masked_share": 0.9}, {"mask_axes": "z"}])
+def test_settings_that_do_not_fit_are_refused(network: dict[str, object]) -> None:
+    with pytest.raises(SettingsError):
+        Configuration.of({"method": "noise2void", "network": network})

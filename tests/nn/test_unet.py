@@ -1,0 +1,101 @@
+"""The U-Net and the autoencoder: sizes, options, and two dimensions as a case of three."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from quietscope.nn.unet import BlurPool, UNet, UNetShape
+from quietscope.nn.vae import VAE, VAEShape
+
+UNET = UNetShape(
+    spatial_dims=2,
+    channels=2,
+    depth=2,
+    filters=4,
+    z_halvings=0,
+    batch_norm=True,
+    blur_pool=False,
+    top_skip=True,
+    activation="relu",
+)
+VAE_SHAPE = VAEShape(
+    spatial_dims=2, channels=2, depth=2, filters=4, latent_channels=3, blocks=1, z_halvings=0, activation="relu"
+)
+
+
+@pytest.mark.parametrize("blur_pool", [False, True])
+@pytest.mark.parametrize("top_skip", [False, True])
+@pytest.mark.parametrize(("dims", "z_halvings", "reduction"), [(2, 0, (4, 4)), (3, 0, (1, 4, 4)), (3, 2, (4, 4, 4))])
+def test_unet_keeps_the_size(
+    blur_pool: bool, top_skip: bool, dims: int, z_halvings: int, reduction: tuple[int, ...]
+) -> None:
+    shape = replace(UNET, blur_pool=blur_pool, top_skip=top_skip, spatial_dims=dims, z_halvings=z_halvings)
+    assert shape.reduction == reduction
+    size = tuple(3 * step for step in reduction)
+    assert UNet(shape)(torch.randn(2, 2, *size)).shape == (2, 2, *size)
+
+
+def test_without_top_skip_no_full_resolution_feature_reaches_the_end() -> None:
+    """The gradient of the output with respect to the first block's output passes through the pool alone."""
+    open_net, closed = UNet(UNET).eval(), UNet(replace(UNET, top_skip=False)).eval()
+    for net, reaches in ((open_net, True), (closed, False)):
+        for pool in net.pools:
+            pool.register_forward_hook(lambda _m, _i, output: output * 0.0)
+        features: list[torch.Tensor] = []
+        net.down[0].register_forward_hook(lambda _m, _i, output, kept=features: kept.append(output))
+        out = net(torch.randn(1, 2, 8, 8))
+        gradient = torch.autograd.grad(out.sum(), features[0], allow_unused=True)[0]
+        assert (gradient is not None and bool(gradient.abs().sum() > 0)) == reaches
+
+
+def test_blur_pool_keeps_a_constant_and_spreads_a_maximum() -> None:
+    pool = BlurPool((2, 2))
+    assert torch.allclose(pool(torch.full((1, 3, 8, 6), 5.0)), torch.full((1, 3, 4, 3), 5.0))
+    spot = torch.zeros(1, 1, 8, 8)
+    spot[0, 0, 4, 4] = 1.0
+    blurred = pool(spot)
+    assert blurred.shape == (1, 1, 4, 4)
+    assert int((blurred > 0).sum()) > 1
+    assert float(blurred.sum()) == pytest.approx(1.0), "the maximum over 2x2, blurred and thinned by 2x2"
+
+
+def test_blur_pool_leaves_unpooled_axes_alone() -> None:
+    x = torch.randn(1, 2, 3, 8, 8)
+    pooled = BlurPool((1, 2, 2))(x)
+    planes = torch.stack([BlurPool((2, 2))(x[:, :, z]) for z in range(3)], dim=2)
+    assert torch.allclose(pooled, planes, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["unet", "vae"])
+def test_a_volume_without_coupling_in_z_is_its_planes(network: str) -> None:
+    """3-D kernels that are zero off their middle plane give every plane what the 2-D network gives it."""
+    torch.manual_seed(0)
+    flat: nn.Module = UNet(UNET).eval() if network == "unet" else VAE(VAE_SHAPE).eval()
+    deep: nn.Module = (
+        UNet(replace(UNET, spatial_dims=3)).eval()
+        if network == "unet"
+        else VAE(replace(VAE_SHAPE, spatial_dims=3)).eval()
+    )
+    weights = {}
+    for name, target in deep.state_dict().items():
+        value = flat.state_dict()[name]
+        if target.ndim == 5:
+            target = torch.zeros_like(target)
+            target[:, :, target.shape[2] // 2] = value
+            value = target
+        weights[name] = value
+    deep.load_state_dict(weights)
+    x = torch.randn(1, 2, 3, 8, 12)
+
+    def run(net: nn.Module, image: torch.Tensor) -> torch.Tensor:
+        if isinstance(net, VAE):
+            return net.decode(net.encode(image).chunk(2, dim=1)[0])
+        out: torch.Tensor = net(image)
+        return out
+
+    with torch.no_grad():
+        volume = run(deep, x)
+        planes = torch.stack([run(flat, x[:, :, z]) for z in range(3)], dim=2)
+    assert torch.allclose(volume, planes, atol=1e-5)
