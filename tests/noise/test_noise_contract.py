@@ -8,8 +8,10 @@ import torch
 from quietscope.errors import NoiseError
 from quietscope.noise import (
     NOISE_MODELS,
+    Censored,
     Gaussian,
     GaussianMixture,
+    Histogram,
     NoiseModel,
     NoiseRecord,
     PoissonGaussian,
@@ -25,10 +27,17 @@ def make_mixture() -> GaussianMixture:
     return GaussianMixture(weight, min_signal=10.0, max_signal=150.0, min_sigma=2.0)
 
 
+def make_histogram() -> Histogram:
+    s = torch.linspace(2.0, 180.0, 300_000)
+    return Histogram.fit(s, PoissonGaussian(gain=5.0, read_noise=3.0).sample(s, torch.Generator().manual_seed(0)))
+
+
 EXAMPLES: dict[str, Callable[[], NoiseModel]] = {
     "gaussian": lambda: Gaussian(25.0),
     "poisson-gaussian": lambda: PoissonGaussian(gain=17.0, offset=3.5, read_noise=2.1),
     "gaussian-mixture": make_mixture,
+    "histogram": make_histogram,
+    "censored": lambda: Censored(PoissonGaussian(gain=17.0, read_noise=9.0), low=-1e7, high=1e7, step=1.0),
 }
 
 

@@ -8,18 +8,29 @@ import torch
 
 from quietscope.errors import NoiseError, OutputError
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
-from quietscope.noise import Gaussian, GaussianMixture, NoiseModel, PoissonGaussian
+from quietscope.noise import Censored, Gaussian, GaussianMixture, Histogram, NoiseModel, PoissonGaussian
 from quietscope.store.noise_file import (
     AutoNoise,
     NoiseFile,
     SigmaNoise,
+    check_kind_fits,
     load_noise_model,
     parse_noise_spec,
     save_noise_model,
 )
 
 MIXTURE = GaussianMixture(torch.arange(18.0).reshape(9, 2) / 10.0, min_signal=3.5, max_signal=250.25, min_sigma=0.5)
-MODELS: list[NoiseModel] = [Gaussian(25.0), PoissonGaussian(17.1, 0.3, 2.1), MIXTURE]
+HISTOGRAM = Histogram(
+    torch.linspace(0.5, 254.5, 128), torch.full((128,), 2.0), torch.linspace(1.0, 3.0, 128).repeat(128, 1)
+)
+MODELS: list[NoiseModel] = [
+    Gaussian(25.0),
+    PoissonGaussian(17.1, 0.3, 2.1),
+    MIXTURE,
+    HISTOGRAM,
+    Censored(MIXTURE, 0.0, 255.0, 1.0),
+    Censored(PoissonGaussian(17.1, 0.3, 2.1), high=45.0),
+]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.kind)
@@ -87,17 +98,67 @@ def test_other_kinds_and_versions_are_named(tmp_path: Path) -> None:
         load_noise_model(write_header(tmp_path / "q.safetensors", settings))
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_limits_of_a_mixture_travel_in_the_npz(tmp_path: Path) -> None:
+    path = tmp_path / "noise.npz"
+    save_noise_model(path, Censored(MIXTURE, high=255.0, step=1.0))
+    with np.load(path, allow_pickle=False) as archive:
+        assert {"trained_weight", "min_signal", "max_signal", "min_sigma"} < set(archive.files)
+    again = load_noise_model(path)
+    assert isinstance(again, Censored)
+    assert (again.limits.low, again.limits.high, again.limits.step) == (-np.inf, 255.0, 1.0)
+    assert torch.equal(again.base.variance(torch.tensor([12.0])), MIXTURE.variance(torch.tensor([12.0])))
+
+
+@pytest.mark.parametrize("model", [HISTOGRAM, Censored(HISTOGRAM, high=255.0)], ids=lambda model: model.kind)
+def test_npy_round_trip_is_the_published_table(model: NoiseModel, tmp_path: Path) -> None:
+    path = tmp_path / "noise.npy"
+    save_noise_model(path, model)
+    table = np.load(path, allow_pickle=False)
+    assert table.shape == (3, 128, 128)
+    assert np.allclose(table[0].sum(axis=1), 1.0)
+    assert (table[1] < table[2]).all()
+    again, s = load_noise_model(path), torch.tensor([12.0, 40.0])
+    assert type(again) is Histogram
+    assert torch.allclose(again.log_prob(s + 3.0, s), HISTOGRAM.log_prob(s + 3.0, s), atol=1e-3)
+
+
+def test_npy_files_that_hold_no_histogram(tmp_path: Path) -> None:
+    path = tmp_path / "noise.npy"
+    for array in (np.zeros((512, 512)), np.zeros((3, 8, 8)), np.ones((3, 8, 8)), np.array([{"a": 1}], dtype=object)):
+        np.save(path, array, allow_pickle=True)
+        with pytest.raises(NoiseError):
+            load_noise_model(path)
+    np.savez(tmp_path / "n.npz", a=np.zeros(3))
+    path.write_bytes((tmp_path / "n.npz").read_bytes())
+    with pytest.raises(NoiseError, match="archive"):
+        load_noise_model(path)
+
+
+def test_endings_are_checked_before_a_fit() -> None:
+    for name, kind in (("n.npy", "histogram"), ("n.npz", "gaussian-mixture"), ("n.safetensors", "gaussian")):
+        check_kind_fits(Path(name), kind)
+    for name, kind in (("n.npy", "gaussian-mixture"), ("n.npz", "histogram"), ("n.txt", "gaussian")):
+        with pytest.raises(NoiseError, match=r"n\.safetensors"):
+            check_kind_fits(Path(name), kind)
+
+
+def test_npy_is_for_histograms_only(tmp_path: Path) -> None:
+    with pytest.raises(NoiseError, match=r"noise\.safetensors"):
+        save_noise_model(tmp_path / "noise.npy", MIXTURE)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy"])
 @pytest.mark.parametrize("keep", [0, 10, 100, -20])
 def test_truncated_files(suffix: str, keep: int, tmp_path: Path) -> None:
     path = tmp_path / f"noise{suffix}"
-    save_noise_model(path, MIXTURE)
+    save_noise_model(path, HISTOGRAM if suffix == ".npy" else MIXTURE)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(NoiseError):
         load_noise_model(path)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy"])
 def test_foreign_and_missing_files(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"noise{suffix}"
     with pytest.raises(NoiseError, match="not there"):
@@ -132,6 +193,7 @@ def test_words_for_noise() -> None:
     assert parse_noise_spec(" auto ") == AutoNoise()
     assert parse_noise_spec("sigma=25") == SigmaNoise(25.0)
     assert parse_noise_spec("Sigma = 2.5e1") == SigmaNoise(25.0)
+    assert parse_noise_spec("noise.npy") == NoiseFile(Path("noise.npy"))
     assert parse_noise_spec("my=noise.npz") == NoiseFile(Path("my=noise.npz"))
     assert parse_noise_spec("runs/noise.safetensors") == NoiseFile(Path("runs/noise.safetensors"))
 

@@ -22,15 +22,16 @@ def noise_estimate(
     """Estimate the noise from noisy images alone."""
     from quietscope.data.frames import Frames
     from quietscope.data.preparation import prepare
+    from quietscope.noise import PoissonGaussian
     from quietscope.store.noise_choice import correlation_note, measure_channel
-    from quietscope.store.noise_file import parse_noise_spec, save_noise_model
+    from quietscope.store.noise_file import check_kind_fits, save_noise_model
 
     screen = Screen()
     noisy = read_images(images, axes)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:
-        parse_noise_spec(str(path))  # knows the endings of noise files
+        check_kind_fits(path, PoissonGaussian.kind)
         check_target(path, overwrite)
     prepare(frames, 1, screen.note)
     for channel, path in enumerate(files):
@@ -38,7 +39,7 @@ def noise_estimate(
         note = correlation_note(estimate)
         if note is not None:
             screen.note(note)
-        save_noise_model(path, estimate.model, overwrite=overwrite)
-        screen.show(f"{path}: {estimate.model.describe()}")
+        save_noise_model(path, estimate.training_model, overwrite=overwrite)
+        screen.show(f"{path}: {estimate.training_model.describe()}")
     if len(files) > 1:
         screen.show(f"use them with --noise {','.join(map(str, files))}")

@@ -1,7 +1,7 @@
 """``quietscope noise fit``: a noise model from pairs of noisy and clean images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
@@ -14,9 +14,6 @@ from quietscope.errors import NoiseError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 
-if TYPE_CHECKING:
-    from quietscope.noise import NoiseModel
-
 MOST_PIXELS = 1 << 24
 """More pairs than these 16 million say nothing new, and those of a long calibration would fill the memory."""
 
@@ -26,26 +23,28 @@ def noise_fit(
     /,
     *,
     clean: Annotated[Path, Parameter(help="The same pixels without noise, e.g. the mean of many frames.")],
-    output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors, or .npz for a mixture.")],
-    model: Annotated[str, Parameter(help="gaussian-mixture, poisson-gaussian or gaussian.")] = "gaussian-mixture",
+    output: Annotated[Path, Output, Parameter(help="Noise file: .safetensors; also .npz (mixture), .npy (histogram).")],
+    model: Annotated[
+        str, Parameter(help="gaussian-mixture, histogram, poisson-gaussian or gaussian.")
+    ] = "gaussian-mixture",
     axes: Axes = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Fit the noise to pairs of noisy and clean images."""
-    from quietscope.noise import NOISE_MODELS
-    from quietscope.store.noise_file import parse_noise_spec, save_noise_model
+    from quietscope.noise import BASE_MODELS, fit_noise
+    from quietscope.store.noise_file import check_kind_fits, save_noise_model
 
     screen = Screen()
-    if model not in NOISE_MODELS:
-        raise NoiseError(f"one of {', '.join(NOISE_MODELS)}", repr(model), "pass e.g. `--model gaussian-mixture`")
+    if model not in BASE_MODELS:
+        raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(model), "pass e.g. `--model gaussian-mixture`")
     image, reference = read_images([noisy, clean], axes)
     files = files_per_channel(output, image.layout().num_channels)
     for path in files:
-        parse_noise_spec(str(path))  # knows the endings of noise files
+        check_kind_fits(path, model)
         check_target(path, overwrite)
     for channel, path in enumerate(files):
         signal, observation = _pixels(image, reference, channel)
-        fitted: NoiseModel = NOISE_MODELS[model].fit(signal, observation)
+        fitted = fit_noise(model, signal, observation)
         save_noise_model(path, fitted, overwrite=overwrite)
         screen.show(f"{path}: {fitted.describe()}")
 

@@ -44,7 +44,7 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
     share = saturated_share((frames[n] for n in chosen), frames[0].dtype)
     if share > NOTEWORTHY_SATURATION:
         tell(
-            f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result is too dark there."
+            f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
         )
     smallest = min(min(frames.spatial_shape(n)[-2:]) for n in range(len(frames)))
     if smallest < patch:

@@ -1,21 +1,22 @@
 """Noise models p(x|s): how an observed intensity scatters around the clean signal.
 
-A new model is one file and one line in ``NOISE_MODELS``; the command line, the file reader and the contract tests
+A new model is one file and one line in ``registry``; the command line, the file reader and the contract tests
 follow from that list.
 """
 
-from quietscope.errors import NoiseError
 from quietscope.noise.base import NoiseModel, NoiseRecord
+from quietscope.noise.censored import Censored, censor
+from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.estimate import NoiseEstimate, estimate_noise, measure_noise
+from quietscope.noise.fitting import fit_noise
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.histogram import Histogram
 from quietscope.noise.poisson_gaussian import PoissonGaussian
+from quietscope.noise.registry import BASE_MODELS, rebuild
+from quietscope.noise.selection import NoiseChoice, choose_model
 
-NOISE_MODELS: dict[str, type[NoiseModel]] = {
-    Gaussian.kind: Gaussian,
-    PoissonGaussian.kind: PoissonGaussian,
-    GaussianMixture.kind: GaussianMixture,
-}
+NOISE_MODELS: dict[str, type[NoiseModel]] = {**BASE_MODELS, Censored.kind: Censored}
 
 
 def noise_model_from_record(record: NoiseRecord) -> NoiseModel:
@@ -30,25 +31,26 @@ def noise_model_from_record(record: NoiseRecord) -> NoiseModel:
     Raises:
         NoiseError: If no model has that kind, or the record lacks one of its parts.
     """
-    if record.kind not in NOISE_MODELS:
-        raise NoiseError(f"one of {', '.join(NOISE_MODELS)}", f"a noise model of kind {record.kind!r}", "fit it again")
-    try:
-        return NOISE_MODELS[record.kind].from_record(record)
-    except NoiseError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise NoiseError(f"a complete {record.kind} model", f"a fault in {error}", "fit it again") from error
+    return rebuild(record, NOISE_MODELS)
 
 
 __all__ = [
+    "BASE_MODELS",
     "NOISE_MODELS",
+    "Censored",
+    "ClipLevels",
     "Gaussian",
     "GaussianMixture",
+    "Histogram",
+    "NoiseChoice",
     "NoiseEstimate",
     "NoiseModel",
     "NoiseRecord",
     "PoissonGaussian",
+    "censor",
+    "choose_model",
     "estimate_noise",
+    "fit_noise",
     "measure_noise",
     "noise_model_from_record",
 ]

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from quietscope.noise.clipping import ClipLevels
+
 Samples: TypeAlias = Tensor | npt.NDArray[np.generic]
 """Pixels handed to a fit: a tensor or an array of any shape and real dtype."""
 
@@ -44,6 +46,11 @@ class NoiseModel(nn.Module, ABC):
 
     kind: ClassVar[str]
 
+    @property
+    @abstractmethod
+    def signal_range(self) -> tuple[float, float]:
+        """Lowest and highest signal that was fitted; minus and plus infinity for a model that knows no range."""
+
     @abstractmethod
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log p(x|s) per intensity unit, in the broadcast shape of ``x`` and ``s``."""
@@ -55,6 +62,22 @@ class NoiseModel(nn.Module, ABC):
         Either ``log_prob`` itself, or, where the density is only an approximation with the right mean and variance,
         the quasi-log-likelihood: its gradient in s is ``(x - s) / v(s)``, which has expectation zero at the true
         signal whatever the shape of the noise (Wedderburn, Biometrika 61 (1974)).
+        """
+
+    @abstractmethod
+    def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return ``log P(X >= limit | s)``, or ``log P(X <= limit | s)`` for the lower tail, in the shape of ``s``.
+
+        What is known of a pixel beyond the end of the detector's scale. Finite, with a finite gradient, however far
+        out the limit lies.
+        """
+
+    @abstractmethod
+    def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return what training maximises for a pixel beyond ``limit``, in the shape of ``s``.
+
+        Its gradient is the mean of that of ``quasi_log_prob`` over the tail, so that both together stay free of bias;
+        ``log_tail`` itself, where ``quasi_log_prob`` is the density.
         """
 
     @abstractmethod
@@ -71,8 +94,11 @@ class NoiseModel(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, signal: Samples, observation: Samples) -> Self:
-        """Fit the model to pairs of clean signal and noisy observation of one shape."""
+    def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None) -> Self:
+        """Fit the model to pairs of clean signal and noisy observation of one shape.
+
+        Pixels at the ends of the scale ``clip`` count as what they are: somewhere beyond. ``fit_noise`` finds the ends.
+        """
 
     @abstractmethod
     def to_record(self) -> NoiseRecord:

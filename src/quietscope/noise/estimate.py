@@ -18,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import NoiseError
+from quietscope.noise.base import NoiseModel
 from quietscope.noise.cells import MIN_SIDE, Cells, Lags, join_cells, measure_cells
+from quietscope.noise.censored import censor
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.pairs import FloatArray
-from quietscope.noise.photon_transfer import VarianceBins, fit_line, relative_error
+from quietscope.noise.photon_transfer import VarianceBins, fit_line, loses_dark_noise, relative_error
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 
 MAX_TILES = 256
@@ -67,6 +69,8 @@ class NoiseEstimate:
         correlation_y: Lag-1 correlation of the noise along y, about 0 for pixel-independent noise.
         correlation_x: Lag-1 correlation of the noise along x.
         flat_share: Share of the cells whose surroundings were flat, 0 to 1.
+        clip: Ends of the scale at which pixels have lost noise; infinite where none have. Pixels at the lower end that
+            only caught no photon have lost nothing.
     """
 
     model: PoissonGaussian
@@ -76,6 +80,12 @@ class NoiseEstimate:
     correlation_y: float
     correlation_x: float
     flat_share: float
+    clip: ClipLevels
+
+    @property
+    def training_model(self) -> NoiseModel:
+        """The model with saturated pixels censored, for training; ``model`` itself where the scale does not end."""
+        return censor(self.model, self.clip)
 
 
 def estimate_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed: int = 0) -> PoissonGaussian:
@@ -116,7 +126,7 @@ def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed
     shifted = ClipLevels(low=float(np.float32(clip.low - base)), high=float(np.float32(clip.high - base)))
     cells = join_cells([measure_cells((tile - base).astype(np.float32), shifted) for tile in tiles])
     _check(cells)
-    solution = _solve(cells)
+    solution = _solve(cells, shifted.low)
     scale = 1.0 / (
         _passed_by_second_difference(solution.correlation_y) * _passed_by_second_difference(solution.correlation_x)
     )
@@ -129,6 +139,7 @@ def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed
         correlation_y=solution.correlation_y[0],
         correlation_x=solution.correlation_x[0],
         flat_share=solution.flat_share,
+        clip=clip if loses_dark_noise(solution.bins, shifted.low) else replace(clip, low=-np.inf),
     )
 
 
@@ -159,13 +170,13 @@ class _Solution:
     flat_share: float
 
 
-def _solve(cells: Cells) -> _Solution:
+def _solve(cells: Cells, low: float) -> _Solution:
     """Alternate between the line through the flat cells and the choice of flat cells by that line."""
     index, flattest = _sort_into_bins(cells)
     keep = flattest
     for _ in range(NUM_ROUNDS):
         bins = _average(cells, index, keep)
-        gain, intercept = fit_line(bins)
+        gain, intercept = fit_line(bins, low)
         line = np.maximum(gain * cells.surround + intercept, 0.25 * bins.variance[index])
         flat = cells.structure <= FLAT * line
         used, keep = keep, flat | flattest

@@ -5,12 +5,15 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_ndtr
 from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
-from quietscope.noise.normal import normal_log_density
-from quietscope.noise.pairs import flatten_pairs
+from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.normal import normal_log_density, normal_log_tail
+from quietscope.noise.pairs import FloatArray, flatten_pairs
 
 
 @final
@@ -36,6 +39,11 @@ class Gaussian(NoiseModel):
         self.sigma = float(sigma)
         self.register_buffer("_sigma", torch.tensor(self.sigma, dtype=torch.float32), persistent=False)
 
+    @property
+    def signal_range(self) -> tuple[float, float]:
+        """Every signal: sigma is the same everywhere."""
+        return -math.inf, math.inf
+
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log N(x; s, sigma^2), broadcast over ``x`` and ``s``."""
         return normal_log_density(x.float(), s.float(), self._sigma * self._sigma)
@@ -43,6 +51,14 @@ class Gaussian(NoiseModel):
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return ``log_prob``: the density is the model itself."""
         return self.log_prob(x, s)
+
+    def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return the log of the normal tail beyond ``limit``, in the shape of ``s``."""
+        return normal_log_tail(limit, s.float(), self._sigma * self._sigma, upper=upper)
+
+    def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return ``log_tail``: the density is the model itself."""
+        return self.log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return s + sigma e with e ~ N(0, 1), in the shape of ``s``."""
@@ -57,26 +73,32 @@ class Gaussian(NoiseModel):
         return (self._sigma * self._sigma).expand(s.shape)
 
     @classmethod
-    def fit(cls, signal: Samples, observation: Samples) -> Self:
-        """Maximum-likelihood fit: sigma^2 = mean (x - s)^2.
+    def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None) -> Self:
+        """Maximum-likelihood fit: sigma^2 = mean (x - s)^2 where nothing is clipped, else by a search over sigma.
 
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
+            clip: Ends of the scale; of a pixel there the fit takes that it lies beyond.
 
         Returns:
             The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, or do not differ.
+            NoiseError: If the pairs do not match, do not differ, or are clipped throughout.
         """
         s, x = flatten_pairs(signal, observation)
-        sigma = float(np.sqrt(np.mean((x - s) ** 2)))
-        if sigma == 0.0:
+        clip = ClipLevels() if clip is None else clip
+        is_low, is_high = clip.is_low(x), clip.is_high(x)
+        inside = ~(is_low | is_high)
+        residual = x[inside] - s[inside]
+        square = float(residual @ residual)
+        if square == 0.0:
             raise NoiseError(
                 "an observation that differs from its signal", "two equal images", "pass the clean and the NOISY image"
             )
-        return cls(sigma)
+        below, above = s[is_low] - clip.low_edge, clip.high_edge - s[is_high]
+        return cls(_likeliest_sigma(square, residual.size, np.concatenate([below, above])))
 
     def to_record(self) -> NoiseRecord:
         """Return sigma as the only setting."""
@@ -90,3 +112,28 @@ class Gaussian(NoiseModel):
     def describe(self) -> str:
         """Return, for example, ``Gaussian: sigma = 25``."""
         return f"Gaussian: sigma = {self.sigma:.4g}"
+
+
+def _likeliest_sigma(square: float, num_inside: int, distances: FloatArray) -> float:
+    """Maximise ``-n log sigma - square / (2 sigma^2) + sum log Phi(-distance / sigma)`` over sigma.
+
+    Args:
+        square: Sum of the squared residuals of the pixels inside the scale.
+        num_inside: Their number n.
+        distances: From the signal of every clipped pixel to the end of the scale; negative where it lies beyond.
+
+    Returns:
+        sigma, in intensity units.
+    """
+    start = float(np.sqrt(square / num_inside))
+    if distances.size == 0:
+        return start
+
+    def cost(log_sigma: float) -> float:
+        sigma = float(np.exp(log_sigma))
+        tails = float(log_ndtr(-distances / sigma).sum())
+        return num_inside * log_sigma + 0.5 * square / sigma**2 - tails
+
+    centre = float(np.log(start))
+    found = minimize_scalar(cost, bounds=(centre - 3.0, centre + 3.0), method="bounded", options={"xatol": 1e-5})
+    return float(np.exp(found.x))

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
-from quietscope.noise.mixture import Components, mixture_components, mixture_log_density
+from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.mixture import Components, mixture_components, mixture_log_density, mixture_log_tail
 from quietscope.noise.mixture_fit import MixtureFitSettings, fit_mixture
 
 MIN_SIGMA = 50.0
@@ -57,6 +58,11 @@ class GaussianMixture(NoiseModel):
         self.min_signal, self.max_signal, self.min_sigma = float(min_signal), float(max_signal), float(min_sigma)
         self.register_buffer("weight", weight.detach().float().clone(), persistent=False)
 
+    @property
+    def signal_range(self) -> tuple[float, float]:
+        """``min_signal`` and ``max_signal``."""
+        return self.min_signal, self.max_signal
+
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return the log density of the mixture, broadcast over ``x`` and ``s``."""
         # PyTorch leaves the function without types; there is no typed one that broadcasts.
@@ -66,6 +72,15 @@ class GaussianMixture(NoiseModel):
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return ``log_prob``: the density is the model itself."""
         return self.log_prob(x, s)
+
+    def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return the log probability beyond ``limit``, in the shape of ``s``."""
+        s = s.float()
+        return mixture_log_tail(limit, s, self._components(s), upper=upper)
+
+    def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return ``log_tail``: the density is the model itself."""
+        return self.log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a component, then a pixel from it, in the shape of ``s``."""
@@ -96,6 +111,7 @@ class GaussianMixture(NoiseModel):
         signal: Samples,
         observation: Samples,
         *,
+        clip: ClipLevels | None = None,
         num_components: int = 3,
         num_coefficients: int = 2,
         min_sigma: float | None = None,
@@ -113,6 +129,7 @@ class GaussianMixture(NoiseModel):
         Args:
             signal: Clean signal (or a first denoiser's pseudo-signal), any shape.
             observation: Noisy observation, the same shape.
+            clip: Ends of the scale; a pixel there enters the likelihood with the probability of lying beyond.
             num_components: Number of Gaussians K.
             num_coefficients: Coefficients of each polynomial, 2 for straight lines.
             min_sigma: Lower bound on the variance of a component, or None for 50 or, for data of smaller noise, a tenth
@@ -137,7 +154,7 @@ class GaussianMixture(NoiseModel):
             batch_size=batch_size,
             seed=seed,
         )
-        fitted = fit_mixture(signal, observation, MIN_SIGMA, settings)
+        fitted = fit_mixture(signal, observation, MIN_SIGMA, settings, clip)
         return cls(fitted.weight, fitted.min_signal, fitted.max_signal, fitted.min_variance)
 
     def to_record(self) -> NoiseRecord:

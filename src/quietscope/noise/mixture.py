@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from quietscope.noise.normal import normal_log_density
+from quietscope.noise.normal import normal_log_density, normal_log_tail
 
 
 class Components(NamedTuple):
@@ -41,6 +41,12 @@ def mixture_log_density(x: Tensor, s: Tensor, components: Components) -> Tensor:
     """Return ``log sum_k a_k N(x; s + shift_k, v_k)`` for ``x`` and ``s`` of one shape, by log-sum-exp."""
     log_densities = normal_log_density(x, s + components.shifts, components.variances)
     return torch.logsumexp(components.log_weights + log_densities, dim=0)
+
+
+def mixture_log_tail(limit: Tensor | float, s: Tensor, components: Components, *, upper: bool) -> Tensor:
+    """Return the log probability beyond ``limit``, ``log sum_k a_k Phi_k``, in the shape of ``s``."""
+    tails = normal_log_tail(limit, s + components.shifts, components.variances, upper=upper)
+    return torch.logsumexp(components.log_weights + tails, dim=0)
 
 
 def _polynomial(coefficients: Tensor, t: Tensor) -> Tensor:

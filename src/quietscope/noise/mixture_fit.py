@@ -2,16 +2,19 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.base import Samples
-from quietscope.noise.mixture import mixture_components, mixture_log_density
+from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.mixture import Components, mixture_components, mixture_log_density, mixture_log_tail
 from quietscope.noise.pairs import FloatArray, flatten_pairs
-from quietscope.noise.photon_transfer import VarianceBins, bins_from_pairs, fit_line
+from quietscope.noise.photon_transfer import MAX_CLIPPED, VarianceBins, bins_from_pairs, fit_line, loses_dark_noise
 
 LEARNING_RATE = 0.1
 NUM_BINS = 100
@@ -42,7 +45,13 @@ class MixtureFitSettings:
     seed: int
 
 
-def fit_mixture(signal: Samples, observation: Samples, max_default: float, settings: MixtureFitSettings) -> MixtureFit:
+def fit_mixture(
+    signal: Samples,
+    observation: Samples,
+    max_default: float,
+    settings: MixtureFitSettings,
+    clip: ClipLevels | None = None,
+) -> MixtureFit:
     """Fit by Adam, from the photon-transfer line, with a learning rate that falls linearly to zero.
 
     The fit runs in units of the noise (its root mean variance), so that one learning rate suits images of any scale,
@@ -53,6 +62,7 @@ def fit_mixture(signal: Samples, observation: Samples, max_default: float, setti
         observation: Noisy observation, the same shape.
         max_default: Largest lower bound on the variance that is chosen where the settings give none.
         settings: The rest.
+        clip: Ends of the scale, beyond which pixels count by their tail.
 
     Returns:
         The weight of the last step and its bounds, in intensity units.
@@ -66,19 +76,45 @@ def fit_mixture(signal: Samples, observation: Samples, max_default: float, setti
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
     inside = (s >= low) & (s <= high)
     s, x = s[inside], x[inside]
-    bins = bins_from_pairs(s, x, NUM_BINS)
-    line = fit_line(bins)
+    ends = find_clip_levels(x) if clip is None else clip
+    bins = bins_from_pairs(s, x, NUM_BINS, ends)
+    line = fit_line(bins, ends.low)
+    bins = _below_the_ends(bins, ends.low)
     min_variance = settings.min_variance
     if min_variance is None:
         min_variance = min(max_default, 0.1 * float(bins.variance[bins.variance > 0.0].min()))
+    pixels = _pixels(s, x, ClipLevels() if clip is None else clip)
     unit = math.sqrt(float(np.mean((x - s) ** 2)))
     generator = torch.Generator().manual_seed(settings.seed)
     weight = _weight_of_line(line, bins, (low, high), unit, settings, generator)
-    weight = _descend(weight, (s - low) / (high - low), (x - s) / unit, min_variance / unit**2, settings, generator)
+    scaled = _Pixels((pixels.signal - low) / (high - low), pixels.residual / unit, pixels.side)
+    weight = _descend(weight, scaled, min_variance / unit**2, settings, generator)
     num = settings.num_components
     weight[:num] *= unit
     weight[num : 2 * num] += 2.0 * math.log(unit)
     return MixtureFit(weight=weight, min_signal=low, max_signal=high, min_variance=min_variance)
+
+
+class _Pixels(NamedTuple):
+    """Signal, residual, and side: 0 for a pixel whose residual is known, -1 or 1 for one that lies beyond it."""
+
+    signal: FloatArray
+    residual: FloatArray
+    side: npt.NDArray[np.int8]
+
+
+def _pixels(s: FloatArray, x: FloatArray, clip: ClipLevels) -> _Pixels:
+    is_low, is_high = clip.is_low(x), clip.is_high(x)
+    at = np.where(is_low, clip.low_edge, np.where(is_high, clip.high_edge, x))
+    return _Pixels(signal=s, residual=at - s, side=is_high.astype(np.int8) - is_low.astype(np.int8))
+
+
+def _below_the_ends(bins: VarianceBins, low: float) -> VarianceBins:
+    """The bins that are not clipped: others may have no variance left. All of them where none would remain."""
+    keep = bins.clipped_high <= MAX_CLIPPED
+    if loses_dark_noise(bins, low):
+        keep &= bins.clipped_low <= MAX_CLIPPED
+    return bins.select(keep) if np.any(bins.variance[keep] > 0.0) else bins
 
 
 def _weight_of_line(
@@ -104,16 +140,11 @@ def _weight_of_line(
 
 
 def _descend(
-    weight: Tensor,
-    t: FloatArray,
-    residual: FloatArray,
-    min_variance: float,
-    settings: MixtureFitSettings,
-    generator: torch.Generator,
+    weight: Tensor, pixels: _Pixels, min_variance: float, settings: MixtureFitSettings, generator: torch.Generator
 ) -> Tensor:
     """Minimise the mean negative log likelihood over random batches; residuals have their signal at zero."""
-    relative, noise = torch.from_numpy(t).float(), torch.from_numpy(residual).float()
-    zero = torch.zeros(())
+    relative, noise = torch.from_numpy(pixels.signal).float(), torch.from_numpy(pixels.residual).float()
+    side = torch.from_numpy(pixels.side) if pixels.side.any() else None
     weight = weight.requires_grad_()
     optimizer = torch.optim.Adam([weight], lr=LEARNING_RATE)
     size = min(settings.batch_size, noise.numel())
@@ -121,8 +152,23 @@ def _descend(
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1.0 - step / settings.num_iterations)
         batch = torch.randint(noise.numel(), (size,), generator=generator)
         components = mixture_components(weight, relative[batch], min_variance)
-        loss = -mixture_log_density(noise[batch], zero, components).mean()
+        chosen = None if side is None else side[batch]
+        loss = -_log_likelihood(noise[batch], chosen, components).mean()
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
     return weight.detach()
+
+
+def _log_likelihood(residual: Tensor, side: Tensor | None, components: Components) -> Tensor:
+    """Log density of the pixels inside the scale, log probability of the tail for those beyond it."""
+    zero = torch.zeros(())
+    value = mixture_log_density(residual, zero, components)
+    if side is None:
+        return value
+    # Pixels beyond the ends are few: their tails alone are worked out.
+    for sign in (-1, 1):
+        beyond = (side == sign).nonzero()[:, 0]
+        own = Components(*(part[:, beyond] for part in components))
+        value = value.index_copy(0, beyond, mixture_log_tail(residual[beyond], zero, own, upper=sign > 0))
+    return value

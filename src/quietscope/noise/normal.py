@@ -1,4 +1,4 @@
-"""The normal log density that every Gaussian-based noise model shares."""
+"""The normal log density and the logarithm of its tails, shared by every Gaussian-based noise model."""
 
 import math
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
+_FAR = -1.0
+"""Standard deviations below which the scaled error function takes over: what float32 makes of a tail is zero soon."""
 
 
 def normal_log_density(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
@@ -23,3 +25,27 @@ def normal_log_density(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """
     residual = x - mean
     return -0.5 * (LOG_TWO_PI + torch.log(variance) + residual * residual / variance)
+
+
+def normal_log_tail(limit: Tensor | float, mean: Tensor, variance: Tensor, *, upper: bool) -> Tensor:
+    """Log probability of a normal variable beyond a limit, ``log P(X >= limit)`` or ``log P(X <= limit)``.
+
+    ``log Phi(z) = -z^2 / 2 + log(erfcx(-z / sqrt 2) / 2)``, ``z = (limit - m) / sqrt v``, -z for the upper tail
+
+    The gradient is written out by the scaled complementary error function: that of ``torch.special.log_ndtr`` is the
+    difference of two squares, which in float32 is noise or infinite from a few thousand standard deviations on.
+
+    Args:
+        limit: Where the tail begins, broadcastable to ``mean``, same units.
+        mean: Mean, any shape.
+        variance: Variance, broadcastable to ``mean``, positive, squared units.
+        upper: Whether the tail lies above the limit.
+
+    Returns:
+        Log probability, in the broadcast shape.
+    """
+    z = (limit - mean) / torch.sqrt(variance)
+    z = -z if upper else z
+    outside = z.clamp(max=_FAR)
+    far = -0.5 * outside * outside + torch.log(0.5 * torch.special.erfcx(-outside / math.sqrt(2.0)))
+    return torch.where(z < _FAR, far, torch.special.log_ndtr(z.clamp(min=_FAR)))

@@ -5,6 +5,7 @@ A camera that multiplies a Poisson number of photons by a gain, adds an offset a
 the fit from pairs and for the blind estimate alike.
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
 from quietscope.errors import NoiseError
-from quietscope.noise.clipping import find_clip_levels
+from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.dark_clipping import cost_of_line, fit_clipped_line
 from quietscope.noise.pairs import FloatArray
 
 MODEL_ERROR = 0.03
@@ -28,10 +30,19 @@ SMALLEST_VARIANCE = 1e-4
 NUM_SMOOTHED = 5
 """Neighbouring bins whose variances set the standard error of each."""
 
+FEWEST_IN_BIN = 8
+"""Pairs in a bin below which its variance says nothing even to the line through all."""
+
 HUBER = 2.0
 """Standard errors beyond which a bin's pull on the line stops growing."""
 
 NUM_ITERATIONS = 50
+
+CLEARLY_BETTER = 0.75
+"""The clipped line is believed at less than this share of the cost of the open one. Simulated clipped darks reach 0.2
+to 0.5, pixels without photons and recorded images lie between 0.9 and 40."""
+
+MIN_CLIPPED_BINS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +70,7 @@ class VarianceBins:
         return VarianceBins(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
 
-def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int) -> VarianceBins:
+def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels | None = None) -> VarianceBins:
     """Group pairs by their signal, with about as many pairs in every bin.
 
     The signal of a bin is its mean OBSERVATION, not its mean s: the noise belongs to E[x|s], and a reference that was
@@ -69,14 +80,16 @@ def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int) -> VarianceBins
     Args:
         s: Clean signal, shape (N,).
         x: Observation, shape (N,).
-        num_bins: Number of bins asked for; ties in ``s`` (integer references) make fewer.
+        num_bins: Number of bins asked for; ties in ``s`` (integer references) and few pairs make fewer.
+        clip: Ends of the scale, or None to find them.
 
     Returns:
         The bins, in ascending order of s.
     """
+    num_bins = max(1, min(num_bins, s.size // FEWEST_IN_BIN))
     edges = np.unique(np.quantile(s, np.linspace(0.0, 1.0, num_bins + 1)[1:-1]))
     index = np.searchsorted(edges, s, side="right")
-    clip = find_clip_levels(x)
+    clip = find_clip_levels(x) if clip is None else clip
     filled = np.bincount(index, minlength=edges.size + 1) >= 2
     count = np.bincount(index, minlength=edges.size + 1)[filled].astype(np.float64)
 
@@ -110,15 +123,18 @@ def relative_error(variance: FloatArray, fourth_moment: FloatArray, count: Float
     return error
 
 
-def fit_line(bins: VarianceBins) -> tuple[float, float]:
+def fit_line(bins: VarianceBins, low: float = -math.inf) -> tuple[float, float]:
     """Fit ``variance = gain * signal + intercept`` to the bins that are not clipped, robustly, with gain >= 0.
 
     A pile-up at the lower end of the scale has two causes: clipping, which takes variance away and bends the curve, and
-    pixels that caught no photon at all, which lie on the line like any other. So piled-up bins take part where they
-    hold no less variance than the line through the others says, or where one line fits all bins about as well.
+    pixels that caught no photon at all, which lie on the line like any other. So where bins are piled up, the line
+    whose clipped moments they have is fitted beside the line through them (``dark_clipping``), and believed where it
+    explains them clearly better. Otherwise piled-up bins take part where they hold no less variance than the line
+    through the others says, or where one line fits all bins about as well.
 
     Args:
         bins: At least one bin of positive variance.
+        low: Lower end of the scale, in the units of the bins, where pixels pile up there.
 
     Returns:
         The gain and the intercept (squared intensity units).
@@ -126,21 +142,51 @@ def fit_line(bins: VarianceBins) -> tuple[float, float]:
     Raises:
         NoiseError: If no unclipped bin has any variance.
     """
-    usable = bins.select((bins.clipped_high <= MAX_CLIPPED) & np.isfinite(bins.variance))
+    usable = _below_the_top(bins)
     if not np.any(usable.variance > 0.0):
         raise NoiseError(
             "noise that varies from pixel to pixel below the end of the scale",
             "an image without variance, or clipped throughout",
             "pass the raw noisy image",
         )
-    piled_up = usable.clipped_low > MAX_CLIPPED
+    return _fit_below_the_top(usable, low)[0]
+
+
+def loses_dark_noise(bins: VarianceBins, low: float) -> bool:
+    """Tell whether pixels piled up at the lower end of the scale are clipped, by the tests of ``fit_line``.
+
+    Args:
+        bins: Photon-transfer points.
+        low: Lower end of the scale, in the units of the bins, or minus infinity.
+
+    Returns:
+        True where dark bins have lost variance to clipping; False where nothing piles up, or only pixels that caught
+        no photon do.
+    """
+    usable = _below_the_top(bins)
+    return math.isfinite(low) and bool(np.any(usable.variance > 0.0)) and _fit_below_the_top(usable, low)[1]
+
+
+def _below_the_top(bins: VarianceBins) -> VarianceBins:
+    return bins.select((bins.clipped_high <= MAX_CLIPPED) & np.isfinite(bins.variance))
+
+
+def _fit_below_the_top(usable: VarianceBins, low: float) -> tuple[tuple[float, float], bool]:
+    """Fit the line; return it, and whether the lower end of the scale has taken noise away."""
+    joint, piled_up = _fit_line_robustly(usable), usable.clipped_low > MAX_CLIPPED
+    if math.isfinite(low) and piled_up.any() and usable.signal.size >= MIN_CLIPPED_BINS:
+        error = _standard_error(usable)
+        clipped = fit_clipped_line(usable.signal, usable.variance, error, low, joint)
+        open_cost = cost_of_line((usable.variance - joint[0] * usable.signal - joint[1]) / error)
+        if clipped.cost < min(CLEARLY_BETTER * open_cost, open_cost - 2.0):
+            return (clipped.gain, clipped.intercept), True
     if not piled_up.any() or np.count_nonzero(~piled_up) < 3:
-        return _fit_line_robustly(usable)
-    joint, free = _fit_line_robustly(usable), _fit_line_robustly(usable.select(~piled_up))
-    dark = usable.select(piled_up)
+        return joint, False
+    free, dark = _fit_line_robustly(usable.select(~piled_up)), usable.select(piled_up)
     nothing_lost = np.average(dark.variance - free[0] * dark.signal - free[1], weights=dark.count) >= 0.0
     allowed = 0.5 + 1.5 * _mean_deviation(usable.select(~piled_up), free)
-    return joint if nothing_lost or _mean_deviation(usable, joint) <= allowed else free
+    is_whole = bool(nothing_lost) or _mean_deviation(usable, joint) <= allowed
+    return (joint, False) if is_whole else (free, True)
 
 
 def _mean_deviation(bins: VarianceBins, line: tuple[float, float]) -> float:

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
-from quietscope.noise.normal import normal_log_density
+from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.normal import normal_log_density, normal_log_tail
 from quietscope.noise.pairs import flatten_pairs
+from quietscope.noise.photon_tail import photon_tail
 from quietscope.noise.photon_transfer import bins_from_pairs, camera_terms, fit_line
 
 FLOOR_IN_PHOTONS = 0.05
@@ -62,6 +64,11 @@ class PoissonGaussian(NoiseModel):
         values = torch.tensor([self.gain, self.offset, self.read_noise**2, floor], dtype=torch.float32)
         self.register_buffer("_camera", values, persistent=False)
 
+    @property
+    def signal_range(self) -> tuple[float, float]:
+        """Every signal: the line goes on."""
+        return -math.inf, math.inf
+
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log N(x; s, v(s)), broadcast over ``x`` and ``s``."""
         return normal_log_density(x.float(), s.float(), self.variance(s))
@@ -89,6 +96,33 @@ class PoissonGaussian(NoiseModel):
         quasi = quasi - 0.5 * torch.log(2.0 * math.pi * gain * gain * width)
         return torch.where(photons > NORMAL_FROM_PHOTONS, self.log_prob(x, s), quasi)
 
+    def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return the log of the normal tail beyond ``limit``, in the shape of ``s``."""
+        return normal_log_tail(limit, s.float(), self.variance(s), upper=upper)
+
+    def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
+        """Return the log probability beyond ``limit``, with the gradient that a pixel at ``E[x | beyond]`` has.
+
+        As ``(x - s) / v(s)`` is linear in x, that is its mean over the pixels that the limit hides, so that hidden and
+        visible pixels together have the expectation zero that they had before. The gradient of the log probability is
+        another: v(s) moves the tail too, and pulls a dark signal upwards. Mean and probability are those of Poisson
+        photons through the gain plus normal read noise (``photon_tail``), above 1000 photons the normal ones.
+        """
+        s, variance = s.float(), self.variance(s)
+        normal = normal_log_tail(limit, s, variance.detach(), upper=upper)
+        floor = float(self._camera[3])
+        read_variance = max(self.read_noise**2, floor)
+        if self.gain**2 * NORMAL_FROM_PHOTONS <= read_variance:
+            return normal
+        table = photon_tail(self.gain, self.offset, math.sqrt(read_variance), limit, upper=upper)
+        tail = table.at((s.detach() - self.offset) / self.gain)
+        photons = variance / self.gain**2
+        observed = ((self.gain * (tail.mean - self.offset) + self.read_noise**2) / self.gain**2).detach()
+        visible = observed * torch.log(photons) - photons
+        # A value and a gradient that belong to no common function: the difference is zero, its slope is not.
+        few = tail.log_mass + visible - visible.detach()
+        return torch.where(variance > NORMAL_FROM_PHOTONS * self.gain**2, normal, few)
+
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return s + sqrt(v(s)) e with e ~ N(0, 1), in the shape of ``s``."""
         return s.float() + torch.sqrt(self.variance(s)) * standard_normal_like(s, generator)
@@ -104,7 +138,15 @@ class PoissonGaussian(NoiseModel):
         return floor * (1.0 + F.softplus((line - floor) / floor))
 
     @classmethod
-    def fit(cls, signal: Samples, observation: Samples, *, offset: float | None = None, num_bins: int = 100) -> Self:
+    def fit(
+        cls,
+        signal: Samples,
+        observation: Samples,
+        *,
+        clip: ClipLevels | None = None,
+        offset: float | None = None,
+        num_bins: int = 100,
+    ) -> Self:
         """Photon-transfer fit: a robust straight line through the residual variance of bins of the signal.
 
         Bins in which the detector clips take no part. From variances alone offset and read noise cannot be told
@@ -113,6 +155,7 @@ class PoissonGaussian(NoiseModel):
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
+            clip: Ends of the scale, or None to find them.
             offset: Known black level in intensity units, or None to choose the split with one term zero.
             num_bins: Number of bins of the signal.
 
@@ -123,7 +166,8 @@ class PoissonGaussian(NoiseModel):
             NoiseError: If the pairs do not match, do not differ, or are clipped throughout.
         """
         s, x = flatten_pairs(signal, observation)
-        gain, intercept = fit_line(bins_from_pairs(s, x, num_bins))
+        clip = find_clip_levels(x) if clip is None else clip
+        gain, intercept = fit_line(bins_from_pairs(s, x, num_bins, clip), clip.low)
         return cls.from_line(gain, intercept, offset=offset)
 
     @classmethod

@@ -35,6 +35,7 @@ class ModelCard:
         pixel_size_um: Their pixel size by axis, in micrometres.
         channel_names: Their channel names; empty where unknown.
         training: Steps, seconds, validation loss and the like.
+        spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
         versions: Versions of QuietScope, PyTorch and Python that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -44,6 +45,7 @@ class ModelCard:
     pixel_size_um: Mapping[str, float] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
+    spread_factor: float = 1.0
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
 
@@ -75,6 +77,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "pixel_size_um": dict(card.pixel_size_um),
         "channel_names": list(card.channel_names),
         "training": dict(card.training),
+        "spread_factor": card.spread_factor,
         "versions": {
             "quietscope": __version__,
             "torch": torch.__version__,
@@ -113,6 +116,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
             pixel_size_um={str(axis): float(size) for axis, size in header["pixel_size_um"].items()},
             channel_names=tuple(header["channel_names"]),
             training=dict(header["training"]),
+            spread_factor=float(header.get("spread_factor", 1.0)),
             versions=dict(header["versions"]),
             created=str(header["created"]),
         )

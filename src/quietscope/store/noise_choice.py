@@ -1,22 +1,44 @@
 """From the words a user gave for the noise to one noise model per channel."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify, spread
 from quietscope.errors import NoiseError
 from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
-from quietscope.store.noise_file import NoiseFile, NoiseSpec, SigmaNoise, load_noise_model, parse_noise_spec
+from quietscope.noise.calibration import observed_range, range_note
+from quietscope.store.noise_file import (
+    AutoNoise,
+    BootstrapNoise,
+    NoiseFile,
+    SigmaNoise,
+    load_noise_model,
+    parse_noise_spec,
+    save_noise_model,
+)
 
 MOST_FRAMES = 64
 NOTEWORTHY_CORRELATION = 0.15
 
 
-def choose_noise(text: str, frames: Frames, notify: Notify | None = None) -> list[NoiseModel]:
+Bootstrap: TypeAlias = Callable[[Frames], Sequence[NoiseModel]]
+"""Makes the noise model of every channel from noisy frames alone, at the cost of training a first denoiser."""
+
+
+def choose_noise(
+    text: str, frames: Frames, notify: Notify | None = None, bootstrap: Bootstrap | None = None
+) -> list[NoiseModel]:
     """Make the noise model of every channel.
 
     Args:
-        text: "auto", "sigma=NUMBER" or a noise file; one for all channels, or one per channel separated by commas.
-        frames: The noisy frames, looked at by "auto" alone.
-        notify: Receives a note where the noise is correlated between neighbouring pixels.
+        text: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one for all channels, or one per channel separated by
+            commas.
+        frames: The noisy frames, looked at by "auto" and "bootstrap", and to see whether a file covers them.
+        notify: Receives a note where the noise is correlated between neighbouring pixels, and where the images hold
+            signals that a file's model was not fitted on.
+        bootstrap: Called, once, where "bootstrap" is asked for.
 
     Returns:
         One noise model per channel.
@@ -32,7 +54,35 @@ def choose_noise(text: str, frames: Frames, notify: Notify | None = None) -> lis
             "separate them by commas, e.g. `--noise c0.safetensors,c1.safetensors`",
         )
     specs = specs * (frames.num_channels // len(specs))
-    return [_one(spec, frames, channel, notify) for channel, spec in enumerate(specs)]
+    made: Sequence[NoiseModel] = ()
+    if any(isinstance(spec, BootstrapNoise) for spec in specs):
+        assert bootstrap is not None
+        made = bootstrap(frames)
+    tell = notify or (lambda _: None)
+    return [
+        made[channel] if isinstance(spec, BootstrapNoise) else _one(spec, frames, channel, tell)
+        for channel, spec in enumerate(specs)
+    ]
+
+
+def bootstrap_files(folder: Path, num_channels: int) -> list[Path]:
+    """Name the files that keep the noise models of a bootstrap in a run folder."""
+    return [folder / f"noise_c{channel}.safetensors" for channel in range(num_channels)]
+
+
+def save_bootstrap(folder: Path, models: Sequence[NoiseModel]) -> None:
+    """Keep the noise models of a bootstrap, one file per channel, so that a resumed run trains with the same."""
+    for path, model in zip(bootstrap_files(folder, len(models)), models, strict=True):
+        save_noise_model(path, model, overwrite=True)
+
+
+def load_bootstrap(folder: Path, num_channels: int) -> list[NoiseModel]:
+    """Load what `save_bootstrap` kept.
+
+    Raises:
+        NoiseError: If a file is missing or damaged.
+    """
+    return [load_noise_model(path) for path in bootstrap_files(folder, num_channels)]
 
 
 def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:
@@ -51,13 +101,17 @@ def correlation_note(estimate: NoiseEstimate) -> str | None:
     )
 
 
-def _one(spec: NoiseSpec, frames: Frames, channel: int, notify: Notify | None) -> NoiseModel:
+def _one(spec: AutoNoise | SigmaNoise | NoiseFile, frames: Frames, channel: int, tell: Notify) -> NoiseModel:
     if isinstance(spec, SigmaNoise):
         return Gaussian(spec.sigma)
     if isinstance(spec, NoiseFile):
-        return load_noise_model(spec.path)
+        model = load_noise_model(spec.path)
+        note = range_note(model, *observed_range(frames[n][channel] for n in spread(frames, MOST_FRAMES)))
+        if note is not None:
+            tell(f"{spec.path}: {note}")
+        return model
     estimate = measure_channel(frames, channel)
     note = correlation_note(estimate)
-    if note is not None and notify is not None:
-        notify(note)
-    return estimate.model
+    if note is not None:
+        tell(note)
+    return estimate.training_model

@@ -15,17 +15,32 @@ import torch
 from quietscope.errors import NoiseError
 from quietscope.io.atomic import atomic_path
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
-from quietscope.noise import GaussianMixture, NoiseModel, NoiseRecord, noise_model_from_record
+from quietscope.noise import (
+    Censored,
+    ClipLevels,
+    GaussianMixture,
+    Histogram,
+    NoiseModel,
+    NoiseRecord,
+    censor,
+    noise_model_from_record,
+)
+from quietscope.noise.histogram_table import histogram_from_table, table_from_histogram
 
 FILE_KIND = "noise"
 FORMAT_VERSION = 1
-SUFFIXES = (".safetensors", ".npz")
+SUFFIXES = (".safetensors", ".npz", ".npy")
 HOW_TO_MAKE_ONE = "fit one from images with `quietscope noise`, or give the noise as sigma=NUMBER or auto"
 
 
 @dataclass(frozen=True)
 class AutoNoise:
     """Estimate the noise from the noisy images themselves."""
+
+
+@dataclass(frozen=True)
+class BootstrapNoise:
+    """Fit a noise model to the pseudo-signal of a first denoiser, which needs none."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +57,11 @@ class NoiseFile:
     path: Path
 
 
-NoiseSpec: TypeAlias = AutoNoise | SigmaNoise | NoiseFile
+NoiseSpec: TypeAlias = AutoNoise | BootstrapNoise | SigmaNoise | NoiseFile
 
 
 def parse_noise_spec(text: str) -> NoiseSpec:
-    """Read what a user typed for the noise: ``auto``, ``sigma=NUMBER``, or the name of a noise file.
+    """Read what a user typed for the noise: ``auto``, ``bootstrap``, ``sigma=NUMBER``, or the name of a noise file.
 
     Args:
         text: What was typed.
@@ -55,11 +70,12 @@ def parse_noise_spec(text: str) -> NoiseSpec:
         What it means; a file is not opened yet.
 
     Raises:
-        NoiseError: If it is none of the three.
+        NoiseError: If it is none of these.
     """
-    expected, word = "auto, sigma=NUMBER or a noise file", text.strip()
-    if word.lower() == "auto":
-        return AutoNoise()
+    expected, word = "auto, bootstrap, sigma=NUMBER or a noise file", text.strip()
+    words: dict[str, NoiseSpec] = {"auto": AutoNoise(), "bootstrap": BootstrapNoise()}
+    if word.lower() in words:
+        return words[word.lower()]
     name, equals, number = word.partition("=")
     if equals and name.strip().lower() == "sigma":
         try:
@@ -78,25 +94,25 @@ def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwri
     """Save a noise model.
 
     Args:
-        path: Target ending in ``.safetensors`` (any model) or ``.npz`` (Gaussian mixtures, as PPN2V stores them).
+        path: Target ending in ``.safetensors`` (any model), ``.npz`` (Gaussian mixtures, as PPN2V stores them) or
+            ``.npy`` (histograms, as PN2V stores them). The limits of a censored mixture become entries of the
+            ``.npz`` that other readers pass over; a ``.npy`` has no room for them, and the histogram goes in alone.
         model: The noise model.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        NoiseError: If the ending is not known, or the model is no mixture and the ending ``.npz``.
+        NoiseError: If the ending is not known, or the model is not of the kind that the ending is for.
         OutputError: If the file cannot be written, or exists and ``overwrite`` is false.
     """
     target = Path(path)
     suffix = _known_suffix(target)
-    record = model.to_record()
     if suffix == ".npz":
-        if not isinstance(model, GaussianMixture):
-            raise NoiseError(
-                "a Gaussian mixture for .npz", model.describe(), f"save it as {target.with_suffix('.safetensors')}"
-            )
-        with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("xb") as file:
-            np.savez(file, trained_weight=record.tensors["weight"].numpy(), **_as_arrays(record.settings))
+        _write_npz(target, model, overwrite)
         return
+    if suffix == ".npy":
+        _write_npy(target, model, overwrite)
+        return
+    record = model.to_record()
     header = {
         "kind": FILE_KIND,
         "format_version": FORMAT_VERSION,
@@ -111,7 +127,7 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
 
     Args:
         path: A ``.safetensors`` noise file, or a PPN2V ``.npz`` file with ``trained_weight``, ``min_signal``,
-            ``max_signal`` and ``min_sigma``.
+            ``max_signal`` and ``min_sigma``, or a PN2V ``.npy`` histogram of shape (3, bins, bins).
 
     Returns:
         The noise model, on the CPU.
@@ -124,10 +140,53 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
     if not source.is_file():
         raise NoiseError("a noise file", f"{source}, which is not there", HOW_TO_MAKE_ONE)
     try:
-        record = _read_npz(source) if suffix == ".npz" else _read_safetensors(source)
+        if suffix == ".npy":
+            return _read_npy(source)
+        if suffix == ".npz":
+            return _read_npz(source)
+        return noise_model_from_record(_read_safetensors(source))
     except OSError as error:
         raise NoiseError("a noise file that can be read", f"{source}: {error}", "check the file") from error
-    return noise_model_from_record(record)
+
+
+def check_kind_fits(path: Path, kind: str) -> None:
+    """Refuse a file ending that is for noise models of another kind, before any work is done for it.
+
+    Args:
+        path: Target of ``save_noise_model``.
+        kind: Kind of the model to come.
+
+    Raises:
+        NoiseError: If the ending is not known, or is for another kind.
+    """
+    wanted = {".npz": GaussianMixture.kind, ".npy": Histogram.kind}.get(_known_suffix(path), kind)
+    if kind != wanted:
+        raise NoiseError(f"a {wanted} for {path.suffix}", f"a {kind}", f"name it {path.with_suffix('.safetensors')}")
+
+
+def _write_npz(target: Path, model: NoiseModel, overwrite: bool) -> None:
+    base, clip = _without_limits(model)
+    if not isinstance(base, GaussianMixture):
+        fix = f"save it as {target.with_suffix('.safetensors')}"
+        raise NoiseError("a Gaussian mixture for .npz", model.describe(), fix)
+    record = base.to_record()
+    limits: dict[str, float] = {} if clip.is_open else {"low": clip.low, "high": clip.high, "step": clip.step}
+    arrays = _as_arrays({**record.settings, **limits})
+    with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+        np.savez(file, trained_weight=record.tensors["weight"].numpy(), **arrays)
+
+
+def _write_npy(target: Path, model: NoiseModel, overwrite: bool) -> None:
+    base, _ = _without_limits(model)
+    if not isinstance(base, Histogram):
+        fix = f"save it as {target.with_suffix('.safetensors')}"
+        raise NoiseError("a histogram for .npy", model.describe(), fix)
+    with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+        np.save(file, table_from_histogram(base), allow_pickle=False)
+
+
+def _without_limits(model: NoiseModel) -> tuple[NoiseModel, ClipLevels]:
+    return (model.base, model.limits) if isinstance(model, Censored) else (model, ClipLevels())
 
 
 def _known_suffix(path: Path) -> str:
@@ -164,7 +223,7 @@ def _read_safetensors(path: Path) -> NoiseRecord:
     return NoiseRecord(kind=model, tensors=MappingProxyType(tensors), settings=MappingProxyType(numbers))
 
 
-def _read_npz(path: Path) -> NoiseRecord:
+def _read_npz(path: Path) -> NoiseModel:
     expected = "a PPN2V noise file with trained_weight, min_signal, max_signal and min_sigma"
     try:
         # Opened here: numpy leaves the file open where the archive in it is damaged.
@@ -172,10 +231,24 @@ def _read_npz(path: Path) -> NoiseRecord:
             arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
         weight = torch.from_numpy(arrays.pop("trained_weight").astype(np.float32))
         settings = {name: float(arrays[name].item()) for name in ("min_signal", "max_signal", "min_sigma")}
+        limits = {name: float(arrays[name].item()) for name in ("low", "high", "step") if name in arrays}
     except KeyError as error:
         raise NoiseError(expected, f"{path} without {error}", HOW_TO_MAKE_ONE) from error
     except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise NoiseError(expected, f"{path}, damaged or of another kind ({error})", HOW_TO_MAKE_ONE) from error
-    return NoiseRecord(
-        kind=GaussianMixture.kind, tensors=MappingProxyType({"weight": weight}), settings=MappingProxyType(settings)
-    )
+    tensors, numbers = MappingProxyType({"weight": weight}), MappingProxyType(settings)
+    mixture = noise_model_from_record(NoiseRecord(kind=GaussianMixture.kind, tensors=tensors, settings=numbers))
+    return censor(mixture, ClipLevels(**limits))
+
+
+def _read_npy(path: Path) -> NoiseModel:
+    try:
+        with path.open("rb") as file:
+            table = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        expected = "a PN2V histogram, an array of shape (3, bins, bins)"
+        raise NoiseError(expected, f"{path}, damaged or of another kind ({error})", HOW_TO_MAKE_ONE) from error
+    if not isinstance(table, np.ndarray):
+        table.close()
+        raise NoiseError("one array in a .npy file", f"{path}, an archive", "rename it to .npz")
+    return histogram_from_table(table)

@@ -96,6 +96,66 @@ def variance_is_that_of_the_density(model: NoiseModel, s: Tensor) -> None:
     assert torch.allclose(variance, model.variance(s).double(), rtol=1e-2), f"{variance.tolist()} at s {s.tolist()}"
 
 
+def tails_are_those_of_the_density(model: NoiseModel, s: Tensor) -> None:
+    """``log_tail`` is the log of the integral beyond the limit, and both tails of one limit add up to 1."""
+    x, step = _grid(model, s)
+    mass = _density(model, x, s) * step
+    middle, width = float(model.mean(s).mean()), float(model.variance(s).mean().sqrt())
+    for limit in (middle - 2.0 * width, middle, middle + 0.7 * width, middle + 3.0 * width):
+        above, below = (model.log_tail(limit, s, upper=upper).double().exp() for upper in (True, False))
+        beyond = (mass * (x > limit)).sum(dim=0)
+        assert torch.allclose(above + below, torch.ones_like(above), atol=1e-4), f"{(above + below).tolist()} in all"
+        assert torch.allclose(above, beyond, atol=3e-3), f"{above.tolist()}, not {beyond.tolist()} above {limit}"
+
+
+def tail_gradients_are_those_of_the_value(model: NoiseModel, s: Tensor) -> None:
+    """The gradient of ``log_tail`` in s agrees with a finite difference, around the limit and far from it."""
+    sigma = model.variance(s).sqrt()
+    for distance in (-1.0, 0.0, 1.5):
+        limit = float((model.mean(s) + distance * sigma)[len(s) // 2])
+        for upper in (True, False):
+            at = s.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(model.log_tail(limit, at, upper=upper).sum(), at)
+            step = 0.02 * sigma
+            ends = (model.log_tail(limit, s + side * step, upper=upper) for side in (1.0, -1.0))
+            difference = torch.sub(*ends) / (2.0 * step)
+            error = (gradient - difference).abs()
+            assert bool((error <= 0.03 * (gradient.abs() + 1.0 / sigma)).all()), f"{gradient.tolist()}, {difference}"
+
+
+def tails_are_finite_at_extremes(model: NoiseModel, s: Tensor) -> None:
+    """Tails and their gradients stay finite, however far the signal is from it."""
+    extremes = torch.tensor([-1e6, -1e3, -1.0, 0.0, *s.tolist(), 65535.0, 1e6], requires_grad=True)
+    for limit in (-1e5, 0.5, float(s[0]), 65535.0, 1e6):
+        for tail in (model.log_tail, model.quasi_log_tail):
+            for upper in (True, False):
+                value = tail(limit, extremes, upper=upper)
+                (gradient,) = torch.autograd.grad(value.sum(), extremes)
+                told = f"{tail.__name__} beyond {limit}, upper {upper}"
+                assert bool(torch.isfinite(value).all()), f"{told}: {value.tolist()}"
+                assert bool((value <= 1e-4).all()), f"{told}: a probability above 1, {value.tolist()}"
+                assert bool(torch.isfinite(gradient).all()), f"{told}: gradient {gradient.tolist()}"
+
+
+def gradient_with_a_limit_is_unbiased(model: NoiseModel, s: Tensor) -> None:
+    """Hidden pixels by their tail and visible ones by their density: the mean gradient at the true signal is zero."""
+    at = s.expand(_NUM_SAMPLES // 4, -1).clone().requires_grad_()
+    x = model.sample(at.detach(), torch.Generator().manual_seed(6))
+    for upper in (True, False):
+        limit = float(model.mean(s).mean())
+        hidden = x >= limit if upper else x <= limit
+        value = torch.where(hidden, model.log_tail(limit, at, upper=upper), model.log_prob(x, at))
+        (gradient,) = torch.autograd.grad(value.sum(), at)
+        error = 5.0 * gradient.double().std(dim=0) / len(at) ** 0.5
+        assert bool((gradient.double().mean(dim=0).abs() <= error + 1e-6).all()), f"{gradient.mean(dim=0).tolist()}"
+
+
+def range_of_signals_is_an_interval(model: NoiseModel, s: Tensor) -> None:
+    """``signal_range`` is a pair of numbers, the lower first."""
+    low, high = model.signal_range
+    assert low < high
+
+
 def samples_have_the_moments(model: NoiseModel, s: Tensor) -> None:
     """Mean and variance of many samples are ``mean`` and ``variance``, to five standard errors and 3 %."""
     many = s.expand(_NUM_SAMPLES, -1)
@@ -183,6 +243,11 @@ _CHECKS: tuple[Callable[[NoiseModel, Tensor], None], ...] = (
     density_integrates_to_one,
     mean_is_that_of_the_density,
     variance_is_that_of_the_density,
+    tails_are_those_of_the_density,
+    tail_gradients_are_those_of_the_value,
+    tails_are_finite_at_extremes,
+    gradient_with_a_limit_is_unbiased,
+    range_of_signals_is_an_interval,
     samples_have_the_moments,
     samples_follow_the_generator,
     gradients_are_finite_at_extremes,

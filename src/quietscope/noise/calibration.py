@@ -1,0 +1,327 @@
+"""Noise from many frames of one static scene, what makes such a recording unfit, and how far its signals reach."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.errors import NoiseError
+from quietscope.io.check import check_finite
+from quietscope.noise.base import NoiseModel
+from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.fitting import clip_levels_of_pairs
+from quietscope.noise.pairs import FloatArray
+
+Frame: TypeAlias = npt.NDArray[Any]
+
+MIN_FRAMES = 10
+"""Fewer frames leave noise in their mean: with 10, its variance is a tenth of a frame's, and dark signals blur."""
+
+MOST_PAIRS = 1 << 24
+"""More pairs than these 16 million say nothing new."""
+
+BRIGHT_SHARE = 0.1
+"""The brightest tenth of the pixels is judged by itself: it bleaches and moves most, and dark ground outnumbers it."""
+
+NUM_BLOCKS = 100
+"""Blocks of neighbouring pixels whose scatter gives the error of a correlation; within a block, noise may be alike."""
+
+NOTEWORTHY_SHARE = 0.02
+"""Share of the variance that is no noise from which on a person is told: it makes sigma one percent too large."""
+
+CLEARLY = 5.0
+"""Standard errors from which on an excess is no accident; the threshold above alone would do for large frames."""
+
+NOTEWORTHY_FADING = 0.02
+ROUNDING = 1e-9
+"""Residuals smaller than this share of the signal are what rounding leaves of equal frames."""
+
+TAILS = (0.005, 0.995)
+TAIL_SIGMAS = 2.576
+"""Standard deviations from the centre of a normal density to the quantiles in TAILS."""
+
+PIXELS_PER_FRAME = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steadiness:
+    """How still a scene was, and how much of the variance between its frames is therefore no noise.
+
+    Attributes:
+        excess: Correlation of neighbouring frames' residuals, less that of independent noise, over all pixels.
+        excess_error: Its standard error.
+        bright_excess: The same over the brightest tenth of the pixels.
+        bright_excess_error: Its standard error.
+        fading: Brightness lost from the first frame to the last, as a share of the root mean square signal; negative
+            where it grows, 0 where no trend stands out.
+        flicker: Share of the variance that is whole frames being brighter or darker, without trend.
+        num_pixels: Pixels of a frame.
+    """
+
+    excess: float
+    excess_error: float
+    bright_excess: float
+    bright_excess_error: float
+    fading: float
+    flicker: float
+    num_pixels: int
+
+    def notes(self) -> list[str]:
+        """Return one line per fault that would spoil a noise model; none for a good recording.
+
+        Of a slow change with variance d beside noise of variance v, neighbouring frames share all: the excess is about
+        d / (d + v), the share by which the fitted variance is too large. So it is judged by its size, once it is clear
+        of its standard error: a million pixels make an excess of 0.001 certain, and it harms nobody.
+        """
+        lines = []
+        if abs(self.fading) > NOTEWORTHY_FADING:
+            word = "fade" if self.fading > 0.0 else "brighten"
+            lines.append(
+                f"The frames {word} by {abs(self.fading):.1%} from the first to the last, as bleaching dyes and "
+                "warming lamps do: part of the fitted noise is that; use fewer frames, or let the light settle first."
+            )
+        where = {"": (self.excess, self.excess_error)}
+        where[" in the brightest tenth of the pixels"] = (self.bright_excess, self.bright_excess_error)
+        place, (excess, error) = max(where.items(), key=lambda item: item[1][0])
+        if excess > max(NOTEWORTHY_SHARE, CLEARLY * error):
+            lines.append(
+                f"The scene is not static: neighbouring frames are correlated by {excess:.3f} more than independent "
+                f"noise would be{place}, so that about {excess:.0%} of the variance fitted there is drift, motion or "
+                "bleaching; calibrate on a steadier recording."
+            )
+        if self.flicker > NOTEWORTHY_SHARE + CLEARLY / self.num_pixels:
+            lines.append(
+                f"The light flickers: about {self.flicker:.0%} of the variance is whole frames being brighter or "
+                "darker, more where the scene is bright; calibrate with a steadier lamp."
+            )
+        return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class FramePairs:
+    """Pairs of signal and observation from the frames of one static scene, in intensity units.
+
+    Attributes:
+        signal: Mean over the frames, shape (N,), float32.
+        observation: A frame's pixel, its distance from the mean widened; see `pairs_from_frames`; likewise.
+        clip: Ends of the detector's scale, found before anything was widened; `fit_noise` asks for them.
+        signal_range: Lowest and highest mean of any pixel.
+        num_frames: Frames behind the mean.
+        steadiness: How still the scene was.
+    """
+
+    signal: npt.NDArray[np.float32]
+    observation: npt.NDArray[np.float32]
+    clip: ClipLevels
+    signal_range: tuple[float, float]
+    num_frames: int
+    steadiness: Steadiness
+
+
+def pairs_from_frames(frames: Sequence[Frame], *, max_pairs: int = MOST_PAIRS) -> FramePairs:
+    """Make pairs for a fit from n frames of one static scene, and judge how static it was.
+
+    ``s = mean_i x_i``, pairs ``(s, s + (x_i - s) sqrt(n / (n - 1)))``
+
+    The mean holds a part of every frame, so ``Var[x_i - s] = v (1 - 1/n)``; the root gives back exactly what is
+    missing, for any n and any noise. Leaving each frame out of its own mean would make residuals too LARGE by as much.
+    Pixels at the end of the scale stay there, so that a fit still knows them.
+
+    Two things remain that only more frames mend. The skewness is too small by ``(n - 2) / sqrt(n (n - 1))``, 16 % for
+    10 frames and 1.5 % for 100. And pairs are sorted by a noisy mean: right for a Poisson number of photons, whose
+    variance given the mean is that of the mean itself, but an electron multiplier with a handful of photons gave a
+    sigma 7 % too small in the dark and 4 % too large in the bright with 10 frames, 2 % and 1 % with 60. (Sorting by
+    one half of the frames and measuring on the other mends that, and blurs the densities: it lost 0.1 nats per pixel.)
+
+    Args:
+        frames: n frames of one shape, one channel each, intensity units. Each is read twice, and never all at once.
+        max_pairs: Where there are more pixels than these, an even share of every frame is taken.
+
+    Returns:
+        The pairs and what they rest on.
+
+    Raises:
+        NoiseError: If there are fewer than 10 frames, or all are the same.
+        PixelError: If a pixel is NaN or infinite.
+    """
+    num_frames = len(frames)
+    if num_frames < MIN_FRAMES:
+        raise NoiseError(
+            f"at least {MIN_FRAMES} frames of one static scene",
+            f"{num_frames}",
+            "record more, or name the axis that counts frames, e.g. `--axes TYX`",
+        )
+    mean = _mean(frames)
+    stride = -(-num_frames * mean.size // max_pairs)
+    sums = _ResidualSums(mean)
+    signals, pixels = [], []
+    for number in range(num_frames):
+        frame = np.asarray(frames[number], np.float64).ravel()
+        sums.add(frame)
+        chosen = slice(number % stride, None, stride)
+        signals.append(mean[chosen].astype(np.float32))
+        pixels.append(frame[chosen].astype(np.float32))
+    if sums.energy.max() <= (ROUNDING * np.abs(mean).max()) ** 2:
+        raise NoiseError(
+            "frames that differ by their noise",
+            f"{num_frames} frames that are all the same",
+            "pass the raw recording of a static scene, not copies of one image",
+        )
+    signal, observation = np.concatenate(signals), np.concatenate(pixels)
+    clip = clip_levels_of_pairs(signal, observation)
+    return FramePairs(
+        signal=signal,
+        observation=_widen(signal, observation, num_frames, clip),
+        clip=clip,
+        signal_range=(float(mean.min()), float(mean.max())),
+        num_frames=num_frames,
+        steadiness=sums.steadiness(),
+    )
+
+
+def _mean(frames: Sequence[Frame]) -> FloatArray:
+    shape = np.shape(frames[0])
+    total = np.zeros(shape)
+    for number in range(len(frames)):
+        frame = np.asarray(frames[number])
+        assert frame.shape == shape, (frame.shape, shape)
+        check_finite(frame, f"frame {number}")
+        total += frame
+    mean: FloatArray = total.ravel() / len(frames)
+    return mean
+
+
+def _widen(
+    signal: npt.NDArray[np.float32], observation: npt.NDArray[np.float32], num_frames: int, clip: ClipLevels
+) -> npt.NDArray[np.float32]:
+    """Return s + (x - s) sqrt(n / (n - 1)), but x itself where it is clipped, and nothing beyond such an end."""
+    factor = np.float32(math.sqrt(num_frames / (num_frames - 1)))
+    widened = signal + (observation - signal) * factor
+    kept = clip.is_low(observation) | clip.is_high(observation)
+    wide: npt.NDArray[np.float32] = np.where(kept, observation, np.clip(widened, clip.low, clip.high))
+    return wide
+
+
+class _ResidualSums:
+    """What is summed over the residuals r_i = x_i - s, frame by frame: r_i^2, r_i r_(i-1), and the mean of each r_i."""
+
+    def __init__(self, mean: FloatArray) -> None:
+        self.energy, self.products = np.zeros_like(mean), np.zeros_like(mean)
+        self.shifts: list[float] = []
+        self._mean, self._previous = mean, np.zeros_like(mean)
+
+    def add(self, frame: FloatArray) -> None:
+        """Take in the next frame."""
+        residual = frame - self._mean
+        self.energy += residual**2
+        self.products += residual * self._previous
+        self.shifts.append(float(residual.mean()))
+        self._previous = residual
+
+    def steadiness(self) -> Steadiness:
+        """Return what the sums say."""
+        num, size = len(self.shifts), self._mean.size
+        bright = self._mean >= np.quantile(self._mean, 1.0 - BRIGHT_SHARE)
+        variance = float(self.energy.mean()) / (num - 1)
+        trend, flicker = _trend(np.asarray(self.shifts))
+        excess, error = self._excess(np.ones(size, dtype=bool))
+        bright_excess, bright_error = self._excess(bright)
+        return Steadiness(
+            excess=excess,
+            excess_error=error,
+            bright_excess=bright_excess,
+            bright_excess_error=bright_error,
+            fading=-trend / (math.sqrt(float(np.mean(self._mean**2))) or 1.0),
+            flicker=max(0.0, flicker - variance / size) / variance,
+            num_pixels=size,
+        )
+
+    def _excess(self, where: npt.NDArray[np.bool_]) -> tuple[float, float]:
+        """Correlation of neighbouring residuals, less the -1 / (n - 1) of independent noise, and its standard error.
+
+        ``rho = sum r_i r_(i-1) / (n - 1) / (sum r_i^2 / n)``; the error by the scatter of blocks of pixels.
+        """
+        num = len(self.shifts)
+        products, energy = self.products[where] / (num - 1), self.energy[where] / num
+        total = float(energy.sum())
+        if total == 0.0:
+            return 0.0, 0.0
+        rho = float(products.sum()) / total
+        starts = np.unique(np.linspace(0, energy.size, NUM_BLOCKS, endpoint=False).astype(np.intp))
+        scatter = np.add.reduceat(products - rho * energy, starts)
+        return rho + 1.0 / (num - 1), float(np.sqrt(np.sum(scatter**2))) / total
+
+
+def _trend(shifts: FloatArray) -> tuple[float, float]:
+    """Change of brightness from first to last along a straight line, 0 where it is not clear; variance about that."""
+    time = np.arange(shifts.size) - 0.5 * (shifts.size - 1)
+    slope = float(time @ shifts / (time @ time))
+    scatter = float(np.sum((shifts - slope * time) ** 2) / (shifts.size - 2))
+    clear = abs(slope) > CLEARLY * math.sqrt(scatter / float(time @ time))
+    return (slope * (shifts.size - 1) if clear else 0.0), scatter
+
+
+def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
+    """Return the 0.5 % and the 99.5 % quantile of noisy pixels: what `range_note` asks for.
+
+    Args:
+        frames: Noisy arrays of any shape, one channel; at most 65,536 pixels of each are looked at, spread evenly.
+
+    Returns:
+        The two quantiles, in intensity units.
+    """
+    pixels = [np.asarray(frame).reshape(-1) for frame in frames]
+    taken = np.concatenate([each[:: -(-each.size // PIXELS_PER_FRAME)].astype(np.float64) for each in pixels])
+    low, high = np.quantile(taken, TAILS)
+    return float(low), float(high)
+
+
+def range_note(model: NoiseModel, low: float, high: float, *, fitted: tuple[float, float] | None = None) -> str | None:
+    """Say whether images hold signals that a noise model was not fitted on.
+
+    Quantiles of noisy pixels lie further out than those of their signals. So the signals are taken to begin where a
+    pixel as dark as ``low`` would be 2.6 sigma too dark (``s - 2.576 sigma(s) = low``, the 0.5 % quantile of a flat
+    image), and to end likewise; and one sigma beyond the fitted range is granted, as it could not be seen. What is left
+    is certain: bright structure in under half a percent of the pixels goes unnoticed, a fitting model is never blamed.
+
+    Args:
+        model: The noise model; one that holds at any signal gives no note.
+        low: The 0.5 % quantile of the noisy pixels, see `observed_range`.
+        high: The 99.5 % quantile.
+        fitted: Range of signals to compare with instead of the model's own.
+
+    Returns:
+        One line with both ranges, or None where the model covers the images.
+    """
+    first, last = model.signal_range if fitted is None else fitted
+    middle = 0.5 * (low + high)
+    dark = min(_inwards(model, low, 1.0, middle), middle)
+    bright = max(_inwards(model, high, -1.0, middle), middle)
+    too_dark, too_bright = dark < first - _sigma(model, first), bright > last + _sigma(model, last)
+    if not (too_dark or too_bright):
+        return None
+    missing = " and ".join(word for word, is_so in (("darker", too_dark), ("brighter", too_bright)) if is_so)
+    return (
+        f"signals {dark:.4g} to {bright:.4g} in the images, but the noise model was fitted on {first:.4g} to "
+        f"{last:.4g}: what it says of {missing} ones is a guess; calibrate on a scene that has them too"
+    )
+
+
+def _inwards(model: NoiseModel, level: float, sign: float, middle: float) -> float:
+    """Solve ``s - sign 2.576 sigma(s) = level`` between the level and the middle by bisection."""
+    near, far = level, middle
+    for _ in range(40):
+        s = 0.5 * (near + far)
+        outside = sign * (s - level) < TAIL_SIGMAS * _sigma(model, s)
+        near, far = (s, far) if outside else (near, s)
+    return far
+
+
+def _sigma(model: NoiseModel, signal: float) -> float:
+    if not math.isfinite(signal):
+        return 0.0
+    return float(model.variance(torch.tensor([signal])).sqrt())

@@ -1,0 +1,94 @@
+"""The photon-transfer line of a dark that was clipped: what the lower end of the scale has taken is put back.
+
+Clipping at ``low`` takes variance away and lifts the mean, so that dark bins bend down from the line, steeply. Where
+most of an image is dark there are hardly bins beside them to draw the line through; but how they bend says where it
+was. Pixels that only caught no photon lie on the line itself, and follow the bent curve badly.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.special import ndtr
+
+from quietscope.noise.pairs import FloatArray
+
+TURN = 2.0
+"""Standard errors beyond which a point's pull stops growing."""
+
+SMALLEST_SHARE = 1e-3
+"""Floor of the variance below ``low``, in units of that at ``low``."""
+
+_REACH = 6.0
+_GRID = 2000
+
+
+class ClippedLine(NamedTuple):
+    """The line ``variance = gain signal + intercept`` before clipping, and the cost at which it explains the points."""
+
+    gain: float
+    intercept: float
+    cost: float
+
+
+def clipped_moments(s: FloatArray, variance: FloatArray, low: float) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of ``max(X, low)`` for normal X.
+
+    ``E = low + sigma (z Phi(z) + phi(z))``, ``E[(max(X, low) - low)^2] = v ((z^2 + 1) Phi(z) + z phi(z))``, with
+    ``z = (s - low) / sigma``
+
+    Args:
+        s: Mean of X, shape (N,).
+        variance: Variance v of X, shape (N,), positive.
+        low: Where X is clipped.
+
+    Returns:
+        Mean and variance, each of shape (N,).
+    """
+    sigma = np.sqrt(variance)
+    z = (s - low) / sigma
+    share, density = ndtr(z), np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    excess = sigma * (z * share + density)
+    square = variance * ((z * z + 1.0) * share + z * density)
+    return low + excess, square - excess**2
+
+
+def fit_clipped_line(
+    mean: FloatArray, variance: FloatArray, error: FloatArray, low: float, start: tuple[float, float]
+) -> ClippedLine:
+    """Fit the line whose clipped moments pass through the points, robustly (soft L1), with gain > 0.
+
+    Args:
+        mean: Mean observation of every bin, shape (K,), intensity units.
+        variance: Its variance, shape (K,).
+        error: Standard error of the variance, shape (K,).
+        low: Lower end of the scale.
+        start: Gain and intercept of the line that takes the points as they are.
+
+    Returns:
+        The line of least cost.
+    """
+    reach = max(float(mean.max()) - low, 1e-6 * float(np.sqrt(variance.mean())))
+
+    def misfit(parameters: FloatArray) -> FloatArray:
+        gain, dark = np.exp(parameters)
+        s = np.linspace(low - _REACH * np.sqrt(dark), low + reach, _GRID)
+        line = np.maximum(gain * (s - low) + dark, SMALLEST_SHARE * dark)
+        means, variances = clipped_moments(s, line, low)
+        curve: FloatArray = np.interp(mean, np.maximum.accumulate(means), variances)
+        return (curve - variance) / error
+
+    typical = float(variance.mean())
+    gain = max(start[0], 1e-3 * typical / reach)
+    level = max(start[0] * low + start[1], 1e-2 * typical)
+    # From the level that the open line has at `low`, and from a higher one: the lower may be a valley of its own.
+    starts = [np.log([gain, dark]) for dark in (level, float(np.quantile(variance, 0.2)) + level)]
+    fits = [least_squares(misfit, at, loss="soft_l1", f_scale=TURN, max_nfev=200) for at in starts]
+    best = min(fits, key=lambda fit: float(fit.cost))
+    gain, dark = (float(value) for value in np.exp(best.x))
+    return ClippedLine(gain=gain, intercept=dark - gain * low, cost=float(best.cost))
+
+
+def cost_of_line(distance: FloatArray) -> float:
+    """Cost of points at ``distance`` from a line, in standard errors, on the scale of ``ClippedLine.cost``."""
+    return float(TURN**2 * np.sum(np.sqrt(1.0 + (distance / TURN) ** 2) - 1.0))

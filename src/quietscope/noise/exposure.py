@@ -1,0 +1,41 @@
+"""A noise model as the noise of a reference: what a second exposure adds to the truth."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.metrics.calibration import Exposure
+from quietscope.noise.base import NoiseModel
+
+Plane = npt.NDArray[Any]
+
+
+def exposure_of(model: NoiseModel, num_exposures: int = 1, seed: int = 0) -> Exposure:
+    """Return the noise of the mean of some exposures: a variance that much smaller, and the mean of as many draws.
+
+    Args:
+        model: Noise of one exposure.
+        num_exposures: Exposures that the reference is the mean of.
+        seed: Seed of the draws.
+
+    Returns:
+        The noise, to be folded into a posterior's intervals.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def tensor(plane: Plane) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(plane, np.float32).copy())
+
+    def draw(plane: Plane) -> Plane:
+        signal = tensor(plane)
+        total = sum((model.sample(signal, generator) for _ in range(num_exposures)), torch.zeros_like(signal))
+        drawn: Plane = (total / num_exposures).numpy()
+        return drawn
+
+    return Exposure(
+        mean=lambda plane: model.mean(tensor(plane)).numpy(),
+        variance=lambda plane: model.variance(tensor(plane)).numpy() / num_exposures,
+        draw=draw,
+    )

@@ -1,0 +1,75 @@
+"""Fit noise of any kind to pairs, with what the ends of the detector's scale have hidden taken into account."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from quietscope.errors import NoiseError
+from quietscope.noise.base import NoiseModel, Samples
+from quietscope.noise.censored import censor
+from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.pairs import flatten_pairs
+from quietscope.noise.photon_transfer import bins_from_pairs, loses_dark_noise
+from quietscope.noise.registry import BASE_MODELS
+
+NUM_BINS = 100
+
+
+def fit_noise(
+    kind: str,
+    signal: Samples,
+    observation: Samples,
+    *,
+    num_components: int | None = None,
+    num_iterations: int | None = None,
+    clip: ClipLevels | None = None,
+) -> NoiseModel:
+    """Fit a noise model to pairs, and censor it where the detector's scale ends.
+
+    Args:
+        kind: One of ``BASE_MODELS``.
+        signal: Clean signal, any shape.
+        observation: Noisy observation, the same shape.
+        num_components: Number of Gaussians of a mixture, or None for its default.
+        num_iterations: Steps of a mixture's fit, or None for its default.
+        clip: Ends of the scale, or None to find them.
+
+    Returns:
+        The fitted model; a ``Censored`` one where pixels are clipped.
+
+    Raises:
+        NoiseError: If there is no such kind, or the pairs do not match, do not differ or say nothing.
+    """
+    if kind not in BASE_MODELS:
+        raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(kind), "try gaussian-mixture")
+    clip = clip_levels_of_pairs(signal, observation) if clip is None else clip
+    options: dict[str, Any] = {}
+    if kind == GaussianMixture.kind:
+        given = {"num_components": num_components, "num_iterations": num_iterations}
+        options = {name: value for name, value in given.items() if value is not None}
+    return censor(BASE_MODELS[kind].fit(signal, observation, clip=clip, **options), clip)
+
+
+def clip_levels_of_pairs(signal: Samples, observation: Samples) -> ClipLevels:
+    """Find the ends of the scale of an observation.
+
+    Pixels piled up at the lowest value are clipped only where the dark has lost variance to it; otherwise they are
+    pixels that caught no photon, and their value is a measurement.
+
+    Args:
+        signal: Clean signal, any shape.
+        observation: Noisy observation, the same shape.
+
+    Returns:
+        The ends; minus or plus infinity where nothing is clipped.
+
+    Raises:
+        NoiseError: If the pairs do not match.
+    """
+    s, x = flatten_pairs(signal, observation)
+    clip = find_clip_levels(x)
+    if np.isfinite(clip.low) and not loses_dark_noise(bins_from_pairs(s, x, NUM_BINS, clip), clip.low):
+        return replace(clip, low=-np.inf)
+    return clip

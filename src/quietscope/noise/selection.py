@@ -1,0 +1,149 @@
+"""Which noise model a calibration asks for: the simplest that predicts pixels it has not seen as well as the best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from quietscope.noise.base import NoiseModel, Samples
+from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.fitting import clip_levels_of_pairs, fit_noise
+from quietscope.noise.gaussian import Gaussian
+from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.pairs import FloatArray, flatten_pairs
+from quietscope.noise.poisson_gaussian import PoissonGaussian
+
+MOST_PAIRS = 2_000_000
+"""Half of these fix a mean log-likelihood to a thousandth of a nat per pixel."""
+
+NUM_ERRORS = 2.0
+NEGLIGIBLE = 0.002
+"""Nats per pixel that no denoising would show."""
+
+TRIAL_ITERATIONS = 400
+"""Steps of a mixture's fit while candidates are compared; the chosen one is fitted again at full length."""
+
+
+class _Kind(NamedTuple):
+    name: str
+    kind: str
+    num_components: int | None
+
+
+CANDIDATES = (
+    _Kind("Gaussian", Gaussian.kind, None),
+    _Kind("Poisson-Gaussian", PoissonGaussian.kind, None),
+    _Kind("Gaussian mixture of 1", GaussianMixture.kind, 1),
+    _Kind("Gaussian mixture of 2", GaussianMixture.kind, 2),
+    _Kind("Gaussian mixture of 3", GaussianMixture.kind, 3),
+    _Kind("Gaussian mixture of 4", GaussianMixture.kind, 4),
+)
+"""From the simplest on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One candidate's score.
+
+    Args:
+        name: What it is called.
+        log_likelihood: Mean log-likelihood of the held-out pixels, nats per pixel.
+        standard_error: Standard error of that mean.
+    """
+
+    name: str
+    log_likelihood: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseChoice:
+    """The model that was chosen, and why.
+
+    Args:
+        model: The chosen model, fitted to all pairs.
+        reason: One line for a person, with the figures.
+        table: Every candidate's score, from the simplest on.
+    """
+
+    model: NoiseModel
+    reason: str
+    table: tuple[Candidate, ...]
+
+
+def choose_model(signal: Samples, observation: Samples, *, seed: int = 0) -> NoiseChoice:
+    """Choose between Gaussian, Poisson-Gaussian and mixtures of 1 to 4 components by held-out likelihood.
+
+    Every candidate is fitted to one random half of the pairs and scored on the other. The simplest within two standard
+    errors of its distance from the best, or within 0.002 nat per pixel, is chosen and fitted to all pairs. The errors
+    are those of the difference pixel by pixel: candidates agree on which pixels are hard.
+
+    Args:
+        signal: Clean signal, or a first denoiser's estimate of it, any shape.
+        observation: Noisy observation, the same shape.
+        seed: Chooses the halves, and the pairs where there are more than two million.
+
+    Returns:
+        The model, the reason and the scores.
+
+    Raises:
+        NoiseError: If the pairs do not match, do not differ, or say nothing.
+    """
+    s, x = flatten_pairs(signal, observation)
+    chosen = np.random.default_rng(seed).permutation(s.size)[:MOST_PAIRS]
+    s, x = s[chosen], x[chosen]
+    clip = clip_levels_of_pairs(s, x)
+    half = s.size // 2
+    scores = [_held_out(candidate, s, x, half, clip) for candidate in CANDIDATES]
+    table = tuple(
+        Candidate(name=candidate.name, log_likelihood=float(score.mean()), standard_error=_standard_error(score))
+        for candidate, score in zip(CANDIDATES, scores, strict=True)
+    )
+    winner = _simplest(scores)
+    won = CANDIDATES[winner]
+    model = fit_noise(won.kind, s, x, num_components=won.num_components, clip=clip)
+    return NoiseChoice(model=model, reason=_reason(table, winner), table=table)
+
+
+def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: ClipLevels) -> FloatArray:
+    """Log-likelihood of every pixel of the second half under the candidate fitted to the first."""
+    iterations = TRIAL_ITERATIONS if candidate.num_components is not None else None
+    model = fit_noise(
+        candidate.kind,
+        s[:half],
+        x[:half],
+        num_components=candidate.num_components,
+        num_iterations=iterations,
+        clip=clip,
+    )
+    with torch.no_grad():
+        value = model.log_prob(torch.from_numpy(x[half:]), torch.from_numpy(s[half:]))
+    return value.double().numpy()
+
+
+def _simplest(scores: Sequence[FloatArray]) -> int:
+    """Index of the first candidate that is not worse than the best by more than chance or by too little to matter."""
+    best = max(scores, key=lambda score: float(score.mean()))
+    for index, score in enumerate(scores):
+        loss = best - score
+        if float(loss.mean()) <= max(NUM_ERRORS * _standard_error(loss), NEGLIGIBLE):
+            return index
+    raise AssertionError("the best candidate is as good as itself")
+
+
+def _standard_error(values: FloatArray) -> float:
+    return float(values.std()) / float(np.sqrt(values.size))
+
+
+def _reason(table: Sequence[Candidate], winner: int) -> str:
+    """Say what was chosen, by how much it beats the next simpler one, and what the best would add."""
+    chosen = table[winner]
+    words = [f"{chosen.name}: held-out log-likelihood {chosen.log_likelihood:.4f} nats per pixel"]
+    if winner > 0:
+        words.append(f"{table[winner - 1].name} {table[winner - 1].log_likelihood:.4f}")
+    best = max(table, key=lambda candidate: candidate.log_likelihood)
+    if best is not chosen:
+        words.append(f"{best.name} gains {best.log_likelihood - chosen.log_likelihood:.4f}")
+    return "; ".join(words)
