@@ -1,65 +1,49 @@
-"""Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library."""
+"""Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library.
+
+What a trained one does with images stands in `quietscope.predictor`.
+"""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from quietscope.bootstrap import bootstrap_noise
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, prepare
-from quietscope.errors import ModelFileError, SettingsError
-from quietscope.io import Image, ImageSource, as_image
-from quietscope.io.check import CheckedArray
+from quietscope.errors import ModelFileError
+from quietscope.io import ImageSource, as_image
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method, PosteriorMethod
-from quietscope.nn.hardware import best_device, place
+from quietscope.methods.base import Method
+from quietscope.metrics import Calibration
+from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
-from quietscope.prediction import TileSpec, predict_image
+from quietscope.prediction import Precision
+from quietscope.predictor import Predictor, Progress
 from quietscope.presets import Configuration, find_preset
+from quietscope.reliability import judge, spread_factor
 from quietscope.store.model_file import ModelCard, load_model, save_model
-from quietscope.store.noise_choice import choose_noise
+from quietscope.store.noise_choice import choose_noise, load_bootstrap, save_bootstrap
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 
-Progress: TypeAlias = Callable[[int, int], None]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """A denoised image.
-
-    Attributes:
-        mean: Mean of the posterior samples, the estimate of least mean squared error; float32, shape and axes of the
-            input, intensity units.
-        std: Standard deviation of the samples at every pixel: how sure the model is; likewise.
-        axes: Axes of both.
-        pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
-        channel_names: Channel names, where the input has them.
-    """
-
-    mean: npt.NDArray[np.float32]
-    std: npt.NDArray[np.float32]
-    axes: str
-    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
-    channel_names: tuple[str, ...] = ()
-
-
-class Denoiser:
+@final
+class Denoiser(Predictor):
     """Learns to denoise from noisy images alone, and draws plausible clean images.
 
     Args:
         method: Name of the method, see `quietscope presets`.
         preset: Name of the preset.
-        noise: "auto" estimates the noise from the images; "sigma=NUMBER" or a noise file, one for all channels or one
-            per channel separated by commas.
+        noise: "auto" estimates the noise from the images, "bootstrap" fits it to what a first denoiser makes of them;
+            "sigma=NUMBER" or a noise file, one for all channels or one per channel separated by commas. Methods
+            without a noise model take none.
         budget: Training time such as "4m"; the preset's where neither this nor `steps` is given.
         steps: Training steps.
         dims: 2 to denoise planes, 3 to denoise volumes.
@@ -118,22 +102,43 @@ class Denoiser:
     def _start(self, configuration: Configuration, device: str | torch.device | None) -> None:
         tune_allocator()
         self.configuration = configuration
-        self.device = _device(device)
+        self.device = chosen_device(device)
         self.fit_report: FitReport | None = None
         self._budget = _budget(configuration)
         self._method: Method | None = None
         self._card: ModelCard | None = None
 
     @property
-    def method(self) -> PosteriorMethod:
+    def method(self) -> Method:
         """The trained method.
 
         Raises:
             ModelFileError: If there is none yet.
         """
-        if not isinstance(self._method, PosteriorMethod):
+        if self._method is None:
             raise ModelFileError("a trained denoiser", "one that is not", "call `fit(images)` or `Denoiser.load(path)`")
         return self._method
+
+    @property
+    def precision(self) -> Precision:
+        """What networks compute in, in training and in prediction."""
+        return self.configuration.training_settings().precision
+
+    @property
+    def card(self) -> ModelCard:
+        """What is to be known of the trained model.
+
+        Raises:
+            ModelFileError: If there is none yet.
+        """
+        assert self._card is not None or self.method is not None
+        assert self._card is not None
+        return self._card
+
+    @property
+    def spread(self) -> float:
+        """What the deviation of samples is multiplied by: 1, or what `recalibrate` found."""
+        return 1.0 if self._card is None else self._card.spread_factor
 
     @property
     def noise_models(self) -> tuple[NoiseModel, ...]:
@@ -169,8 +174,7 @@ class Denoiser:
         opened = [as_image(source, axes) for source in _as_list(images)]
         frames = Frames(tuple((image.data, image.layout(self.configuration.dims)) for image in opened))
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
-        noise_models = choose_noise(self.configuration.noise, frames, notify)
-        self._method = self._build(statistics, noise_models)
+        self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
         self.fit_report = fit(
             self._method,
             frames,
@@ -190,107 +194,43 @@ class Denoiser:
         )
         return self
 
-    def denoise(
+    def recalibrate(
         self,
-        images: ImageSource | Sequence[ImageSource],
+        image: ImageSource,
+        reference: ImageSource,
         *,
+        num_exposures: int | None = None,
         num_samples: int = 50,
         seed: int = 0,
         axes: str | None = None,
-        tile: int | None = None,
         progress: Progress | None = None,
-    ) -> Any:
-        """Denoise images that fit in memory; `denoise_into` takes larger ones.
+    ) -> Calibration:
+        """Correct the uncertainty: find the factor on the deviation with which 90 % intervals hold 90 %.
+
+        From then on deviations and the quantiles' distances from the median are multiplied by it, and `save` stores it;
+        means and samples stay as they are. Use an image that is not to be judged by the result.
 
         Args:
-            images: One image or a list of them.
-            num_samples: Posterior samples behind mean and standard deviation.
-            seed: Seed of the samples.
-            axes: Axes of the images where they do not name them.
-            tile: Tile size in pixels; chosen from the free memory if None.
-            progress: Called with (done, total) posterior samples.
-
-        Returns:
-            A `Result`, or a list of them where a list came in.
-        """
-        if isinstance(images, list | tuple):
-            return [
-                self.denoise(each, num_samples=num_samples, seed=seed, axes=axes, tile=tile, progress=progress)
-                for each in images
-            ]
-        image = as_image(images, axes)
-        mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-        self.denoise_into(image, mean=mean, std=std, num_samples=num_samples, seed=seed, tile=tile, progress=progress)
-        return Result(
-            mean=mean,
-            std=std,
-            axes=image.axes,
-            pixel_size_um=image.pixel_size_um,
-            channel_names=image.channel_names,
-        )
-
-    def sample(
-        self, images: ImageSource, *, num_samples: int = 4, seed: int = 0, axes: str | None = None
-    ) -> npt.NDArray[np.float32]:
-        """Draw plausible clean images.
-
-        Args:
-            images: One image.
-            num_samples: How many to draw.
-            seed: Seed; sample k of a seed is the same however many are drawn.
-            axes: Axes of the image where it does not name them.
-
-        Returns:
-            Samples of shape (num_samples, *image.shape), float32, intensity units.
-        """
-        image = as_image(images, axes)
-        samples = np.empty((num_samples, *image.shape), np.float32)
-        self.denoise_into(image, samples=samples, num_samples=num_samples, seed=seed)
-        return samples
-
-    def denoise_into(
-        self,
-        image: Image,
-        *,
-        mean: Any = None,
-        std: Any = None,
-        samples: Any = None,
-        num_samples: int = 50,
-        seed: int = 0,
-        tile: int | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """Denoise an image of any size into arrays or writers, tile by tile.
-
-        Args:
-            image: The noisy image.
-            mean: Receives the posterior mean by ``mean[index] = block``, in the image's axis order; None for none.
-            std: Receives the standard deviation likewise.
-            samples: Receives the samples, with a leading sample axis.
+            image: A noisy image.
+            reference: Its clean reference, or an independent exposure of the same scene.
+            num_exposures: None for a clean reference; else how many exposures it is the mean of.
             num_samples: Posterior samples.
             seed: Seed of the samples.
-            tile: Tile size in pixels; chosen from the free memory if None.
+            axes: Axes of both where they do not name them.
             progress: Called with (done, total) posterior samples.
 
+        Returns:
+            The coverage as it was before; of the first channel where there are more.
+
         Raises:
-            QuietScopeError: If the image does not fit the model, or holds NaN or infinite pixels.
+            QuietScopeError: If the images do not fit each other or the model, or the spread cannot be judged.
         """
-        method = self.method
-        place(method, self.device, method.spatial_dims)
-        predict_image(
-            method,
-            image.layout(method.spatial_dims),
-            CheckedArray(image.data, str(image.path or "the image")),
-            num_samples=num_samples,
-            seed=seed,
-            mean_out=mean,
-            std_out=std,
-            samples_out=samples,
-            tile=None if tile is None else TileSpec.of(method, tile),
-            device=self.device,
-            precision=self.configuration.training_settings().precision,
-            progress=progress,
+        noisy, truth = as_image(image, axes), as_image(reference, axes)
+        found = judge(
+            self, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
         )
+        self._card = replace(self.card, spread_factor=self.spread * spread_factor(found))
+        return found[0]
 
     def save(
         self,
@@ -311,8 +251,7 @@ class Denoiser:
             OutputError: If the file cannot be written, or exists and `overwrite` is false.
             ModelFileError: If there is no trained model yet.
         """
-        method, card = self.method, self._card
-        assert card is not None
+        method, card = self.method, self.card
         if weights == "chosen":
             save_model(path, method, card, overwrite=overwrite)
             return
@@ -346,9 +285,7 @@ class Denoiser:
 
     def describe(self) -> dict[str, str]:
         """Return what is to be known of the trained model, name by name, for a table."""
-        card = self._card
-        assert card is not None or self.method is not None
-        assert card is not None
+        card = self.card
         pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())
         rows = {
             "method": self.method.name,
@@ -360,11 +297,35 @@ class Denoiser:
         for channel, model in enumerate(self.noise_models):
             name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
             rows[f"noise of channel {name}"] = model.describe()
+        if card.spread_factor != 1.0:
+            rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
         rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
         rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
         rows |= {f"{name} version": version for name, version in card.versions.items()}
         rows["created"] = card.created
         return {name: value for name, value in rows.items() if value}
+
+    def _choose_noise(
+        self, frames: Frames, folder: Path | None, resume: bool, watch: Watcher | None, notify: Notify | None
+    ) -> list[NoiseModel]:
+        """Make the noise models that the method needs; a bootstrap is kept in the folder, to be resumed with."""
+        if not METHODS[self.configuration.method].needs_noise:
+            return []
+
+        def bootstrap(frames: Frames) -> list[NoiseModel]:
+            tell = notify or (lambda _: None)
+            if folder is not None and resume:
+                return load_bootstrap(folder, frames.num_channels)
+            tell("bootstrap: Noise2Void makes a pseudo-signal first, to fit the noise on")
+            choices = bootstrap_noise(frames, seed=self.configuration.seed, device=self.device, watch=watch)
+            for choice in choices:
+                tell(f"noise: {choice.reason}")
+            models = [choice.model for choice in choices]
+            if folder is not None:
+                save_bootstrap(folder, models)
+            return models
+
+        return choose_noise(self.configuration.noise, frames, notify, bootstrap)
 
     def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Method:
         with torch.random.fork_rng([]):
@@ -384,15 +345,3 @@ def _budget(configuration: Configuration) -> Budget:
         preset = find_preset(configuration.method, configuration.preset)
         budget, steps = preset.budget, preset.steps
     return Budget(seconds=None if budget is None else parse_duration(budget), steps=steps)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        return best_device()
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError("a device that is there", f"{str(device)!r} ({reason})", "try `--device cpu`") from error
-    return chosen

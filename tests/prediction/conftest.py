@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import LatentSpec, Loss, MethodSettings, PosteriorMethod
+from quietscope.methods.base import LatentSpec, Loss, MethodSettings, PointMethod, PosteriorMethod
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise.gaussian import Gaussian
 
@@ -53,6 +53,39 @@ class Conjugate(PosteriorMethod):
 
     def decode(self, encoding, noise):
         return encoding[0] + self.std * noise[0]
+
+
+class Shrink(PointMethod):
+    """The conjugate posterior's mean, and nothing of how sure it is; darker to the right, so that turns show."""
+
+    name = "shrink"
+    settings = MethodSettings()
+    size_multiple = (4, 4)
+    spatial_dims = 2
+    keeps_noise_direction = False
+
+    def __init__(self):
+        super().__init__()
+        self.statistics = Statistics(torch.full((1,), 100.0), torch.full((1,), 20.0))
+        self.noise_models = torch.nn.ModuleList()
+        self.calls = []
+
+    @classmethod
+    def build(cls, settings, statistics, noise_models):
+        raise AssertionError("prediction builds nothing")
+
+    def loss(self, x):
+        return Loss(x.sum(), {})
+
+    def predict(self, x):
+        self.calls.append(tuple(x.shape))
+        # Like any convolution, this knows left from right.
+        return 20 + 0.5 * x + 0.3 * torch.roll(x, 1, dims=-1)
+
+
+@pytest.fixture
+def shrink():
+    return Shrink
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.errors import AxesError, ChannelError, SettingsError
-from quietscope.prediction import TileSpec, predict_frame, predict_image
+from quietscope.prediction import Request, Sinks, TileSpec, predict_frame, predict_image
 
 RNG = np.random.default_rng(0)
 
@@ -21,7 +21,7 @@ def frame_of(*shape):
 @pytest.mark.parametrize("tile", [None, TileSpec((12, 12), (4, 4))])
 def test_mean_and_std_match_the_conjugate_posterior(conjugate, tile):
     method, frame, count = conjugate(), frame_of(1, 61, 45), 400
-    found = predict_frame(method, frame, num_samples=count, tile=tile)
+    found = predict_frame(method, frame, request=Request(num_samples=count, tile=tile))
     error = found.mean - method.mean(frame)
     assert np.abs(error).max() < 5 * method.std / count**0.5
     assert abs(error.mean()) < 5 * method.std / (count * error.size) ** 0.5
@@ -35,7 +35,7 @@ def test_each_channel_has_noise_of_its_own(conjugate):
         conjugate(channels=2),
         np.full((2, 64, 64), 100, np.float32),
         num_samples=1,
-        on_sample=lambda tile, k, block: found.append(block - 100),
+        on_sample=lambda box, k, block: found.append(block - 100),
     )
     a, b = found[0]
     assert abs(np.mean(a * b)) / a.std() / b.std() < 5 / 64
@@ -45,7 +45,7 @@ def test_each_channel_has_noise_of_its_own(conjugate):
 @pytest.mark.parametrize("tile", [None, TileSpec((16, 100), (8, 8))])
 def test_any_size_comes_back_whole(tiny_hdn, shape, tile):
     frame = frame_of(1, *shape)
-    found = predict_frame(tiny_hdn(), frame, num_samples=2, tile=tile)
+    found = predict_frame(tiny_hdn(), frame, request=Request(num_samples=2, tile=tile))
     assert found.mean.shape == found.std.shape == frame.shape
     assert found.mean.dtype == found.std.dtype == np.float32
     assert np.isfinite(found.mean).all()
@@ -59,17 +59,20 @@ def test_integers_and_read_only_views_are_taken_as_they_are(conjugate):
     np.testing.assert_array_equal(predict_frame(conjugate(), frame, num_samples=2).mean, expected)
     flipped = np.ascontiguousarray(frame[:, ::-1])[:, ::-1]
     np.testing.assert_array_equal(predict_frame(conjugate(), flipped, num_samples=2).mean, expected)
+    line = frame[:, :1].astype(np.float32)
+    expected = predict_frame(conjugate(), line.copy(), num_samples=2).mean
+    line.setflags(write=False)
+    np.testing.assert_array_equal(predict_frame(conjugate(), line[:, ::-1], num_samples=2).mean, expected)
 
 
 def test_mean_and_std_are_those_of_the_samples_handed_out(tiny_hdn):
     samples = np.full((5, 1, 50, 40), np.nan, np.float32)
 
-    def keep(tile, k, block):
-        samples[(k, slice(None), *tile.inner)] = block
+    def keep(box, k, block):
+        samples[(k, slice(None), *box)] = block
 
-    found = predict_frame(
-        tiny_hdn(), frame_of(1, 50, 40), num_samples=5, on_sample=keep, tile=TileSpec((16, 16), (16, 16))
-    )
+    request = Request(num_samples=5, tile=TileSpec((16, 16), (16, 16)))
+    found = predict_frame(tiny_hdn(), frame_of(1, 50, 40), request=request, on_sample=keep)
     np.testing.assert_allclose(found.mean, samples.mean(0), rtol=1e-5)
     np.testing.assert_allclose(found.std, samples.std(0, ddof=1), rtol=1e-3, atol=1e-4)
 
@@ -77,11 +80,11 @@ def test_mean_and_std_are_those_of_the_samples_handed_out(tiny_hdn):
 def test_samples_follow_from_the_seed_and_their_number_alone(tiny_hdn):
     method, frame = tiny_hdn(), frame_of(1, 32, 32)
 
-    def draw(num_samples, **options):
+    def draw(num_samples, seed, **options):
         found = []
-        predict_frame(
-            method, frame, num_samples=num_samples, on_sample=lambda tile, k, block: found.append(block), **options
-        )
+        request = Request(num_samples=num_samples, seed=seed)
+        keep = lambda box, k, block: found.append(block)  # noqa: E731
+        predict_frame(method, frame, request=request, kinds=(), on_sample=keep, **options)
         return np.stack(found)
 
     many = draw(20, seed=1)
@@ -94,7 +97,7 @@ def test_samples_follow_from_the_seed_and_their_number_alone(tiny_hdn):
 
 def test_the_image_is_encoded_once_per_tile(conjugate):
     method = conjugate()
-    predict_frame(method, frame_of(1, 16, 16), num_samples=50, tile=TileSpec((8, 16), (0, 0)))
+    predict_frame(method, frame_of(1, 16, 16), request=Request(num_samples=50, tile=TileSpec((8, 16), (0, 0))))
     # Eight more rows and columns could come from a probe of the memory; a given tile needs none.
     assert method.calls == [(1, 1, 8, 16)] * 2
 
@@ -108,7 +111,7 @@ def test_prediction_changes_nothing(tiny_hdn, training):
     torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     frame = frame_of(1, 20, 20)
     kept = frame.copy()
-    predict_frame(method, frame, num_samples=2, device="cpu", precision="bfloat16")
+    predict_frame(method, frame, request=Request(num_samples=2, precision="bfloat16"), device="cpu")
     assert [module.training for module in method.modules()] == flags
     assert all(torch.equal(value, state[name]) for name, value in method.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), torch_state)
@@ -155,8 +158,8 @@ def test_progress_counts_every_sample_of_every_tile_and_frame(conjugate):
         conjugate(),
         layout,
         frame_of(3, 16, 16),
-        num_samples=4,
-        tile=TileSpec((8, 16), (0, 0)),
+        sinks=Sinks(),
+        request=Request(num_samples=4, tile=TileSpec((8, 16), (0, 0))),
         progress=lambda done, total: seen.append((done, total)),
     )
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
@@ -174,10 +177,10 @@ def test_an_image_is_written_in_its_own_order_of_axes(conjugate, axes, shape, di
     array = frame_of(*shape)
     mean, std = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     samples = np.full((3, *shape), np.nan, np.float32)
-    outputs = {"mean_out": mean, "std_out": std, "samples_out": samples}
-    predict_image(method, layout, array, num_samples=3, seed=4, tile=TileSpec((8,) * dims, (4,) * dims), **outputs)
+    request = Request(num_samples=3, seed=4, tile=TileSpec((8,) * dims, (4,) * dims))
+    predict_image(method, layout, array, sinks=Sinks(mean=mean, std=std, samples=samples), request=request)
     for n in range(layout.num_frames):
-        expected = predict_frame(method, layout.take(array, n), num_samples=3, seed=4, frame_index=n)
+        expected = predict_frame(method, layout.take(array, n), request=Request(num_samples=3, seed=4), frame_index=n)
         np.testing.assert_allclose(layout.take(mean, n), expected.mean, rtol=1e-5)
         np.testing.assert_allclose(layout.take(std, n), expected.std, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(samples.mean(0), mean, rtol=1e-5)
@@ -205,10 +208,8 @@ def test_an_image_is_read_and_written_piece_by_piece(conjugate):
         conjugate(),
         Layout.of("TYX", shape),
         source,
-        num_samples=2,
-        mean_out=mean,
-        samples_out=samples,
-        tile=TileSpec((16, 16), (8, 8)),
+        sinks=Sinks(mean=mean, samples=samples),
+        request=Request(num_samples=2, tile=TileSpec((16, 16), (8, 8))),
     )
     assert source.largest <= 32 * 32
     assert mean.largest == samples.largest == 16 * 16
@@ -218,7 +219,7 @@ def test_an_image_is_read_and_written_piece_by_piece(conjugate):
 def test_bfloat16_stays_close_to_float32(tiny_hdn):
     method, frame = tiny_hdn(), frame_of(1, 40, 40)
     exact = predict_frame(method, frame, num_samples=2)
-    rounded = predict_frame(method, frame, num_samples=2, precision="bfloat16")
+    rounded = predict_frame(method, frame, request=Request(num_samples=2, precision="bfloat16"))
     error = np.abs(rounded.mean - exact.mean).max()
     assert 0 < error < 2
 
@@ -228,7 +229,7 @@ def test_errors_say_what_to_type(conjugate):
     with pytest.raises(SettingsError, match="--samples"):
         predict_frame(method, frame, num_samples=0)
     with pytest.raises(SettingsError, match="--precision"):
-        predict_frame(method, frame, precision="half")
+        Request(precision="half")
     with pytest.raises(SettingsError, match="--device cpu"):
         predict_frame(method, frame, device="cuda:99")
     with pytest.raises(ChannelError, match="1 channel, as in training; got 2"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quietscope.errors import SettingsError
 from quietscope.methods.base import LatentSpec
-from quietscope.prediction import TileSpec, default_halo, predict_frame
+from quietscope.prediction import Request, TileSpec, default_halo, predict_frame
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.tiled import automatic_tile, read_outer
@@ -71,12 +71,12 @@ def test_every_part_of_the_key_makes_other_noise():
 def test_tiled_equals_untiled_where_the_halo_covers_the_receptive_field(tiny_hdn):
     method = tiny_hdn()
     frame = np.random.default_rng(0).normal(100, 20, (1, 90, 131)).astype(np.float32)
-    whole = predict_frame(method, frame, num_samples=3, seed=5, tile=TileSpec((256, 256), (0, 0)))
-    tiled = predict_frame(method, frame, num_samples=3, seed=5, tile=TileSpec((32, 48), (48, 48)))
+    whole = predict_frame(method, frame, request=Request(num_samples=3, seed=5, tile=TileSpec((256, 256), (0, 0))))
+    tiled = predict_frame(method, frame, request=Request(num_samples=3, seed=5, tile=TileSpec((32, 48), (48, 48))))
     assert whole.std.mean() > 0.1
     np.testing.assert_allclose(tiled.mean, whole.mean, atol=2e-3)
     np.testing.assert_allclose(tiled.std, whole.std, atol=2e-3)
-    bare = predict_frame(method, frame, num_samples=3, seed=5, tile=TileSpec((32, 48), (0, 0)))
+    bare = predict_frame(method, frame, request=Request(num_samples=3, seed=5, tile=TileSpec((32, 48), (0, 0))))
     assert np.abs(bare.mean - whole.mean).max() > 0.1
 
 
@@ -84,8 +84,8 @@ def test_tiled_equals_untiled_in_three_dimensions(tiny_hdn):
     method = tiny_hdn(spatial_dims=3, z_halvings=1, filters=(4, 4), latent_channels=(2, 2), stem_filters=4, channels=2)
     assert method.size_multiple == (2, 4, 4)
     frame = np.random.default_rng(0).normal(100, 20, (2, 9, 21, 18)).astype(np.float32)
-    whole = predict_frame(method, frame, num_samples=2, tile=TileSpec((32,) * 3, (0,) * 3))
-    tiled = predict_frame(method, frame, num_samples=2, tile=TileSpec((4, 12, 32), (32, 48, 0)))
+    whole = predict_frame(method, frame, request=Request(num_samples=2, tile=TileSpec((32,) * 3, (0,) * 3)))
+    tiled = predict_frame(method, frame, request=Request(num_samples=2, tile=TileSpec((4, 12, 32), (32, 48, 0))))
     np.testing.assert_allclose(tiled.mean, whole.mean, atol=2e-3)
     np.testing.assert_allclose(tiled.std, whole.std, atol=2e-3)
 

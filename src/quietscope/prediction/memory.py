@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from quietscope.methods.base import PosteriorMethod
+from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiles import Tile
 
@@ -41,8 +41,8 @@ def free_memory(device: torch.device | str) -> int:
     return min(limit for limit in limits if limit is not None)
 
 
-def bytes_per_pixel(method: PosteriorMethod, device: torch.device) -> float:
-    """Estimate the peak of activations while one sample is decoded, per pixel of the image.
+def bytes_per_pixel(method: Method, device: torch.device) -> float:
+    """Estimate the peak of activations while one image is made, per pixel of it.
 
     Runs the method once on the smallest image it takes and records what its modules put out:
     ``(encoding + noise + 8 * largest output of any module) / pixels``. The factor covers what a residual block keeps
@@ -57,8 +57,6 @@ def bytes_per_pixel(method: PosteriorMethod, device: torch.device) -> float:
         Bytes per image pixel.
     """
     size = method.size_multiple
-    box = tuple(slice(0, length) for length in size)
-    channels = method.statistics.num_channels
     largest = 0
 
     def record(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -68,14 +66,22 @@ def bytes_per_pixel(method: PosteriorMethod, device: torch.device) -> float:
 
     handles = [module.register_forward_hook(record) for module in method.modules()]
     try:
-        encoding = method.encode(torch.zeros(1, channels, *size, device=device))
-        noise = tile_noise(method.latents(), Tile(box, box), seed=0, frame=0, samples=[0], device=device)
-        image = method.decode(encoding, noise)
+        kept = _make_one(method, torch.zeros(1, method.statistics.num_channels, *size, device=device))
     finally:
         for handle in handles:
             handle.remove()
-    kept = sum(part.nbytes for part in (*encoding, *noise))
-    return (kept + _LIVE_ACTIVATIONS * max(largest, image.nbytes)) / prod(size)
+    return (sum(part.nbytes for part in kept) + _LIVE_ACTIVATIONS * max(largest, kept[-1].nbytes)) / prod(size)
+
+
+def _make_one(method: Method, x: Tensor) -> tuple[Tensor, ...]:
+    """Make one image of `x`; returns what has to be kept for it, and the image last."""
+    if isinstance(method, PointMethod):
+        return (method.predict(x),)
+    assert isinstance(method, PosteriorMethod), type(method)
+    box = tuple(slice(0, length) for length in x.shape[2:])
+    encoding = method.encode(x)
+    noise = tile_noise(method.latents(), Tile(box, box), seed=0, frame=0, samples=[0], device=x.device)
+    return *encoding, *noise, method.decode(encoding, noise)
 
 
 def _system_free() -> int:

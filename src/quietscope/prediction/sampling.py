@@ -1,55 +1,33 @@
-"""Draws posterior samples of one tile: encodes once, decodes per sample, keeps only running sums."""
+"""What draws the images of one tile: posterior samples of an encoding, or the one answer of a point method."""
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.methods.base import PosteriorMethod
-from quietscope.nn.hardware import gains_from_bf16
-from quietscope.prediction.memory import bytes_per_pixel, free_memory
+from quietscope.methods import METHODS
+from quietscope.methods.base import Method, PointMethod, PosteriorMethod
+from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.streaming import StreamingMoments
-from quietscope.prediction.tiled import Pixels, TileSpec, automatic_tile
+from quietscope.prediction.request import Precision, Request
 from quietscope.tiles import Tile
 
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
-"""What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
+Drawn: TypeAlias = tuple[Sequence[int], Tensor]
+"""Numbers of some samples, and the samples themselves, (K, C, *outer)."""
 
-SampleSink: TypeAlias = Callable[[Tile, int, Pixels], None]
-"""Receives (tile, sample number, the sample's inner box (C, *inner)) as soon as it is drawn."""
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Receives (samples of tiles done, samples of tiles in all)."""
-
-# Half of the free memory: the estimate of what a method needs is no bound, and other programs live here too.
-_SHARE_OF_FREE_MEMORY = 0.5
 # Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
 # sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
 _PIXELS_AT_ONCE = {"cpu": 256**2, "cuda": 512**2}
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """Pixelwise summary of posterior samples, intensity units.
-
-    Attributes:
-        mean: Mean of the samples, the estimate of least mean squared error; (C, *S), float32.
-        std: Their standard deviation (n - 1 in the denominator; 0 for one sample); (C, *S), float32.
-    """
-
-    mean: Pixels
-    std: Pixels
-
-
 @contextmanager
-def ready_to_sample(
-    method: PosteriorMethod, device: torch.device | str | None, precision: Precision
-) -> Iterator[torch.device]:
+def ready_to_predict(method: Method, device: torch.device | str | None, precision: Precision) -> Iterator[torch.device]:
     """Put a method into evaluation mode on a device, without gradients; all of it is undone at the end.
 
     Args:
@@ -61,11 +39,11 @@ def ready_to_sample(
         The device.
 
     Raises:
-        SettingsError: If the precision is not known, or the device not there.
+        SettingsError: If the device is not there.
     """
     home = method.statistics.mean.device
-    there = _checked_device(device) if device is not None else home
-    autocast = _uses_bf16(precision, there)
+    there = chosen_device(device) if device is not None else home
+    autocast = precision == "bfloat16" or (precision == "auto" and gains_from_bf16(there))
     # Part by part: a frozen part of a method in training may be in evaluation mode, and must stay so.
     training = [(module, module.training) for module in method.modules()]
     try:
@@ -78,94 +56,101 @@ def ready_to_sample(
             module.training = flag
 
 
+class Source(ABC):
+    """Draws numbered images of one tile; use within `ready_to_predict`."""
+
+    @abstractmethod
+    def num_draws(self, num_turns: int) -> int:
+        """Return how many images there are of every tile where frames are looked at in that many turns."""
+
+    @abstractmethod
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+        """Draw images of one tile.
+
+        Args:
+            x: The tile's outer box, (1, C, *outer), intensity units.
+            tile: Where it lies.
+            frame: Number of the frame.
+            numbers: Numbers of the images to draw.
+
+        Yields:
+            Their numbers and the images, (K, C, *outer), a few at a time.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
-class TileSampler:
-    """Draws the samples of tiles; use within `ready_to_sample`.
+class PosteriorSource(Source):
+    """Encodes once and decodes per sample.
 
     Attributes:
         method: The method, in evaluation mode.
-        device: Where it is.
         num_samples: Samples to draw of every tile.
         seed: Seed of the whole prediction.
     """
 
     method: PosteriorMethod
-    device: torch.device
     num_samples: int
     seed: int
 
-    def __post_init__(self) -> None:
-        if self.num_samples < 1:
-            raise SettingsError("at least 1 sample", str(self.num_samples), "try `--samples 100`")
+    def num_draws(self, num_turns: int) -> int:
+        """Return the number of samples, which the turns share."""
+        return self.num_samples
 
-    def automatic_tile(self, size: tuple[int, ...]) -> TileSpec:
-        """Choose the tiles of frames of that size, in pixels per spatial axis, from the memory that is free."""
-        budget = _SHARE_OF_FREE_MEMORY * free_memory(self.device)
-        return automatic_tile(self.method, size, int(budget / bytes_per_pixel(self.method, self.device)))
-
-    def draw(
-        self,
-        pixels: Pixels,
-        tile: Tile,
-        *,
-        frame: int,
-        on_sample: SampleSink | None = None,
-        on_drawn: Callable[[int], None] | None = None,
-    ) -> Posterior:
-        """Draw all samples of one tile.
-
-        Args:
-            pixels: The tile's outer box, (C, *outer), intensity units.
-            tile: Where it lies.
-            frame: Number of the frame.
-            on_sample: Receives every sample.
-            on_drawn: Receives how many samples were just drawn.
-
-        Returns:
-            Mean and standard deviation of the inner box, (C, *inner).
-        """
-        encoding = self.method.encode(torch.from_numpy(pixels).to(self.device).unsqueeze(0))
-        moments = StreamingMoments()
-        at_once = max(1, _PIXELS_AT_ONCE.get(self.device.type, 1) // prod(tile.outer_shape))
-        for start in range(0, self.num_samples, at_once):
-            numbers = range(start, min(start + at_once, self.num_samples))
-            noise = tile_noise(
-                self.method.latents(), tile, seed=self.seed, frame=frame, samples=numbers, device=self.device
-            )
-            repeated = tuple(part.expand(len(numbers), *part.shape[1:]) for part in encoding)
-            samples = self.method.decode(repeated, noise)[(slice(None), slice(None), *tile.inner_in_outer)]
-            moments.update(samples)
-            if on_sample:
-                for number, sample in zip(numbers, samples.float().cpu().numpy(), strict=True):
-                    on_sample(tile, number, sample)
-            if on_drawn:
-                on_drawn(len(numbers))
-        return Posterior(moments.mean().cpu().numpy(), moments.std().cpu().numpy())
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+        """Draw posterior samples of one tile."""
+        encoding = self.method.encode(x)
+        at_once = max(1, _PIXELS_AT_ONCE.get(x.device.type, 1) // prod(tile.outer_shape))
+        for start in range(0, len(numbers), at_once):
+            some = numbers[start : start + at_once]
+            noise = tile_noise(self.method.latents(), tile, seed=self.seed, frame=frame, samples=some, device=x.device)
+            repeated = tuple(part.expand(len(some), *part.shape[1:]) for part in encoding)
+            yield some, self.method.decode(repeated, noise)
 
 
-class Counter:
-    """Adds up finished samples and tells a `Progress`."""
+@dataclass(frozen=True)
+class PointSource(Source):
+    """Gives the one answer of a point method, once per turn.
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._done, self._total = progress, 0, total
+    Attributes:
+        method: The method, in evaluation mode.
+    """
 
-    def __call__(self, num: int) -> None:
-        """Count `num` more samples."""
-        self._done += num
-        if self._progress:
-            self._progress(self._done, self._total)
+    method: PointMethod
+
+    def num_draws(self, num_turns: int) -> int:
+        """Return one image per turn."""
+        return num_turns
+
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+        """Predict one tile."""
+        image = self.method.predict(x)
+        for number in numbers:
+            yield [number], image
 
 
-def _uses_bf16(precision: Precision, device: torch.device) -> bool:
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise SettingsError("auto, float32 or bfloat16", f"precision {precision!r}", "try `--precision auto`")
-    return precision == "bfloat16" or (precision == "auto" and gains_from_bf16(device))
+def source_of(method: Method, request: Request, wanted: Sequence[str]) -> Source:
+    """Return what draws the images of a method.
 
+    Args:
+        method: The method.
+        request: How to predict.
+        wanted: Names of the results that are wanted.
 
-def _checked_device(device: torch.device | str) -> torch.device:
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
-        raise SettingsError("a device that is there", f"{device!s}", "try `--device cpu`") from error
-    return found
+    Returns:
+        The source.
+
+    Raises:
+        SettingsError: If more than the mean is wanted of a point method.
+    """
+    if isinstance(method, PosteriorMethod):
+        return PosteriorSource(method=method, num_samples=request.num_samples, seed=request.seed)
+    assert isinstance(method, PointMethod), f"{type(method)} neither predicts nor samples"
+    beyond = [name for name in wanted if name != "mean"]
+    if beyond:
+        able = " or ".join(f"`--method {name}`" for name, each in METHODS.items() if issubclass(each, PosteriorMethod))
+        raise SettingsError(
+            f"a method that samples, for {', '.join(beyond)}",
+            f"{method.name}, which gives one image and no more",
+            f"train with {able}, or ask for the mean alone",
+        )
+    return PointSource(method)

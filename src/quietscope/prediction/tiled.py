@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import SettingsError
-from quietscope.methods.base import PosteriorMethod
+from quietscope.methods.base import Method
 from quietscope.tiles import Tile, round_up, tile_grid
 
 Pixels: TypeAlias = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ class TileSpec:
         assert len(self.size) == len(self.halo), self
 
     @classmethod
-    def of(cls, method: PosteriorMethod, size: int | Sequence[int], halo: int | Sequence[int] | None = None) -> Self:
+    def of(cls, method: Method, size: int | Sequence[int], halo: int | Sequence[int] | None = None) -> Self:
         """Make a specification from what a user types.
 
         Args:
@@ -63,12 +63,21 @@ class TileSpec:
                 )
         return cls(sizes, halos)
 
-    def grid(self, method: PosteriorMethod, size: Sequence[int]) -> tuple[Tile, ...]:
-        """Return the tiles of a frame of that size, in pixels per spatial axis."""
-        return tile_grid(size, self.size, self.halo, method.size_multiple)
+    def grid(self, method: Method, size: Sequence[int], blocks: Sequence[int] | None = None) -> tuple[Tile, ...]:
+        """Return the tiles of a frame.
+
+        Args:
+            method: The method.
+            size: Size of the frame in pixels per spatial axis.
+            blocks: Multiples of the method's `size_multiple` that no border of an inner box may cut, if any.
+
+        Returns:
+            The tiles, in the order of its pixels.
+        """
+        return tile_grid(size, self.size, self.halo, blocks or method.size_multiple)
 
 
-def default_halo(method: PosteriorMethod) -> tuple[int, ...]:
+def default_halo(method: Method) -> tuple[int, ...]:
     """Return the halo of a method, in pixels per spatial axis.
 
     ``2 * size_multiple``, at least 32 along Y and X and 16 along Z. A ladder sees hundreds of pixels far, but hardly
@@ -87,19 +96,24 @@ def default_halo(method: PosteriorMethod) -> tuple[int, ...]:
     return tuple(round_up(max(2 * m, floor), m) for m, floor in zip(method.size_multiple, floors, strict=True))
 
 
-def automatic_tile(method: PosteriorMethod, size: Sequence[int], max_pixels: int) -> TileSpec:
+def automatic_tile(
+    method: Method, size: Sequence[int], max_pixels: int, margin: Sequence[int] | None = None
+) -> TileSpec:
     """Choose the largest tiles that fit.
 
     Args:
         method: The method that will predict.
         size: Size of the frames in pixels per spatial axis.
         max_pixels: Pixels of an outer box that the memory allows.
+        margin: Pixels between inner box and halo that the estimators need, per spatial axis; none if None.
 
     Returns:
         One tile without halo where the padded frame fits. Otherwise tiles whose outer boxes have at most `max_pixels`,
         or the smallest ones there are, cut along those axes that cost least halo: the longest.
     """
     multiple, halo = method.size_multiple, default_halo(method)
+    margins = margin or (0,) * len(multiple)
+    around = tuple(round_up(h + m, each) for h, m, each in zip(halo, margins, multiple, strict=True))
     padded = tuple(round_up(length, m) for length, m in zip(size, multiple, strict=True))
     if prod(padded) <= max_pixels:
         return TileSpec(padded, (0,) * len(padded))
@@ -109,14 +123,14 @@ def automatic_tile(method: PosteriorMethod, size: Sequence[int], max_pixels: int
         return round_up(-(-padded[axis] // pieces[axis]), multiple[axis])
 
     def outer(axis: int) -> int:
-        return padded[axis] if pieces[axis] == 1 else min(padded[axis], inner(axis) + 2 * halo[axis])
+        return padded[axis] if pieces[axis] == 1 else min(padded[axis], inner(axis) + 2 * around[axis])
 
     axes = range(len(padded))
     while prod(map(outer, axes)) > max_pixels:
         divisible = [axis for axis in axes if inner(axis) > multiple[axis]]
         if not divisible:
             break
-        pieces[max(divisible, key=lambda axis: inner(axis) / max(halo[axis], 1))] += 1
+        pieces[max(divisible, key=lambda axis: inner(axis) / max(around[axis], 1))] += 1
     return TileSpec(tuple(map(inner, axes)), halo)
 
 
@@ -139,7 +153,8 @@ def read_outer(read: ReadBox, size: Sequence[int], tile: Tile) -> Pixels:
     for axis, index in enumerate(indices, start=1):
         if len(index) != block.shape[axis] or index[-1] != index.max():
             block = np.take(block, index - index.min(), axis=axis)
-    return block
+    # PyTorch takes neither negative strides (a flipped view, even of one pixel) nor memory that may not be written.
+    return block if block.flags.writeable and min(block.strides) >= 0 else block.copy()
 
 
 def _mirrored(box: slice, size: int) -> npt.NDArray[np.intp]:

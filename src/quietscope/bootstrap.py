@@ -1,0 +1,121 @@
+"""Noise models from nothing but noisy images: a first denoiser makes a pseudo-signal, and models are fitted to it.
+
+Prakash, Lalit, Tomancak, Krull, Jug, "Fully unsupervised probabilistic Noise2Void", ISBI 2020. The first denoiser is
+Noise2Void, which needs no noise model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.data.frames import Frames
+from quietscope.data.normalize import Statistics
+from quietscope.data.preparation import spread
+from quietscope.methods.noise2void import Noise2Void
+from quietscope.noise import NoiseChoice, choose_model, fit_noise
+from quietscope.noise.pairs import FloatArray
+from quietscope.prediction import predict_frame
+from quietscope.presets import find_preset
+from quietscope.training.budget import Budget
+from quietscope.training.callbacks import Watcher
+from quietscope.training.fit import fit
+
+PRESET = "fast"
+STEPS = 400
+"""Steps of the first denoiser. Its error adds to the noise: it must lie well below it, and need not be the least."""
+
+MOST_PAIRS = 4 << 20
+PERCENTILES = (0.5, 99.5)
+"""Range of the pseudo-signal that is fitted, as published: beyond it few pixels are seen, and these badly denoised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PseudoPairs:
+    """Pseudo-signal and observation of one channel, each of shape (N,), intensity units."""
+
+    signal: FloatArray
+    observation: FloatArray
+
+
+def bootstrap_noise(
+    frames: Frames,
+    *,
+    kind: str | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+    device: torch.device | None = None,
+    watch: Watcher | None = None,
+) -> list[NoiseChoice]:
+    """Make the noise model of every channel from noisy frames alone.
+
+    Args:
+        frames: The noisy frames.
+        kind: Name of the model to fit; None chooses among all by held-out likelihood, see `choose_model`.
+        steps: Training steps of the first denoiser.
+        seed: Seed of everything random.
+        device: Where to train; the CPU if None.
+        watch: Called after every training step.
+
+    Returns:
+        Per channel the model, and in one line why it was chosen.
+
+    Raises:
+        NoiseError: If no model can be fitted to a channel.
+        KeyboardInterrupt: If the user ended the training.
+    """
+    pairs = pseudo_pairs(frames, steps=steps, seed=seed, device=device, watch=watch)
+    if kind is None:
+        return [choose_model(each.signal, each.observation, seed=seed) for each in pairs]
+    fitted = [fit_noise(kind, each.signal, each.observation) for each in pairs]
+    return [NoiseChoice(model=model, reason=f"{model.describe()}, as asked for", table=()) for model in fitted]
+
+
+def pseudo_pairs(
+    frames: Frames, *, steps: int, seed: int, device: torch.device | None, watch: Watcher | None
+) -> list[PseudoPairs]:
+    """Train Noise2Void on the frames and denoise some of them.
+
+    Args:
+        frames: The noisy frames.
+        steps: Training steps.
+        seed: Seed of everything random.
+        device: Where to train; the CPU if None.
+        watch: Called after every training step.
+
+    Returns:
+        Pairs of each channel, from at most 4 million pixels of frames spread evenly; signals within `PERCENTILES`.
+
+    Raises:
+        KeyboardInterrupt: If the user ended the training.
+    """
+    device = torch.device("cpu") if device is None else device
+    preset = find_preset(Noise2Void.name, PRESET)
+    dims = len(frames.spatial_shape(0))
+    statistics = Statistics.of_frames(frames[n] for n in spread(frames))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        method = Noise2Void.build(preset.network.model_copy(update={"spatial_dims": dims}), statistics, [])
+    training = preset.training.model_copy(update={"seed": seed})
+    report = fit(method, frames, training, Budget(steps=steps), device=device, watch=watch)
+    if report.interrupted:
+        raise KeyboardInterrupt
+    largest = max(int(np.prod(frames.spatial_shape(n))) for n in range(len(frames)))
+    chosen = spread(frames, max(1, MOST_PAIRS // largest))
+    observed = [frames[n].astype(np.float32) for n in chosen]
+    predicted = [predict_frame(method, frame, kinds=("mean",), device=device).mean for frame in observed]
+    return [_pairs_of_channel(predicted, observed, channel) for channel in range(frames.num_channels)]
+
+
+def _pairs_of_channel(
+    predicted: Sequence[npt.NDArray[Any]], observed: Sequence[npt.NDArray[Any]], channel: int
+) -> PseudoPairs:
+    signal, observation = (
+        np.concatenate([frame[channel].ravel().astype(np.float64) for frame in part]) for part in (predicted, observed)
+    )
+    low, high = np.percentile(signal, PERCENTILES)
+    inside = (signal >= low) & (signal <= high)
+    return PseudoPairs(signal=signal[inside], observation=observation[inside])

@@ -1,0 +1,187 @@
+"""Images from the prior of a generative method, of any size: what the method believes the sample looks like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from quietscope.errors import SettingsError
+from quietscope.explore.generative import as_generative
+from quietscope.io.image import Sink
+from quietscope.methods.base import GenerativeMethod, Method
+from quietscope.nn.latent import noise_key
+from quietscope.noise.base import NoiseModel
+from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
+from quietscope.prediction.estimator import cropped
+from quietscope.prediction.noise import tile_noise
+from quietscope.tiles import Tile, round_up, tile_grid
+
+# Added noise is drawn block by block, so that it does not depend on the tiles: no tile cuts a block.
+_BLOCK = {2: (64, 64), 3: (8, 64, 64)}
+# No frame bears this number, so the prior shares no noise with any posterior.
+_PRIOR = -1
+_SLICES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """What to generate.
+
+    Attributes:
+        num: Number of images.
+        size: Their size in pixels, (Y, X) or (Z, Y, X).
+        seed: Seed of the images: image n of a seed is the same however many are made.
+        temperature: Factor of the latent noise; below 1 images are more typical and less varied.
+        with_noise: Whether to add the camera's noise, as the noise model has it.
+        tile: How to cut the images; chosen from the free memory if None.
+        precision: What networks compute in.
+
+    Raises:
+        SettingsError: If a value lies outside its range.
+    """
+
+    num: int = 16
+    size: tuple[int, ...] = (256, 256)
+    seed: int = 0
+    temperature: float = 1.0
+    with_noise: bool = False
+    tile: TileSpec | None = None
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if self.num < 1:
+            raise SettingsError("at least 1 image", str(self.num), "pass e.g. num=16")
+        if not self.size or min(self.size) < 1:
+            raise SettingsError("a size of at least 1 pixel", str(self.size), "pass e.g. size=256")
+        if not 0 < self.temperature < float("inf"):
+            raise SettingsError("a temperature above 0", str(self.temperature), "pass e.g. temperature=0.8")
+
+    @classmethod
+    def of(cls, method: Method, size: int | Sequence[int], **settings: Any) -> Self:
+        """Make a specification from what a user types.
+
+        Args:
+            method: The method that will generate.
+            size: Pixels per spatial axis; one number stands for Y and X, and for 16 slices of a volume.
+            **settings: The other attributes.
+
+        Returns:
+            The specification.
+
+        Raises:
+            SettingsError: If a value lies outside its range, or the size has another number of axes than the method.
+        """
+        dims = method.spatial_dims
+        sizes = (*[_SLICES] * (dims - 2), size, size) if isinstance(size, int) else tuple(size)
+        if len(sizes) != dims:
+            example = "(16, 256, 256)" if dims == 3 else "(256, 256)"
+            raise SettingsError(f"a size of one or {dims} numbers", str(sizes), f"pass e.g. size={example}")
+        return cls(size=sizes, **settings)
+
+
+def generate(
+    method: Method,
+    generation: Generation,
+    *,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.float32]:
+    """Draw images from the prior that fit in memory; `generate_into` makes larger ones.
+
+    Args:
+        method: A trained generative method.
+        generation: What to generate.
+        device: Where to compute; where the method is if None.
+        progress: Called after each tile with (tiles done, tiles in all).
+
+    Returns:
+        Images (num, C, *size), float32, intensity units.
+
+    Raises:
+        SettingsError: If the method has no prior, or no noise model where noise is asked for.
+    """
+    method = as_generative(method)
+    images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
+    generate_into(method, generation, images, device=device, progress=progress)
+    return images
+
+
+def generate_into(
+    method: Method,
+    generation: Generation,
+    sink: Sink,
+    *,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Draw images from the prior of any size, tile by tile: ``s = generate(temperature * noise)``.
+
+    The noise of a latent pixel follows from (seed, number of the image, level, coordinate) alone, so tiles fit together
+    without a seam. Latents that prediction takes at their mean are taken so here too.
+
+    Args:
+        method: A trained generative method.
+        generation: What to generate.
+        sink: Receives ``sink[(n, channels, *box)] = block``: an array of shape (num, C, *size), or one like it.
+        device: Where to compute; where the method is if None.
+        progress: Called after each tile with (tiles done, tiles in all).
+
+    Raises:
+        SettingsError: If the method has no prior, or no noise model where noise is asked for.
+    """
+    able = as_generative(method)
+    noise_models = _noise_models(able) if generation.with_noise else ()
+    channels, size = slice(0, able.statistics.num_channels), generation.size
+    blocks = tuple(round_up(b, m) for b, m in zip(_BLOCK[len(size)], able.size_multiple, strict=True))
+    with ready_to_predict(able, device, generation.precision) as where:
+        spec = generation.tile or choose_tile(able, size, where)
+        grid = spec.grid(able, size, blocks)
+        for n in range(generation.num):
+            for number, tile in enumerate(grid):
+                image = _draw(able, generation, n, tile, where).cpu()
+                if noise_models:
+                    _add_noise(image, noise_models, (generation.seed, n), tile.inner, blocks)
+                sink[(n, channels, *tile.inner)] = image.numpy()
+                if progress:
+                    progress(n * len(grid) + number + 1, generation.num * len(grid))
+
+
+def _draw(method: GenerativeMethod, generation: Generation, n: int, tile: Tile, device: torch.device) -> Tensor:
+    """Draw the inner box of one tile of image n, (C, *inner)."""
+    noise = tile_noise(method.latents(), tile, seed=generation.seed, frame=_PRIOR, samples=[n], device=device)
+    image = method.generate([generation.temperature * level for level in noise])
+    return cropped(image, tile.inner_in_outer)[0].float()
+
+
+def _add_noise(
+    image: Tensor,
+    models: Sequence[NoiseModel],
+    key: tuple[int, int],
+    inner: tuple[slice, ...],
+    blocks: tuple[int, ...],
+) -> None:
+    """Replace the clean pixels of an inner box, (C, *inner), by a draw of the noise model, block by block.
+
+    A noise model draws from a generator, in the order of the pixels. One generator per block of the image makes that
+    order, and so the draw, the same however the image is cut.
+    """
+    origin = [box.start for box in inner]
+    for part in (block.inner for block in tile_grid(image.shape[1:], blocks, (0,) * len(blocks), blocks)):
+        at = [o + box.start for o, box in zip(origin, part, strict=True)]
+        for channel, model in enumerate(models):
+            seed = noise_key("noise", *key, channel, *at) >> 1
+            index: tuple[Any, ...] = (channel, *part)
+            image[index] = model.sample(image[index], torch.Generator().manual_seed(seed))
+
+
+def _noise_models(method: GenerativeMethod) -> tuple[NoiseModel, ...]:
+    models = method.channel_noise
+    if not models:
+        raise SettingsError(
+            "a method with a noise model, to add noise", f"{method.name}, which has none", "pass with_noise=False"
+        )
+    return models
