@@ -25,7 +25,7 @@ from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
 from quietscope.nn.hardware import best_device, place
 from quietscope.noise import PoissonGaussian
-from quietscope.prediction import predict_frame
+from quietscope.prediction import Request, predict_frame
 from quietscope.presets import Configuration, find_preset
 
 SIZE = 512
@@ -125,9 +125,9 @@ def mmse(preset: str, num_samples: int, device: torch.device) -> float:
     """Return the seconds of `predict_frame`, noise and statistics included."""
     method = build(preset, VARIANTS[-1], device)
     frame = images(1, SIZE, device)[0].cpu().numpy()
-    predict_frame(method, frame, num_samples=1, device=device, precision="auto")
+    predict_frame(method, frame, request=Request(num_samples=1, precision="auto"), device=device)
     begin = time.perf_counter()
-    predict_frame(method, frame, num_samples=num_samples, device=device, precision="auto")
+    predict_frame(method, frame, request=Request(num_samples=num_samples, precision="auto"), device=device)
     return time.perf_counter() - begin
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from quietscope.version import __version__
 
 if TYPE_CHECKING:
-    from quietscope.denoiser import Denoiser, Result
+    from quietscope.denoiser import Denoiser
     from quietscope.io import Image, read_image, write_image
+    from quietscope.predictor import Result
     from quietscope.samples import sample_path
 
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Denoiser": "quietscope.denoiser",
     "Image": "quietscope.io",
-    "Result": "quietscope.denoiser",
+    "Result": "quietscope.predictor",
     "read_image": "quietscope.io",
     "sample_path": "quietscope.samples",
     "write_image": "quietscope.io",

@@ -39,8 +39,12 @@ def judge(guard: CollapseGuard, kls: list[float], total: int = 100) -> list[int]
 
 def test_a_living_posterior_is_left_alone_forever() -> None:
     guard = CollapseGuard()
-    assert judge(guard, [0.0] * 6 + [0.1] * 4 + [0.0] * 90) == []
+    assert judge(guard, [0.0] * 6 + [0.1] * 24 + [0.0] * 70) == []
     assert guard.kl_weight(0.5) == 1.0
+
+
+def test_a_posterior_that_dies_after_the_first_look_is_noticed() -> None:
+    assert judge(CollapseGuard(), [0.1] * 10 + [0.0] * 10) == [20]
 
 
 def test_two_restarts_then_annealing_then_an_error() -> None:

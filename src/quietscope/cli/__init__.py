@@ -20,7 +20,9 @@ VERBS = MappingProxyType(
         "demo": "Denoise the sample that comes with QuietScope and compare with its clean reference.",
         "train": "Train a model in a run folder, to be used on other images.",
         "predict": "Denoise an image with a trained model.",
-        "evaluate": "Compare a denoised image with a clean one: PSNR and SSIM.",
+        "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
+        "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
+        "recalibrate": "Correct a model's uncertainty by a clean reference or a second exposure.",
         "presets": "List every method and preset: parameters, budget, measured quality.",
         "info": "Say what a file is: an image, a model or a noise model.",
     }
@@ -29,7 +31,9 @@ NOISE_VERBS = MappingProxyType(
     {
         "estimate": "Estimate the noise from noisy images alone.",
         "fit": "Fit the noise to pairs of noisy and clean images.",
-        "show": "Show the noise model in a file.",
+        "calibrate": "Measure the noise from many frames of one static scene.",
+        "bootstrap": "Measure the noise without calibration, by a first denoiser.",
+        "show": "Show the noise model in a file, in numbers and as a picture.",
     }
 )
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143

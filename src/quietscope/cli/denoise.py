@@ -20,7 +20,7 @@ from quietscope.cli.options import (
     TrainingOptions,
     read_images,
 )
-from quietscope.cli.outputs import Plan, files_in, parse_save, result_folder
+from quietscope.cli.outputs import Plan, choose_results, files_in, result_folder
 from quietscope.cli.picture import draw_overview
 from quietscope.cli.planes import describe, score
 from quietscope.cli.screen import Screen
@@ -45,7 +45,6 @@ def denoise(
         list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge the result by.")
     ] = None,
     axes: Axes = None,
-    save: Annotated[str, Parameter(help="What to write: mean, std, samples.")] = "mean,std",
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
@@ -55,6 +54,7 @@ def denoise(
     Writes NAME_denoised and NAME_std for every image, the model, its configuration and overview.png.
     """
     from quietscope import Denoiser
+    from quietscope.methods import METHODS
 
     screen = Screen()
     denoiser = Denoiser.from_configuration(training.configuration(), device=training.device)
@@ -63,17 +63,12 @@ def denoise(
         image.layout(denoiser.configuration.dims)
     references = _references(clean, noisy)
     before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
-    kinds = parse_save(save)
+    method = METHODS[denoiser.configuration.method]
+    wanted = choose_results(prediction.save, prediction.estimate, method, default=("std",))
     with result_folder(output) as folder:
         plans = [
-            Plan(
-                image=image,
-                files=files,
-                dtype=prediction.dtype,
-                num_samples=prediction.samples,
-                overwrite=prediction.overwrite,
-            )
-            for image, files in zip(noisy, files_in(folder, noisy, kinds, format), strict=True)
+            Plan(image=image, files=files, main=wanted.main, options=prediction)
+            for image, files in zip(noisy, files_in(folder, noisy, wanted, format), strict=True)
         ]
         work = _Work(screen, denoiser, folder, prediction, plans, references, before)
         work.check()
@@ -116,6 +111,8 @@ class _Work:
 
     def predict(self) -> None:
         """Denoise every image, draw the first one, and print the table."""
+        from quietscope.methods.base import PosteriorMethod
+
         images = [self._predict_one(number, plan) for number, plan in enumerate(self.plans)]
         draw_overview(
             self.folder / OVERVIEW,
@@ -133,7 +130,7 @@ class _Work:
             noise=[model.describe() for model in self.denoiser.noise_models],
             steps=report.steps,
             training_seconds=report.seconds,
-            num_samples=self.options.samples,
+            num_samples=self.options.samples if isinstance(self.denoiser.method, PosteriorMethod) else 0,
             images=images,
             files={"model": self.folder / MODEL, "settings": self.folder / CONFIG, "overview": self.folder / OVERVIEW},
         )
@@ -141,29 +138,28 @@ class _Work:
 
     def _predict_one(self, number: int, plan: Plan) -> Denoised:
         started = time.monotonic()
-        write_results(self.denoiser, plan, self.screen, self.options, self.denoiser.configuration.seed)
+        write_results(self.denoiser, plan, self.screen, self.denoiser.configuration.seed)
         after = None
-        if self.references and "mean" in plan.files:
-            after = score(read_image(plan.files["mean"], plan.image.axes), self.references[number])
-        names = {"mean": "denoised", "std": "deviation", "samples": "samples"}
+        if self.references and plan.main in plan.files:
+            after = score(read_image(plan.files[plan.main], plan.image.axes), self.references[number])
+        names = {"std": "deviation", "map": "most probable", plan.main: "denoised"}
         return Denoised(
             source=plan.image.path,
             what=describe(plan.image),
-            files={names[kind]: path for kind, path in plan.files.items()},
+            files={names.get(kind, kind): path for kind, path in plan.files.items()},
             seconds=time.monotonic() - started,
             before=self.before[number] if self.before else None,
             after=after,
         )
 
 
-def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, options: PredictionOptions, seed: int) -> None:
+def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, seed: int) -> None:
     """Denoise one image into its files.
 
     Args:
         denoiser: A trained denoiser.
-        plan: What is to be written where.
+        plan: What is to be written where, and how.
         screen: Shows how it stands.
-        options: Number of samples and tile size.
         seed: Seed of the samples.
     """
     name = plan.image.path.name if plan.image.path is not None else "image"
@@ -172,10 +168,15 @@ def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, options: Pre
             plan.image,
             mean=sinks.get("mean"),
             std=sinks.get("std"),
+            map=sinks.get("map"),
+            quantiles=sinks.get("quantiles"),
             samples=sinks.get("samples"),
-            num_samples=options.samples,
+            num_samples=plan.options.samples,
+            probabilities=plan.options.probabilities,
+            augment=plan.options.augment,
+            bandwidth=plan.options.bandwidth,
             seed=seed,
-            tile=options.tile,
+            tile=plan.options.tile,
             progress=progress,
         )
 

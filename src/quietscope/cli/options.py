@@ -28,12 +28,14 @@ class TrainingOptions:
     """How to train; what is not given comes from --config, then from the preset."""
 
     method: Annotated[str | None, Parameter(help="Method; `quietscope presets` lists them. Default: hdn.")] = None
-    preset: Annotated[str | None, Parameter(help="fast (minutes on a CPU) or paper (as published). Default: fast.")] = (
-        None
-    )
+    preset: Annotated[
+        str | None, Parameter(help="fast (minutes on a CPU), paper (as published), ... Default: fast.")
+    ] = None
     noise: Annotated[
         str | None,
-        Parameter(help="auto, sigma=NUMBER or a noise file; one per channel, separated by commas. Default: auto."),
+        Parameter(
+            help="auto, bootstrap, sigma=NUMBER or a noise file; one per channel, separated by commas. Default: auto."
+        ),
     ] = None
     budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None
     steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
@@ -63,9 +65,26 @@ class TrainingOptions:
 class PredictionOptions:
     """How to predict and what to write."""
 
-    samples: Annotated[int, Parameter(help="Posterior samples that mean and deviation are taken over.")] = 50
+    estimate: Annotated[
+        Literal["mean", "map"] | None,
+        Parameter(help="mean (closest on average) or map (most probable, sharper). Default: mean."),
+    ] = None
+    save: Annotated[
+        str | None,
+        Parameter(help="What to write: mean, std, map, quantiles, samples. Default: the estimate; denoise: and std."),
+    ] = None
+    samples: Annotated[
+        int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")
+    ] = 50
+    quantiles: Annotated[str, Parameter(help="Which quantiles `--save quantiles` writes.")] = "0.05,0.25,0.5,0.75,0.95"
+    augment: Annotated[
+        bool, Flag, Parameter(help="Look at the image in all 8 orientations (4 where the noise has a direction).")
+    ] = False
+    bandwidth: Annotated[
+        float | None, Parameter(help="Bandwidth of map, relative to the samples' spread: smaller is sharper.")
+    ] = None
     dtype: Annotated[
-        Literal["float32", "input"], Parameter(help="input rounds and clips mean and samples to the input's type.")
+        Literal["float32", "input"], Parameter(help="input rounds and clips images to the input's type.")
     ] = "float32"
     tile: Annotated[int | None, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")] = None
     overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False
@@ -76,6 +95,20 @@ class PredictionOptions:
             raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
+        if self.bandwidth is not None and not self.bandwidth > 0:
+            raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
+        if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
+            raise SettingsError("quantiles between 0 and 1", self.quantiles, "pass e.g. `--quantiles 0.05,0.95`")
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """The quantiles, as numbers."""
+        try:
+            return tuple(float(word) for word in self.quantiles.split(","))
+        except ValueError as error:
+            raise SettingsError(
+                "numbers separated by commas after --quantiles", repr(self.quantiles), "pass e.g. `0.05,0.95`"
+            ) from error
 
 
 NO_TRAINING_OPTIONS = TrainingOptions()

@@ -5,15 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from quietscope.cli.options import PredictionOptions
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import FORMATS, Image, Sink, open_writer
 
-Kind: TypeAlias = Literal["mean", "std", "samples"]
-KINDS: tuple[Kind, ...] = ("mean", "std", "samples")
+if TYPE_CHECKING:
+    from quietscope.methods.base import Method
+
+Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "samples"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+POINT_KINDS: tuple[Kind, ...] = ("mean",)
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
 _SAMPLE_LETTERS = "RQPHAE"
 
@@ -25,20 +30,18 @@ class Plan:
     Attributes:
         image: The noisy image.
         files: File of each result that was asked for.
-        dtype: "float32", or "input" to round and clip mean and samples to the image's own type.
-        num_samples: Number of samples, where they are to be written.
-        overwrite: Whether results that exist may be replaced.
+        main: Which of them is the denoised image.
+        options: Data type, number of samples, quantiles, whether results that exist may be replaced.
     """
 
     image: Image
     files: Mapping[Kind, Path]
-    dtype: str
-    num_samples: int
-    overwrite: bool
+    main: Kind
+    options: PredictionOptions
 
     def dtype_of(self, kind: Kind) -> np.dtype[Any]:
         """Return the data type of a result; a deviation is never rounded, as it is often below one."""
-        rounded = self.dtype == "input" and kind != "std" and self.image.dtype.kind in "biuf"
+        rounded = self.options.dtype == "input" and kind != "std" and self.image.dtype.kind in "biuf"
         return self.image.dtype if rounded else np.dtype(np.float32)
 
     @contextmanager
@@ -64,9 +67,10 @@ class Plan:
 
     def _writer(self, kind: Kind, path: Path) -> Any:
         shape, axes = self.image.shape, self.image.axes
-        if kind == "samples":
+        leading = {"samples": self.options.samples, "quantiles": len(self.options.probabilities)}
+        if kind in leading:
             free = next(letter for letter in _SAMPLE_LETTERS if letter not in axes)
-            shape, axes = (self.num_samples, *shape), free + axes
+            shape, axes = (leading[kind], *shape), free + axes
         return open_writer(
             path,
             shape,
@@ -75,7 +79,7 @@ class Plan:
             pixel_size_um=self.image.pixel_size_um,
             channel_names=self.image.channel_names,
             frame_interval_s=self.image.frame_interval_s,
-            overwrite=self.overwrite,
+            overwrite=self.options.overwrite,
         )
 
     def _rounded(self, kind: Kind, sink: Sink) -> Sink:
@@ -106,22 +110,53 @@ class Rounded:
         self._sink[key] = rounded.astype(self._dtype)
 
 
-def parse_save(text: str) -> tuple[Kind, ...]:
-    """Read what is to be saved, such as ``mean,std``.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be written.
+
+    Attributes:
+        main: The estimate that is the denoised image.
+        kinds: All results, in the order of `KINDS`.
+    """
+
+    main: Kind
+    kinds: tuple[Kind, ...]
+
+
+def choose_results(
+    save: str | None, estimate: Literal["mean", "map"] | None, method: "type[Method]", default: Sequence[Kind]
+) -> Wanted:
+    """Read what is to be saved, such as ``mean,std``, in the light of what the method can give.
 
     Args:
-        text: What was typed.
+        save: What was typed after --save.
+        estimate: What was typed after --estimate; always among the results then.
+        method: The method.
+        default: Results besides the estimate where nothing was typed, of a method that samples.
 
     Returns:
-        The kinds of results, in the order of `KINDS`.
+        What is to be written.
 
     Raises:
-        SettingsError: If it names anything else.
+        SettingsError: If it names anything else, or more than the method can give.
     """
-    words = [word for word in re.split(r"[,\s]+", text.strip().lower()) if word]
-    if not words or not set(words) <= set(KINDS):
-        raise SettingsError(f"{', '.join(KINDS)} after --save", repr(text), "pass e.g. `--save mean,std`")
-    return tuple(kind for kind in KINDS if kind in words)
+    from quietscope.methods.base import PosteriorMethod
+
+    samples = issubclass(method, PosteriorMethod)
+    main = estimate or "mean"
+    words = set() if save is None else {word for word in re.split(r"[,\s]+", save.strip().lower()) if word}
+    if save is not None and (not words or not words <= set(KINDS)):
+        raise SettingsError(f"{', '.join(KINDS)} after --save", repr(save), "pass e.g. `--save mean,std`")
+    if save is None:
+        words = {main, *(default if samples else ())}
+    elif estimate is not None:
+        words.add(estimate)
+    beyond = [] if samples else [kind for kind in KINDS if kind in words and kind not in POINT_KINDS]
+    if beyond:
+        raise SettingsError(
+            f"the mean alone from {method.name}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"
+        )
+    return Wanted(main=main, kinds=tuple(kind for kind in KINDS if kind in words))
 
 
 def split_name(path: Path) -> tuple[str, str]:
@@ -132,19 +167,19 @@ def split_name(path: Path) -> tuple[str, str]:
     return path.name[: len(path.name) - length], path.name[len(path.name) - length :]
 
 
-def files_beside(path: Path, kinds: Sequence[Kind]) -> dict[Kind, Path]:
-    """Name the results of `predict`: the mean at `path`, the others with a word before the extension."""
+def files_beside(path: Path, wanted: Wanted) -> dict[Kind, Path]:
+    """Name the results of `predict`: the estimate at `path`, the others with a word before the extension."""
     stem, suffix = split_name(path)
-    return {kind: path if kind == "mean" else path.with_name(f"{stem}_{kind}{suffix}") for kind in kinds}
+    return {kind: path if kind == wanted.main else path.with_name(f"{stem}_{kind}{suffix}") for kind in wanted.kinds}
 
 
-def files_in(folder: Path, images: Sequence[Image], kinds: Sequence[Kind], suffix: str) -> list[dict[Kind, Path]]:
+def files_in(folder: Path, images: Sequence[Image], wanted: Wanted, suffix: str) -> list[dict[Kind, Path]]:
     """Name the results of `denoise`: ``cells_denoised.ome.tif``, ``cells_std.ome.tif``, ...
 
     Args:
         folder: Where they go.
         images: The noisy images.
-        kinds: What is to be saved.
+        wanted: What is to be saved.
         suffix: Extension that picks the format, with or without its first dot.
 
     Returns:
@@ -153,13 +188,13 @@ def files_in(folder: Path, images: Sequence[Image], kinds: Sequence[Kind], suffi
     Raises:
         OutputError: If two images would have the same results.
     """
-    words = {"mean": "denoised", "std": "std", "samples": "samples"}
     stems = [split_name(image.path)[0] if image.path is not None else "image" for image in images]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice is not None:
         raise OutputError("images of different names", f"{twice!r} twice", "rename one, or denoise them one by one")
     ending = "." + suffix.strip().lstrip(".")
-    return [{kind: folder / f"{stem}_{words[kind]}{ending}" for kind in kinds} for stem in stems]
+    words = {kind: "denoised" if kind == wanted.main else kind for kind in wanted.kinds}
+    return [{kind: folder / f"{stem}_{word}{ending}" for kind, word in words.items()} for stem in stems]
 
 
 def files_per_channel(path: Path, num_channels: int) -> list[Path]:

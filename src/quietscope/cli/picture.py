@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from quietscope.axes import Layout
 from quietscope.io import Image
-from quietscope.metrics import psnr
+from quietscope.metrics import calibration_of_moments, psnr
 from quietscope.report import Overview, write_overview
 from quietscope.report.crop import choose_crop
 
@@ -53,22 +53,30 @@ def draw_overview(
     noisy = layout.region(image.data, 0, (*view.depth, view.rows, view.columns))
     shown = Image(noisy, "C" + "ZYX"[4 - noisy.ndim :], path=image.path)
     result = denoiser.denoise(shown, num_samples=num_samples, seed=seed)
-    samples = denoiser.sample(shown, num_samples=min(NUM_SHOWN, num_samples), seed=seed)
     plane: tuple[Any, ...] = (0, *(z - planes.start for z, planes in zip(view.middle, view.depth, strict=True)))
     overview = Overview(
         noisy=noisy[plane].astype(np.float32),
         mean=result.mean[plane],
-        std=result.std[plane],
-        samples=samples[(slice(None), *plane)],
+        std=None if result.std is None else result.std[plane],
+        samples=_samples(denoiser, shown, min(NUM_SHOWN, num_samples), seed)[(slice(None), *plane)],
         file=image.path.name if image.path is not None else "image",
         part=_part(layout, view),
         method=f"{denoiser.configuration.method}, preset {denoiser.configuration.preset}",
-        noise=denoiser.noise_models[0].describe(),
+        noise=denoiser.noise_models[0].describe() if denoiser.noise_models else "no noise model",
         pixel_size_um=image.pixel_size_um.get("X"),
     )
     if clean is not None:
         overview = _with_reference(overview, clean, view)
     write_overview(path, overview, overwrite=overwrite)
+
+
+def _samples(denoiser: "Denoiser", image: Image, num: int, seed: int) -> npt.NDArray[np.float32]:
+    """Draw samples, (num, *image.shape); none where the method draws none."""
+    from quietscope.methods.base import PosteriorMethod
+
+    if not isinstance(denoiser.method, PosteriorMethod):
+        return np.empty((0, *image.shape), np.float32)
+    return denoiser.sample(image, num_samples=num, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,10 @@ def _with_reference(overview: Overview, clean: Image, view: _View) -> Overview:
     if np.ptp(reference) > 0:
         shown = {"noisy": overview.noisy, "mean": overview.mean}
         titles = {name: f"({psnr(pixels, reference):.1f} dB)" for name, pixels in shown.items()}
-    return replace(overview, clean=reference.astype(np.float32), titles=titles)
+    found = None
+    if overview.std is not None:
+        found = calibration_of_moments([(overview.mean, overview.std, reference)])
+    return replace(overview, clean=reference.astype(np.float32), titles=titles, calibration=found)
 
 
 def _part(layout: Layout, view: _View) -> str:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from quietscope.cli.denoise import write_results
 from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Group, Output, PredictionOptions, read_images
-from quietscope.cli.outputs import Plan, files_beside, parse_save
+from quietscope.cli.outputs import Plan, choose_results, files_beside
 from quietscope.cli.screen import Screen
 
 
@@ -18,26 +18,22 @@ def predict(
     *,
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
     axes: Axes = None,
-    save: Annotated[str, Parameter(help="What to write: mean, std, samples; the latter two beside OUTPUT.")] = "mean",
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
 ) -> None:
-    """Denoise an image with a trained model."""
+    """Denoise an image with a trained model.
+
+    The estimate goes to OUTPUT; deviation, quantiles and samples go beside it, as OUTPUT_std and so on.
+    """
     from quietscope import Denoiser
 
     screen = Screen()
-    kinds = parse_save(save)
     denoiser = Denoiser.load(model, device=device)
+    wanted = choose_results(prediction.save, prediction.estimate, type(denoiser.method), default=())
     [noisy] = read_images([image], axes)
-    plan = Plan(
-        image=noisy,
-        files=files_beside(output, kinds),
-        dtype=prediction.dtype,
-        num_samples=prediction.samples,
-        overwrite=prediction.overwrite,
-    )
+    plan = Plan(image=noisy, files=files_beside(output, wanted), main=wanted.main, options=prediction)
     plan.check()
-    write_results(denoiser, plan, screen, prediction, seed)
+    write_results(denoiser, plan, screen, seed)
     for kind, path in plan.files.items():
         screen.show(f"{kind}: {path}")

@@ -38,6 +38,6 @@ def _count_parameters(preset: "Preset") -> int:
     from quietscope.methods import METHODS
     from quietscope.noise import Gaussian
 
-    statistics = Statistics(torch.ones(1), torch.ones(1))
-    method = METHODS[preset.method].build(preset.network, statistics, [Gaussian(1.0)])
+    statistics, kind = Statistics(torch.ones(1), torch.ones(1)), METHODS[preset.method]
+    method = kind.build(preset.network, statistics, [Gaussian(1.0)] if kind.needs_noise else [])
     return sum(parameter.numel() for parameter in method.parameters())

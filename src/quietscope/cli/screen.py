@@ -96,6 +96,8 @@ class _Sparse:
 
     def __call__(self, share: float, words: str, left: float | None) -> None:
         now = time.monotonic()
+        if share < self._share:  # a second training begins, after the first denoiser of a bootstrap
+            self._share, self._time = -1.0, 0.0
         share_due = share - self._share >= SPARSE_SHARE and now - self._time >= 1.0
         end_due = share >= 1.0 > self._share
         if not (share_due or end_due or now - self._time >= SPARSE_SECONDS):

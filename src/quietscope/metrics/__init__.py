@@ -1,17 +1,37 @@
 """How good an image is, with the truth at hand and without."""
 
 from quietscope.metrics.autocorrelation import autocorrelation
+from quietscope.metrics.calibration import (
+    LEVELS,
+    MIN_SAMPLES,
+    Calibration,
+    Exposure,
+    calibration_of_moments,
+    calibration_of_samples,
+    coverage,
+    percent,
+    spread_factor,
+)
 from quietscope.metrics.psnr import affine_fit, psnr, psnr_affine
 from quietscope.metrics.score import METRICS, Score, evaluate
 from quietscope.metrics.ssim import ssim
 
 __all__ = [
+    "LEVELS",
     "METRICS",
+    "MIN_SAMPLES",
+    "Calibration",
+    "Exposure",
     "Score",
     "affine_fit",
     "autocorrelation",
+    "calibration_of_moments",
+    "calibration_of_samples",
+    "coverage",
     "evaluate",
+    "percent",
     "psnr",
     "psnr_affine",
+    "spread_factor",
     "ssim",
 ]

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from quietscope.errors import SettingsError
+
 _BF16_CPU_FLAGS = ("amx_bf16", "avx512_bf16")
 _FIRST_CUDA_CAPABILITY_WITH_BF16 = (8, 0)
 
@@ -16,6 +18,29 @@ def best_device() -> torch.device:
     verified there, and a slow result beats a wrong one.
     """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def chosen_device(device: torch.device | str | None) -> torch.device:
+    """Return the device that a user named, or the best there is.
+
+    Args:
+        device: Such as "cpu" or "cuda:1"; None for the best.
+
+    Returns:
+        The device.
+
+    Raises:
+        SettingsError: If it is not there.
+    """
+    if device is None:
+        return best_device()
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
+        reason = str(error).splitlines()[0]
+        raise SettingsError("a device that is there", f"{str(device)!r} ({reason})", "try `--device cpu`") from error
+    return chosen
 
 
 def gains_from_bf16(device: torch.device | str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quietscope.errors import SettingsError
-from quietscope.methods import SETTINGS
+from quietscope.methods import METHODS, SETTINGS
 from quietscope.methods.base import MethodSettings
 from quietscope.presets.preset import find_preset
 from quietscope.training.settings import TrainingSettings
@@ -19,7 +19,8 @@ class Configuration(BaseModel):
     Attributes:
         method: Name of the method.
         preset: Name of the preset that `network`, `training` and the budget start from.
-        noise: "auto", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for all.
+        noise: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for
+            all; "auto" where the method needs none.
         dims: 2 to denoise planes, 3 to denoise volumes.
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
@@ -57,6 +58,15 @@ class Configuration(BaseModel):
             configuration = cls(**values)
         except ValidationError as error:
             raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
+        if (
+            configuration.noise != "auto"
+            and not METHODS[find_preset(configuration.method, configuration.preset).method].needs_noise
+        ):
+            raise SettingsError(
+                f"no noise model for {configuration.method}, which needs none",
+                f"noise = {configuration.noise!r}",
+                "leave it out, or choose `--method hdn`",
+            )
         configuration.method_settings()
         configuration.training_settings()
         return configuration

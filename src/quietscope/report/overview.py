@@ -1,7 +1,8 @@
 """One picture of a run: noisy, denoised, how sure, plausible alternatives, and what was taken away."""
 
 import os
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.io import atomic_path
-from quietscope.metrics import autocorrelation
+from quietscope.metrics import Calibration, autocorrelation
 
 Plane: TypeAlias = npt.NDArray[Any]
 
@@ -18,6 +19,7 @@ PANEL, GAP, TITLE, BAR, HEADING = 3.84, 0.12, 0.34, 0.55, 0.72
 """Inches: side of a panel, gap between two, room for a title above it, for a colour bar below it, for the heading."""
 
 DPI = 100
+CHARACTERS_OF_VERDICT = 48
 MAX_LAG = 5
 _CONTRAST = (0.5, 99.8)
 _INK = "#222222"
@@ -30,21 +32,22 @@ class Overview:
 
     Attributes:
         noisy: The observation.
-        mean: Mean of the posterior samples.
-        std: Their standard deviation.
-        samples: Some of them, (N, Y, X); the first three are shown.
+        mean: Mean of the posterior samples, or the one answer of a method that draws none.
+        std: Their standard deviation; None where there are none.
+        samples: Some of them, (N, Y, X), N may be 0; the first three are shown.
         clean: The reference, where there is one.
         file: Name of the image.
         part: Which part of it is shown.
         method: Method and preset.
         noise: The noise model in words.
         pixel_size_um: Micrometres per pixel along X, for the scale bar; None where unknown.
+        calibration: Coverage of the posterior's intervals, where it was measured; adds a panel.
         titles: Words to add to a panel's title, by panel: "noisy", "mean" and so on.
     """
 
     noisy: Plane
     mean: Plane
-    std: Plane
+    std: Plane | None
     samples: Plane
     clean: Plane | None = None
     file: str
@@ -52,6 +55,7 @@ class Overview:
     method: str
     noise: str
     pixel_size_um: float | None = None
+    calibration: Calibration | None = None
     titles: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,6 +67,9 @@ class _Panel:
     limits: tuple[float, float]
     bar: str = ""
     extent: tuple[float, float, float, float] | None = None
+
+
+_Row: TypeAlias = Sequence[_Panel | Calibration]
 
 
 def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrite: bool = False) -> None:
@@ -80,17 +87,22 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
     from matplotlib.figure import Figure
 
     rows = _rows(overview)
-    width = max(map(len, rows)) * (PANEL + GAP) + GAP
-    height = HEADING + sum(_height(row) for row in rows)
+    width = max(map(_num_columns, rows)) * (PANEL + GAP) + GAP
+    sides = [min(PANEL, (width - GAP) / len(row) - GAP) for row in rows]
+    height = HEADING + sum(_height(row, side) for row, side in zip(rows, sides, strict=True))
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     top = height - HEADING
-    for row in rows:
+    for row, side in zip(rows, sides, strict=True):
         for column, panel in enumerate(row):
-            left = GAP + column * (PANEL + GAP)
-            box = (left / width, (top - TITLE - PANEL) / height, PANEL / width, PANEL / height)
-            _draw(figure.add_axes(box), panel)
-        top -= _height(row)
+            left = GAP + column * (side + GAP)
+            box = (left / width, (top - TITLE - side) / height, side / width, side / height)
+            axes = figure.add_axes(box)
+            if isinstance(panel, Calibration):
+                _draw_coverage(axes, panel)
+            else:
+                _draw(axes, panel)
+        top -= _height(row, side)
     if overview.pixel_size_um is not None:
         _draw_scale_bar(figure.axes[0], overview.noisy.shape[1], overview.pixel_size_um)
     # "parse_math": a dollar sign in a file's name is no formula.
@@ -105,11 +117,16 @@ def _heading(overview: Overview) -> str:
     return f"{first}\n{overview.method}   |   {overview.noise}"
 
 
-def _height(row: list[_Panel]) -> float:
-    return TITLE + PANEL + (BAR if any(panel.bar for panel in row) else 0.0)
+def _num_columns(row: _Row) -> int:
+    """Columns that a row is worth: a panel of coverage makes the others of its row smaller, not the picture wider."""
+    return sum(isinstance(panel, _Panel) for panel in row)
 
 
-def _rows(overview: Overview) -> list[list[_Panel]]:
+def _height(row: _Row, side: float) -> float:
+    return TITLE + side + (BAR if any(isinstance(panel, _Panel) and panel.bar for panel in row) else 0.0)
+
+
+def _rows(overview: Overview) -> list[_Row]:
     """Choose what to show in reading order; images share one contrast, so that they can be compared."""
     reference = overview.mean if overview.clean is None else overview.clean
     limits = _spread(reference)
@@ -117,18 +134,24 @@ def _rows(overview: Overview) -> list[list[_Panel]]:
     reach = float(np.percentile(np.abs(residual), _CONTRAST[1])) or 1.0
 
     def image(title: str, pixels: Plane) -> _Panel:
-        words = overview.titles.get(title.split()[0], "")
+        words = overview.titles.get("mean" if pixels is overview.mean else title.split()[0], "")
         return _Panel(f"{title}   {words}".strip(), pixels, "gray", limits)
 
-    noisy, mean = image("noisy", overview.noisy), image("mean of the samples", overview.mean)
+    name = "denoised" if overview.std is None else "mean of the samples"
+    noisy, mean = image("noisy", overview.noisy), image(name, overview.mean)
     samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
-    top = _spread(overview.std)[1]
-    std = _Panel("standard deviation of the samples", overview.std, "inferno", (0.0, top), UNITS)
-    taken = _Panel("residual: noisy - mean", residual, "RdBu_r", (-reach, reach), UNITS)
-    judged = [std, taken, *_autocorrelation_panel(residual)]
+    judged: list[_Panel | Calibration] = []
+    if overview.std is not None:
+        limits_of_std = (0.0, _spread(overview.std)[1])
+        judged.append(_Panel("standard deviation of the samples", overview.std, "inferno", limits_of_std, UNITS))
+    judged.append(_Panel("residual: noisy - denoised", residual, "RdBu_r", (-reach, reach), UNITS))
+    judged += _autocorrelation_panel(residual)
+    if overview.calibration is not None:
+        judged.append(overview.calibration)
     if overview.clean is None:
         return [[noisy, *samples], [mean, *judged]]
-    return [[noisy, mean, image("clean reference", overview.clean)], samples, judged]
+    shown: list[_Row] = [[noisy, mean, image("clean reference", overview.clean)], samples, judged]
+    return [row for row in shown if row]
 
 
 def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
@@ -142,7 +165,7 @@ def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
     half = lag + 0.5
     title = "autocorrelation of the residual"
     extent = (-half, half, half, -half)
-    meaning = "correlation at that shift; white: independent from pixel to pixel"
+    meaning = "correlation at that shift; white: none"
     yield _Panel(title, correlation, "RdBu_r", (-reach, reach), meaning, extent)
 
 
@@ -169,6 +192,25 @@ def _draw(axes: Any, panel: _Panel) -> None:
         bar.ax.xaxis.set_major_locator(MaxNLocator(6, prune="both"))  # a figure at an end would stick out
         bar.set_label(panel.bar, fontsize=8, labelpad=1)
         bar.ax.tick_params(labelsize=8, pad=1, length=2)
+
+
+def _draw_coverage(axes: Any, found: Calibration) -> None:
+    """Draw measured against nominal coverage; the frame of the plot leaves room for its figures inside the panel."""
+    axes.set_axis_off()
+    axes.set_title("coverage of the intervals", fontsize=10.5, color=_INK, pad=5)
+    plot = axes.inset_axes((0.16, 0.2, 0.8, 0.8))
+    plot.plot([0, 100], [0, 100], color="#999999", linewidth=1, label="honest")
+    nominal, measured = (100.0 * np.asarray(shares) for shares in (found.nominal, found.measured))
+    plot.plot(nominal, measured, "o-", color="#1f5fa8", markersize=5, label="measured", clip_on=False)
+    plot.set_xlim(0, 100)
+    plot.set_ylim(0, 100)
+    plot.set_aspect("equal")
+    plot.tick_params(labelsize=8, pad=2, length=2)
+    plot.set_xlabel("promised, in % of the pixels", fontsize=8, labelpad=2)
+    plot.set_ylabel("held, in % of the pixels", fontsize=8, labelpad=2)
+    plot.legend(loc="upper left", fontsize=8, frameon=False)
+    words = textwrap.fill(found.describe(), CHARACTERS_OF_VERDICT)
+    axes.text(0.5, 0.035, words, fontsize=8, color=_INK, ha="center", va="top", linespacing=1.3)
 
 
 def _name_lags(axes: Any, largest: int) -> None:

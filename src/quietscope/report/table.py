@@ -39,7 +39,7 @@ class Summary:
         noise: The noise model of every channel, in words.
         steps: Training steps.
         training_seconds: Time of training.
-        num_samples: Posterior samples behind every mean.
+        num_samples: Posterior samples behind every mean; 0 where the method draws none.
         images: The images.
         files: What was written besides, by name.
     """
@@ -83,7 +83,7 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
     yield "input", f"{image.source or 'array'} ({image.what})"
     for name, path in image.files.items():
         yield name, str(path)
-    yield "prediction", f"{num_samples} samples in {duration(image.seconds)}"
+    yield "prediction", f"{f'{num_samples} samples' if num_samples else 'one pass'} in {duration(image.seconds)}"
     if image.before is not None and image.after is not None:
         gain = image.after.psnr - image.before.psnr
         yield "PSNR", f"{image.before.psnr:.2f} dB -> {image.after.psnr:.2f} dB ({gain:+.2f} dB)"

@@ -10,7 +10,7 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.methods.base import GenerativeMethod, Method, PointMethod, PosteriorMethod
 from quietscope.nn.hardware import place
 from quietscope.presets import Configuration
 from quietscope.store.model_file import ModelCard, load_model, save_model
@@ -50,6 +50,10 @@ def method_cases(name: str, build: BuildMethod, configuration: Configuration) ->
         MethodCase(f"{name}: a saved model comes back equal", lambda: _save_load(build, configuration)),
         MethodCase(f"{name}: a resumed run equals an uninterrupted one", lambda: _resume(build)),
         MethodCase(f"{name}: prediction changes no state", lambda: _prediction_is_pure(build)),
+        MethodCase(f"{name}: it predicts, or it samples", lambda: _is_of_one_kind(build)),
+        MethodCase(f"{name}: prediction gives images like those that came in", lambda: _shape_is_kept(build)),
+        MethodCase(f"{name}: decoding is emitting what was inferred", lambda: _decode_is_emit_of_infer(build)),
+        MethodCase(f"{name}: the prior gives images, and no noise the same one", lambda: _prior_is_a_map(build)),
     ]
 
 
@@ -168,13 +172,89 @@ def _prediction_is_pure(build: BuildMethod) -> None:
     from quietscope.prediction import predict_frame
 
     method = build().train()
-    if not isinstance(method, PosteriorMethod):
-        return
     before = {name: value.clone() for name, value in method.state_dict().items()}
     generator = torch.get_rng_state()
-    first = predict_frame(method, toy_frames(method)[0], num_samples=2)
-    second = predict_frame(method, toy_frames(method)[0], num_samples=2)
+    first = predict_frame(method, toy_frames(method)[0], kinds=("mean",), num_samples=2)
+    second = predict_frame(method, toy_frames(method)[0], kinds=("mean",), num_samples=2)
     assert np.array_equal(first.mean, second.mean)
     assert method.training
     assert torch.equal(generator, torch.get_rng_state())
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
+
+
+def _is_of_one_kind(build: BuildMethod) -> None:
+    method = build()
+    assert isinstance(method, PointMethod) != isinstance(method, PosteriorMethod), type(method).__mro__
+
+
+def _toy_input(method: Method) -> torch.Tensor:
+    """Return two different toy frames, (2, C, *S), S a multiple of what the method wants."""
+    x = torch.from_numpy(np.stack([*toy_frames(method)][:2]))
+    repeats = [-(-m // n) for m, n in zip(method.size_multiple, x.shape[2:], strict=True)]
+    x = x.repeat(1, 1, *repeats)
+    box = tuple(slice(0, n // m * m) for m, n in zip(method.size_multiple, x.shape[2:], strict=True))
+    index = (slice(None), slice(None), *box)
+    return x[index]
+
+
+def _toy_noise(method: PosteriorMethod, x: torch.Tensor) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.randn(
+            len(x),
+            spec.channels,
+            *(n // r for n, r in zip(x.shape[2:], spec.reduction, strict=True)),
+            generator=generator,
+        )
+        for spec in method.latents()
+    ]
+
+
+def _shape_is_kept(build: BuildMethod) -> None:
+    method = build().eval()
+    x = _toy_input(method)
+    kept = x.clone()
+    with torch.inference_mode():
+        if isinstance(method, PointMethod):
+            first, second = method.predict(x), method.predict(x)
+        else:
+            assert isinstance(method, PosteriorMethod)
+            encoding, noise = method.encode(x), _toy_noise(method, x)
+            first, second = method.decode(encoding, noise), method.decode(encoding, noise)
+    assert torch.equal(first, second)
+    assert torch.equal(x, kept)
+    assert first.shape == x.shape
+    assert first.dtype == torch.float32
+    assert bool(torch.isfinite(first).all())
+
+
+def _decode_is_emit_of_infer(build: BuildMethod) -> None:
+    method = build().eval()
+    if not isinstance(method, GenerativeMethod):
+        return
+    x = _toy_input(method)
+    with torch.inference_mode():
+        encoding, noise = method.encode(x), _toy_noise(method, x)
+        decoded, latents = method.decode(encoding, noise), method.infer(encoding, noise)
+        emitted = method.emit(latents)
+    for spec, z in zip(method.latents(), latents, strict=True):
+        reduced = tuple(n // r for n, r in zip(x.shape[2:], spec.reduction, strict=True))
+        assert z.shape == (len(x), spec.channels, *reduced), (spec, z.shape)
+    assert torch.allclose(decoded, emitted, rtol=1e-5, atol=1e-3), float((decoded - emitted).abs().max())
+
+
+def _prior_is_a_map(build: BuildMethod) -> None:
+    method = build().eval()
+    if not isinstance(method, GenerativeMethod):
+        return
+    x = _toy_input(method)
+    noise = _toy_noise(method, x)
+    with torch.inference_mode():
+        first, second = method.generate(noise), method.generate(noise)
+        other = method.generate([level + 1.0 for level in noise])
+        typical = method.generate([torch.zeros_like(level) for level in noise])
+    assert torch.equal(first, second)
+    assert first.shape == x.shape
+    assert bool(torch.isfinite(first).all())
+    assert not torch.equal(first, other)
+    assert torch.allclose(typical[0], typical[1], rtol=1e-5, atol=1e-3)

@@ -13,6 +13,9 @@ from quietscope.errors import TrainingError
 CHECK_AFTER = 300
 """Steps after a start at which the posterior is judged; the KL divergence is then a hundred times a collapsed one's."""
 
+NUM_CHECKS = 3
+"""Times that a posterior must pass: one whose decoder has just died falls to the prior over the next hundred steps."""
+
 AVERAGED_STEPS = 50
 COLLAPSED_KL = 1e-3
 """Nats per pixel. On fluorescence images with a peak signal-to-noise ratio of 20 to 30 dB it is 0.02 to 0.3."""
@@ -34,7 +37,7 @@ class CollapseGuard:
         self._judged_from = 0
         self._annealed_from: float | None = None
         self._recent: list[float] = []
-        self._is_satisfied = False
+        self._passed = 0
 
     def kl_weight(self, progress: float) -> float:
         """Return the weight of the KL divergence: 1, but in an annealed run ``(p - p0) / (0.3 (1 - p0))`` up to 1.
@@ -60,7 +63,8 @@ class CollapseGuard:
         # While the divergence weighs little, it says nothing; neither does a broken step.
         if self.kl_weight(progress) < 1.0:
             self._judged_from = step
-        if self._is_satisfied or step - self._judged_from <= CHECK_AFTER - AVERAGED_STEPS or not math.isfinite(kl):
+        is_early = step - self._judged_from <= CHECK_AFTER - AVERAGED_STEPS
+        if self._passed >= NUM_CHECKS or is_early or not math.isfinite(kl):
             return False
         self._recent.append(kl)
         if len(self._recent) < AVERAGED_STEPS:
@@ -68,7 +72,8 @@ class CollapseGuard:
         mean = sum(self._recent) / len(self._recent)
         self._recent = []
         if mean >= COLLAPSED_KL:
-            self._is_satisfied = True
+            self._passed += 1
+            self._judged_from = step
             return False
         return self._answer(step, progress, mean)
 
@@ -82,6 +87,7 @@ class CollapseGuard:
             )
         self.restarts += 1
         self.started_at = self._judged_from = step
+        self._passed = 0
         if self.restarts > MAX_RESTARTS:
             self._annealed_from = progress
         return True
@@ -94,11 +100,11 @@ class CollapseGuard:
             "judged_from": self._judged_from,
             "annealed_from": self._annealed_from,
             "recent": self._recent,
-            "is_satisfied": self._is_satisfied,
+            "passed": self._passed,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state of an earlier run."""
         self.restarts, self.started_at = int(state["restarts"]), int(state["started_at"])
         self._judged_from, self._annealed_from = int(state["judged_from"]), state["annealed_from"]
-        self._recent, self._is_satisfied = list(state["recent"]), bool(state["is_satisfied"])
+        self._recent, self._passed = list(state["recent"]), int(state["passed"])

@@ -1,0 +1,102 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # DivNoising
+#
+# One map of latent variables at a quarter of the resolution, and the noise model for a likelihood. Simpler than HDN, of
+# which it is the forerunner, and weaker where structure is large. Prakash, Krull, Jug, ICLR 2021.
+#
+# The images are those that QuietScope carries: zebrafish tissue, confocal, one noisy frame per field (FMD data set).
+
+# %%
+import os
+from pathlib import Path
+from tempfile import mkdtemp
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from quietscope import Denoiser, read_image, sample_path
+from quietscope.metrics import calibration_of_moments, psnr
+
+# QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.
+REDUCED = bool(os.environ.get("QUIETSCOPE_REDUCED"))
+FOLDER = Path(mkdtemp())
+
+noisy, clean = (np.asarray(read_image(sample_path(f"confocal_fish_{kind}"))) for kind in ("noisy", "clean"))
+if REDUCED:
+    noisy, clean = noisy[:, :96, :96], clean[:, :96, :96]
+
+# %% [markdown]
+# ## Train
+#
+# No clean data: the noise is estimated from the images. Should the latents die out in the first steps (posterior
+# collapse), training starts again by itself.
+
+# %%
+denoiser = Denoiser(method="divnoising", steps=3) if REDUCED else Denoiser(method="divnoising", budget="4m")
+denoiser.fit(noisy, axes="TYX")
+denoiser.save(FOLDER / "divnoising.safetensors")
+print(denoiser.noise_models[0].describe())
+
+# %% [markdown]
+# ## Predict
+#
+# The mean of many samples is the estimate of least squared error; their standard deviation says where not to trust it.
+# The most probable image (`estimate="map"`) is sharper, and a little farther from the truth.
+
+# %%
+field = noisy[0]
+num_samples = 4 if REDUCED else 100
+result = denoiser.denoise(field, axes="YX", estimate="map", num_samples=num_samples)
+for name, image in (("noisy", field), ("mean", result.mean), ("most probable", result.map)):
+    sharpness = np.mean(np.square(np.diff(np.asarray(image, np.float64), axis=1)))
+    print(f"{name:14s} PSNR {psnr(image, clean[0]):6.2f} dB   mean squared gradient {sharpness:8.2f}")
+
+# %% [markdown]
+# Is the uncertainty honest? The reference is a mean of 50 frames and has some noise left, which makes the spread look
+# narrower than it is.
+
+# %%
+print(calibration_of_moments([(result.mean, result.std, clean[0])]).describe())
+
+# %% [markdown]
+# ## Samples
+#
+# Every sample is a clean image that could have given the noisy one. Where samples agree, the image is sure.
+
+# %%
+samples = denoiser.sample(field, num_samples=3, axes="YX")
+figure, panels = plt.subplots(1, 5, figsize=(20, 4))
+titles = ("noisy", "sample 1", "sample 2", "sample 3", "mean")
+for panel, title, image in zip(panels, titles, (field, *samples, result.mean), strict=True):
+    panel.imshow(image, cmap="gray", vmin=clean.min(), vmax=np.quantile(clean, 0.998))
+    panel.set_title(title)
+    panel.axis("off")
+figure.savefig(FOLDER / "samples.png")
+
+# %% [markdown]
+# ## Generate
+#
+# Images from the prior show what the model believes that such tissue looks like, with nothing observed. With
+# `with_noise=True` they are noisy like the camera's: pairs of clean and noisy images, to test other software with.
+
+# %%
+size = 64 if REDUCED else 256
+generated = denoiser.generate(num=4, size=size, seed=0)
+noisy_ones = denoiser.generate(num=4, size=size, seed=0, with_noise=True)
+between = denoiser.interpolate(noisy[0][:size, :size], noisy[1][:size, :size], num=5, axes="YX")
+
+figure, rows = plt.subplots(3, 4, figsize=(16, 12))
+for row, images in zip(rows, (generated, noisy_ones, between[1:]), strict=True):
+    for panel, image in zip(row, images, strict=True):
+        panel.imshow(image, cmap="gray", vmin=clean.min(), vmax=np.quantile(clean, 0.998))
+        panel.axis("off")
+figure.savefig(FOLDER / "generated.png")
+print("pictures are in", FOLDER)

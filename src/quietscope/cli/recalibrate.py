@@ -1,0 +1,57 @@
+"""``quietscope recalibrate``: an honest uncertainty for a model, learnt from a reference."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.screen import Screen
+from quietscope.errors import SettingsError
+from quietscope.io.atomic import check_target
+
+
+def recalibrate(
+    model: Annotated[Path, Parameter(help="Model file.")],
+    image: Annotated[Path, Parameter(help="Noisy image that is not to be judged by the result.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Model file with the correction in it.")],
+    clean: Annotated[Path | None, Parameter(help="Clean reference of the image.")] = None,
+    second: Annotated[Path | None, Parameter(help="Or a second, independent exposure of the same scene.")] = None,
+    num_exposures: Annotated[int, Parameter(help="Exposures that the second one is the mean of.")] = 1,
+    samples: Annotated[int, Parameter(help="Posterior samples.")] = 50,
+    axes: Axes = None,
+    seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
+    device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
+) -> None:
+    """Correct a model's uncertainty: find the factor on its deviation that makes 90 % intervals hold 90 %.
+
+    The factor is stored in the model; predict applies it to deviation and quantiles from then on. Mean and samples
+    stay as they are.
+    """
+    from quietscope import Denoiser
+
+    screen = Screen()
+    if (clean is None) == (second is None):
+        raise SettingsError(
+            "--clean or --second", "both" if clean is not None else "neither", "pass e.g. `--clean clean.tif`"
+        )
+    check_target(output, overwrite)
+    denoiser = Denoiser.load(model, device=device)
+    reference = clean if clean is not None else second
+    assert reference is not None
+    noisy, truth = read_images([image, reference], axes)
+    with screen.predicting(image.name) as progress:
+        found = denoiser.recalibrate(
+            noisy,
+            truth,
+            num_exposures=None if clean is not None else num_exposures,
+            num_samples=samples,
+            seed=seed,
+            progress=progress,
+        )
+    denoiser.save(output, overwrite=overwrite)
+    screen.show(f"before: {found.describe()}")
+    screen.show(f"deviations are multiplied by {denoiser.card.spread_factor:.3g} from now on: {output}")

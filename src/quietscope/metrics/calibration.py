@@ -1,0 +1,334 @@
+"""Is a posterior honest? Its intervals are to hold the truth as often as they say."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import PixelError, SizeError
+from quietscope.metrics.psnr import as_pair
+
+Plane: TypeAlias = npt.NDArray[Any]
+FloatPlane: TypeAlias = npt.NDArray[np.float64]
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+VERDICT_LEVEL = 0.9
+"""The level that one sentence is about: far enough out to show wide tails, and reached by 19 samples."""
+
+RIGHT = 1.1
+"""A spread that is right to within this factor is called right: 90 % intervals then cover 86 to 93 %."""
+
+MOSTLY_NOISE = 0.75
+"""Share of a reference's own noise in the intervals from which on the factor is called uncertain."""
+
+MIN_SAMPLES = 3
+FACTORS_PER_PART = 1 << 16
+"""Pixels of each image that the spread factor is taken over: a quantile of so many is good to half a percent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """The noise of a reference that is itself an exposure, or the mean of several: y ~ p(y|s).
+
+    Attributes:
+        mean: E[y|s], elementwise.
+        variance: Var[y|s], elementwise: of the mean of the exposures, not of one.
+        draw: One y per element of s, from a generator that its maker seeded.
+    """
+
+    mean: Callable[[Plane], Plane]
+    variance: Callable[[Plane], Plane]
+    draw: Callable[[Plane], Plane]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Nominal and measured coverage of a posterior's central intervals.
+
+    Attributes:
+        nominal: Shares of the pixels that the intervals promise to hold, ascending.
+        measured: Shares that they do hold.
+        spread_factor: What the posterior's deviation must be multiplied by to cover 90 %: above 1 it is too narrow.
+            0 where the reference's noise alone covers more, infinite where there is no spread at all.
+        noise_share: Mean share of the reference's own noise in the variance of the intervals; 0 for a clean reference.
+        num_pixels: Pixels judged.
+    """
+
+    nominal: tuple[float, ...]
+    measured: tuple[float, ...]
+    spread_factor: float
+    noise_share: float = 0.0
+    num_pixels: int
+
+    def describe(self) -> str:
+        """Return the verdict: ``the 90 % interval covers 71 %: the spread is too narrow by a factor of about 1.6``."""
+        at = min(range(len(self.nominal)), key=lambda k: abs(self.nominal[k] - VERDICT_LEVEL))
+        promised, held = percent(self.nominal[at]), percent(self.measured[at])
+        doubt = ""
+        if self.noise_share > MOSTLY_NOISE and self.spread_factor > 0.0:
+            doubt = f" (uncertain: {percent(self.noise_share)} of the intervals' variance is the reference's own noise)"
+        return f"the {promised} interval covers {held}: {self.verdict()}{doubt}"
+
+    def verdict(self) -> str:
+        """Return what the spread factor says in words: ``the spread is too wide by a factor of about 1.3``."""
+        factor = self.spread_factor
+        if factor == 0.0:
+            return "the reference's own noise alone covers as much, so the spread cannot be judged"
+        if factor == float("inf"):
+            return "there is no spread where the truth differs from the mean"
+        if 1.0 / RIGHT <= factor <= RIGHT:
+            return f"the spread is about right (factor {factor:.2f})"
+        word, size = ("narrow", factor) if factor > 1.0 else ("wide", 1.0 / factor)
+        return f"the spread is too {word} by a factor of about {size:.2g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percents, or with a decimal where that would hide something: ``90 %``, ``99.4 %``."""
+    return f"{100.0 * share:.{int(share > 0.95 + 1e-9)}f} %"
+
+
+def coverage(truth: Plane, lower: Plane, upper: Plane) -> float:
+    """Share of the pixels whose truth lies in its interval, ends included.
+
+    Args:
+        truth: The truth, any shape, intensity units.
+        lower: Lower ends of the intervals (posterior quantiles, say), same shape.
+        upper: Upper ends, same shape.
+
+    Returns:
+        The share, 0 to 1.
+
+    Raises:
+        SizeError: If the shapes differ.
+    """
+    lower, truth = as_pair(lower, truth)
+    upper, _ = as_pair(upper, truth)
+    return float(np.mean((lower <= truth) & (truth <= upper)))
+
+
+def spread_factor(
+    mean: Plane,
+    std: Plane,
+    truth: Plane,
+    level: float = VERDICT_LEVEL,
+    noise_variance: Plane | None = None,
+    num_samples: int | None = None,
+) -> float:
+    """Return the factor c with which intervals of a mean and a deviation cover a given share of the truth.
+
+    ``mean |truth - m| <= z sqrt(c^2 std^2 + v)`` holds at a pixel from ``c_p = sqrt((truth - m)^2 / z^2 - v) / std`` on
+    (0 under a negative root), so c is the ``level`` quantile of c_p.
+
+    Args:
+        mean: Posterior mean, any shape, intensity units.
+        std: Posterior standard deviation, same shape.
+        truth: The truth, or a noisy exposure of it, same shape.
+        level: Share to be covered.
+        noise_variance: v, the variance of a noisy exposure about the true signal; None for a clean truth.
+        num_samples: Where mean and std come of few samples K, z is Student's t, and the error of the mean, std^2 / K,
+            is part of the interval.
+
+    Returns:
+        The factor: 1 for an honest posterior, above 1 where it is too narrow; 0 where v alone covers more.
+
+    Raises:
+        SizeError: If the shapes differ.
+        PixelError: If a standard deviation is negative or no number.
+    """
+    moments = _Moments.checked(mean, std, truth, noise_variance)
+    return float(np.quantile(_needed(moments, level, num_samples), level, method="inverted_cdf"))
+
+
+def calibration_of_moments(
+    parts: Iterable[tuple[Plane, Plane, Plane]],
+    *,
+    exposure: Exposure | None = None,
+    levels: Sequence[float] = LEVELS,
+) -> Calibration:
+    """Judge normal intervals: mean +- z sqrt(std^2 + v).
+
+    Args:
+        parts: (mean, std, truth) of one image after the other, arrays of one shape each, intensity units.
+        exposure: The noise of the truth where it is an exposure itself; None for a clean one.
+        levels: Nominal coverages.
+
+    Returns:
+        The coverage over all pixels of all images.
+
+    Raises:
+        SizeError: If there are no images, or shapes differ.
+        PixelError: If a standard deviation is negative or no number.
+    """
+    tally = _Tally(levels)
+    for mean, std, truth in parts:
+        centre = mean if exposure is None else exposure.mean(mean)
+        moments = _Moments.checked(centre, std, truth, None if exposure is None else exposure.variance(mean))
+        half = np.sqrt(moments.std**2 + moments.noise)
+        inside = [np.mean(np.abs(moments.error) <= _normal(level) * half) for level in levels]
+        tally.add(inside, moments, None)
+    return tally.result()
+
+
+def calibration_of_samples(
+    parts: Iterable[tuple[Iterable[Plane], Plane]],
+    *,
+    exposure: Exposure | None = None,
+    levels: Sequence[float] = LEVELS,
+) -> Calibration:
+    """Judge the central intervals of posterior samples, for any shape of the posterior and few samples.
+
+    Among K samples of the same law the truth is exchangeable: its rank r, the number of samples below it, is uniform
+    over 0 .. K, and ``u = (r + U) / (K + 1)`` with U ~ Uniform(0, 1) uniform over 0 .. 1. The coverage at level L is
+    the probability of ``|2 u - 1| <= L``, where U is averaged over and not drawn. Intervals between empirical quantiles
+    would cover too little, (K - 1) / (K + 1) at the most. A level that needs more samples, ``K + 1 < 2 / (1 - L)``,
+    is left out. Samples of a discrete kind that equal the truth count as being above and below it equally often.
+
+    A noisy exposure is compared with what its own noise makes of every sample, y_k ~ p(y|s_k): exchangeable again.
+
+    Args:
+        parts: (samples, truth) of one image after the other: K planes each, seen once and one at a time, or an array
+            (K, *S); K the same for all.
+        exposure: The noise of the truth where it is an exposure itself; None for a clean one.
+        levels: Nominal coverages.
+
+    Returns:
+        The coverage over all pixels of all images; the spread factor is that of the samples' mean and deviation.
+
+    Raises:
+        SizeError: If there are no images, fewer than 3 samples, or shapes or numbers of samples differ.
+        PixelError: If a sample is no number.
+    """
+    tally, reached, counts = None, tuple(levels), set()
+    for samples, truth in parts:
+        ranked = _rank(samples, np.asarray(truth, np.float64), exposure)
+        counts.add(ranked.num_samples)
+        if ranked.num_samples < MIN_SAMPLES or len(counts) > 1:
+            came = " and ".join(f"{count} sample{'s' * (count > 1)}" for count in sorted(counts))
+            raise SizeError(f"at least {MIN_SAMPLES} samples, as many of every image", came, "save e.g. `--samples 50`")
+        if tally is None:
+            reached = tuple(level for level in levels if (ranked.num_samples + 1) * (1.0 - level) > 2.0 - 1e-9)
+            tally = _Tally(reached)
+        tally.add([ranked.coverage(level) for level in reached], ranked.moments, ranked.num_samples)
+    return (_Tally(levels) if tally is None else tally).result()
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Error of the mean, deviation, and variance of the reference's noise, float64 of one shape."""
+
+    error: FloatPlane
+    std: FloatPlane
+    noise: FloatPlane
+
+    @classmethod
+    def checked(cls, mean: Plane, std: Plane, truth: Plane, noise_variance: Plane | None) -> "_Moments":
+        mean, truth = as_pair(mean, truth)
+        std, _ = as_pair(std, truth)
+        if not np.all(std >= 0.0):  # also where it is NaN
+            raise PixelError(
+                "standard deviations of zero or more", f"{np.min(std):g}", "pass the deviation, e.g. NAME_std.ome.tif"
+            )
+        noise = np.zeros_like(mean) if noise_variance is None else np.asarray(noise_variance, np.float64)
+        return cls(truth - mean, std, np.broadcast_to(noise, mean.shape))
+
+    def every(self, step: int) -> "_Moments":
+        """Return every step-th pixel."""
+        return _Moments(*(part.ravel()[::step] for part in (self.error, self.std, self.noise)))
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Share of the samples' cells below the truth: u lies evenly between `first` and `last`."""
+
+    first: FloatPlane
+    last: FloatPlane
+    num_samples: int
+    moments: _Moments
+
+    def coverage(self, level: float) -> float:
+        """Mean over pixels of the share of [first, last] in the central interval."""
+        low, high = 0.5 * (1.0 - level), 0.5 * (1.0 + level)
+        inside = np.minimum(self.last, high) - np.maximum(self.first, low)
+        return float(np.mean(np.maximum(inside, 0.0) / (self.last - self.first)))
+
+
+def _rank(samples: Iterable[Plane], truth: FloatPlane, exposure: Exposure | None) -> _Ranked:
+    """Rank the truth among the samples, and take mean and deviation of them (Welford 1962), one by one."""
+    below, equal = np.zeros(truth.shape), np.zeros(truth.shape)
+    mean, squares = np.zeros(truth.shape), np.zeros(truth.shape)
+    count = 0
+    for sample in samples:
+        signal, _ = as_pair(sample, truth)
+        seen = signal if exposure is None else np.asarray(exposure.draw(signal), np.float64)
+        below += seen < truth
+        equal += seen == truth
+        count += 1
+        delta = signal - mean
+        mean += delta / count
+        squares += delta * (signal - mean)
+    std = np.sqrt(squares / max(count - 1, 1))
+    centre = mean if exposure is None else exposure.mean(mean)
+    noise = None if exposure is None else exposure.variance(mean)
+    moments = _Moments.checked(centre, std, truth, noise)
+    return _Ranked(below / (count + 1), (below + equal + 1) / (count + 1), count, moments)
+
+
+class _Tally:
+    """Sums over images: coverage by pixels, and the factors that the pixels need."""
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self._levels, self._inside = tuple(levels), np.zeros(len(levels))
+        self._num_pixels, self._noise = 0, 0.0
+        self._factors: list[npt.NDArray[np.float32]] = []
+
+    def add(self, inside: Sequence[Any], moments: _Moments, num_samples: int | None) -> None:
+        """Take in the coverage of one image, level by level, and its moments."""
+        size = moments.error.size
+        self._inside += np.asarray(inside, np.float64) * size
+        self._num_pixels += size
+        variance = moments.std**2 + moments.noise
+        shares = np.divide(moments.noise, variance, out=np.zeros(variance.shape), where=variance > 0.0)
+        self._noise += float(shares.sum())
+        some = moments.every(-(-size // FACTORS_PER_PART))
+        self._factors.append(_needed(some, VERDICT_LEVEL, num_samples).astype(np.float32))
+
+    def result(self) -> Calibration:
+        """Return the shares over all images."""
+        if not self._num_pixels:
+            raise SizeError("at least one image", "none", "pass an image and its reference")
+        factors = np.concatenate(self._factors)
+        return Calibration(
+            nominal=self._levels,
+            measured=tuple(float(share) for share in self._inside / self._num_pixels),
+            spread_factor=float(np.quantile(factors, VERDICT_LEVEL, method="inverted_cdf")),
+            noise_share=self._noise / self._num_pixels,
+            num_pixels=self._num_pixels,
+        )
+
+
+def _needed(moments: _Moments, level: float, num_samples: int | None) -> FloatPlane:
+    """Return, for every pixel, the factor on the deviation from which on its interval holds the truth.
+
+    The deviation of K samples is itself uncertain, the noise beside it is not: Student's t has ``(K - 1) / q^2``
+    degrees of freedom, q the share of the samples' part in the variance (Welch 1947, Satterthwaite 1946).
+    """
+    spread, reach = moments.std, np.asarray(_normal(level))
+    if num_samples is not None:
+        from scipy.special import stdtrit
+
+        spread = moments.std * np.sqrt(1.0 + 1.0 / num_samples)
+        variance = spread**2 + moments.noise
+        part = np.divide(spread**2, variance, out=np.ones(variance.shape), where=variance > 0.0)
+        reach = stdtrit((num_samples - 1) / np.maximum(part, 1e-3) ** 2, 0.5 * (1.0 + level))
+    short = np.sqrt(np.maximum((moments.error / reach) ** 2 - moments.noise, 0.0))
+    beyond = np.where(short > 0.0, np.inf, 0.0)
+    factors: FloatPlane = np.divide(short, spread, out=beyond, where=spread > 0.0)
+    return factors
+
+
+def _normal(level: float) -> float:
+    """Standard deviations that the central interval of a normal density reaches to either side."""
+    return NormalDist().inv_cdf(0.5 * (1.0 + level))
