@@ -51,6 +51,8 @@ bench: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/quality.py --data Confocal_FISH --fields 4 --budget 4m
+	$(BIN)/python benchmarks/bootstrap.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/speed.py
 
 clean:

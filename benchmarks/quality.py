@@ -1,14 +1,18 @@
-"""Quality of a trained model against the clean reference, beside BM3D on the same images in the same run.
+"""Quality of trained models against the clean reference, beside BM3D on the same images in the same run.
 
-``python benchmarks/quality.py --data w2s_ch0 --budget 20m`` trains on the noisy training images alone, denoises the
-evaluation images, and prints one table: input, result, BM3D. BM3D (package bm3d, whose licence is non-commercial)
-works on the generalised Anscombe scale with the noise fitted on clean and noisy pairs: the strongest form of what a
-user would pick instead, since our own result sees neither.
+``python benchmarks/quality.py --data w2s_ch0 --methods noise2void:fast,divnoising:fast,hdn:fast --budget 8m`` trains
+each method for the same time on the noisy training images alone, denoises the evaluation images, and prints one table:
+input, BM3D, every method's mean and, with ``--map``, most probable image. BM3D (package bm3d, whose licence is
+non-commercial) works on the generalised Anscombe scale with the noise fitted on clean and noisy pairs: the strongest
+form of what a user would pick instead, since our own results see neither.
+
+``--recalibrate`` (W2S) also measures how often the 90 % interval of each posterior holds the truth, raw and with the
+factor that second exposures of other evaluation fields give.
 """
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +22,27 @@ from rich.table import Table
 
 from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
-from quietscope.metrics import psnr, psnr_affine, ssim
+from quietscope.methods import METHODS
+from quietscope.methods.base import PosteriorMethod
+from quietscope.metrics import calibration_of_moments, psnr, psnr_affine, ssim
 from quietscope.noise import PoissonGaussian
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Noisy training images, and noisy and clean evaluation images as lists of planes."""
+    """Noisy training images, noisy and clean evaluation images as lists of planes, and further fields.
+
+    The spare fields are neither trained on nor evaluated; their second exposures are means of two frames.
+    """
 
     train: list[np.ndarray]
     noisy: list[np.ndarray]
     clean: list[np.ndarray]
     noise: PoissonGaussian
     data_range: float | None = None
+    spare_noisy: np.ndarray | None = None
+    spare_clean: np.ndarray | None = None
+    spare_second: np.ndarray | None = None
 
 
 def fmd(name: str) -> DataSet:
@@ -41,11 +53,19 @@ def fmd(name: str) -> DataSet:
 
 def w2s(channel: int, fields: int) -> DataSet:
     stem = str(data_folder() / "w2s" / f"ch{channel}")
-    train, train_clean, noisy, clean = (
+    train, train_clean, noisy, clean, second = (
         np.asarray(read_image(f"{stem}_{part}.tif"))
-        for part in ("train_noisy", "train_clean", "eval_noisy", "eval_clean")
+        for part in ("train_noisy", "train_clean", "eval_noisy", "eval_clean", "eval_second")
     )
-    return DataSet([train], list(noisy[:fields]), list(clean[:fields]), PoissonGaussian.fit(train_clean, train))
+    return DataSet(
+        [train],
+        list(noisy[:fields]),
+        list(clean[:fields]),
+        PoissonGaussian.fit(train_clean, train),
+        spare_noisy=noisy[fields:],
+        spare_clean=clean[fields:],
+        spare_second=second[fields:],
+    )
 
 
 def bsd68(fields: int) -> DataSet:
@@ -86,20 +106,36 @@ def bm3d_anscombe(image: np.ndarray, noise: PoissonGaussian) -> np.ndarray:
     return inverse * noise.gain + noise.offset
 
 
+@dataclass
+class Row:
+    """Scores of one line of the table, and what else was measured of it."""
+
+    scores: dict[str, float]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
 def score(images: list[np.ndarray], data: DataSet) -> dict[str, float]:
     pairs = [(np.asarray(a, np.float64), np.asarray(b, np.float64)) for a, b in zip(images, data.clean, strict=True)]
     return {
         "psnr": float(np.mean([psnr(a, b, data.data_range) for a, b in pairs])),
         "psnr_affine": float(np.mean([psnr_affine(a, b, data.data_range) for a, b in pairs])),
         "ssim": float(np.mean([ssim(a, b, data.data_range) for a, b in pairs])),
+        "sharpness": float(np.mean([sharpness(a) for a, _ in pairs]) / np.mean([sharpness(b) for _, b in pairs])),
     }
 
 
-def run(args: argparse.Namespace) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
-    data = load(args.data, args.fields)
+def sharpness(image: np.ndarray) -> float:
+    """Return the gradient energy, the mean squared difference of neighbouring pixels."""
+    return float(sum(np.mean(np.square(np.diff(image, axis=axis))) for axis in (0, 1)))
+
+
+def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
+    method, preset = choice.split(":")
+    needs_noise = METHODS[method].needs_noise
     denoiser = Denoiser(
-        preset=args.preset,
-        noise=args.noise,
+        method=method,
+        preset=preset,
+        noise=args.noise if needs_noise else "auto",
         budget=args.budget,
         steps=args.steps,
         seed=args.seed,
@@ -109,30 +145,93 @@ def run(args: argparse.Namespace) -> tuple[dict[str, dict[str, float]], dict[str
     last = [0.0]
 
     def watch(state: Any) -> None:
-        if state.seconds - last[0] >= 30:
+        if state.seconds - last[0] >= 60:
             last[0] = state.seconds
             numbers = f"loss {state.loss:.4f}  validation {state.validation_loss:.4f}"
-            print(f"{state.seconds:6.0f} s  step {state.step}  {numbers}", flush=True)
+            print(f"{choice} {state.seconds:6.0f} s  step {state.step}  {numbers}", flush=True)
 
-    denoiser.fit(data.train, axes="QYX", watch=watch, notify=print)
-    if args.model is not None:
-        denoiser.save(args.model, overwrite=True)
+    return denoiser.fit(data.train, axes="QYX", watch=watch, notify=print)
+
+
+def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, Row]:
+    """Train one method, or load it where it was trained before, and return its lines of the table."""
+    file = None if args.models is None else args.models / f"{args.data}_{choice.replace(':', '_')}.safetensors"
+    if file is not None and file.exists():
+        denoiser = Denoiser.load(file, device=args.device)
+    else:
+        denoiser = train(choice, data, args)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            denoiser.save(file, overwrite=True)
+    samples = isinstance(denoiser.method, PosteriorMethod)
+    estimate = "map" if args.map and samples else "mean"
     begin = time.perf_counter()
-    results = [denoiser.denoise(image, num_samples=args.samples, axes="YX") for image in data.noisy]
-    prediction = time.perf_counter() - begin
-    rows = {"noisy": score(data.noisy, data), f"HDN {args.preset}": score([r.mean for r in results], data)}
+    results = [denoiser.denoise(x, num_samples=args.samples, axes="YX", estimate=estimate) for x in data.noisy]
+    details: dict[str, Any] = {
+        "training": dict(denoiser.card.training),
+        "noise": [model.describe() for model in denoiser.noise_models],
+        "prediction_seconds_per_image": (time.perf_counter() - begin) / len(results),
+    }
+    if samples and args.recalibrate:
+        details["coverage"] = coverage(denoiser, data, results, args)
+    rows = {f"{choice} mean" if samples else choice: Row(score([each.mean for each in results], data), details)}
+    if estimate == "map":
+        rows[f"{choice} MAP"] = Row(score([each.map for each in results], data))
+        one = [denoiser.sample(x, num_samples=1, axes="YX")[0] for x in data.noisy]
+        rows[f"{choice} one sample"] = Row(score(one, data))
+    return rows
+
+
+def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argparse.Namespace) -> dict[str, Any]:
+    """Measure intervals against the clean fields, raw and with a factor from second exposures of other fields."""
+
+    def against_clean(factor: float) -> dict[str, float]:
+        triples = zip(results, data.clean, strict=True)
+        found = calibration_of_moments([(each.mean, factor * each.std, truth) for each, truth in triples])
+        return {f"{nominal:.0%}": share for nominal, share in zip(found.nominal, found.measured, strict=True)}
+
+    raw = against_clean(1.0)
+    measured = {"raw": raw}
+    for name, reference, num_exposures in (
+        ("second exposures", data.spare_second, 2),
+        ("clean", data.spare_clean, None),
+    ):
+        denoiser.recalibrate(
+            data.spare_noisy, reference, num_exposures=num_exposures, num_samples=args.samples, axes="QYX"
+        )
+        factor = denoiser.spread
+        measured[f"recalibrated on {name} of other fields, factor {factor:.3f}"] = against_clean(factor)
+        denoiser.forget_recalibration()
+    return measured
+
+
+def run(args: argparse.Namespace) -> tuple[dict[str, Row], DataSet]:
+    data = load(args.data, args.fields)
+    rows = {"noisy": Row(score(data.noisy, data))}
     if not args.no_bm3d:
         begin = time.perf_counter()
-        rows["BM3D + Anscombe, noise fitted on pairs"] = score([bm3d_anscombe(x, data.noise) for x in data.noisy], data)
-        print(f"BM3D took {(time.perf_counter() - begin) / len(data.noisy):.1f} s per image")
-    assert denoiser.fit_report is not None
-    details = {
-        "training": denoiser.fit_report.summary(),
-        "noise": [model.describe() for model in denoiser.noise_models],
-        "noise_of_pairs": data.noise.describe(),
-        "prediction_seconds_per_image": prediction / len(data.noisy),
-    }
-    return rows, details
+        denoised = [bm3d_anscombe(x, data.noise) for x in data.noisy]
+        seconds = (time.perf_counter() - begin) / len(denoised)
+        rows["BM3D, noise fitted on pairs"] = Row(score(denoised, data), {"prediction_seconds_per_image": seconds})
+    for choice in args.methods.split(","):
+        rows |= measure(choice, data, args)
+        show(rows, args)
+    return rows, data
+
+
+def show(rows: dict[str, Row], args: argparse.Namespace) -> None:
+    columns = ("PSNR / dB", "after affine fit / dB", "SSIM", "gradient energy / clean")
+    table = Table("", *columns, title=f"{args.data}, {args.budget or args.steps} each")
+    for name, row in rows.items():
+        s = row.scores
+        numbers = (f"{s['psnr']:.2f}", f"{s['psnr_affine']:.2f}", f"{s['ssim']:.4f}", f"{s['sharpness']:.3f}")
+        table.add_row(name, *numbers)
+    console = Console()
+    console.print(table)
+    for name, row in rows.items():
+        for kind, shares in row.details.get("coverage", {}).items():
+            words = ", ".join(f"{nominal}: {share:.1%}" for nominal, share in shares.items())
+            console.print(f"{name}, coverage {kind}: {words}")
 
 
 def main() -> None:
@@ -140,8 +239,8 @@ def main() -> None:
     parser.add_argument(
         "--data", default="w2s_ch0", help="w2s_ch0, w2s_ch1, bsd68 or an FMD stack such as Confocal_FISH"
     )
-    parser.add_argument("--preset", default="fast")
-    parser.add_argument("--noise", default="auto")
+    parser.add_argument("--methods", default="hdn:fast", help="method:preset, separated by commas")
+    parser.add_argument("--noise", default="auto", help="for methods that need a noise model")
     parser.add_argument("--budget", default=None)
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--fields", type=int, default=8, help="evaluation fields")
@@ -149,18 +248,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", default="auto", help="auto, bfloat16 or float32")
     parser.add_argument("--device", default=None)
-    parser.add_argument("--model", type=Path, default=None, help="keep the model here")
+    parser.add_argument("--models", type=Path, default=None, help="keep models in this folder, and use those there")
+    parser.add_argument("--map", action="store_true", help="also the most probable image, and one sample")
+    parser.add_argument("--recalibrate", action="store_true", help="also coverage, raw and recalibrated")
     parser.add_argument("--no-bm3d", action="store_true")
     parser.add_argument("--name", default=None, help="name of the result file")
     args = parser.parse_args()
-    rows, details = run(args)
-    table = Table("", "PSNR / dB", "after affine fit / dB", "SSIM", title=f"{args.data}, {args.budget or args.steps}")
-    for name, row in rows.items():
-        table.add_row(name, f"{row['psnr']:.2f}", f"{row['psnr_affine']:.2f}", f"{row['ssim']:.4f}")
-    Console().print(table)
+    rows, data = run(args)
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
-    name = args.name or f"quality_{args.data}_{args.preset}".lower()
-    print(write_result(name, {"settings": settings, "scores": rows, **details}))
+    budget = args.budget or (f"{args.steps}_steps" if args.steps else "preset")
+    name = args.name or f"quality_{args.data}_{args.methods}_{budget}".lower().replace(":", "_").replace(",", "_")
+    scores = {name: {**row.scores, **row.details} for name, row in rows.items()}
+    print(write_result(name, {"settings": settings, "scores": scores, "noise_of_pairs": data.noise.describe()}))
 
 
 if __name__ == "__main__":

@@ -232,6 +232,10 @@ class Denoiser(Predictor):
         self._card = replace(self.card, spread_factor=self.spread * spread_factor(found))
         return found[0]
 
+    def forget_recalibration(self) -> None:
+        """Give deviations and quantiles as the samples have them again."""
+        self._card = replace(self.card, spread_factor=1.0)
+
     def save(
         self,
         path: str | os.PathLike[str],

@@ -21,7 +21,15 @@ UNET = UNetShape(
     activation="relu",
 )
 VAE_SHAPE = VAEShape(
-    spatial_dims=2, channels=2, depth=2, filters=4, latent_channels=3, blocks=1, context=0, z_halvings=0, activation="relu"
+    spatial_dims=2,
+    channels=2,
+    depth=2,
+    filters=4,
+    latent_channels=3,
+    blocks=1,
+    context=0,
+    z_halvings=0,
+    activation="relu",
 )
 
 

@@ -1,0 +1,115 @@
+"""How far a bootstrapped noise model is from the one fitted to pairs of clean and noisy images.
+
+For every data set: mean and largest relative error of sigma(s) over the central 98 % of the clean signal, of the model
+that the bootstrap chose, and beside it of the blind Poisson-Gaussian estimate, both against the same kind of model
+fitted to pairs. Held-out log-likelihoods are those of pixels that no fit has seen.
+
+Run: ``python benchmarks/bootstrap.py``
+"""
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from environment import data_folder, write_result
+from quietscope import read_image
+from quietscope.axes import Layout
+from quietscope.bootstrap import STEPS, bootstrap_noise
+from quietscope.data.frames import Frames
+from quietscope.memory import tune_allocator
+from quietscope.noise import NoiseModel, fit_noise, measure_noise
+from quietscope.noise.censored import Censored
+
+PAIRS = {
+    "w2s ch0": ("w2s/ch0_train_noisy.tif", "w2s/ch0_train_clean.tif"),
+    "Confocal_FISH": ("fmd/Confocal_FISH_noisy.tif", "fmd/Confocal_FISH_clean.tif"),
+    "Confocal_MICE": ("fmd/Confocal_MICE_noisy.tif", "fmd/Confocal_MICE_clean.tif"),
+}
+MOST_PAIRS = 2_000_000
+
+
+def compare(name: str, steps: int, seed: int) -> dict[str, Any]:
+    noisy, clean = (np.asarray(read_image(data_folder() / file)) for file in PAIRS[name])
+    begin = time.perf_counter()
+    [choice] = bootstrap_noise(Frames(((noisy, Layout.of("QYX", noisy.shape)),)), steps=steps, seed=seed)
+    seconds = time.perf_counter() - begin
+    order = np.random.default_rng(seed).permutation(noisy.size)[:MOST_PAIRS]
+    s, x = clean.ravel()[order].astype(np.float64), noisy.ravel()[order].astype(np.float64)
+    half = len(s) // 2
+    base = choice.model.base if isinstance(choice.model, Censored) else choice.model
+    pairs = fit_noise(base.kind, s[:half], x[:half])
+    models = {"bootstrap": choice.model, "blind": measure_noise(list(noisy)).training_model, "pairs": pairs}
+    at = torch.tensor(np.quantile(s, np.linspace(0.01, 0.99, 99)))
+    truth = _sigma(pairs, at)
+    return {
+        "data": name,
+        "reason": choice.reason,
+        "chosen": choice.model.describe(),
+        "pairs": pairs.describe(),
+        "seconds": seconds,
+        "models": {
+            kind: {
+                "mean_error": float(np.mean(np.abs(_sigma(model, at) / truth - 1))),
+                "max_error": float(np.max(np.abs(_sigma(model, at) / truth - 1))),
+                "held_out_log_likelihood": _score(model, s[half:], x[half:]),
+            }
+            for kind, model in models.items()
+        },
+        "residual_of_pairs": _against_bins(models, s[half:], x[half:]),
+    }
+
+
+def _against_bins(models: dict[str, NoiseModel], s: np.ndarray, x: np.ndarray) -> dict[str, float]:
+    """Return each model's mean error of sigma against the plain deviation of pairs in 50 bins of equal count."""
+    edges = np.quantile(s, np.linspace(0.01, 0.99, 51))
+    where = np.digitize(s, edges)
+    bins = [
+        (s[where == k].mean(), (x - s)[where == k].std()) for k in range(1, 51) if np.count_nonzero(where == k) > 99
+    ]
+    at, measured = torch.tensor([m for m, _ in bins]), np.array([d for _, d in bins])
+    return {kind: float(np.mean(np.abs(_sigma(model, at) / measured - 1))) for kind, model in models.items()}
+
+
+def _sigma(model: NoiseModel, at: torch.Tensor) -> np.ndarray:
+    sigma: np.ndarray = model.variance(at).sqrt().double().numpy()
+    return sigma
+
+
+def _score(model: NoiseModel, s: np.ndarray, x: np.ndarray) -> float:
+    return float(model.log_prob(torch.from_numpy(x), torch.from_numpy(s)).double().mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default=",".join(PAIRS))
+    parser.add_argument("--steps", type=int, default=STEPS, help="training steps of the first denoiser")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    tune_allocator()
+    rows = [compare(name, args.steps, args.seed) for name in args.data.split(",")]
+    table = Table(
+        "", "model", "mean error of sigma", "largest", "against bins of pairs", "held-out nats per pixel", "seconds"
+    )
+    for row in rows:
+        for kind, found in row["models"].items():
+            numbers = (
+                f"{found['mean_error']:.1%}",
+                f"{found['max_error']:.1%}",
+                f"{row['residual_of_pairs'][kind]:.1%}",
+            )
+            seconds = f"{row['seconds']:.0f}" if kind == "bootstrap" else ""
+            table.add_row(row["data"], kind, *numbers, f"{found['held_out_log_likelihood']:.4f}", seconds)
+    console = Console(width=140)
+    console.print(table)
+    for row in rows:
+        console.print(f"{row['data']}: {row['reason']}")
+    print(write_result("bootstrap", {"settings": vars(args), "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Other methods than HDN, other estimates than the mean, images from the prior, honest uncertainty: from the shell."""
+
+import numpy as np
+import pytest
+
+from quietscope import Denoiser, read_image
+from quietscope.bootstrap import bootstrap_noise
+from quietscope.cli import run
+from quietscope.io import write_image
+
+TINY = {
+    "divnoising": "network: {depth: 1, filters: 8, latent_channels: 4, blocks: 1}",
+    "noise2void": "network: {depth: 1, filters: 8}",
+}
+TRAINING = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, precision: float32}"
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("configs")
+    for method, network in TINY.items():
+        (folder / f"{method}.yaml").write_text(f"{network}\n{TRAINING}\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(images, configs, tmp_path_factory):
+    """Model files by method, trained for a few steps."""
+    folder, found = tmp_path_factory.mktemp("trained"), {}
+    for method in TINY:
+        words = ["train", images / "cells.tif", "-o", folder / method, "--method", method, "--steps", "3"]
+        words += ["--config", configs / f"{method}.yaml", "--device", "cpu"]
+        assert run([str(word) for word in words]) == 0
+        found[method] = folder / method / "model.safetensors"
+    return found
+
+
+def refused(outcome, *words):
+    status, _, err = outcome
+    assert status == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert all(word in err for word in words), err
+
+
+def test_denoise_with_divnoising(quietscope, images, configs, tmp_path):
+    words = [
+        "denoise",
+        images / "cells.tif",
+        "-o",
+        tmp_path,
+        "--method",
+        "divnoising",
+        "--steps",
+        "3",
+        "--samples",
+        "4",
+    ]
+    status, out, err = quietscope(*words, "--config", configs / "divnoising.yaml", "--clean", images / "clean.tif")
+    assert status == 0, err
+    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert "divnoising" in out
+    assert "4 samples" in out
+
+
+def test_denoise_with_noise2void_writes_no_deviation(quietscope, images, configs, tmp_path):
+    words = ["denoise", images / "cells.tif", "-o", tmp_path, "--method", "noise2void", "--steps", "3"]
+    status, out, err = quietscope(*words, "--config", configs / "noise2void.yaml", "--clean", images / "clean.tif")
+    assert status == 0, err
+    names = {"cells_denoised.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert "one pass" in out
+
+
+def test_a_point_method_refuses_what_it_cannot_give(quietscope, images, configs, trained, tmp_path):
+    base = ["denoise", images / "cells.tif", "-o", tmp_path / "x", "--method", "noise2void", "--steps", "3"]
+    refused(quietscope(*base, "--save", "mean,std"), "std", "no samples")
+    refused(quietscope(*base, "--estimate", "map"), "map", "no samples")
+    refused(quietscope(*base, "--noise", "sigma=3"), "no noise model", "noise2void")
+    refused(quietscope("generate", trained["noise2void"], "-o", tmp_path / "g.tif"), "noise2void", "--method hdn")
+    model, cells, clean = trained["noise2void"], images / "cells.tif", images / "clean.tif"
+    refused(quietscope("recalibrate", model, cells, "--clean", clean, "-o", tmp_path / "m.safetensors"), "noise2void")
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_writes_every_estimate(quietscope, images, trained, tmp_path):
+    words = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "out.ome.tif", "--samples", "9"]
+    status, _, err = quietscope(
+        *words, "--estimate", "map", "--save", "mean,std,quantiles,samples", "--quantiles", "0.1,0.5,0.9", "--augment"
+    )
+    assert status == 0, err
+    read = {path.name: np.asarray(read_image(path)) for path in tmp_path.iterdir()}
+    samples = read["out_samples.ome.tif"]
+    assert samples.shape == (9, 2, 64, 64)
+    np.testing.assert_allclose(read["out_mean.ome.tif"], samples.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(read["out_std.ome.tif"], samples.std(0, ddof=1), rtol=1e-2, atol=1e-2)
+    expected = np.quantile(samples, (0.1, 0.5, 0.9), axis=0)
+    np.testing.assert_allclose(read["out_quantiles.ome.tif"], expected, rtol=1e-4)
+    most_probable = read["out.ome.tif"]
+    assert most_probable.shape == (2, 64, 64)
+    assert not np.array_equal(most_probable, read["out_mean.ome.tif"])
+    assert (most_probable <= samples.max(0) + 0.01).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--quantiles", "0.5,much"], ["0.5,much"]),
+        (["--quantiles", "1.5"], ["between 0 and 1"]),
+        (["--bandwidth", "0"], ["bandwidth"]),
+        (["--estimate", "median"], ["median"]),
+    ],
+)
+def test_estimates_that_mean_nothing(quietscope, images, trained, tmp_path, words, said):
+    base = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "out.tif"]
+    refused(quietscope(*base, *words), *said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_generate_is_reproducible_and_noise_adds_to_it(quietscope, images, trained, tmp_path):
+    words = ["generate", trained["divnoising"], "--num", "3", "--size", "33,50", "--seed", "5", "-o"]
+    for name, more in (("a", []), ("b", []), ("noisy", ["--with-noise"]), ("cool", ["--temperature", "0.1"])):
+        status, _, err = quietscope(*words, tmp_path / f"{name}.ome.tif", *more)
+        assert status == 0, err
+    read = {path.name[:-8]: read_image(path) for path in tmp_path.iterdir()}
+    pixels = {name: np.asarray(image) for name, image in read.items()}
+    assert pixels["a"].shape == (3, 33, 50)
+    assert read["a"].pixel_size_um == pytest.approx({"X": 0.1, "Y": 0.1})
+    assert np.array_equal(pixels["a"], pixels["b"])
+    noise = pixels["noisy"] - pixels["a"]
+    model = Denoiser.load(trained["divnoising"], device="cpu").noise_models[0]
+    import torch
+
+    assert noise.var() == pytest.approx(float(model.variance(torch.from_numpy(pixels["a"])).mean()), rel=0.15)
+    assert pixels["cool"].std(axis=0).mean() < pixels["a"].std(axis=0).mean()
+
+
+def test_generate_between_two_images(quietscope, images, trained, tmp_path):
+    frames = np.asarray(read_image(images / "cells.tif"))
+    for n in range(2):
+        write_image(tmp_path / f"{n}.tif", frames[n], "YX")
+    ends = ["--between", tmp_path / "0.tif", tmp_path / "1.tif"]
+    status, _, err = quietscope("generate", trained["divnoising"], "-o", tmp_path / "way.tif", "--num", "4", *ends)
+    assert status == 0, err
+    way = np.asarray(read_image(tmp_path / "way.tif"))
+    assert way.shape == (4, 64, 64)
+    assert not np.array_equal(way[0], way[-1])
+    mixed = quietscope("generate", trained["divnoising"], "-o", tmp_path / "x.tif", "--size", "32", *ends)
+    refused(mixed, "--between alone")
+
+
+@pytest.mark.parametrize(
+    "words", [["--num", "0"], ["--size", "big"], ["--size", "0"], ["--size", "8,8,8"], ["--temperature", "-1"]]
+)
+def test_generations_that_mean_nothing(quietscope, trained, tmp_path, words):
+    refused(quietscope("generate", trained["divnoising"], "-o", tmp_path / "out.tif", *words))
+    assert not list(tmp_path.iterdir())
+
+
+def test_recalibrate_stores_a_factor_that_predict_uses(quietscope, images, trained, tmp_path):
+    new, cells = tmp_path / "honest.safetensors", images / "cells.tif"
+    words = ["recalibrate", trained["divnoising"], cells, "--clean", images / "clean.tif", "-o", new, "--samples", "6"]
+    status, out, err = quietscope(*words)
+    assert status == 0, err
+    assert "90 % interval" in out
+    factor = Denoiser.load(new, device="cpu").card.spread_factor
+    assert factor != 1.0
+    for name, model in (("before", trained["divnoising"]), ("after", new)):
+        save = ["--save", "mean,std,quantiles", "--quantiles", "0.1,0.9", "--samples", "6"]
+        assert quietscope("predict", model, cells, "-o", tmp_path / f"{name}.npy", *save)[0] == 0
+    before, after = (
+        {kind: np.load(tmp_path / f"{name}{kind}.npy") for kind in ("", "_std", "_quantiles")}
+        for name in ("before", "after")
+    )
+    assert np.array_equal(before[""], after[""]), "the mean stays"
+    np.testing.assert_allclose(after["_std"], factor * before["_std"], rtol=1e-4)
+    widths = [np.ptp(each["_quantiles"], axis=0) for each in (before, after)]
+    np.testing.assert_allclose(widths[1], factor * widths[0], rtol=1e-3, atol=1e-2)
+    assert "recalibrated" in quietscope("info", new)[1]
+
+
+def test_recalibrate_wants_one_reference(quietscope, images, trained, tmp_path):
+    base = ["recalibrate", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "m.safetensors"]
+    refused(quietscope(*base), "--clean or --second", "neither")
+    both = ["--clean", images / "clean.tif", "--second", images / "cells.tif"]
+    refused(quietscope(*base, *both), "both")
+    write_image(tmp_path / "small.tif", np.ones((2, 8, 8), np.float32), "TYX")
+    refused(quietscope(*base, "--clean", tmp_path / "small.tif"), "(1, 8, 8)")
+
+
+def test_bootstrap_from_the_shell_and_in_training(quietscope, images, configs, tmp_path):
+    noise = tmp_path / "noise.safetensors"
+    status, out, err = quietscope("noise", "bootstrap", images / "cells.tif", "-o", noise, "--steps", "4")
+    assert status == 0, err
+    assert "held-out log-likelihood" in out
+    assert "chosen: " in out
+    assert quietscope("noise", "show", noise)[0] == 0
+    words = ["noise", "bootstrap", images / "cells.tif", "-o", noise, "--steps", "4"]
+    refused(quietscope(*words), "noise.safetensors")
+    status, out, err = quietscope(*words, "--overwrite", "--model", "histogram")
+    assert status == 0, err
+    assert "histogram" in out.lower()
+    refused(quietscope(*words, "--overwrite", "--model", "magic"), "'magic'")
+    refused(quietscope(*words[:-1], "0", "--overwrite"), "at least one step")
+
+
+def test_a_run_with_bootstrap_resumes_with_the_same_noise(quietscope, images, configs, tmp_path, monkeypatch):
+    monkeypatch.setitem(bootstrap_noise.__kwdefaults__, "steps", 2)
+    base = ["train", images / "cells.tif", "-o", tmp_path / "run"]
+    first = ["--noise", "bootstrap", "--steps", "2", "--method", "divnoising", "--config", configs / "divnoising.yaml"]
+    status, _, err = quietscope(*base, *first)
+    assert status == 0, err
+    assert "bootstrap: Noise2Void" in err
+    kept = (tmp_path / "run" / "noise_c0.safetensors").read_bytes()
+    status, _, err = quietscope(*base, "--resume", "--steps", "4")
+    assert status == 0, err
+    assert "bootstrap: Noise2Void" not in err
+    assert (tmp_path / "run" / "noise_c0.safetensors").read_bytes() == kept
+
