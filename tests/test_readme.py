@@ -1,7 +1,7 @@
 """The blocks of README.md run as they stand, on the package's sample.
 
 Only the training is shortened, and visibly so: a budget of 4 minutes becomes 3 steps, a verb that trains with its
-default budget gets 3 steps, and 2 samples are drawn. A block after ``<!-- not run: reason -->`` is left out.
+default budget gets 3 steps, and 4 samples are drawn. A block after ``<!-- not run: reason -->`` is left out.
 """
 
 import os
@@ -30,17 +30,17 @@ def shorten_shell(code: str) -> str:
     lines = []
     for line in code.splitlines():
         command, _, comment = line.partition("  #")
-        words = command.replace("--budget 4m", "--steps 3").rstrip()
+        words = command.replace("--budget 4m", "--steps 3").replace("--steps 400", "--steps 3").rstrip()
         if words.startswith("quietscope denoise") and "--steps" not in words:
             words += " --steps 3"
-        if re.match(r"quietscope (denoise|predict)\b", words):
-            words += " --samples 2"
+        if re.match(r"quietscope (denoise|predict|recalibrate)\b", words):
+            words += " --samples 4"
         lines.append(f"{words}  #{comment}" if comment else words)
     return "\n".join(lines)
 
 
 def shorten_python(code: str) -> str:
-    shortened = code.replace('budget="4m"', "steps=3").replace("num_samples=50", "num_samples=2")
+    shortened = code.replace('budget="4m"', "steps=3").replace("num_samples=50", "num_samples=4")
     assert shortened.count("steps=3") == code.count("Denoiser("), "a budget that this test does not know"
     return shortened
 
@@ -52,7 +52,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noisy, clean = (
         np.asarray(read_image(sample_path(f"confocal_fish_{which}")))[:, :SIDE, :SIDE] for which in ("noisy", "clean")
     )
-    for name, pixels in (("cells", noisy), ("clean", clean), ("new_clean", clean)):
+    rng = np.random.default_rng(0)
+    frames = rng.poisson(np.tile(clean[:1].astype(float), (12, 1, 1))).astype(np.uint16)
+    for name, pixels in (("cells", noisy), ("clean", clean), ("new_clean", clean), ("frames", frames)):
         write_image(folder / f"{name}.tif", pixels, "TYX")
     write_image(folder / "new.ome.tif", noisy, "TYX")
     return folder
