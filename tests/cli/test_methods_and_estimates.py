@@ -216,4 +216,3 @@ def test_a_run_with_bootstrap_resumes_with_the_same_noise(quietscope, images, co
     assert status == 0, err
     assert "bootstrap: Noise2Void" not in err
     assert (tmp_path / "run" / "noise_c0.safetensors").read_bytes() == kept
-

@@ -27,7 +27,6 @@ VAE_SHAPE = VAEShape(
     filters=4,
     latent_channels=3,
     blocks=1,
-    context=0,
     z_halvings=0,
     activation="relu",
 )

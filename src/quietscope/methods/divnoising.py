@@ -38,7 +38,6 @@ class DivNoisingSettings(MethodSettings):
         latent_channels: Latent channels per bottleneck pixel.
         blocks: Residual blocks at the bottleneck, before and after the latents: they let every latent see farther; not
             published.
-        context: Halvings of a U-Net at the bottleneck, before and after the latents, to the same end; not published.
         z_halvings: In 3-D, how many of the first levels halve Z too.
         activation: Non-linearity.
         stabilize: Read and write images on the scale on which the noise model has one width everywhere, instead of
@@ -50,7 +49,6 @@ class DivNoisingSettings(MethodSettings):
     filters: int = Field(default=32, ge=1)
     latent_channels: int = Field(default=64, ge=1)
     blocks: int = Field(default=0, ge=0)
-    context: int = Field(default=0, ge=0)
     z_halvings: int = Field(default=0, ge=0)
     activation: Activation = "relu"
     stabilize: bool = False
@@ -80,7 +78,6 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
                 filters=settings.filters,
                 latent_channels=settings.latent_channels,
                 blocks=settings.blocks,
-                context=settings.context,
                 z_halvings=settings.z_halvings,
                 activation=settings.activation,
             )
@@ -101,8 +98,8 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
-        """Reduction of the bottleneck, and of what lies below it."""
-        return self.vae.shape.size_multiple
+        """Reduction of the bottleneck."""
+        return self.vae.shape.reduction
 
     @property
     def keeps_noise_direction(self) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.nn.conv import ACTIVATIONS, Activation, ResidualBlock, conv, conv_transpose
-from quietscope.nn.unet import MaxPool, UNet, UNetShape, halving
+from quietscope.nn.unet import MaxPool, halving
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,6 @@ class VAEShape:
         filters: Filters at full resolution; they double with every halving.
         latent_channels: Latent channels per bottleneck pixel.
         blocks: Residual blocks at the bottleneck, before and after the latents.
-        context: Halvings of a U-Net at the bottleneck, before and after the latents; 0 for none.
         z_halvings: In 3-D, how many of the first halvings halve Z too.
         activation: Non-linearity.
     """
@@ -35,7 +34,6 @@ class VAEShape:
     filters: int
     latent_channels: int
     blocks: int
-    context: int
     z_halvings: int
     activation: Activation
 
@@ -50,15 +48,7 @@ class VAEShape:
     @property
     def reduction(self) -> tuple[int, ...]:
         """Image pixels per latent pixel, one factor per spatial axis."""
-        return self._product(self.depth)
-
-    @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """What image sizes must be multiples of, one per spatial axis."""
-        return self._product(self.depth + self.context)
-
-    def _product(self, num_levels: int) -> tuple[int, ...]:
-        strides = [self.stride(level) for level in range(num_levels)]
+        strides = [self.stride(level) for level in range(self.depth)]
         return tuple(math.prod(steps) for steps in zip(*strides, strict=True))
 
 
@@ -77,13 +67,13 @@ class VAE(nn.Module):
         for level in range(shape.depth):
             encoder += [*_twice(shape, before, shape.width(level)), MaxPool(shape.stride(level))]
             before = shape.width(level)
-        self.encoder = nn.Sequential(*encoder, *_bottleneck(shape, before))
+        self.encoder = nn.Sequential(*encoder, *_blocks(shape, before))
         # Mean and log-variance are the halves of what one convolution puts out.
         self.posterior = conv(shape.spatial_dims, before, 2 * shape.latent_channels, 3)
         decoder: list[nn.Module] = []
         deepest, before = before, shape.latent_channels
-        if shape.blocks or shape.context:
-            decoder += [conv(shape.spatial_dims, before, deepest, 3), *_bottleneck(shape, deepest)]
+        if shape.blocks:
+            decoder += [conv(shape.spatial_dims, before, deepest, 3), *_blocks(shape, deepest)]
             before = deepest
         for level in reversed(range(shape.depth)):
             width = shape.width(level)
@@ -94,7 +84,7 @@ class VAE(nn.Module):
         self.head = conv(shape.spatial_dims, before, shape.channels, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S), S a multiple of `size_multiple`, to raw parameters (B, 2 c, *S_z)."""
+        """Map normalised images (B, C, *S), S a multiple of the reduction, to raw parameters (B, 2 c, *S_z)."""
         out: Tensor = self.posterior(self.encoder(x))
         return out
 
@@ -107,43 +97,12 @@ class VAE(nn.Module):
         return out
 
 
-class Context(nn.Module):
-    """A U-Net added to its input: every bottleneck pixel sees far around itself at little cost.
-
-    Args:
-        shape: Of the autoencoder.
-        channels: Channels in and out.
-    """
-
-    def __init__(self, shape: VAEShape, channels: int) -> None:
-        super().__init__()
-        self.unet = UNet(
-            UNetShape(
-                spatial_dims=shape.spatial_dims,
-                channels=channels,
-                depth=shape.context,
-                filters=channels // 2,
-                z_halvings=max(0, shape.z_halvings - shape.depth),
-                batch_norm=False,
-                blur_pool=False,
-                top_skip=True,
-                activation=shape.activation,
-            )
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Add the U-Net to ``x`` (B, C, *S); same shape out."""
-        out: Tensor = x + self.unet(x).to(x.dtype)
-        return out
-
-
-def _bottleneck(shape: VAEShape, channels: int) -> list[nn.Module]:
+def _blocks(shape: VAEShape, channels: int) -> list[nn.Module]:
     dims, activation = shape.spatial_dims, shape.activation
-    blocks: list[nn.Module] = [
+    return [
         ResidualBlock(dims, channels, activation, batch_norm=False, dropout=0.0, gated=False)
         for _ in range(shape.blocks)
     ]
-    return [*([Context(shape, channels)] if shape.context else []), *blocks]
 
 
 def _twice(shape: VAEShape, before: int, after: int) -> list[nn.Module]:
