@@ -28,7 +28,7 @@ PAPER = Preset(
 FAST = Preset(
     method=DivNoising.name,
     name="fast",
-    summary="Minutes on two CPU cores: wider and with residual blocks, stabilised scale, cosine schedule over the budget",
+    summary="Minutes on two CPU cores: wider, with residual blocks, stabilised scale, cosine schedule over the budget",
     network=DivNoisingSettings(filters=64, blocks=3, stabilize=True),
     training=TrainingSettings(
         patch=64,
