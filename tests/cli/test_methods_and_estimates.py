@@ -61,6 +61,7 @@ def test_denoise_with_divnoising(quietscope, images, configs, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
     assert "divnoising" in out
     assert "4 samples" in out
+    assert "90 % interval covers" in out
 
 
 def test_denoise_with_noise2void_writes_no_deviation(quietscope, images, configs, tmp_path):

@@ -22,7 +22,7 @@ from quietscope.cli.options import (
 )
 from quietscope.cli.outputs import Plan, choose_results, files_in, result_folder
 from quietscope.cli.picture import draw_overview
-from quietscope.cli.planes import describe, score
+from quietscope.cli.planes import describe, pairs, score
 from quietscope.cli.screen import Screen
 from quietscope.errors import AxesError, SizeError
 from quietscope.io import Image, atomic_path, read_image
@@ -150,7 +150,19 @@ class _Work:
             seconds=time.monotonic() - started,
             before=self.before[number] if self.before else None,
             after=after,
+            honesty=_honesty(plan, self.references[number]) if self.references else "",
         )
+
+
+def _honesty(plan: Plan, clean: Image) -> str:
+    """Compare the written mean and deviation with the clean image; no words where they were not written."""
+    from quietscope.metrics import calibration_of_moments
+
+    if not {"mean", "std"} <= set(plan.files):
+        return ""
+    mean, std = (read_image(plan.files[kind], plan.image.axes) for kind in ("mean", "std"))
+    planes = zip(pairs(mean, clean), pairs(std, clean), strict=True)
+    return calibration_of_moments((one.image, other.image, one.clean) for one, other in planes).describe()
 
 
 def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, seed: int) -> None:

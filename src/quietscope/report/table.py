@@ -20,6 +20,7 @@ class Denoised:
         seconds: Time of prediction.
         before: Score of the noisy image against the clean one, where there is one.
         after: Score of the result likewise.
+        honesty: How often the intervals of mean and deviation hold the clean image, in words.
     """
 
     source: Path | None
@@ -28,6 +29,7 @@ class Denoised:
     seconds: float
     before: Score | None = None
     after: Score | None = None
+    honesty: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,8 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
         gain = image.after.psnr - image.before.psnr
         yield "PSNR", f"{image.before.psnr:.2f} dB -> {image.after.psnr:.2f} dB ({gain:+.2f} dB)"
         yield "SSIM", f"{image.before.ssim:.3f} -> {image.after.ssim:.3f}"
+    if image.honesty:
+        yield "uncertainty", image.honesty
 
 
 def score_words(score: Score) -> str:
