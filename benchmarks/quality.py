@@ -22,6 +22,7 @@ from rich.table import Table
 
 from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
+from quietscope.errors import NoiseError
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
 from quietscope.metrics import calibration_of_moments, psnr, psnr_affine, ssim
@@ -255,7 +256,7 @@ def main() -> None:
     parser.add_argument("--name", default=None, help="name of the result file")
     args = parser.parse_args()
     rows, data = run(args)
-    settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
+    settings = {k: v for k, v in vars(args).items() if not isinstance(v, Path)}
     budget = args.budget or (f"{args.steps}_steps" if args.steps else "preset")
     name = args.name or f"quality_{args.data}_{args.methods}_{budget}".lower().replace(":", "_").replace(",", "_")
     scores = {name: {**row.scores, **row.details} for name, row in rows.items()}

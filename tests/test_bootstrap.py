@@ -7,7 +7,9 @@ import torch
 from quietscope.axes import Layout
 from quietscope.bootstrap import bootstrap_noise, pseudo_pairs
 from quietscope.data.frames import Frames
+from quietscope.errors import NoiseError, Terminated
 from quietscope.noise import NoiseModel, PoissonGaussian
+from quietscope.noise.censored import Censored
 
 
 def noisy_frames(model: NoiseModel, dims: int = 2) -> tuple[Frames, np.ndarray]:
@@ -49,5 +51,30 @@ def test_ctrl_c_ends_it() -> None:
     import signal
 
     frames, _ = noisy_frames(PoissonGaussian(gain=4.0, offset=10.0, read_noise=5.0))
-    with pytest.raises(KeyboardInterrupt):
-        bootstrap_noise(frames, steps=50, watch=lambda _: signal.raise_signal(signal.SIGINT))
+    for number, error in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            bootstrap_noise(frames, steps=50, watch=lambda _, number=number: signal.raise_signal(number))
+        assert caught.type is error
+
+
+def test_saturated_pixels_are_censored_though_the_brightest_are_not_fitted() -> None:
+    frames, _ = noisy_frames(PoissonGaussian(gain=4.0, offset=10.0, read_noise=5.0))
+    pixels = np.round(np.asarray(frames.parts[0][0]))
+    saturated = np.minimum(pixels, np.quantile(pixels, 0.997))
+    layout = Layout.of("QYX", saturated.shape)
+    [choice] = bootstrap_noise(Frames(((saturated, layout),)), kind="gaussian", steps=60)
+    assert isinstance(choice.model, Censored)
+    assert choice.model.high == saturated.max()
+
+
+def test_a_kind_that_is_none_is_refused_before_training() -> None:
+    frames, _ = noisy_frames(PoissonGaussian(gain=4.0, offset=10.0, read_noise=5.0))
+    with pytest.raises(NoiseError, match="histogram"):
+        bootstrap_noise(frames, kind="censored", watch=lambda _: pytest.fail("it trained"))
+
+
+def test_of_a_huge_frame_the_middle_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quietscope.bootstrap.MOST_PAIRS", 1000)
+    frames, _ = noisy_frames(PoissonGaussian(gain=4.0, offset=10.0, read_noise=5.0))
+    [pairs] = pseudo_pairs(frames, steps=2, seed=0, device=None, watch=None)
+    assert 500 <= len(pairs.signal) <= 1000

@@ -15,8 +15,10 @@ import torch
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import spread
+from quietscope.errors import NoiseError, Terminated
 from quietscope.methods.noise2void import Noise2Void
-from quietscope.noise import NoiseChoice, choose_model, fit_noise
+from quietscope.noise import BASE_MODELS, ClipLevels, NoiseChoice, choose_model, fit_noise
+from quietscope.noise.fitting import clip_levels_of_pairs
 from quietscope.noise.pairs import FloatArray
 from quietscope.prediction import predict_frame
 from quietscope.presets import find_preset
@@ -35,10 +37,11 @@ PERCENTILES = (0.5, 99.5)
 
 @dataclass(frozen=True, kw_only=True)
 class PseudoPairs:
-    """Pseudo-signal and observation of one channel, each of shape (N,), intensity units."""
+    """Pseudo-signal and observation of one channel, each of shape (N,), intensity units, and the ends of its scale."""
 
     signal: FloatArray
     observation: FloatArray
+    clip: ClipLevels
 
 
 def bootstrap_noise(
@@ -54,7 +57,8 @@ def bootstrap_noise(
 
     Args:
         frames: The noisy frames.
-        kind: Name of the model to fit; None chooses among all by held-out likelihood, see `choose_model`.
+        kind: Name of the model to fit; None chooses by held-out likelihood among Gaussian, Poisson-Gaussian and
+            mixtures, see `choose_model`.
         steps: Training steps of the first denoiser.
         seed: Seed of everything random.
         device: Where to train; the CPU if None.
@@ -64,13 +68,15 @@ def bootstrap_noise(
         Per channel the model, and in one line why it was chosen.
 
     Raises:
-        NoiseError: If no model can be fitted to a channel.
+        NoiseError: If there is no such kind, or no model can be fitted to a channel.
         KeyboardInterrupt: If the user ended the training.
     """
+    if kind is not None and kind not in BASE_MODELS:
+        raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(kind), "leave it out to choose by likelihood")
     pairs = pseudo_pairs(frames, steps=steps, seed=seed, device=device, watch=watch)
     if kind is None:
-        return [choose_model(each.signal, each.observation, seed=seed) for each in pairs]
-    fitted = [fit_noise(kind, each.signal, each.observation) for each in pairs]
+        return [choose_model(each.signal, each.observation, seed=seed, clip=each.clip) for each in pairs]
+    fitted = [fit_noise(kind, each.signal, each.observation, clip=each.clip) for each in pairs]
     return [NoiseChoice(model=model, reason=f"{model.describe()}, as asked for", table=()) for model in fitted]
 
 
@@ -87,7 +93,8 @@ def pseudo_pairs(
         watch: Called after every training step.
 
     Returns:
-        Pairs of each channel, from at most 4 million pixels of frames spread evenly; signals within `PERCENTILES`.
+        Pairs of each channel, from at most 4 million pixels of frames spread evenly, or of the middle of a larger one;
+        signals within `PERCENTILES`.
 
     Raises:
         KeyboardInterrupt: If the user ended the training.
@@ -102,12 +109,23 @@ def pseudo_pairs(
     training = preset.training.model_copy(update={"seed": seed})
     report = fit(method, frames, training, Budget(steps=steps), device=device, watch=watch)
     if report.interrupted:
-        raise KeyboardInterrupt
+        raise Terminated if report.terminated else KeyboardInterrupt
     largest = max(int(np.prod(frames.spatial_shape(n))) for n in range(len(frames)))
     chosen = spread(frames, max(1, MOST_PAIRS // largest))
-    observed = [frames[n].astype(np.float32) for n in chosen]
+    observed = [frames.region(n, _middle(frames.spatial_shape(n))).astype(np.float32) for n in chosen]
     predicted = [predict_frame(method, frame, kinds=("mean",), device=device).mean for frame in observed]
     return [_pairs_of_channel(predicted, observed, channel) for channel in range(frames.num_channels)]
+
+
+def _middle(size: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the box in the middle of a frame that has at most `MOST_PAIRS` pixels, the longest axes cut first."""
+    lengths = list(size)
+    while np.prod(lengths, dtype=np.int64) > MOST_PAIRS:
+        longest = int(np.argmax(lengths))
+        lengths[longest] = -(-lengths[longest] // 2)
+    return tuple(
+        slice((full - length) // 2, (full - length) // 2 + length) for full, length in zip(size, lengths, strict=True)
+    )
 
 
 def _pairs_of_channel(
@@ -116,6 +134,8 @@ def _pairs_of_channel(
     signal, observation = (
         np.concatenate([frame[channel].ravel().astype(np.float64) for frame in part]) for part in (predicted, observed)
     )
+    # Before the brightest are dropped: they are where the scale ends.
+    clip = clip_levels_of_pairs(signal, observation)
     low, high = np.percentile(signal, PERCENTILES)
     inside = (signal >= low) & (signal <= high)
-    return PseudoPairs(signal=signal[inside], observation=observation[inside])
+    return PseudoPairs(signal=signal[inside], observation=observation[inside], clip=clip)

@@ -204,7 +204,7 @@ class Denoiser(Predictor):
         seed: int = 0,
         axes: str | None = None,
         progress: Progress | None = None,
-    ) -> Calibration:
+    ) -> tuple[Calibration, ...]:
         """Correct the uncertainty: find the factor on the deviation with which 90 % intervals hold 90 %.
 
         From then on deviations and the quantiles' distances from the median are multiplied by it, and `save` stores it;
@@ -220,7 +220,7 @@ class Denoiser(Predictor):
             progress: Called with (done, total) posterior samples.
 
         Returns:
-            The coverage as it was before; of the first channel where there are more.
+            The coverage of each channel as it was before. One factor serves all: the geometric mean of theirs.
 
         Raises:
             QuietScopeError: If the images do not fit each other or the model, or the spread cannot be judged.
@@ -230,7 +230,7 @@ class Denoiser(Predictor):
             self, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
         )
         self._card = replace(self.card, spread_factor=self.spread * spread_factor(found))
-        return found[0]
+        return found
 
     def forget_recalibration(self) -> None:
         """Give deviations and quantiles as the samples have them again."""

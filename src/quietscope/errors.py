@@ -25,6 +25,10 @@ class QuietScopeError(ValueError):
         return type(self), (self.expected, self.got, self.fix)
 
 
+class Terminated(KeyboardInterrupt):
+    """The system asked the program to end (SIGTERM); it ends as after Ctrl-C, cleaning up behind itself."""
+
+
 class ImageFileError(QuietScopeError):
     """A file that is missing, truncated, or no image."""
 

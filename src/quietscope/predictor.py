@@ -3,21 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.errors import SizeError
-from quietscope.explore import Generation, generate, interpolate
+from quietscope.errors import SettingsError, SizeError
+from quietscope.explore import Generation, as_generative, generate_into, interpolate
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.io.check import CheckedArray
 from quietscope.methods.base import Method, PointMethod
 from quietscope.nn.hardware import place
 from quietscope.prediction import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Precision, Request, Sinks, TileSpec
 from quietscope.prediction import predict_image as predict
-from quietscope.prediction.request import checked_kinds
 
 Estimate: TypeAlias = Literal["mean", "map"]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -118,7 +117,8 @@ class Predictor(ABC):
             each |= {"tile": tile, "augment": augment, "bandwidth": bandwidth, "quantiles": quantiles}
             return [self.denoise(image, **each, progress=progress) for image in images]
         image = as_image(images, axes)
-        checked_kinds([estimate])
+        if estimate not in get_args(Estimate):
+            raise SettingsError("mean or map", f"estimate {estimate!r}", 'pass e.g. estimate="map"')
         is_sampler = not isinstance(self.method, PointMethod)
         probabilities = () if quantiles is None else tuple(quantiles)
         out = {"mean": _empty(image)} | ({"std": _empty(image)} if is_sampler else {})
@@ -250,17 +250,42 @@ class Predictor(ABC):
         Raises:
             SettingsError: If the method has no prior, or a setting lies outside its range.
         """
+        chosen = self.generation(num=num, size=size, seed=seed, temperature=temperature, with_noise=with_noise)
+        images = np.empty(self.shape_of(chosen), np.float32)
+        self.generate_into(chosen, images, progress=progress)
+        return images
+
+    def generation(self, *, size: int | Sequence[int] = 256, **settings: Any) -> Generation:
+        """Say what to generate, checked against the model.
+
+        Args:
+            size: As for `generate`.
+            **settings: num, seed, temperature and with_noise, as for `generate`.
+
+        Returns:
+            The specification, for `generate_into`.
+
+        Raises:
+            SettingsError: If the method has no prior, or a setting lies outside its range.
+        """
+        return Generation.of(as_generative(self.method), size, precision=self.precision, **settings)
+
+    def shape_of(self, generation: Generation) -> tuple[int, ...]:
+        """Return (num, *size), or (num, C, *size) where there is more than one channel."""
+        channels = self.method.statistics.num_channels
+        return (generation.num, *((channels,) if channels > 1 else ()), *generation.size)
+
+    def generate_into(self, generation: Generation, sink: Sink, *, progress: Progress | None = None) -> None:
+        """Draw images from the prior of any number and size into an array or a writer, tile by tile.
+
+        Args:
+            generation: What to generate, from `generation`.
+            sink: Receives ``sink[index] = block``; of the shape that `shape_of` tells.
+            progress: Called with (done, total) tiles.
+        """
         method = self._ready()
-        chosen = Generation.of(
-            method,
-            size,
-            num=num,
-            seed=seed,
-            temperature=temperature,
-            with_noise=with_noise,
-            precision=self.precision,
-        )
-        return _without_single_channel(generate(method, chosen, device=self.device, progress=progress))
+        plain = method.statistics.num_channels == 1
+        generate_into(method, generation, _OneChannel(sink) if plain else sink, device=self.device, progress=progress)
 
     def interpolate(
         self,
@@ -298,6 +323,17 @@ class Predictor(ABC):
     def _ready(self) -> Method:
         place(self.method, self.device, self.method.spatial_dims)
         return self.method
+
+
+@dataclass(frozen=True)
+class _OneChannel:
+    """A sink without an axis for channels, written to as if it had one."""
+
+    sink: Sink
+
+    def __setitem__(self, index: Any, block: Any, /) -> None:
+        number, _, *box = index
+        self.sink[(number, *box)] = block[0]
 
 
 def _empty(image: Image, *leading: int) -> Pixels:

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.errors import NoiseError, SizeError
+from quietscope.errors import NoiseError, SettingsError, SizeError
 from quietscope.io import Image
+from quietscope.io.check import CheckedArray
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.noise.exposure import exposure_of
 from quietscope.predictor import Predictor, Progress
+
+MIN_SAMPLES = 10
+"""A deviation of fewer samples is itself uncertain by more than a quarter."""
 
 Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
@@ -44,7 +48,8 @@ def judge(
     Raises:
         SizeError: If image and reference differ in frames, channels or size.
         NoiseError: If the model has no noise model to fold in.
-        SettingsError: If the method does not sample.
+        SettingsError: If the method does not sample, or there are too few samples.
+        PixelError: If the reference holds NaN or infinite pixels.
     """
     layout, truth = (each.layout(predictor.method.spatial_dims) for each in (image, reference))
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
@@ -53,9 +58,12 @@ def judge(
             f"{truth.num_frames} x {truth.frame_shape}",
             "pass the reference of this very image",
         )
+    if num_samples < MIN_SAMPLES:
+        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", "pass e.g. `--samples 50`")
     noise = predictor.method.channel_noise
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", predictor.method.name, "pass a clean reference instead")
+    checked = CheckedArray(reference.data, str(reference.path or "the reference"))
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
     predictor.denoise_into(image, mean=mean, std=std, num_samples=num_samples, seed=seed, progress=progress)
 
@@ -64,13 +72,14 @@ def judge(
             yield (
                 layout.take(mean, n)[channel],
                 layout.take(std, n)[channel],
-                truth.take(reference.data, n)[channel],
+                truth.take(checked, n)[channel],
             )
 
     return tuple(
         calibration_of_moments(
             parts(channel),
             exposure=None if num_exposures is None else exposure_of(noise[channel], num_exposures, seed + channel),
+            num_samples=num_samples,
         )
         for channel in range(layout.num_channels)
     )

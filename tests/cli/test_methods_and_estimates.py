@@ -109,6 +109,8 @@ def test_predict_writes_every_estimate(quietscope, images, trained, tmp_path):
         (["--quantiles", "0.5,much"], ["0.5,much"]),
         (["--quantiles", "1.5"], ["between 0 and 1"]),
         (["--bandwidth", "0"], ["bandwidth"]),
+        (["--bandwidth", "0.5"], ["--bandwidth", "no map"]),
+        (["--save", "mean", "--quantiles", "0.5"], ["--quantiles", "no quantiles"]),
         (["--estimate", "median"], ["median"]),
     ],
 )
@@ -160,7 +162,7 @@ def test_generations_that_mean_nothing(quietscope, trained, tmp_path, words):
 
 def test_recalibrate_stores_a_factor_that_predict_uses(quietscope, images, trained, tmp_path):
     new, cells = tmp_path / "honest.safetensors", images / "cells.tif"
-    words = ["recalibrate", trained["divnoising"], cells, "--clean", images / "clean.tif", "-o", new, "--samples", "6"]
+    words = ["recalibrate", trained["divnoising"], cells, "--clean", images / "clean.tif", "-o", new, "--samples", "12"]
     status, out, err = quietscope(*words)
     assert status == 0, err
     assert "90 % interval" in out
@@ -180,9 +182,33 @@ def test_recalibrate_stores_a_factor_that_predict_uses(quietscope, images, train
     assert "recalibrated" in quietscope("info", new)[1]
 
 
+def test_recalibrate_folds_the_noise_of_a_second_exposure_in(quietscope, images, trained, tmp_path):
+    """Against the same clean image, seen through more and more noise that is folded in, the factor stays about one."""
+    model = Denoiser.load(trained["divnoising"], device="cpu")
+    clean = np.asarray(read_image(images / "clean.tif"))
+    import torch
+
+    generator, factors = torch.Generator().manual_seed(0), {}
+    for count in (1, 16):
+        drawn = [model.noise_models[0].sample(torch.from_numpy(clean), generator) for _ in range(count)]
+        write_image(tmp_path / f"{count}.tif", torch.stack(drawn).mean(0).numpy(), "TYX")
+        new = tmp_path / f"{count}.safetensors"
+        words = ["--second", tmp_path / f"{count}.tif", "--num-exposures", count, "--samples", "12", "-o", new]
+        status, _, err = quietscope("recalibrate", trained["divnoising"], images / "cells.tif", *words)
+        assert status == 0, err
+        factors[count] = Denoiser.load(new, device="cpu").card.spread_factor
+    honest = Denoiser.load(trained["divnoising"], device="cpu")
+    honest.recalibrate(images / "cells.tif", images / "clean.tif", num_samples=12)
+    assert factors[16] == pytest.approx(honest.card.spread_factor, rel=0.1)
+    assert factors[1] == pytest.approx(honest.card.spread_factor, rel=0.2)
+
+
 def test_recalibrate_wants_one_reference(quietscope, images, trained, tmp_path):
     base = ["recalibrate", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "m.safetensors"]
     refused(quietscope(*base), "--clean or --second", "neither")
+    refused(quietscope(*base, "--clean", images / "clean.tif", "--samples", "2"), "at least 10 samples")
+    refused(quietscope(*base, "--clean", images / "clean.tif", "--num-exposures", "2"), "--second")
+    refused(quietscope(*base, "--second", images / "clean.tif", "--num-exposures", "0"), "at least 1")
     both = ["--clean", images / "clean.tif", "--second", images / "cells.tif"]
     refused(quietscope(*base, *both), "both")
     write_image(tmp_path / "small.tif", np.ones((2, 8, 8), np.float32), "TYX")
@@ -202,6 +228,7 @@ def test_bootstrap_from_the_shell_and_in_training(quietscope, images, configs, t
     assert status == 0, err
     assert "histogram" in out.lower()
     refused(quietscope(*words, "--overwrite", "--model", "magic"), "'magic'")
+    refused(quietscope(*words, "--overwrite", "--model", "censored"), "'censored'")
     refused(quietscope(*words[:-1], "0", "--overwrite"), "at least one step")
 
 
@@ -212,8 +239,8 @@ def test_a_run_with_bootstrap_resumes_with_the_same_noise(quietscope, images, co
     status, _, err = quietscope(*base, *first)
     assert status == 0, err
     assert "bootstrap: Noise2Void" in err
-    kept = (tmp_path / "run" / "noise_c0.safetensors").read_bytes()
+    kept = (tmp_path / "run" / "bootstrap_c0.safetensors").read_bytes()
     status, _, err = quietscope(*base, "--resume", "--steps", "4")
     assert status == 0, err
     assert "bootstrap: Noise2Void" not in err
-    assert (tmp_path / "run" / "noise_c0.safetensors").read_bytes() == kept
+    assert (tmp_path / "run" / "bootstrap_c0.safetensors").read_bytes() == kept

@@ -53,7 +53,7 @@ def test_two_restarts_then_annealing_then_an_error() -> None:
     assert guard.kl_weight(0.3) == 0.0
     assert guard.kl_weight(0.3 + 0.3 * 0.7 / 2) == pytest.approx(0.5)
     assert guard.kl_weight(0.6) == 1.0
-    with pytest.raises(TrainingError, match="after 2 restarts"):
+    with pytest.raises(TrainingError, match="after 3 fresh starts, the last with"):
         [guard.must_restart(n, n / 100, 0.0) for n in range(31, 100)]
 
 
@@ -97,13 +97,51 @@ def test_pure_noise_ends_in_the_error_and_structure_does_not(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("_all_collapsed")
-def test_a_restart_makes_new_weights_and_keeps_the_weight_of_the_divergence_at_one() -> None:
-    method = build(sigma=10.0)
-    before = {name: value.clone() for name, value in method.state_dict().items()}
-    report = _train(method, toy_frames(method), 15)
-    assert report.restarts == 1
-    assert not torch.equal(before["vae.head.weight"], method.state_dict()["vae.head.weight"])
-    assert float(method.kl_weight) == 1.0
+def test_a_restart_draws_new_weights_from_the_seed() -> None:
+    """At a learning rate of nearly nothing, weights stay where they were drawn."""
+    method, seen = build(sigma=10.0), []
+
+    def watch(_: object) -> None:
+        seen.append(method.vae.head.weight.detach().clone())
+
+    settings = toy_settings(learning_rate=1e-12)
+    fit(method, toy_frames(method), settings, Budget(steps=15), device=torch.device("cpu"), watch=watch)
+    torch.manual_seed(1 << 32)
+    fresh = DivNoising(TINY, method.statistics, method.channel_noise).vae.head.weight
+    assert torch.allclose(seen[0], build(10.0).vae.head.weight, atol=1e-6)
+    assert torch.allclose(seen[9], seen[0], atol=1e-6)
+    assert torch.allclose(seen[-1], fresh, atol=1e-6)
+
+
+def test_annealing_raises_the_weight_to_one_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapse, "MAX_RESTARTS", 0)
+    method, weights = build(sigma=10.0), []
+
+    def watch(state: object) -> None:
+        # Collapsed at the first look, alive from then on.
+        monkeypatch.setattr(collapse, "COLLAPSED_KL", 1e9 if getattr(state, "step", 0) <= 10 else 0.0)
+        weights.append(float(method.kl_weight))
+
+    _fit = fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=torch.device("cpu"), watch=watch)
+    assert _fit.restarts == 1
+    assert weights[:10] == [1.0] * 10
+    assert weights[10] == 0.0
+    assert len({weight for weight in weights[10:] if 0.0 < weight < 1.0}) > 3
+    assert weights[10:] == sorted(weights[10:])
+    assert weights[-1] == 1.0
+
+
+def test_a_larger_budget_does_not_lower_the_weight_again() -> None:
+    guard = CollapseGuard()
+    judge(guard, [0.0] * 30)
+    assert guard.kl_weight(0.6) == 1.0
+    assert guard.kl_weight(0.1) == 1.0
+
+
+@pytest.mark.usefixtures("_all_collapsed")
+def test_no_run_ends_collapsed_without_a_word() -> None:
+    with pytest.raises(TrainingError, match="--budget"):
+        _train(build(sigma=10.0), toy_frames(build(10.0)), 10)
 
 
 @pytest.mark.usefixtures("_all_collapsed")

@@ -187,3 +187,22 @@ def test_a_kill_leaves_a_whole_resume_file(tmp_path: Path) -> None:
     report = train_toy(build(), 8, folder=tmp_path)
     assert report.steps == 8
     assert (tmp_path / "resume.ckpt").stat().st_size > size // 2
+
+
+def test_a_killed_run_resumes_as_if_never_killed(tmp_path: Path) -> None:
+    """A kill leaves the resume file of the last validation; what came after it is trained again, to the same end."""
+    (tmp_path / "killed").mkdir()
+
+    def watch(state: object) -> None:
+        if getattr(state, "step", 0) == 11:  # validations, and files, at steps 4 and 8
+            copied = (tmp_path / "run" / "resume.ckpt").read_bytes()
+            (tmp_path / "killed" / "resume.ckpt").write_bytes(copied)
+
+    settings = toy_settings(schedule="plateau", plateau_patience=1)
+    whole, again = build(), build()
+    folders = (tmp_path / "run", tmp_path / "killed")
+    one = fit(whole, toy_frames(whole), settings, Budget(steps=20), device=CPU, folder=folders[0], watch=watch)
+    two = fit(again, toy_frames(again), settings, Budget(steps=20), device=CPU, folder=folders[1], resume=True)
+    assert one.best_validation_loss == two.best_validation_loss
+    assert all(torch.equal(value, two.last_state[name]) for name, value in one.last_state.items())
+    assert all(torch.equal(value, two.best_state[name]) for name, value in one.best_state.items())

@@ -11,7 +11,7 @@ from types import FrameType, MappingProxyType
 
 from cyclopts import App, CycloptsError
 
-from quietscope.errors import QuietScopeError
+from quietscope.errors import QuietScopeError, Terminated
 from quietscope.version import __version__
 
 VERBS = MappingProxyType(
@@ -37,10 +37,6 @@ NOISE_VERBS = MappingProxyType(
     }
 )
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
-
-
-class Terminated(KeyboardInterrupt):
-    """The system asked the program to end; it ends as after Ctrl-C, cleaning up behind itself."""
 
 
 def make_app() -> App:
@@ -94,6 +90,10 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return _complain(f"expected the system to allow it; got {error.strerror or error}{place}; check disk and path")
+    except MemoryError as error:
+        return _complain(
+            f"expected enough memory; got {error or 'less than was needed'}; try a smaller size or `--tile 256`"
+        )
     except KeyboardInterrupt as error:
         _complain("stopped; nothing half-written is left")
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli import Terminated
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
     NO_TRAINING_OPTIONS,
@@ -24,7 +23,7 @@ from quietscope.cli.outputs import Plan, choose_results, files_in, result_folder
 from quietscope.cli.picture import draw_overview
 from quietscope.cli.planes import describe, pairs, score
 from quietscope.cli.screen import Screen
-from quietscope.errors import AxesError, SizeError
+from quietscope.errors import AxesError, SizeError, Terminated
 from quietscope.io import Image, atomic_path, read_image
 from quietscope.io.atomic import check_target
 from quietscope.report import Denoised, Summary, summary_table
@@ -64,7 +63,7 @@ def denoise(
     references = _references(clean, noisy)
     before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
     method = METHODS[denoiser.configuration.method]
-    wanted = choose_results(prediction.save, prediction.estimate, method, default=("std",))
+    wanted = choose_results(prediction, method, default=("std",))
     with result_folder(output) as folder:
         plans = [
             Plan(image=image, files=files, main=wanted.main, options=prediction)

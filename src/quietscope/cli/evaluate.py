@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, read_images
+from quietscope.cli.outputs import SAMPLE_LETTERS
 from quietscope.cli.planes import Pair, describe, pairs
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from quietscope.noise import NoiseModel
 
 Plane = npt.NDArray[Any]
-FREE_LETTERS = "RQPHAE"
-"""Letters for the axis of samples, which the image itself seldom uses; the file need not call it the same."""
 
 
 def evaluate(
@@ -159,7 +158,7 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Sprea
     path = std if samples is None else samples
     if path is None:
         return None
-    free = "" if samples is None else next(letter for letter in FREE_LETTERS if letter not in image.axes)
+    free = "" if samples is None else next(letter for letter in SAMPLE_LETTERS if letter not in image.axes)
     try:
         file = read_image(path, free + image.axes)
         fits = file.shape[len(free) :] == image.shape

@@ -1,17 +1,22 @@
 """``quietscope generate``: images from what a model has learnt."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Flag, Output, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
-from quietscope.io import open_writer
+from quietscope.io import Sink, open_writer
+from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
     from quietscope import Denoiser
+
+DEFAULT_SIZE = "256"
 
 
 def generate(
@@ -20,7 +25,9 @@ def generate(
     *,
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
     num: Annotated[int, Parameter(help="Number of images.")] = 16,
-    size: Annotated[str, Parameter(help="Pixels: 256, or 200,300 for Y and X, or 8,256,256 for a volume.")] = "256",
+    size: Annotated[
+        str, Parameter(help="Pixels: 256, or 200,300 for Y and X, or 8,256,256 for a volume.")
+    ] = DEFAULT_SIZE,
     seed: Annotated[int, Parameter(help="Seed; image n of a seed is always the same.")] = 0,
     temperature: Annotated[float, Parameter(help="Below 1: more typical, less varied.")] = 1.0,
     with_noise: Annotated[bool, Flag, Parameter(help="Add a draw of the noise model.")] = False,
@@ -36,27 +43,29 @@ def generate(
     from quietscope import Denoiser
 
     screen = Screen()
+    if between is None and axes is not None:
+        raise SettingsError("--axes with --between", "--axes alone", "leave it out")
+    if between is not None and (with_noise or temperature != 1.0 or size != DEFAULT_SIZE):
+        raise SettingsError(
+            "--between alone", "--size, --temperature or --with-noise beside it", "leave them out: the ends decide"
+        )
+    check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
     if between is None:
-        with screen.predicting("generating") as progress:
-            images = denoiser.generate(
-                num,
-                _pixels(size),
-                seed=seed,
-                temperature=temperature,
-                with_noise=with_noise,
-                progress=progress,
-            )
+        chosen = denoiser.generation(
+            num=num, size=_pixels(size), seed=seed, temperature=temperature, with_noise=with_noise
+        )
+        shape = denoiser.shape_of(chosen)
+        with _writer(output, shape, denoiser, overwrite) as sink, screen.predicting("generating") as progress:
+            denoiser.generate_into(chosen, sink, progress=progress)
     else:
-        if with_noise or temperature != 1.0 or size != "256":
-            raise SettingsError(
-                "--between alone", "--size, --temperature or --with-noise beside it", "leave them out: the ends decide"
-            )
         first, second = read_images(list(between), axes)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
-    _write(output, images, denoiser, overwrite)
-    screen.show(f"{num} images of {' x '.join(map(str, images.shape[1:]))}: {output}")
+        shape = images.shape
+        with _writer(output, shape, denoiser, overwrite) as sink:
+            sink[tuple(slice(None) for _ in shape)] = images
+    screen.show(f"{num} images of {' x '.join(map(str, shape[1:]))}: {output}")
 
 
 def _pixels(text: str) -> int | tuple[int, ...]:
@@ -67,17 +76,16 @@ def _pixels(text: str) -> int | tuple[int, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def _write(path: Path, images: Any, denoiser: "Denoiser", overwrite: bool) -> None:
+def _writer(path: Path, shape: tuple[int, ...], denoiser: "Denoiser", overwrite: bool) -> AbstractContextManager[Sink]:
     spatial = "YX" if denoiser.method.spatial_dims == 2 else "ZYX"
-    axes = "T" + ("C" if images.ndim == 2 + len(spatial) else "") + spatial
+    axes = "T" + ("C" if len(shape) == 2 + len(spatial) else "") + spatial
     card = denoiser.card
-    with open_writer(
+    return open_writer(
         path,
-        images.shape,
-        images.dtype,
+        shape,
+        np.dtype(np.float32),
         axes,
         pixel_size_um={axis: size for axis, size in card.pixel_size_um.items() if axis in spatial},
         channel_names=card.channel_names,
         overwrite=overwrite,
-    ) as sink:
-        sink[tuple(slice(None) for _ in images.shape)] = images
+    )

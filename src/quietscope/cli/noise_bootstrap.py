@@ -37,12 +37,12 @@ def noise_bootstrap(
     from quietscope.data.frames import Frames
     from quietscope.data.preparation import prepare
     from quietscope.nn.hardware import chosen_device
-    from quietscope.noise import NOISE_MODELS, Gaussian
+    from quietscope.noise import BASE_MODELS, Gaussian
     from quietscope.store.noise_file import check_kind_fits, save_noise_model
 
     screen = Screen()
-    if model not in (AUTO, *NOISE_MODELS):
-        raise NoiseError(f"auto or one of {', '.join(NOISE_MODELS)}", repr(model), "leave out `--model`")
+    if model not in (AUTO, *BASE_MODELS):
+        raise NoiseError(f"auto or one of {', '.join(BASE_MODELS)}", repr(model), "leave out `--model`")
     if steps is not None and steps < 1:
         raise SettingsError("at least one step", str(steps), f"pass e.g. `--steps {STEPS}`")
     noisy = read_images(images, axes)

@@ -61,6 +61,9 @@ class TrainingOptions:
         return Configuration.of({**values, **self.typed()})
 
 
+DEFAULT_QUANTILES = "0.05,0.25,0.5,0.75,0.95"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PredictionOptions:
     """How to predict and what to write."""
@@ -76,7 +79,9 @@ class PredictionOptions:
     samples: Annotated[
         int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")
     ] = 50
-    quantiles: Annotated[str, Parameter(help="Which quantiles `--save quantiles` writes.")] = "0.05,0.25,0.5,0.75,0.95"
+    quantiles: Annotated[
+        str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
+    ] = None
     augment: Annotated[
         bool, Flag, Parameter(help="Look at the image in all 8 orientations (4 where the noise has a direction).")
     ] = False
@@ -98,13 +103,13 @@ class PredictionOptions:
         if self.bandwidth is not None and not self.bandwidth > 0:
             raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
-            raise SettingsError("quantiles between 0 and 1", self.quantiles, "pass e.g. `--quantiles 0.05,0.95`")
+            raise SettingsError("quantiles between 0 and 1", f"{self.quantiles}", "pass e.g. `--quantiles 0.05,0.95`")
 
     @property
     def probabilities(self) -> tuple[float, ...]:
         """The quantiles, as numbers."""
         try:
-            return tuple(float(word) for word in self.quantiles.split(","))
+            return tuple(float(word) for word in (self.quantiles or DEFAULT_QUANTILES).split(","))
         except ValueError as error:
             raise SettingsError(
                 "numbers separated by commas after --quantiles", repr(self.quantiles), "pass e.g. `0.05,0.95`"

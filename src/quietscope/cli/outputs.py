@@ -20,7 +20,7 @@ Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "samples"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 POINT_KINDS: tuple[Kind, ...] = ("mean",)
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
-_SAMPLE_LETTERS = "RQPHAE"
+SAMPLE_LETTERS = "RQPHAE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Plan:
         shape, axes = self.image.shape, self.image.axes
         leading = {"samples": self.options.samples, "quantiles": len(self.options.probabilities)}
         if kind in leading:
-            free = next(letter for letter in _SAMPLE_LETTERS if letter not in axes)
+            free = next(letter for letter in SAMPLE_LETTERS if letter not in axes)
             shape, axes = (leading[kind], *shape), free + axes
         return open_writer(
             path,
@@ -123,14 +123,11 @@ class Wanted:
     kinds: tuple[Kind, ...]
 
 
-def choose_results(
-    save: str | None, estimate: Literal["mean", "map"] | None, method: "type[Method]", default: Sequence[Kind]
-) -> Wanted:
+def choose_results(options: PredictionOptions, method: "type[Method]", default: Sequence[Kind]) -> Wanted:
     """Read what is to be saved, such as ``mean,std``, in the light of what the method can give.
 
     Args:
-        save: What was typed after --save.
-        estimate: What was typed after --estimate; always among the results then.
+        options: What was typed; the estimate after --estimate is always among the results.
         method: The method.
         default: Results besides the estimate where nothing was typed, of a method that samples.
 
@@ -138,9 +135,11 @@ def choose_results(
         What is to be written.
 
     Raises:
-        SettingsError: If it names anything else, or more than the method can give.
+        SettingsError: If it names anything else, more than the method can give, or how to make what is not wanted.
     """
     from quietscope.methods.base import PosteriorMethod
+
+    save, estimate = options.save, options.estimate
 
     samples = issubclass(method, PosteriorMethod)
     main = estimate or "mean"
@@ -156,6 +155,12 @@ def choose_results(
         raise SettingsError(
             f"the mean alone from {method.name}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"
         )
+    for option, given, kind in (
+        ("--bandwidth", options.bandwidth, "map"),
+        ("--quantiles", options.quantiles, "quantiles"),
+    ):
+        if given is not None and kind not in words:
+            raise SettingsError(f"{option} for {kind}", f"no {kind} among the results", f"add {kind} to `--save`")
     return Wanted(main=main, kinds=tuple(kind for kind in KINDS if kind in words))
 
 

@@ -30,7 +30,7 @@ def predict(
 
     screen = Screen()
     denoiser = Denoiser.load(model, device=device)
-    wanted = choose_results(prediction.save, prediction.estimate, type(denoiser.method), default=())
+    wanted = choose_results(prediction, type(denoiser.method), default=())
     [noisy] = read_images([image], axes)
     plan = Plan(image=noisy, files=files_beside(output, wanted), main=wanted.main, options=prediction)
     plan.check()

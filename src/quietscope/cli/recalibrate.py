@@ -19,7 +19,9 @@ def recalibrate(
     output: Annotated[Path, Output, Parameter(help="Model file with the correction in it.")],
     clean: Annotated[Path | None, Parameter(help="Clean reference of the image.")] = None,
     second: Annotated[Path | None, Parameter(help="Or a second, independent exposure of the same scene.")] = None,
-    num_exposures: Annotated[int, Parameter(help="Exposures that the second one is the mean of.")] = 1,
+    num_exposures: Annotated[
+        int | None, Parameter(help="Exposures that the second one is the mean of. Default: 1.")
+    ] = None,
     samples: Annotated[int, Parameter(help="Posterior samples.")] = 50,
     axes: Axes = None,
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
@@ -32,11 +34,16 @@ def recalibrate(
     stay as they are.
     """
     from quietscope import Denoiser
+    from quietscope.metrics.calibration import RIGHT
 
     screen = Screen()
     if (clean is None) == (second is None):
         raise SettingsError(
             "--clean or --second", "both" if clean is not None else "neither", "pass e.g. `--clean clean.tif`"
+        )
+    if num_exposures is not None and (second is None or num_exposures < 1):
+        raise SettingsError(
+            "--num-exposures of at least 1 with --second", f"{num_exposures}", "pass e.g. `--second b.tif`"
         )
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
@@ -47,11 +54,15 @@ def recalibrate(
         found = denoiser.recalibrate(
             noisy,
             truth,
-            num_exposures=None if clean is not None else num_exposures,
+            num_exposures=None if clean is not None else num_exposures or 1,
             num_samples=samples,
             seed=seed,
             progress=progress,
         )
     denoiser.save(output, overwrite=overwrite)
-    screen.show(f"before: {found.describe()}")
+    for channel, each in enumerate(found):
+        screen.show(f"before{f', channel {channel}' if len(found) > 1 else ''}: {each.describe()}")
+    factors = [each.spread_factor for each in found]
+    if max(factors) > RIGHT**2 * min(factors):
+        screen.note("the channels need different factors, and a model has one for all: train a model for each channel")
     screen.show(f"deviations are multiplied by {denoiser.card.spread_factor:.3g} from now on: {output}")

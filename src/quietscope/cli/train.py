@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MODEL, BEST, LAST = "model.safetensors", "best.safetensors", "last.safetensors"
 CONFIG, RESUME, LOGS = "config.yaml", "resume.ckpt", "logs"
 OURS = (MODEL, BEST, LAST, CONFIG, RESUME, LOGS)
+BOOTSTRAP = "bootstrap_c*.safetensors"
 INTERRUPTED = 130
 
 
@@ -103,7 +104,7 @@ def _earlier(folder: Path, options: TrainingOptions) -> "Configuration":
 
 def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
     check_target(folder / CONFIG, overwrite=True)
-    found = [name for name in OURS if (folder / name).exists()]
+    found = [name for name in OURS if (folder / name).exists()] + [path.name for path in folder.glob(BOOTSTRAP)]
     if found and not (resume or overwrite):
         raise OutputError(
             "a folder without a run in it", f"{folder} with {found[0]}", "pass `--resume` to go on, or `--overwrite`"
@@ -112,7 +113,8 @@ def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 def _forget(folder: Path) -> None:
     """Remove what must not be mixed with a new run: the state to resume from and the logs, by their names."""
-    (folder / RESUME).unlink(missing_ok=True)
+    for path in [folder / RESUME, *folder.glob(BOOTSTRAP)]:
+        path.unlink(missing_ok=True)
     logs = folder / LOGS
     for path in [logs / "metrics.csv", logs / "hparams.yaml", *logs.glob("events.out.tfevents.*")]:
         path.unlink(missing_ok=True)

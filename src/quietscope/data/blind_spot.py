@@ -115,13 +115,23 @@ class BlindSpots:
         num_hidden = len(self.hidden_offsets)
         if self.replacement == "median":
             values = _gather(x, index.flatten(1)).reshape(*x.shape[:2], *index.shape[1:])
-            values = torch.where(inside[:, None], values, torch.nan).nanmedian(dim=-1, keepdim=True).values
-            # Spots beyond the image may have no neighbour in it; what stands there is never written.
-            return values.nan_to_num().expand(-1, -1, -1, num_hidden)
+            return _median(values, inside[:, None]).expand(-1, -1, -1, num_hidden)
         scores = torch.rand(*inside.shape[:2], num_hidden, inside.shape[2], device=x.device)
         chosen = torch.where(inside[:, :, None], scores, -1.0).argmax(dim=-1)
         picked = index.gather(2, chosen)
         return _gather(x, picked.flatten(1)).reshape(*x.shape[:2], *picked.shape[1:])
+
+
+def _median(values: Tensor, counts: Tensor) -> Tensor:
+    """Return the median of those values (B, C, P, K) that count (B, 1, P, K).
+
+    As in NumPy the mean of the middle two of an even number; 0 where none counts (spots beyond the image).
+    """
+    ordered = torch.where(counts, values, torch.inf).sort(dim=-1).values
+    number = counts.sum(dim=-1, keepdim=True).expand(*values.shape[:-1], 1)
+    low, high = ((number - 1) // 2).clamp(min=0), (number // 2).clamp(max=values.shape[-1] - 1)
+    middle = 0.5 * (ordered.gather(-1, low) + ordered.gather(-1, high))
+    return torch.where(number > 0, middle, 0.0)
 
 
 def _inside(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -46,15 +46,15 @@ class Stabilizer(nn.Module):
         """
         knots, values = [], []
         for variance, pixels in zip(variances, quantiles.double(), strict=True):
-            t = torch.linspace(float(pixels[0]), float(pixels[-1]), _FINE, dtype=torch.float64)
+            t = torch.linspace(float(pixels[0]), float(pixels[-1]), _FINE, dtype=torch.float64, device=pixels.device)
             step = t[1] - t[0]
             v = variance(t.float()).double().detach()
             slope = torch.gradient(v, spacing=float(step))[0]
             width = torch.sqrt(v + ANSCOMBE_SHARE * slope.square())
             areas = 0.5 * step * (1.0 / width[1:] + 1.0 / width[:-1])
-            u = torch.cat((torch.zeros(1, dtype=torch.float64), torch.cumsum(areas, 0)))
+            u = torch.cat((t.new_zeros(1), torch.cumsum(areas, 0)))
             # Knots lie evenly on the stabilised scale: as many per noise width in the dark as in the light.
-            even = torch.linspace(0.0, float(u[-1]), NUM_KNOTS, dtype=torch.float64)
+            even = torch.linspace(0.0, float(u[-1]), NUM_KNOTS, dtype=torch.float64, device=pixels.device)
             knots.append(_interpolate(even, u, t))
             seen = _interpolate(pixels, t, u)
             values.append((even - seen.mean()) / seen.std(correction=0))

@@ -142,10 +142,10 @@ def generate_into(
         grid = spec.grid(able, size, blocks)
         for n in range(generation.num):
             for number, tile in enumerate(grid):
-                image = _draw(able, generation, n, tile, where).cpu()
+                image = _draw(able, generation, n, tile, where)
                 if noise_models:
                     _add_noise(image, noise_models, (generation.seed, n), tile.inner, blocks)
-                sink[(n, channels, *tile.inner)] = image.numpy()
+                sink[(n, channels, *tile.inner)] = image.cpu().numpy()
                 if progress:
                     progress(n * len(grid) + number + 1, generation.num * len(grid))
 

@@ -147,6 +147,7 @@ def calibration_of_moments(
     *,
     exposure: Exposure | None = None,
     levels: Sequence[float] = LEVELS,
+    num_samples: int | None = None,
 ) -> Calibration:
     """Judge normal intervals: mean +- z sqrt(std^2 + v).
 
@@ -154,6 +155,7 @@ def calibration_of_moments(
         parts: (mean, std, truth) of one image after the other, arrays of one shape each, intensity units.
         exposure: The noise of the truth where it is an exposure itself; None for a clean one.
         levels: Nominal coverages.
+        num_samples: Samples behind mean and std, where known: the spread factor then allows for their being few.
 
     Returns:
         The coverage over all pixels of all images.
@@ -168,7 +170,7 @@ def calibration_of_moments(
         moments = _Moments.checked(centre, std, truth, None if exposure is None else exposure.variance(mean))
         half = np.sqrt(moments.std**2 + moments.noise)
         inside = [np.mean(np.abs(moments.error) <= _normal(level) * half) for level in levels]
-        tally.add(inside, moments, None)
+        tally.add(inside, moments, num_samples)
     return tally.result()
 
 

@@ -44,6 +44,7 @@ TAILS = (0.005, 0.995)
 TAIL_SIGMAS = 2.576
 """Standard deviations from the centre of a normal density to the quantiles in TAILS."""
 
+RANGE = (0.0005, 0.9995)
 PIXELS_PER_FRAME = 1 << 16
 
 
@@ -109,7 +110,7 @@ class FramePairs:
         signal: Mean over the frames, shape (N,), float32.
         observation: A frame's pixel, its distance from the mean widened; see `pairs_from_frames`; likewise.
         clip: Ends of the detector's scale, found before anything was widened; `fit_noise` asks for them.
-        signal_range: Lowest and highest mean of any pixel.
+        signal_range: 0.05 % and 99.95 % quantiles of the pixels' means: a hot pixel is no range.
         num_frames: Frames behind the mean.
         steadiness: How still the scene was.
     """
@@ -177,7 +178,7 @@ def pairs_from_frames(frames: Sequence[Frame], *, max_pairs: int = MOST_PAIRS) -
         signal=signal,
         observation=_widen(signal, observation, num_frames, clip),
         clip=clip,
-        signal_range=(float(mean.min()), float(mean.max())),
+        signal_range=(float(np.quantile(mean, RANGE[0])), float(np.quantile(mean, RANGE[1]))),
         num_frames=num_frames,
         steadiness=sums.steadiness(),
     )
@@ -274,8 +275,11 @@ def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
     Returns:
         The two quantiles, in intensity units.
     """
-    pixels = [np.asarray(frame).reshape(-1) for frame in frames]
-    taken = np.concatenate([each[:: -(-each.size // PIXELS_PER_FRAME)].astype(np.float64) for each in pixels])
+    thinned = []
+    for frame in frames:
+        pixels = np.asarray(frame).reshape(-1)
+        thinned.append(pixels[:: -(-pixels.size // PIXELS_PER_FRAME)].astype(np.float64))
+    taken = np.concatenate(thinned)
     low, high = np.quantile(taken, TAILS)
     return float(low), float(high)
 

@@ -24,18 +24,19 @@ def exposure_of(model: NoiseModel, num_exposures: int = 1, seed: int = 0) -> Exp
         The noise, to be folded into a posterior's intervals.
     """
     generator = torch.Generator().manual_seed(seed)
+    device = next((buffer.device for buffer in model.buffers()), torch.device("cpu"))
 
     def tensor(plane: Plane) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(plane, np.float32).copy())
+        return torch.from_numpy(np.asarray(plane, np.float32).copy()).to(device)
 
     def draw(plane: Plane) -> Plane:
         signal = tensor(plane)
         total = sum((model.sample(signal, generator) for _ in range(num_exposures)), torch.zeros_like(signal))
-        drawn: Plane = (total / num_exposures).numpy()
+        drawn: Plane = (total / num_exposures).cpu().numpy()
         return drawn
 
     return Exposure(
-        mean=lambda plane: model.mean(tensor(plane)).numpy(),
-        variance=lambda plane: model.variance(tensor(plane)).numpy() / num_exposures,
+        mean=lambda plane: model.mean(tensor(plane)).cpu().numpy(),
+        variance=lambda plane: model.variance(tensor(plane)).cpu().numpy() / num_exposures,
         draw=draw,
     )

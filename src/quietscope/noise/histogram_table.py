@@ -1,8 +1,8 @@
 """The published table of a histogram noise model, shape (3, bins, bins), to and from the model.
 
-Plane 0 holds rows p(x-bin | s-bin), plane 1 the lower and plane 2 the upper edges of the x bins, the same in every row;
-signals are binned by the same edges. Rows are taken for what they are, masses at bin CENTRES, and moved so that their
-mean is the centre of their own bin.
+Plane 0 holds rows p(x-bin | s-bin), plane 1 the lower and plane 2 the upper edges of the bins, which are the same for x
+and s: edge i stands in the whole of row i. Files with edge i in the whole of column i are read too. Rows are taken for
+what they are, masses at bin CENTRES, and moved so that their mean is the centre of their own bin.
 """
 
 import numpy as np
@@ -21,6 +21,9 @@ BINS_PER_SIGMA = 2.0
 
 MARGIN = 4.0
 """Standard deviations by which the table reaches beyond the signals on either side."""
+
+_EMPTY = 1e-20
+"""Sum of a row of a signal that was never seen: published files have 1e-30 in every bin of it, and not 1 in all."""
 
 _TOLERANCE = 1e-3
 """Relative difference of bin widths that counts as rounding of float32 edges."""
@@ -47,10 +50,10 @@ def histogram_from_table(table: npt.NDArray[np.generic]) -> Histogram:
     rows, lower, upper = table.astype(np.float64)
     if not np.isfinite(table.astype(np.float64)).all():
         raise NoiseError("finite probabilities and edges", "NaN or infinity among them", HOW_TO_MAKE_ONE)
-    if (rows < 0.0).any() or not rows.any():
+    if (rows < 0.0).any() or not (rows.sum(axis=1) > _EMPTY).any():
         raise NoiseError("probabilities of zero or more, not all zero", "negative ones, or none", HOW_TO_MAKE_ONE)
     centres, width = _bins_of(lower, upper)
-    seen = np.flatnonzero(rows.any(axis=1))
+    seen = np.flatnonzero(rows.sum(axis=1) > _EMPTY)
     number = np.arange(len(rows))
     nearest = seen[np.abs(number[:, None] - seen[None, :]).argmin(axis=1)]
     filled = np.stack([_move(rows[near], row - near) for row, near in zip(number, nearest, strict=True)])
@@ -95,19 +98,21 @@ def _below(model: Histogram, edge: float, signals: Tensor) -> Tensor:
 
 
 def _as_planes(rows: FloatArray, edges: FloatArray) -> FloatArray:
-    lower, upper = (np.broadcast_to(side, rows.shape) for side in (edges[:-1], edges[1:]))
+    lower, upper = (np.broadcast_to(side[:, None], rows.shape) for side in (edges[:-1], edges[1:]))
     return np.stack([rows, lower, upper])
 
 
 def _bins_of(lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, float]:
     """Centres and width of the bins; refused unless they follow one another, all of one width."""
+    if lower[0, 0] != lower[1, 0]:
+        lower, upper = lower.T, upper.T
     edges = np.append(lower[0], upper[0, -1])
     width = float(edges[-1] - edges[0]) / lower.shape[1]
     constant = np.array_equal(lower, np.broadcast_to(lower[0], lower.shape)) and np.array_equal(
         upper, np.broadcast_to(upper[0], upper.shape)
     )
     if not (constant and width > 0.0 and (np.diff(edges) > 0.0).all()):
-        raise NoiseError("bin edges that increase, the same in every row", "others", HOW_TO_MAKE_ONE)
+        raise NoiseError("bin edges that increase, one for each row", "others", HOW_TO_MAKE_ONE)
     even = np.abs(np.diff(edges) - width).max() <= _TOLERANCE * width
     if not (even and np.abs(lower[0, 1:] - upper[0, :-1]).max() <= _TOLERANCE * width):
         raise NoiseError("bins of one width, each beginning where the last ends", "others", HOW_TO_MAKE_ONE)

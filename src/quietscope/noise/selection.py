@@ -73,7 +73,9 @@ class NoiseChoice:
     table: tuple[Candidate, ...]
 
 
-def choose_model(signal: Samples, observation: Samples, *, seed: int = 0) -> NoiseChoice:
+def choose_model(
+    signal: Samples, observation: Samples, *, seed: int = 0, clip: ClipLevels | None = None
+) -> NoiseChoice:
     """Choose between Gaussian, Poisson-Gaussian and mixtures of 1 to 4 components by held-out likelihood.
 
     Every candidate is fitted to one random half of the pairs and scored on the other. The simplest within two standard
@@ -84,6 +86,7 @@ def choose_model(signal: Samples, observation: Samples, *, seed: int = 0) -> Noi
         signal: Clean signal, or a first denoiser's estimate of it, any shape.
         observation: Noisy observation, the same shape.
         seed: Chooses the halves, and the pairs where there are more than two million.
+        clip: Ends of the detector's scale, or None to find them.
 
     Returns:
         The model, the reason and the scores.
@@ -94,7 +97,7 @@ def choose_model(signal: Samples, observation: Samples, *, seed: int = 0) -> Noi
     s, x = flatten_pairs(signal, observation)
     chosen = np.random.default_rng(seed).permutation(s.size)[:MOST_PAIRS]
     s, x = s[chosen], x[chosen]
-    clip = clip_levels_of_pairs(s, x)
+    clip = clip_levels_of_pairs(s, x) if clip is None else clip
     half = s.size // 2
     scores = [_held_out(candidate, s, x, half, clip) for candidate in CANDIDATES]
     table = tuple(

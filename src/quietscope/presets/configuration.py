@@ -37,7 +37,7 @@ class Configuration(BaseModel):
     dims: Literal[2, 3] = 2
     budget: str | None = None
     steps: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     network: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 

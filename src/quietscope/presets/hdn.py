@@ -45,6 +45,7 @@ FAST = Preset(
         patch=64,
         batch_size=16,
         optimizer="adam",
+        betas=(0.9, 0.99),
         learning_rate=2e-3,
         schedule="cosine",
         warmup_steps=50,

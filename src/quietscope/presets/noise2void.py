@@ -9,6 +9,7 @@ _FAST_TRAINING = TrainingSettings(
     patch=64,
     batch_size=16,
     optimizer="adam",
+    betas=(0.9, 0.99),
     learning_rate=1e-3,
     schedule="cosine",
     warmup_steps=50,

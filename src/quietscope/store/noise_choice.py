@@ -67,7 +67,7 @@ def choose_noise(
 
 def bootstrap_files(folder: Path, num_channels: int) -> list[Path]:
     """Name the files that keep the noise models of a bootstrap in a run folder."""
-    return [folder / f"noise_c{channel}.safetensors" for channel in range(num_channels)]
+    return [folder / f"bootstrap_c{channel}.safetensors" for channel in range(num_channels)]
 
 
 def save_bootstrap(folder: Path, models: Sequence[NoiseModel]) -> None:
@@ -96,8 +96,8 @@ def correlation_note(estimate: NoiseEstimate) -> str | None:
     if strongest[0] < NOTEWORTHY_CORRELATION:
         return None
     return (
-        f"The noise is correlated along {strongest[1]} (lag-1 correlation {strongest[0]:.2f}): plain HDN would keep it "
-        "as if it were structure. Put `network: {deterministic_levels: [0, 1]}` into a file and pass it with --config."
+        f"The noise is correlated along {strongest[1]} (lag-1 correlation {strongest[0]:.2f}): it would be kept as "
+        "if it were structure. Use `--method hdn` with `network: {deterministic_levels: [0, 1]}` in a `--config` file."
     )
 
 

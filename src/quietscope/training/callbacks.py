@@ -98,9 +98,12 @@ class Checkpoint(L.Callback):
     def __init__(self, path: Path, every: int) -> None:
         self._path, self._every = path, every
 
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        """Write after every validation."""
-        if trainer.global_step % self._every == 0:
+    def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+        """Write before the step that follows a validation.
+
+        At the end of a step Lightning calls callbacks before the module itself, which has yet to validate then.
+        """
+        if trainer.global_step > 0 and trainer.global_step % self._every == 0:
             self._write(trainer)
 
     def on_train_end(self, trainer: Any, *_: Any) -> None:

@@ -24,6 +24,9 @@ MAX_RESTARTS = 2
 ANNEALED_SHARE = 0.3
 """Share of what is left of the budget over which the weight of the KL divergence rises from 0 to 1."""
 
+LEAST_LEFT = 0.05
+"""Share of the budget below which a fresh start would leave weights that have learnt nothing."""
+
 
 class CollapseGuard:
     """Decides, step by step, whether training must start again, and what the KL divergence weighs.
@@ -36,18 +39,31 @@ class CollapseGuard:
         self.started_at = 0
         self._judged_from = 0
         self._annealed_from: float | None = None
+        self._weight = 1.0
         self._recent: list[float] = []
         self._passed = 0
 
     def kl_weight(self, progress: float) -> float:
         """Return the weight of the KL divergence: 1, but in an annealed run ``(p - p0) / (0.3 (1 - p0))`` up to 1.
 
+        It never falls: a resumed run with a larger budget is less far than it was, and its weight stays.
+
         Args:
             progress: Share p of the budget used up, 0 to 1.
         """
         if self._annealed_from is None:
             return 1.0
-        return min(1.0, (progress - self._annealed_from) / (ANNEALED_SHARE * (1.0 - self._annealed_from)))
+        risen = (progress - self._annealed_from) / (ANNEALED_SHARE * (1.0 - self._annealed_from))
+        self._weight = min(1.0, max(self._weight, risen))
+        return self._weight
+
+    def has_collapsed(self, kl: float) -> bool:
+        """Tell whether a KL divergence, nats per pixel, is that of a collapsed posterior."""
+        return kl < COLLAPSED_KL
+
+    def was_judged(self, step: int) -> bool:
+        """Tell whether so many steps have passed since the last start that a small KL divergence means collapse."""
+        return step - self._judged_from >= CHECK_AFTER or self._passed > 0
 
     def must_restart(self, step: int, progress: float, kl: float) -> bool:
         """Take note of the KL divergence after a step, and tell whether to start again with fresh weights.
@@ -71,26 +87,35 @@ class CollapseGuard:
             return False
         mean = sum(self._recent) / len(self._recent)
         self._recent = []
-        if mean >= COLLAPSED_KL:
+        if not self.has_collapsed(mean):
             self._passed += 1
             self._judged_from = step
             return False
         return self._answer(step, progress, mean)
 
     def _answer(self, step: int, progress: float, kl: float) -> bool:
-        if self._annealed_from is not None:
-            raise TrainingError(
-                "a posterior that depends on the image",
-                f"a collapsed one (KL {kl:.1e} nats per pixel) after {self.restarts - 1} restarts and one with the KL "
-                "divergence annealed",
-                "check that the noise model is not too wide with `quietscope noise show`, or use `--method hdn`",
-            )
+        if self._annealed_from is not None or 1.0 - progress < LEAST_LEFT:
+            raise self.error(kl)
         self.restarts += 1
         self.started_at = self._judged_from = step
         self._passed = 0
         if self.restarts > MAX_RESTARTS:
-            self._annealed_from = progress
+            self._annealed_from, self._weight = progress, 0.0
         return True
+
+    def error(self, kl: float) -> TrainingError:
+        """Return the error that says so.
+
+        Args:
+            kl: KL divergence in nats per pixel.
+        """
+        tried = f" after {self.restarts} fresh starts" if self.restarts else ""
+        tried += ", the last with the KL divergence annealed" if self._annealed_from is not None else ""
+        return TrainingError(
+            "a posterior that depends on the image",
+            f"a collapsed one (KL {kl:.1e} nats per pixel){tried}",
+            "raise --budget, check with `quietscope noise show` that the noise is not too wide, or use --method hdn",
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed run needs."""
@@ -99,6 +124,7 @@ class CollapseGuard:
             "started_at": self.started_at,
             "judged_from": self._judged_from,
             "annealed_from": self._annealed_from,
+            "weight": self._weight,
             "recent": self._recent,
             "passed": self._passed,
         }
@@ -107,4 +133,5 @@ class CollapseGuard:
         """Take up the state of an earlier run."""
         self.restarts, self.started_at = int(state["restarts"]), int(state["started_at"])
         self._judged_from, self._annealed_from = int(state["judged_from"]), state["annealed_from"]
+        self._weight = float(state["weight"])
         self._recent, self._passed = list(state["recent"]), int(state["passed"])

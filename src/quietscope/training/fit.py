@@ -98,7 +98,7 @@ def fit(
         How it went.
 
     Raises:
-        TrainingError: If the loss does not stay finite, or the posterior collapses again and again.
+        TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
     """
     assert folder is not None or not resume
     training, validation = split_frames(len(frames), settings.seed)
@@ -119,6 +119,7 @@ def fit(
     place(method, device, method.spatial_dims)  # Lightning leaves it on the CPU
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
     module.validate()
+    module.refuse_collapse()
     last = {k: v.detach().cpu().clone() for k, v in method.state_dict().items()}
     best = {k: v.cpu() for k, v in module.best_state.items()} or last
     if settings.keep == "best":

@@ -50,6 +50,7 @@ class TrainingModule(L.LightningModule):
         self.rollbacks = 0
         self.last_loss: Loss | None = None
         self.validation_loss = math.nan
+        self._validation_kl = math.nan
         self.collapse = CollapseGuard()
         self._patches, self._validation = patches, validation
         self._loss: Callable[[Tensor], Loss] = torch.compile(method.loss) if settings.compile else method.loss
@@ -73,7 +74,7 @@ class TrainingModule(L.LightningModule):
         if self.settings.optimizer == "adamax":
             return torch.optim.Adamax(self.method.parameters(), lr=self.settings.learning_rate)
         return torch.optim.AdamW(
-            self.method.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+            self.method.parameters(), lr=self.settings.learning_rate, betas=self.settings.betas, weight_decay=0.0
         )
 
     def on_train_start(self) -> None:
@@ -136,11 +137,13 @@ class TrainingModule(L.LightningModule):
         self.method.eval()
         self._set_kl_weight(1.0)
         with torch.no_grad(), self.trainer.precision_plugin.forward_context():
-            losses = [
-                self._seeded_loss(part, n, _VALIDATION_STREAM).total.float() * len(part) for n, part in enumerate(parts)
-            ]
+            losses = [self._seeded_loss(part, n, _VALIDATION_STREAM) for n, part in enumerate(parts)]
         self.method.train()
-        self.validation_loss = float(torch.stack(losses).sum() / len(self._validation))
+        sizes = [len(part) / len(self._validation) for part in parts]
+        self.validation_loss = sum(float(each.total) * size for each, size in zip(losses, sizes, strict=True))
+        if isinstance(self.method, AnnealedMethod):
+            kls = zip(losses, sizes, strict=True)
+            self._validation_kl = sum(float(each.terms["kl"]) * size for each, size in kls)
         if math.isfinite(self.validation_loss) and self.rate.observe(self.validation_loss):
             self.best_state = {k: v.detach().clone() for k, v in self.method.state_dict().items()}
 
@@ -194,6 +197,17 @@ class TrainingModule(L.LightningModule):
         self.best_state = {}
         self._keep_safe_state()
         self.print(f"The posterior collapsed: start {self.collapse.restarts + 1}, with fresh weights.")
+
+    def refuse_collapse(self) -> None:
+        """Raise if training ends with a collapsed posterior, unless it was too short to tell.
+
+        Raises:
+            TrainingError: If it has.
+        """
+        if not isinstance(self.method, AnnealedMethod) or not self.collapse.was_judged(self.global_step):
+            return
+        if self.collapse.has_collapsed(self._validation_kl):
+            raise self.collapse.error(self._validation_kl)
 
     def _keep_safe_state(self) -> None:
         self._safe = copy.deepcopy({"method": self.method.state_dict(), "optimizer": self._optimizer.state_dict()})

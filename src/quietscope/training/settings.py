@@ -13,6 +13,7 @@ class TrainingSettings(BaseModel):
         patch_z: Patch size in Z, for 3-D.
         batch_size: Patches per step.
         optimizer: "adamax" (published for HDN) or "adam".
+        betas: Decay of the running means of gradient and squared gradient, for "adam".
         learning_rate: Step size at its highest.
         schedule: "plateau" halves the rate when the validation loss stalls (published for HDN); "cosine" lets it fall
             to nothing over the budget, which gets more out of a few minutes.
@@ -37,6 +38,7 @@ class TrainingSettings(BaseModel):
     patch_z: int = Field(default=8, ge=1)
     batch_size: int = Field(default=64, ge=1)
     optimizer: Literal["adamax", "adam"] = "adamax"
+    betas: tuple[float, float] = (0.9, 0.999)
     learning_rate: float = Field(default=3e-4, gt=0)
     schedule: Literal["plateau", "cosine"] = "plateau"
     warmup_steps: int = Field(default=0, ge=0)
@@ -49,4 +51,4 @@ class TrainingSettings(BaseModel):
     early_stop: int | None = Field(default=None, ge=1)
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     compile: bool = False
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
