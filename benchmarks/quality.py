@@ -191,15 +191,16 @@ def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argpar
         found = calibration_of_moments([(each.mean, factor * each.std, truth) for each, truth in triples])
         return {f"{nominal:.0%}": share for nominal, share in zip(found.nominal, found.measured, strict=True)}
 
-    raw = against_clean(1.0)
-    measured = {"raw": raw}
-    for name, reference, num_exposures in (
-        ("second exposures", data.spare_second, 2),
-        ("clean", data.spare_clean, None),
-    ):
-        denoiser.recalibrate(
-            data.spare_noisy, reference, num_exposures=num_exposures, num_samples=args.samples, axes="QYX"
-        )
+    measured = {"raw": against_clean(1.0)}
+    references = (("second exposures", data.spare_second, 2), ("clean", data.spare_clean, None))
+    for name, reference, num_exposures in references:
+        try:
+            denoiser.recalibrate(
+                data.spare_noisy, reference, num_exposures=num_exposures, num_samples=args.samples, axes="QYX"
+            )
+        except NoiseError as error:
+            print(f"{name}: {error}")
+            continue
         factor = denoiser.spread
         measured[f"recalibrated on {name} of other fields, factor {factor:.3f}"] = against_clean(factor)
         denoiser.forget_recalibration()
