@@ -25,7 +25,7 @@ from quietscope import Denoiser, read_image
 from quietscope.errors import NoiseError
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
-from quietscope.metrics import calibration_of_moments, psnr, psnr_affine, ssim
+from quietscope.metrics import affine_fit, calibration_of_moments, psnr, psnr_affine, ssim
 from quietscope.noise import PoissonGaussian
 
 
@@ -184,16 +184,26 @@ def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, R
 
 
 def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argparse.Namespace) -> dict[str, Any]:
-    """Measure intervals against the clean fields, raw and with a factor from second exposures of other fields."""
+    """Measure intervals against the clean fields, raw and with a factor from other fields.
 
-    def against_clean(factor: float) -> dict[str, float]:
-        triples = zip(results, data.clean, strict=True)
+    The clean fields were taken later than the noisy ones and differ from them in offset and scale, field by field: the
+    noisy fields themselves, whose noise has mean zero, tell by how much. "Matched" references are corrected for it.
+    """
+    matched = [match(truth, x) for truth, x in zip(data.clean, data.noisy, strict=True)]
+    spare = np.stack([match(truth, x) for truth, x in zip(data.spare_clean, data.spare_noisy, strict=True)])
+
+    def against(references: list[np.ndarray], factor: float) -> dict[str, float]:
+        triples = zip(results, references, strict=True)
         found = calibration_of_moments([(each.mean, factor * each.std, truth) for each, truth in triples])
         return {f"{nominal:.0%}": share for nominal, share in zip(found.nominal, found.measured, strict=True)}
 
-    measured = {"raw": against_clean(1.0)}
-    references = (("second exposures", data.spare_second, 2), ("clean", data.spare_clean, None))
-    for name, reference, num_exposures in references:
+    measured = {"raw": against(data.clean, 1.0), "raw, references matched": against(matched, 1.0)}
+    fits = (
+        ("second exposures", data.spare_second, 2, data.clean),
+        ("clean", data.spare_clean, None, data.clean),
+        ("clean, references matched", spare, None, matched),
+    )
+    for name, reference, num_exposures, judged in fits:
         try:
             denoiser.recalibrate(
                 data.spare_noisy, reference, num_exposures=num_exposures, num_samples=args.samples, axes="QYX"
@@ -202,9 +212,15 @@ def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argpar
             print(f"{name}: {error}")
             continue
         factor = denoiser.spread
-        measured[f"recalibrated on {name} of other fields, factor {factor:.3f}"] = against_clean(factor)
+        measured[f"recalibrated on other fields, {name}, factor {factor:.3f}"] = against(judged, factor)
         denoiser.forget_recalibration()
     return measured
+
+
+def match(clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    """Return ``a clean + b`` with the least squared distance from the noisy field."""
+    slope, offset = affine_fit(clean, noisy)
+    return slope * clean.astype(np.float64) + offset
 
 
 def run(args: argparse.Namespace) -> tuple[dict[str, Row], DataSet]:

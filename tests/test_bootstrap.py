@@ -64,7 +64,7 @@ def test_saturated_pixels_are_censored_though_the_brightest_are_not_fitted() -> 
     layout = Layout.of("QYX", saturated.shape)
     [choice] = bootstrap_noise(Frames(((saturated, layout),)), kind="gaussian", steps=60)
     assert isinstance(choice.model, Censored)
-    assert choice.model.high == saturated.max()
+    assert choice.model.limits.high == saturated.max()
 
 
 def test_a_kind_that_is_none_is_refused_before_training() -> None:

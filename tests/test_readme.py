@@ -1,7 +1,7 @@
 """The blocks of README.md run as they stand, on the package's sample.
 
 Only the training is shortened, and visibly so: a budget of 4 minutes becomes 3 steps, a verb that trains with its
-default budget gets 3 steps, and 4 samples are drawn. A block after ``<!-- not run: reason -->`` is left out.
+default budget gets 3 steps, and 12 samples are drawn. A block after ``<!-- not run: reason -->`` is left out.
 """
 
 import os
@@ -34,13 +34,13 @@ def shorten_shell(code: str) -> str:
         if words.startswith("quietscope denoise") and "--steps" not in words:
             words += " --steps 3"
         if re.match(r"quietscope (denoise|predict|recalibrate)\b", words):
-            words += " --samples 4"
+            words += " --samples 12"
         lines.append(f"{words}  #{comment}" if comment else words)
     return "\n".join(lines)
 
 
 def shorten_python(code: str) -> str:
-    shortened = code.replace('budget="4m"', "steps=3").replace("num_samples=50", "num_samples=4")
+    shortened = code.replace('budget="4m"', "steps=3").replace("num_samples=50", "num_samples=12")
     assert shortened.count("steps=3") == code.count("Denoiser("), "a budget that this test does not know"
     return shortened
 

@@ -85,7 +85,9 @@ def test_posterior_mean_of_smooth_images_beats_the_noise_by_far() -> None:
     method = DivNoising(
         DivNoisingSettings(filters=16, latent_channels=8, blocks=1), Statistics.of_frames(frames), [Gaussian(10.0)]
     )
-    training = toy_settings(patch=32, batch_size=16, learning_rate=3e-3, validate_every=100, clip_norm=1.0)
+    training = toy_settings(
+        patch=32, batch_size=16, learning_rate=3e-3, betas=(0.9, 0.99), validate_every=100, clip_norm=1.0
+    )
     fit(method, frames, training, Budget(steps=300), device=torch.device("cpu"))
     with torch.inference_mode():
         encoding = method.encode(torch.from_numpy(noisy[:, None]))

@@ -112,7 +112,7 @@ def test_clipping_makes_no_spike_and_no_narrow_rows() -> None:
 def test_table_round_trip_is_exact_where_signals_were_seen() -> None:
     table = published_table()
     again = table_from_histogram(histogram_from_table(table))
-    seen = table[0].any(axis=1)
+    seen = table[0].sum(axis=1) > 0.5
     assert np.allclose(again[0, seen], table[0, seen], atol=1e-7)
     assert np.allclose(again[1:], table[1:], atol=1e-4)
     assert np.allclose(again[0].sum(axis=1), 1.0)
@@ -129,7 +129,7 @@ def test_table_has_the_noise_of_its_pairs() -> None:
 def test_fitted_model_as_a_table_keeps_mean_and_noise() -> None:
     model = Histogram.fit(*pairs())
     table = table_from_histogram(model)
-    centres = 0.5 * (table[1, 0] + table[2, 0])
+    centres = 0.5 * (table[1, :, 0] + table[2, :, 0])
     inside = (centres > 8.0) & (centres < 190.0)
     mean = table[0] @ centres
     assert np.abs(mean - centres)[inside].max() < 0.05
@@ -146,21 +146,29 @@ def broken(change: str) -> np.ndarray:
     elif change == "not all zero":
         table[0] = 0.0
     elif change == "increase":
-        table[1:] = table[1:, :, ::-1]
-    elif change == "same in every row":
-        table[1, 3] += 1.0
+        table[1:] = table[1:, ::-1]
+    elif change == "one for each row":
+        table[1, 3, 5] += 1.0
     elif change == "one width":
-        table[1, :, 3:] += 30.0
-        table[2, :, 2:] += 30.0
+        table[1, 3:] += 30.0
+        table[2, 2:] += 30.0
     return table
 
 
 @pytest.mark.parametrize(
-    "change", ["finite", "zero or more", "not all zero", "increase", "same in every row", "one width"]
+    "change", ["finite", "zero or more", "not all zero", "increase", "one for each row", "one width"]
 )
 def test_tables_that_are_none(change: str) -> None:
     with pytest.raises(NoiseError, match=change):
         histogram_from_table(broken(change))
+
+
+def test_tables_with_edges_along_columns_are_read_too() -> None:
+    table = published_table()
+    other = np.concatenate([table[:1], table[1:].swapaxes(1, 2)])
+    at, x = torch.tensor([25.0, 50.0, 75.0]), torch.tensor([30.0, 45.0, 80.0])
+    one, two = histogram_from_table(table), histogram_from_table(other)
+    assert torch.equal(one.log_prob(x, at), two.log_prob(x, at))
 
 
 @pytest.mark.parametrize("shape", [(3, 16), (2, 16, 16), (3, 16, 8), (3, 1, 1), (3, 0, 0)])
