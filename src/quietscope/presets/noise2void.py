@@ -48,7 +48,7 @@ FAST = Preset(
     training=_FAST_TRAINING,
     budget="4m",
     steps=None,
-    measured=(),
+    measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores: 22.97 -> 36.16 dB (BM3D: 36.13)",),
 )
 
 N2V2 = Preset(
@@ -59,5 +59,5 @@ N2V2 = Preset(
     training=_FAST_TRAINING,
     budget="4m",
     steps=None,
-    measured=(),
+    measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores: 22.97 -> 36.34 dB (BM3D: 36.13)",),
 )
