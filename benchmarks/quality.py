@@ -22,11 +22,11 @@ from rich.table import Table
 
 from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
-from quietscope.errors import NoiseError
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
-from quietscope.metrics import affine_fit, calibration_of_moments, psnr, psnr_affine, ssim
+from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments, psnr, psnr_affine, ssim
 from quietscope.noise import PoissonGaussian
+from quietscope.noise.exposure import exposure_of
 
 
 @dataclass(frozen=True)
@@ -189,32 +189,31 @@ def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argpar
     The clean fields were taken later than the noisy ones and differ from them in offset and scale, field by field: the
     noisy fields themselves, whose noise has mean zero, tell by how much. "Matched" references are corrected for it.
     """
+    spare = [denoiser.denoise(x, num_samples=args.samples, axes="YX") for x in data.spare_noisy]
     matched = [match(truth, x) for truth, x in zip(data.clean, data.noisy, strict=True)]
-    spare = np.stack([match(truth, x) for truth, x in zip(data.spare_clean, data.spare_noisy, strict=True)])
+    spare_matched = [match(truth, x) for truth, x in zip(data.spare_clean, data.spare_noisy, strict=True)]
+    [noise] = denoiser.noise_models
 
-    def against(references: list[np.ndarray], factor: float) -> dict[str, float]:
-        triples = zip(results, references, strict=True)
-        found = calibration_of_moments([(each.mean, factor * each.std, truth) for each, truth in triples])
-        return {f"{nominal:.0%}": share for nominal, share in zip(found.nominal, found.measured, strict=True)}
+    def judge(images: list[Any], references: Any, factor: float = 1.0, exposure: Exposure | None = None) -> Calibration:
+        parts = [(each.mean, factor * each.std, truth) for each, truth in zip(images, references, strict=True)]
+        return calibration_of_moments(parts, num_samples=args.samples, exposure=exposure)
 
-    measured = {"raw": against(data.clean, 1.0), "raw, references matched": against(matched, 1.0)}
+    found = {"raw": judge(results, data.clean), "raw, references matched": judge(results, matched)}
     fits = (
-        ("second exposures", data.spare_second, 2, data.clean),
-        ("clean", data.spare_clean, None, data.clean),
-        ("clean, references matched", spare, None, matched),
+        ("second exposures", judge(spare, data.spare_second, exposure=exposure_of(noise, 2)), data.clean),
+        ("clean", judge(spare, data.spare_clean), data.clean),
+        ("clean, references matched", judge(spare, spare_matched), matched),
     )
-    for name, reference, num_exposures, judged in fits:
-        try:
-            denoiser.recalibrate(
-                data.spare_noisy, reference, num_exposures=num_exposures, num_samples=args.samples, axes="QYX"
-            )
-        except NoiseError as error:
-            print(f"{name}: {error}")
-            continue
-        factor = denoiser.spread
-        measured[f"recalibrated on other fields, {name}, factor {factor:.3f}"] = against(judged, factor)
-        denoiser.forget_recalibration()
-    return measured
+    for name, other, references in fits:
+        if other.spread_factor > 0.0:
+            words = f"recalibrated on other fields, {name}, factor {other.spread_factor:.3f}"
+            found[words] = judge(results, references, other.spread_factor)
+        else:
+            print(f"{name}: {other.describe()}")
+    return {
+        name: {f"{level:.0%}": share for level, share in zip(each.nominal, each.measured, strict=True)}
+        for name, each in found.items()
+    }
 
 
 def match(clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
