@@ -8,9 +8,22 @@ from hypothesis import strategies as st
 from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
 
 
-def spots(**changes: object) -> BlindSpots:
-    base: dict[str, object] = {"spatial_dims": 2, "share": 0.05, "window": 5, "replacement": "uniform"}
-    return BlindSpots(**{**base, **changes})  # type: ignore[arg-type]  # keywords checked by the call itself
+def spots(
+    *,
+    spatial_dims: int = 2,
+    share: float = 0.05,
+    replacement: Replacement = "uniform",
+    mask_axes: MaskAxes = "none",
+    mask_extent: int = 1,
+) -> BlindSpots:
+    return BlindSpots(
+        spatial_dims=spatial_dims,
+        share=share,
+        window=5,
+        replacement=replacement,
+        mask_axes=mask_axes,
+        mask_extent=mask_extent,
+    )
 
 
 def numbered(*shape: int) -> torch.Tensor:

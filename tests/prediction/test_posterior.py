@@ -83,7 +83,10 @@ def test_samples_follow_from_the_seed_and_their_number_alone(tiny_hdn):
     def draw(num_samples, seed, **options):
         found = []
         request = Request(num_samples=num_samples, seed=seed)
-        keep = lambda box, k, block: found.append(block)  # noqa: E731
+
+        def keep(box, k, block):
+            found.append(block)
+
         predict_frame(method, frame, request=request, kinds=(), on_sample=keep, **options)
         return np.stack(found)
 

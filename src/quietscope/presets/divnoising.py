@@ -46,7 +46,5 @@ FAST = Preset(
     ),
     budget="4m",
     steps=None,
-    measured=(
-        "W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores, 50 samples: 22.97 -> 35.88 dB (Noise2Void: 36.16)",
-    ),
+    measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores, 50 samples: 22.97 -> 35.88 dB (Noise2Void: 36.16)",),
 )
