@@ -62,8 +62,8 @@ class Plan:
         for path in self.files.values():
             if self.image.path is not None and path.exists() and path.samefile(self.image.path):
                 raise OutputError("a result beside the input", f"{path}, the input itself", "choose another name")
-        with suppress(_Rehearsed), self.writers():
-            raise _Rehearsed
+        with suppress(_RehearsalOverError), self.writers():
+            raise _RehearsalOverError
 
     def _writer(self, kind: Kind, path: Path) -> Any:
         shape, axes = self.image.shape, self.image.axes
@@ -87,7 +87,7 @@ class Plan:
         return sink if dtype.kind == "f" else Rounded(sink, dtype)
 
 
-class _Rehearsed(Exception):  # noqa: N818  (no error: the end of a rehearsal)
+class _RehearsalOverError(Exception):
     """Everything could be opened; now let go of it."""
 
 

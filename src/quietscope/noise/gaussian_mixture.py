@@ -11,6 +11,7 @@ from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_nor
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.mixture import Components, mixture_components, mixture_log_density, mixture_log_tail
 from quietscope.noise.mixture_fit import MixtureFitSettings, fit_mixture
+from quietscope.noise.normal import broadcast
 
 MIN_SIGMA = 50.0
 """Lower bound on each component's VARIANCE, in squared intensity units, under the name the published files use."""
@@ -65,8 +66,7 @@ class GaussianMixture(NoiseModel):
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return the log density of the mixture, broadcast over ``x`` and ``s``."""
-        # PyTorch leaves the function without types; there is no typed one that broadcasts.
-        x, s = torch.broadcast_tensors(x.float(), s.float())  # type: ignore[no-untyped-call]
+        x, s = broadcast(x, s)
         return mixture_log_density(x, s, self._components(s))
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:

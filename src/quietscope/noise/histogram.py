@@ -10,7 +10,7 @@ from quietscope.errors import NoiseError
 from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.histogram_fit import fit_histogram
-from quietscope.noise.normal import normal_log_density, normal_log_tail
+from quietscope.noise.normal import broadcast, normal_log_density, normal_log_tail
 
 TAIL_WIDTH = 3.0
 """Standard deviation of the tail, in units of the noise of its row."""
@@ -80,8 +80,7 @@ class Histogram(NoiseModel):
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log p(x|s), broadcast over ``x`` and ``s``."""
-        # PyTorch leaves the function without types; there is no typed one that broadcasts.
-        x, s = torch.broadcast_tensors(x.float(), s.float())  # type: ignore[no-untyped-call]
+        x, s = broadcast(x, s)
         residual, place = x - s, self._place(s)
         left, right = (self._row_density(residual, row) for row in (place.left, place.left + 1))
         tail = normal_log_density(residual, torch.zeros((), device=s.device), self._tail_variance(place))

@@ -10,6 +10,13 @@ _FAR = -1.0
 """Standard deviations below which the scaled error function takes over: what float32 makes of a tail is zero soon."""
 
 
+def broadcast(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both in float32 and in their common broadcast shape."""
+    x, s = x.float(), s.float()
+    shape = (x.detach() + s.detach()).shape
+    return x.expand(shape), s.expand(shape)
+
+
 def normal_log_density(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """Log density of a normal distribution.
 

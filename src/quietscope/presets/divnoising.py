@@ -1,6 +1,7 @@
 """Presets of DivNoising."""
 
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
+from quietscope.presets.minutes import MINUTES
 from quietscope.presets.record import Preset
 from quietscope.training.settings import TrainingSettings
 
@@ -31,19 +32,7 @@ FAST = Preset(
     name="fast",
     summary="Minutes on two CPU cores: wider, with residual blocks, stabilised scale, cosine schedule over the budget",
     network=DivNoisingSettings(filters=64, blocks=3, stabilize=True),
-    training=TrainingSettings(
-        patch=64,
-        batch_size=16,
-        optimizer="adam",
-        betas=(0.9, 0.99),
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=50,
-        clip_norm=1.0,
-        keep="last",
-        validate_every=100,
-        validation_patches=64,
-    ),
+    training=MINUTES,
     budget="4m",
     steps=None,
     measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores, 50 samples: 22.97 -> 35.88 dB (Noise2Void: 36.16)",),

@@ -1,6 +1,7 @@
 """Presets of HDN."""
 
 from quietscope.methods.hdn import HDN, HDNSettings
+from quietscope.presets.minutes import MINUTES
 from quietscope.presets.record import Preset
 from quietscope.training.settings import TrainingSettings
 
@@ -41,19 +42,7 @@ FAST = Preset(
         gated=False,
         stabilize=True,
     ),
-    training=TrainingSettings(
-        patch=64,
-        batch_size=16,
-        optimizer="adam",
-        betas=(0.9, 0.99),
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=50,
-        clip_norm=1.0,
-        keep="last",
-        validate_every=100,
-        validation_patches=64,
-    ),
+    training=MINUTES,
     budget="4m",
     steps=None,
     measured=(

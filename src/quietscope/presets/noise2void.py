@@ -1,23 +1,12 @@
 """Presets of Noise2Void."""
 
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.presets.minutes import MINUTES
 from quietscope.presets.record import Preset
 from quietscope.training.settings import TrainingSettings
 
 _FAST_NETWORK = Noise2VoidSettings(depth=3, filters=32, masked_share=1 / 32, batch_norm=False)
-_FAST_TRAINING = TrainingSettings(
-    patch=64,
-    batch_size=16,
-    optimizer="adam",
-    betas=(0.9, 0.99),
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_steps=50,
-    clip_norm=1.0,
-    keep="last",
-    validate_every=100,
-    validation_patches=64,
-)
+_FAST_TRAINING = MINUTES.model_copy(update={"learning_rate": 1e-3})
 
 PAPER = Preset(
     method=Noise2Void.name,
