@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import PatchPlan, ResidentPatches, StreamedPatches, orient, pad_to_patch
+from quietscope.data.patches import ALL_TURNS, PatchPlan, ResidentPatches, StreamedPatches, orient, pad_to_patch
 from quietscope.data.preparation import prepare, spread
 from quietscope.data.split import split_frames
 from quietscope.errors import ChannelError, PixelError
@@ -36,7 +36,7 @@ def test_resident_and_streamed_patches_agree(
     rng = np.random.default_rng(0)
     frames = frames_of(*(rng.normal(size=(2, 2, *size)).astype(np.float32) for size in sizes))
     spatial = tuple(frames.spatial_shape(n) for n in range(len(frames)))
-    plan = PatchPlan(sizes=spatial, patch=(8, 8), seed=3, orientations=orientations)
+    plan = PatchPlan(sizes=spatial, patch=(8, 8), seed=3, orientations=tuple(range(orientations)))
     resident = ResidentPatches(list(frames), plan, CPU)
     streamed = StreamedPatches(frames, range(len(frames)), plan, CPU)
     batch = resident.batch(first, count)
@@ -52,7 +52,7 @@ def test_resident_and_streamed_patches_agree(
 
 def test_volumes_are_cut_and_turned_in_the_plane_only() -> None:
     array = np.arange(4 * 12 * 12, dtype=np.float32).reshape(4, 12, 12)
-    plan = PatchPlan(sizes=((4, 12, 12),), patch=(2, 8, 8), seed=0, orientations=8)
+    plan = PatchPlan(sizes=((4, 12, 12),), patch=(2, 8, 8), seed=0, orientations=ALL_TURNS)
     for patch in ResidentPatches([array[None]], plan, CPU).batch(0, 16)[:, 0]:
         steps = {float(step) for step in (patch[1] - patch[0]).flatten()}
         assert steps == {144.0}
@@ -72,12 +72,14 @@ def test_eight_orientations_are_the_square_s_symmetries() -> None:
 
 
 def test_every_pixel_and_orientation_is_drawn() -> None:
-    plan = PatchPlan(sizes=((10, 10), (30, 10)), patch=(8, 8), seed=1, orientations=8)
+    plan = PatchPlan(sizes=((10, 10), (30, 10)), patch=(8, 8), seed=1, orientations=ALL_TURNS)
     rows = plan.rows(0, 2000)
     assert set(rows[:, 3]) == set(range(8))
     assert {tuple(start) for start in rows[rows[:, 0] == 0][:, 1:3]} == {(y, x) for y in range(3) for x in range(3)}
     assert 0.70 < float((rows[:, 0] == 1).mean()) < 0.80, "frames are drawn by their number of pixels"
-    assert not np.array_equal(rows, PatchPlan(sizes=plan.sizes, patch=(8, 8), seed=2, orientations=8).rows(0, 2000))
+    assert not np.array_equal(
+        rows, PatchPlan(sizes=plan.sizes, patch=(8, 8), seed=2, orientations=ALL_TURNS).rows(0, 2000)
+    )
 
 
 def test_small_frames_are_mirrored() -> None:

@@ -17,7 +17,7 @@ class Same(PointMethod):
 
     name = "same"
     settings = MethodSettings()
-    size_multiple, spatial_dims, keeps_noise_direction = (4, 4), 2, False
+    size_multiple, spatial_dims = (4, 4), 2
 
     def __init__(self):
         super().__init__()

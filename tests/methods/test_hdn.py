@@ -8,6 +8,7 @@ from torch import Tensor
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
+from quietscope.data.patches import ALL_TURNS, FLIPS
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise import Gaussian
@@ -86,7 +87,8 @@ def test_deterministic_levels_do_not_see_the_image() -> None:
         open_method = build()
         assert not torch.equal(open_method.decode(features, noise), open_method.decode(blinded, noise))
     assert [spec.is_random for spec in method.latents()] == [False, True]
-    assert method.keeps_noise_direction
+    assert method.orientations == FLIPS
+    assert open_method.orientations == ALL_TURNS
 
 
 def test_top_prior_broadcasts_to_any_size() -> None:

@@ -31,7 +31,6 @@ class Conjugate(PosteriorMethod):
 
     spatial_dims = property(lambda self: self.dims)
     size_multiple = property(lambda self: (self.multiple,) * self.dims)
-    keeps_noise_direction = False
 
     @property
     def std(self):
@@ -62,7 +61,6 @@ class Shrink(PointMethod):
     settings = MethodSettings()
     size_multiple = (4, 4)
     spatial_dims = 2
-    keeps_noise_direction = False
 
     def __init__(self):
         super().__init__()

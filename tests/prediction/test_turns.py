@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.axes import Layout
-from quietscope.data.patches import orient
+from quietscope.data.patches import FLIPS, orient
 from quietscope.errors import SettingsError
 from quietscope.prediction import Request, Sinks, TileSpec, predict_frame, predict_image
 from quietscope.prediction.turns import Turn, turns
@@ -91,8 +91,11 @@ def test_a_noise_direction_or_unlike_reductions_allow_flips_only(conjugate):
     method = conjugate()
     assert len(turns(method, (8, 8), augment=False)) == 1
     assert len(turns(method, (8, 8), augment=True)) == 8
-    method.keeps_noise_direction = True
-    assert [turn.number for turn in turns(method, (8, 8), augment=True)] == [0, 1, 2, 3]
+
+    class Striped(conjugate):
+        orientations = FLIPS
+
+    assert [turn.number for turn in turns(Striped(), (8, 8), augment=True)] == [0, 1, 2, 3]
 
     class Unlike(conjugate):
         size_multiple = (4, 8)

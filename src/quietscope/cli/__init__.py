@@ -23,6 +23,9 @@ VERBS = MappingProxyType(
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
         "recalibrate": "Correct a model's uncertainty by a clean reference or a second exposure.",
+        "diagnose": "Look at the noise of an image, and say which method to take.",
+        "levels": "Show what each level of a model's hierarchy holds of an image.",
+        "distill": "Train a network that gives a model's mean or median in one pass.",
         "presets": "List every method and preset: parameters, budget, measured quality.",
         "info": "Say what a file is: an image, a model or a noise model.",
     }

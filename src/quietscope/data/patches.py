@@ -15,6 +15,10 @@ from torch import Tensor
 from quietscope.data.frames import Frame, Frames
 
 FLIP_Y, FLIP_X, TRANSPOSE = 1, 2, 4
+FLIPS: tuple[int, ...] = (0, FLIP_Y, FLIP_X, FLIP_Y | FLIP_X)
+"""Turns that leave the axes where they are."""
+ALL_TURNS: tuple[int, ...] = (*FLIPS, *(turn | TRANSPOSE for turn in FLIPS))
+"""The square's eight symmetries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +29,13 @@ class PatchPlan:
         sizes: Spatial size of every frame that patches are cut from.
         patch: Patch size, one length per spatial axis, none larger than any frame's.
         seed: Seed of the order.
-        orientations: Number of turns in Y, X: 1 for none, 4 for flips (which keep a noise direction), 8 for all.
+        orientations: Turns in Y and X to choose among, as `orient` numbers them.
     """
 
     sizes: tuple[tuple[int, ...], ...]
     patch: tuple[int, ...]
     seed: int
-    orientations: int
+    orientations: tuple[int, ...]
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Return samples ``first`` to ``first + count``, one row each: frame, start per spatial axis, orientation."""
@@ -42,7 +46,8 @@ class PatchPlan:
             rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, index]))
             frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
             starts = [rng.integers(n - p + 1) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
-            row[:] = np.array([frame, *starts, rng.integers(self.orientations)])
+            turn = self.orientations[rng.integers(len(self.orientations))]
+            row[:] = np.array([frame, *starts, turn])
         return rows
 
 

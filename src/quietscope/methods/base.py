@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
+from quietscope.data.patches import ALL_TURNS
 from quietscope.noise.base import NoiseModel
 
 
@@ -84,9 +85,12 @@ class Method(nn.Module, ABC):
         """Image sizes must be multiples of these, one per spatial axis; prediction pads to them."""
 
     @property
-    @abstractmethod
-    def keeps_noise_direction(self) -> bool:
-        """Whether augmentation must not turn the image, because its noise has a direction."""
+    def orientations(self) -> tuple[int, ...]:
+        """The turns of an image in its plane that augmentation may use, as `quietscope.data.patches.orient` has them.
+
+        All eight; noise with a direction allows only those that keep it.
+        """
+        return ALL_TURNS
 
     @abstractmethod
     def loss(self, x: Tensor) -> Loss:
@@ -138,12 +142,16 @@ class GenerativeMethod(PosteriorMethod):
     ``decode(encoding, noise)`` equals ``emit(infer(encoding, noise))``.
     """
 
-    @abstractmethod
     def generate(self, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s ~ p(s), intensity units.
 
         Noise times T draws at temperature T: below 1 the images are more typical and less varied.
         """
+        return self.emit(self.imagine(noise))
+
+    @abstractmethod
+    def imagine(self, noise: Sequence[Tensor]) -> Latents:
+        """Draw z ~ p(z) with the given noise, one (B, c_l, *S_l) per entry of `latents`."""
 
     @abstractmethod
     def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
@@ -152,3 +160,33 @@ class GenerativeMethod(PosteriorMethod):
     @abstractmethod
     def emit(self, latents: Sequence[Tensor]) -> Tensor:
         """Turn latents into s (B, C, *S), intensity units."""
+
+
+class HierarchicalMethod(GenerativeMethod):
+    """A generative method with a ladder of latents, finest first, each with a prior that the coarser ones decide."""
+
+    @abstractmethod
+    def complete(self, latents: Sequence[Tensor | None], noise: Sequence[Tensor]) -> Latents:
+        """Draw the missing levels (None) from their priors p(z_l | z_>l) with the given noise; zeros give its mean."""
+
+    @abstractmethod
+    def infer_with_kl(self, encoding: Encoding, noise: Sequence[Tensor]) -> tuple[Latents, tuple[Tensor, ...]]:
+        """`infer`, and KL(q(z_l | z_>l, x) || p(z_l | z_>l)) of every latent pixel in nats, (B, *S_l) per level."""
+
+    def imagine(self, noise: Sequence[Tensor]) -> Latents:
+        """Draw every level from its prior."""
+        return self.complete([None] * len(noise), noise)
+
+
+class LearnedNoiseMethod(GenerativeMethod):
+    """A generative method that has learnt p(x|z) itself, and so needs no noise model to draw noisy images."""
+
+    @abstractmethod
+    def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
+        """Draw a noisy image x ~ p(x|z), (B, C, *S), intensity units.
+
+        Args:
+            latents: One (B, c_l, *S_l) per entry of `latents`.
+            choice: Uniform on [0, 1), (B, C, *S): picks a mixture component per pixel.
+            noise: Standard normal, (B, C, *S).
+        """

@@ -101,11 +101,6 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         """Reduction of the bottleneck."""
         return self.vae.shape.reduction
 
-    @property
-    def keeps_noise_direction(self) -> bool:
-        """False: noise is independent from pixel to pixel."""
-        return False
-
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7."""
         q = GaussianLatent.from_parameters(self.vae.encode(self.to_network(x)))
@@ -128,9 +123,9 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         """Draw the latents with the given noise and decode them; returns s in intensity units."""
         return self.emit(self.infer(encoding, noise))
 
-    def generate(self, noise: Sequence[Tensor]) -> Tensor:
-        """Decode the noise itself: the prior is standard normal."""
-        return self.emit(noise)
+    def imagine(self, noise: Sequence[Tensor]) -> Latents:
+        """Return the noise itself: the prior is standard normal."""
+        return tuple(noise)
 
     def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
         """Draw the one latent map."""

@@ -7,12 +7,13 @@ arXiv 2104.01374.
 from collections.abc import Sequence
 from typing import ClassVar, Self, final
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Encoding, GenerativeMethod, Latents, LatentSpec, Loss, MethodSettings
+from quietscope.data.patches import ALL_TURNS, FLIPS
+from quietscope.methods.base import Encoding, Loss, MethodSettings
+from quietscope.methods.hierarchical import LadderMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
@@ -72,6 +73,7 @@ class HDNSettings(MethodSettings):
         return LadderShape(
             spatial_dims=self.spatial_dims,
             channels=channels,
+            out_channels=channels,
             filters=self.filters,
             latent_channels=self.latent_channels,
             blocks=self.blocks,
@@ -81,14 +83,14 @@ class HDNSettings(MethodSettings):
             activation=self.activation,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
-            gated=self.gated,
+            gate=self.activation if self.gated else None,
             stochastic_skip=self.stochastic_skip,
             deterministic_levels=self.deterministic_levels,
         )
 
 
 @final
-class HDN(LikelihoodMethod, GenerativeMethod):
+class HDN(LikelihoodMethod, LadderMethod):
     """HDN for images of given statistics and noise.
 
     Loss, in nats per pixel, with H W the pixels of a patch and C its channels:
@@ -109,63 +111,24 @@ class HDN(LikelihoodMethod, GenerativeMethod):
         return cls(settings, statistics, noise_models)
 
     @property
-    def spatial_dims(self) -> int:
-        """2 or 3."""
-        return self.settings.spatial_dims
-
-    @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """Reduction of the top level."""
-        return self.ladder.shape.reduction(self.ladder.shape.num_levels - 1)
-
-    @property
-    def keeps_noise_direction(self) -> bool:
-        """True where low levels are closed to structured noise."""
-        return bool(self.settings.deterministic_levels)
+    def orientations(self) -> tuple[int, ...]:
+        """Flips alone where low levels are closed to structured noise, whose direction they keep."""
+        return FLIPS if self.settings.deterministic_levels else ALL_TURNS
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
         features = self.ladder.encode(self.to_network(x))
-        noise = [
-            torch.randn(x.shape[0], *self.ladder.latent_shape(level, tuple(x.shape[2:])), device=x.device)
-            for level in range(self.ladder.shape.num_levels)
-        ]
-        out, divergences = self.ladder.decode_with_kl(features, noise)
+        out, divergences = self.ladder.decode_with_kl(features, self.ladder.draw_noise(x))
         nll = -self.log_likelihood(x, self.to_intensity(out)).mean()
         pixels = x[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}
         return Loss(nll + kl, terms)
 
-    def latents(self) -> tuple[LatentSpec, ...]:
-        """Describe one latent map per level, finest first."""
-        shape = self.ladder.shape
-        return tuple(
-            LatentSpec(
-                level=level,
-                channels=shape.latent_channels[level],
-                reduction=shape.reduction(level),
-                is_random=level not in shape.deterministic_levels,
-            )
-            for level in range(shape.num_levels)
-        )
-
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
         return self.ladder.encode(self.to_network(x))
 
-    def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
-        """Run the top-down path with the given noise, finest level first; returns s in intensity units."""
-        return self.to_intensity(self.ladder.decode(encoding, noise))
-
-    def generate(self, noise: Sequence[Tensor]) -> Tensor:
-        """Run the top-down path from the learned top prior; returns s in intensity units."""
-        return self.to_intensity(self.ladder.generate(noise))
-
-    def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
-        """Draw the latents of every level, finest first."""
-        return self.ladder.infer(encoding, noise)
-
-    def emit(self, latents: Sequence[Tensor]) -> Tensor:
-        """Run the top-down path with given latents, finest level first; returns s in intensity units."""
-        return self.to_intensity(self.ladder.emit(latents))
+    def finish(self, out: Tensor) -> Tensor:
+        """Map the ladder's output to intensity units."""
+        return self.to_intensity(out)

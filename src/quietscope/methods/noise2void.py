@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
 from quietscope.data.normalize import Statistics
+from quietscope.data.patches import ALL_TURNS, FLIPS
 from quietscope.methods.base import Loss, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.unet import UNet, UNetShape
@@ -117,9 +118,9 @@ class Noise2Void(PointMethod):
         return self.unet.shape.reduction
 
     @property
-    def keeps_noise_direction(self) -> bool:
-        """True where a line along one axis is hidden."""
-        return self.settings.mask_axes in ("x", "y")
+    def orientations(self) -> tuple[int, ...]:
+        """Flips alone where a line along one axis is hidden."""
+        return FLIPS if self.settings.mask_axes in ("x", "y") else ALL_TURNS
 
     def loss(self, x: Tensor) -> Loss:
         """Return the mean squared error at the blind spots of noisy patches (B, C, *S)."""

@@ -6,8 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Activation = Literal["elu", "silu", "relu"]
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "silu": nn.SiLU, "relu": nn.ReLU}
+Activation = Literal["elu", "silu", "relu", "mish"]
+GateActivation = Activation | Literal["tanh"]
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "silu": nn.SiLU, "relu": nn.ReLU, "mish": nn.Mish}
 _CONV: dict[int, Callable[..., nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _CONV_TRANSPOSE: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 BATCH_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -36,12 +37,18 @@ def conv_transpose(spatial_dims: int, in_channels: int, out_channels: int, strid
 
 
 class Gate(nn.Module):
-    """Gated output of a residual branch: ``act(a) * sigmoid(b)`` with ``(a, b)`` from one 1-wide convolution."""
+    """Gated output of a residual branch: ``act(a) * sigmoid(b)`` with ``(a, b)`` from one 1-wide convolution.
 
-    def __init__(self, spatial_dims: int, channels: int, activation: Activation) -> None:
+    Args:
+        spatial_dims: 2 or 3.
+        channels: Channels in and out.
+        activation: The function act; HDN takes the network's own, DVLAE tanh.
+    """
+
+    def __init__(self, spatial_dims: int, channels: int, activation: GateActivation) -> None:
         super().__init__()
         self.conv = conv(spatial_dims, channels, 2 * channels, 1)
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = nn.Tanh() if activation == "tanh" else ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x`` of shape (B, C, *S); same shape out."""
@@ -60,7 +67,7 @@ class ResidualBlock(nn.Module):
         batch_norm: Normalise before each activation. Without it the branch's last convolution starts at zero, so that
             a deep stack starts as the identity and trains stably at high learning rates.
         dropout: Probability of dropping a whole channel after each convolution.
-        gated: End the branch with a `Gate`.
+        gate: End the branch with a `Gate` of this activation; None for no gate.
     """
 
     def __init__(
@@ -70,7 +77,7 @@ class ResidualBlock(nn.Module):
         activation: Activation,
         batch_norm: bool,
         dropout: float,
-        gated: bool,
+        gate: GateActivation | None,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -82,8 +89,8 @@ class ResidualBlock(nn.Module):
             layers.append(last)
             if dropout > 0:
                 layers.append(_DROPOUT[spatial_dims](dropout))
-        if gated:
-            layers.append(Gate(spatial_dims, channels, activation))
+        if gate is not None:
+            layers.append(Gate(spatial_dims, channels, gate))
         elif not batch_norm:
             nn.init.zeros_(last.weight)
             if last.bias is not None:

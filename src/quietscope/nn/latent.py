@@ -7,11 +7,16 @@ or two machines, draw the same value there.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+Width = Literal["exponential", "softplus"]
+"""How a latent's width follows from what a network puts out."""
 LOG_VARIANCE_BOUND = 10.0
+_SOFTPLUS_FLOOR = -8.0
 _PIXELS_IN_CACHE = 1 << 14
 _MASK64 = (1 << 64) - 1
 # Odd 64-bit multipliers of the splitmix64 finaliser (Steele, Lea, Flood 2014) and its golden-ratio increment.
@@ -26,13 +31,17 @@ class GaussianLatent:
     log_variance: Tensor
 
     @staticmethod
-    def from_parameters(parameters: Tensor) -> "GaussianLatent":
-        """Split (B, 2 C, *S) into mean and a log-variance bounded smoothly to (-10, 10).
+    def from_parameters(parameters: Tensor, width: Width = "exponential") -> "GaussianLatent":
+        """Split (B, 2 C, *S) into mean and log-variance, which is bounded so that exp() neither overflows nor vanishes.
 
-        ``log_variance = b tanh(raw / b)``, b = 10: nearly the identity where training lives, and exp() of it can
-        neither overflow nor vanish.
+        "exponential": ``log_variance = b tanh(raw / b)``, b = 10, nearly the identity where training lives.
+        "softplus": ``std = log(1 + exp(raw))`` between exp(-b / 2) and exp(b / 2); for raw far below zero, where the
+        logarithm would round to nothing, ``log std = raw``.
         """
         mean, raw = parameters.float().chunk(2, dim=1)
+        if width == "softplus":
+            log_std = torch.where(raw > _SOFTPLUS_FLOOR, torch.log(F.softplus(raw.clamp(min=_SOFTPLUS_FLOOR))), raw)
+            return GaussianLatent(mean, (2.0 * log_std).clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND))
         return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
 
     def sample(self, noise: Tensor) -> Tensor:

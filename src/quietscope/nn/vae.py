@@ -100,8 +100,7 @@ class VAE(nn.Module):
 def _blocks(shape: VAEShape, channels: int) -> list[nn.Module]:
     dims, activation = shape.spatial_dims, shape.activation
     return [
-        ResidualBlock(dims, channels, activation, batch_norm=False, dropout=0.0, gated=False)
-        for _ in range(shape.blocks)
+        ResidualBlock(dims, channels, activation, batch_norm=False, dropout=0.0, gate=None) for _ in range(shape.blocks)
     ]
 
 

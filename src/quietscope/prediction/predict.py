@@ -219,10 +219,10 @@ class _Run:
         site = Site.of(inner, self.panel.margin, self.turns[0].size)
         estimators = self.panel.at(site)
         num_draws = self.source.num_draws(len(self.turns))
-        for turn in self.turns[:num_draws]:
+        for place, turn in enumerate(self.turns[:num_draws]):
             tile = turn.tile(site.core, self.spec.halo, self.method.size_multiple)
             x = torch.from_numpy(turn.read(read, tile)).to(self.device).unsqueeze(0)
-            mine = range(turn.number, num_draws, len(self.turns))
+            mine = range(place, num_draws, len(self.turns))
             for numbers, images in self.source.draw(x, tile, frame=frame, numbers=mine):
                 samples = turn.undo(cropped(images, tile.inner_in_outer))
                 estimators.update(samples)

@@ -107,9 +107,9 @@ def turns(method: Method, size: tuple[int, ...], augment: bool) -> tuple[Turn, .
         augment: False for the frame as it is and nothing else.
 
     Returns:
-        Eight turns; the four flips where the noise has a direction that must be kept, or where Y and X are not reduced
-        alike, so that a swapped image would need other padding.
+        Those that the method's noise allows, but for those that swap Y and X where these are not reduced alike: a
+        swapped image would need other padding.
     """
     *_, y, x = method.size_multiple
-    number = 1 if not augment else 4 if method.keeps_noise_direction or y != x else 8
-    return tuple(Turn(n, size) for n in range(number))
+    allowed = [n for n in method.orientations if y == x or not n & TRANSPOSE]
+    return tuple(Turn(n, size) for n in (allowed if augment else [0]))

@@ -147,7 +147,7 @@ def make_patches(
     Frames smaller than a patch are mirrored up to its size.
 
     Args:
-        method: Gives the number of axes, and whether the noise has a direction that turns must keep.
+        method: Gives the number of axes, and the turns that its noise allows.
         frames: All frames.
         chosen: Indices of those to use.
         settings: Patch size.
@@ -166,7 +166,7 @@ def make_patches(
         sizes=tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes),
         patch=patch,
         seed=seed,
-        orientations=4 if method.keeps_noise_direction else 8,
+        orientations=method.orientations,
     )
     if 4 * frames.num_channels * sum(math.prod(size) for size in plan.sizes) <= RESIDENT_BYTES:
         return ResidentPatches([pad_to_patch(frames[n], patch) for n in chosen], plan, device)
