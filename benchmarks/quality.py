@@ -12,7 +12,7 @@ factor that second exposures of other evaluation fields give.
 
 import argparse
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
-from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments, psnr, psnr_affine, ssim
+from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments
 from quietscope.noise import PoissonGaussian
 from quietscope.noise.exposure import exposure_of
+from yardstick import Row, bm3d_anscombe, score
 
 
 @dataclass(frozen=True)
@@ -88,48 +89,6 @@ def load(name: str, fields: int) -> DataSet:
     return bsd68(fields) if name == "bsd68" else fmd(name)
 
 
-def bm3d_anscombe(image: np.ndarray, noise: PoissonGaussian) -> np.ndarray:
-    """Denoise with BM3D on the generalised Anscombe scale; closed-form unbiased inverse of Makitalo and Foi (2013)."""
-    np.trapz = np.trapezoid  # type: ignore[attr-defined]  # bm3d 4.0 asks for the name that NumPy 2.4 took away
-    from bm3d import bm3d
-
-    x = image.astype(np.float64)
-    if noise.gain == 0:
-        return np.asarray(bm3d(x, noise.read_noise))
-    read = noise.read_noise / noise.gain
-    photons = (x - noise.offset) / noise.gain
-    stabilized = 2 * np.sqrt(np.maximum(photons + 0.375 + read**2, 0))
-    low, span = stabilized.min(), np.ptp(stabilized)
-    d = np.asarray(bm3d((stabilized - low) / span, 1 / span)) * span + low
-    d = np.maximum(d, 2 * np.sqrt(0.375))
-    half = np.sqrt(1.5)
-    inverse = d**2 / 4 + half / (4 * d) - 11 / (8 * d**2) + 5 * half / (8 * d**3) - 0.125 - read**2
-    return inverse * noise.gain + noise.offset
-
-
-@dataclass
-class Row:
-    """Scores of one line of the table, and what else was measured of it."""
-
-    scores: dict[str, float]
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-def score(images: list[np.ndarray], data: DataSet) -> dict[str, float]:
-    pairs = [(np.asarray(a, np.float64), np.asarray(b, np.float64)) for a, b in zip(images, data.clean, strict=True)]
-    return {
-        "psnr": float(np.mean([psnr(a, b, data.data_range) for a, b in pairs])),
-        "psnr_affine": float(np.mean([psnr_affine(a, b, data.data_range) for a, b in pairs])),
-        "ssim": float(np.mean([ssim(a, b, data.data_range) for a, b in pairs])),
-        "sharpness": float(np.mean([sharpness(a) for a, _ in pairs]) / np.mean([sharpness(b) for _, b in pairs])),
-    }
-
-
-def sharpness(image: np.ndarray) -> float:
-    """Return the gradient energy, the mean squared difference of neighbouring pixels."""
-    return float(sum(np.mean(np.square(np.diff(image, axis=axis))) for axis in (0, 1)))
-
-
 def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
     method, preset = choice.split(":")
     needs_noise = METHODS[method].needs_noise
@@ -175,11 +134,15 @@ def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, R
     }
     if samples and args.recalibrate:
         details["coverage"] = coverage(denoiser, data, results, args)
-    rows = {f"{choice} mean" if samples else choice: Row(score([each.mean for each in results], data), details)}
+    rows = {
+        f"{choice} mean" if samples else choice: Row(
+            score([each.mean for each in results], data.clean, data.data_range), details
+        )
+    }
     if estimate == "map":
-        rows[f"{choice} MAP"] = Row(score([each.map for each in results], data))
+        rows[f"{choice} MAP"] = Row(score([each.map for each in results], data.clean, data.data_range))
         one = [denoiser.sample(x, num_samples=1, axes="YX")[0] for x in data.noisy]
-        rows[f"{choice} one sample"] = Row(score(one, data))
+        rows[f"{choice} one sample"] = Row(score(one, data.clean, data.data_range))
     return rows
 
 
@@ -224,12 +187,14 @@ def match(clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
 
 def run(args: argparse.Namespace) -> tuple[dict[str, Row], DataSet]:
     data = load(args.data, args.fields)
-    rows = {"noisy": Row(score(data.noisy, data))}
+    rows = {"noisy": Row(score(data.noisy, data.clean, data.data_range))}
     if not args.no_bm3d:
         begin = time.perf_counter()
         denoised = [bm3d_anscombe(x, data.noise) for x in data.noisy]
         seconds = (time.perf_counter() - begin) / len(denoised)
-        rows["BM3D, noise fitted on pairs"] = Row(score(denoised, data), {"prediction_seconds_per_image": seconds})
+        rows["BM3D, noise fitted on pairs"] = Row(
+            score(denoised, data.clean, data.data_range), {"prediction_seconds_per_image": seconds}
+        )
     for choice in args.methods.split(","):
         rows |= measure(choice, data, args)
         show(rows, args)

@@ -6,6 +6,7 @@ from quietscope.version import __version__
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
+    from quietscope.distillation import distill
     from quietscope.io import Image, read_image, write_image
     from quietscope.predictor import Result
     from quietscope.samples import sample_path
@@ -16,11 +17,12 @@ _HOMES = {
     "Denoiser": "quietscope.denoiser",
     "Image": "quietscope.io",
     "Result": "quietscope.predictor",
+    "distill": "quietscope.distillation",
     "read_image": "quietscope.io",
     "sample_path": "quietscope.samples",
     "write_image": "quietscope.io",
 }
-__all__ = ["Denoiser", "Image", "Result", "__version__", "read_image", "sample_path", "write_image"]
+__all__ = ["Denoiser", "Image", "Result", "__version__", "distill", "read_image", "sample_path", "write_image"]
 
 
 def __getattr__(name: str) -> Any:

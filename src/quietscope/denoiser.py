@@ -16,7 +16,8 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, prepare
 from quietscope.errors import ModelFileError
-from quietscope.io import ImageSource, as_image
+from quietscope.explorer import Progress
+from quietscope.io import Image, ImageSource, as_image
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
@@ -24,11 +25,13 @@ from quietscope.metrics import Calibration
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.prediction import Precision
-from quietscope.predictor import Predictor, Progress
+from quietscope.predictor import Predictor
 from quietscope.presets import Configuration, find_preset
 from quietscope.reliability import judge, spread_factor
-from quietscope.store.model_file import ModelCard, load_model, save_model
+from quietscope.settle import settle
+from quietscope.store.model_file import ModelCard, describe_model, load_model, save_model
 from quietscope.store.noise_choice import choose_noise, load_bootstrap, save_bootstrap
+from quietscope.teaching import Student, check_trainable
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
@@ -48,6 +51,7 @@ class Denoiser(Predictor):
         steps: Training steps.
         dims: 2 to denoise planes, 3 to denoise volumes.
         seed: Seed of everything random in training.
+        direct: "mean" or "median" trains a direct denoiser along, which gives that in one pass, see `direct`.
         network: Settings of the method that differ from the preset's.
         training: Training settings that differ from the preset's.
         device: Where to compute, such as "cpu" or "cuda:1"; the best there is if None.
@@ -67,6 +71,7 @@ class Denoiser(Predictor):
         steps: int | None = None,
         dims: int = 2,
         seed: int = 0,
+        direct: Literal["mean", "median"] | None = None,
         network: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         device: str | torch.device | None = None,
@@ -79,6 +84,7 @@ class Denoiser(Predictor):
             "steps": steps,
             "dims": dims,
             "seed": seed,
+            "direct": direct,
             "network": dict(network or {}),
             "training": dict(training or {}),
         }
@@ -104,7 +110,8 @@ class Denoiser(Predictor):
         self.configuration = configuration
         self.device = chosen_device(device)
         self.fit_report: FitReport | None = None
-        self._budget = _budget(configuration)
+        self.direct: Self | None = None
+        """The direct denoiser that was trained along, where one was asked for."""
         self._method: Method | None = None
         self._card: ModelCard | None = None
 
@@ -171,28 +178,53 @@ class Denoiser(Predictor):
         Raises:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
-        opened = [as_image(source, axes) for source in _as_list(images)]
-        frames = Frames(tuple((image.data, image.layout(self.configuration.dims)) for image in opened))
+        check_trainable(self.configuration)
+        opened = open_images(images, axes)
+        frames = frames_of(opened, self.configuration.dims)
+        self.configuration = settle(self.configuration, frames, notify)
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
         self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
+        student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
             self._method,
             frames,
             self.configuration.training_settings(),
-            self._budget,
+            budget_of(self.configuration),
             device=self.device,
             folder=folder,
             resume=resume,
             watch=watch,
+            companion=None if student is None else student.companion(self.configuration),
         )
-        self._card = ModelCard(
-            configuration=self.configuration,
-            axes=opened[0].axes,
-            pixel_size_um=opened[0].pixel_size_um,
-            channel_names=opened[0].channel_names,
-            training=self.fit_report.summary(),
-        )
+        self._card = card_of(self.configuration, opened[0], self.fit_report)
+        if student is not None:
+            student.method.learn_from(None)
+            self.direct = self.of(
+                student.method, card_of(student.configuration, opened[0], self.fit_report), self.device
+            )
         return self
+
+    def settle(
+        self,
+        images: ImageSource | Sequence[ImageSource],
+        *,
+        axes: str | None = None,
+        notify: Notify | None = None,
+    ) -> Configuration:
+        """Look at the noise of images, and replace every "auto" of the configuration by what suits it; `fit` does too.
+
+        Args:
+            images: One image or a list of them, as for `fit`.
+            axes: Axes of the images where they do not name them.
+            notify: Called with one line for each choice.
+
+        Returns:
+            The configuration, also in `configuration` from now on.
+        """
+        if self.configuration.unsettled:
+            frames = frames_of(open_images(images, axes), self.configuration.dims)
+            self.configuration = settle(self.configuration, frames, notify)
+        return self.configuration
 
     def recalibrate(
         self,
@@ -282,32 +314,31 @@ class Denoiser(Predictor):
         Raises:
             ModelFileError: If it is no model, or one from a newer version.
         """
-        method, card = load_model(path)
+        return cls.of(*load_model(path), device)
+
+    @classmethod
+    def of(cls, method: Method, card: ModelCard, device: str | torch.device | None = None) -> Self:
+        """Make a trained denoiser of its parts.
+
+        Args:
+            method: A trained method.
+            card: What is to be known of it.
+            device: Where to compute; the best there is if None.
+
+        Returns:
+            The denoiser.
+        """
         self = cls.from_configuration(card.configuration, device=device)
         self._method, self._card = method, card
         return self
 
+    def remember(self, numbers: Mapping[str, float]) -> None:
+        """Put numbers, by name, beside those of the training in the model's card, which `save` stores."""
+        self._card = replace(self.card, training={**self.card.training, **numbers})
+
     def describe(self) -> dict[str, str]:
         """Return what is to be known of the trained model, name by name, for a table."""
-        card = self.card
-        pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())
-        rows = {
-            "method": self.method.name,
-            "preset": card.configuration.preset,
-            "dimensions": f"{self.method.spatial_dims}-D",
-            "parameters": f"{sum(p.numel() for p in self.method.parameters()):,}",
-            "channels": str(self.method.statistics.num_channels),
-        }
-        for channel, model in enumerate(self.noise_models):
-            name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
-            rows[f"noise of channel {name}"] = model.describe()
-        if card.spread_factor != 1.0:
-            rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
-        rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
-        rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
-        rows |= {f"{name} version": version for name, version in card.versions.items()}
-        rows["created"] = card.created
-        return {name: value for name, value in rows.items() if value}
+        return describe_model(self.method, self.card)
 
     def _choose_noise(
         self, frames: Frames, folder: Path | None, resume: bool, watch: Watcher | None, notify: Notify | None
@@ -339,11 +370,29 @@ class Denoiser(Predictor):
             )
 
 
-def _as_list(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
-    return list(images) if isinstance(images, list | tuple) else [images]
+def open_images(images: ImageSource | Sequence[ImageSource], axes: str | None) -> list[Image]:
+    """Open one image or several; see `Denoiser.fit`."""
+    return [as_image(source, axes) for source in (images if isinstance(images, list | tuple) else [images])]
 
 
-def _budget(configuration: Configuration) -> Budget:
+def frames_of(images: Sequence[Image], spatial_dims: int) -> Frames:
+    """Return the frames of images in a row."""
+    return Frames(tuple((image.data, image.layout(spatial_dims)) for image in images))
+
+
+def card_of(configuration: Configuration, image: Image, report: FitReport) -> ModelCard:
+    """Return what is to be known of a model that has just been trained on images such as `image`."""
+    return ModelCard(
+        configuration=configuration,
+        axes=image.axes,
+        pixel_size_um=image.pixel_size_um,
+        channel_names=image.channel_names,
+        training=report.summary(),
+    )
+
+
+def budget_of(configuration: Configuration) -> Budget:
+    """Return how long to train: what was asked for, or else what the preset says."""
     budget, steps = configuration.budget, configuration.steps
     if budget is None and steps is None:
         preset = find_preset(configuration.method, configuration.preset)

@@ -1,26 +1,21 @@
-"""What a trained model can do with images: estimate, sample, generate, interpolate."""
+"""What a trained model does with noisy images: estimates and samples of the clean ones."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
-from quietscope.errors import SettingsError, SizeError
-from quietscope.explore import Generation, as_generative, generate_into, interpolate
+from quietscope.errors import SettingsError
+from quietscope.explorer import Explorer, Pixels, Progress
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.io.check import CheckedArray
-from quietscope.methods.base import Method, PointMethod
-from quietscope.nn.hardware import place
-from quietscope.prediction import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Precision, Request, Sinks, TileSpec
+from quietscope.methods.base import PointMethod
+from quietscope.prediction import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Request, Sinks, TileSpec
 from quietscope.prediction import predict_image as predict
 
 Estimate: TypeAlias = Literal["mean", "map"]
-Progress: TypeAlias = Callable[[int, int], None]
-Pixels: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +51,8 @@ class Result:
         return self.mean if self.map is None else self.map
 
 
-class Predictor(ABC):
+class Predictor(Explorer):
     """A trained model at work; where it comes from is its heirs' business."""
-
-    device: torch.device
-
-    @property
-    @abstractmethod
-    def method(self) -> Method:
-        """The trained method."""
-
-    @property
-    @abstractmethod
-    def precision(self) -> Precision:
-        """What its networks compute in."""
 
     @property
     @abstractmethod
@@ -224,129 +207,6 @@ class Predictor(ABC):
             progress=progress,
         )
 
-    def generate(
-        self,
-        num: int = 16,
-        size: int | Sequence[int] = 256,
-        *,
-        seed: int = 0,
-        temperature: float = 1.0,
-        with_noise: bool = False,
-        progress: Progress | None = None,
-    ) -> Pixels:
-        """Draw images from the prior: what the model believes that such a sample looks like.
-
-        Args:
-            num: How many to draw.
-            size: (Y, X) or (Z, Y, X) in pixels; one number stands for Y and X, and for 16 slices of a volume.
-            seed: Seed; image n of a seed is the same however many are drawn.
-            temperature: Below 1 images are more typical and less varied.
-            with_noise: Whether to add the camera's noise.
-            progress: Called with (done, total) tiles.
-
-        Returns:
-            Images (num, *size), or (num, C, *size) where there is more than one channel; float32, intensity units.
-
-        Raises:
-            SettingsError: If the method has no prior, or a setting lies outside its range.
-        """
-        chosen = self.generation(num=num, size=size, seed=seed, temperature=temperature, with_noise=with_noise)
-        images = np.empty(self.shape_of(chosen), np.float32)
-        self.generate_into(chosen, images, progress=progress)
-        return images
-
-    def generation(self, *, size: int | Sequence[int] = 256, **settings: Any) -> Generation:
-        """Say what to generate, checked against the model.
-
-        Args:
-            size: As for `generate`.
-            **settings: num, seed, temperature and with_noise, as for `generate`.
-
-        Returns:
-            The specification, for `generate_into`.
-
-        Raises:
-            SettingsError: If the method has no prior, or a setting lies outside its range.
-        """
-        return Generation.of(as_generative(self.method), size, precision=self.precision, **settings)
-
-    def shape_of(self, generation: Generation) -> tuple[int, ...]:
-        """Return (num, *size), or (num, C, *size) where there is more than one channel."""
-        channels = self.method.statistics.num_channels
-        return (generation.num, *((channels,) if channels > 1 else ()), *generation.size)
-
-    def generate_into(self, generation: Generation, sink: Sink, *, progress: Progress | None = None) -> None:
-        """Draw images from the prior of any number and size into an array or a writer, tile by tile.
-
-        Args:
-            generation: What to generate, from `generation`.
-            sink: Receives ``sink[index] = block``; of the shape that `shape_of` tells.
-            progress: Called with (done, total) tiles.
-        """
-        method = self._ready()
-        plain = method.statistics.num_channels == 1
-        generate_into(method, generation, _OneChannel(sink) if plain else sink, device=self.device, progress=progress)
-
-    def interpolate(
-        self,
-        a: ImageSource,
-        b: ImageSource,
-        num: int = 8,
-        *,
-        seed: int = 0,
-        axes: str | None = None,
-        progress: Progress | None = None,
-    ) -> Pixels:
-        """Go from one image to another through what the model knows, in equal steps.
-
-        Args:
-            a: The first noisy image, a single frame.
-            b: The second, of the same size.
-            num: Number of images, both ends included.
-            seed: Seed of the samples at the ends.
-            axes: Axes of both where they do not name them.
-            progress: Called with (done, total) images of tiles.
-
-        Returns:
-            Clean images (num, *S), or (num, C, *S) where there is more than one channel; S is (Y, X) or (Z, Y, X).
-
-        Raises:
-            QuietScopeError: If the images differ in size, hold several frames, or do not fit the model.
-        """
-        method = self._ready()
-        start, end = (_only_frame(as_image(image, axes), method.spatial_dims) for image in (a, b))
-        images = interpolate(
-            method, start, end, num=num, seed=seed, device=self.device, precision=self.precision, progress=progress
-        )
-        return _without_single_channel(images)
-
-    def _ready(self) -> Method:
-        place(self.method, self.device, self.method.spatial_dims)
-        return self.method
-
-
-@dataclass(frozen=True)
-class _OneChannel:
-    """A sink without an axis for channels, written to as if it had one."""
-
-    sink: Sink
-
-    def __setitem__(self, index: Any, block: Any, /) -> None:
-        number, _, *box = index
-        self.sink[(number, *box)] = block[0]
-
 
 def _empty(image: Image, *leading: int) -> Pixels:
     return np.empty((*leading, *image.shape), np.float32)
-
-
-def _only_frame(image: Image, spatial_dims: int) -> npt.NDArray[Any]:
-    """Read an image of one frame, (C, *S)."""
-    layout = image.layout(spatial_dims)
-    if layout.num_frames != 1:
-        raise SizeError("an image of one frame", f"{layout.num_frames} along {layout.frame_axes}", "pass one of them")
-    return layout.take(CheckedArray(image.data, str(image.path or "the image")), 0)
-
-
-def _without_single_channel(images: Pixels) -> Pixels:
-    return images[:, 0] if images.shape[1] == 1 else images

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import NoiseError, SettingsError, SizeError
+from quietscope.explorer import Progress
 from quietscope.io import Image
 from quietscope.io.check import CheckedArray
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.noise.exposure import exposure_of
-from quietscope.predictor import Predictor, Progress
+from quietscope.predictor import Predictor
 
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""

@@ -13,6 +13,8 @@ from quietscope.testing.method_contract import MethodCase, method_cases
 TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
 TINY_VAE = {"depth": 1, "filters": 8, "latent_channels": 4}
 TINY_UNET = {"depth": 1, "filters": 8, "masked_share": 0.05}
+TINY_CODE = {"code_channels": 8, "noise_filters": 8, "signal_filters": 8, "dilations": (1,)}
+TINY_DVLAE = {**TINY, **TINY_CODE, "halves": (True, True)}
 VARIANTS = {
     "hdn fast": {"network": TINY},
     "hdn paper": {"preset": "paper", "network": TINY},
@@ -21,6 +23,10 @@ VARIANTS = {
     "divnoising fast": {"method": "divnoising", "network": TINY_VAE},
     "divnoising paper": {"method": "divnoising", "preset": "paper", "network": TINY_VAE},
     "divnoising 3-D": {"method": "divnoising", "dims": 3, "network": {**TINY_VAE, "z_halvings": 1}},
+    "dvlae fast": {"method": "dvlae", "network": TINY_DVLAE},
+    "dvlae paper": {"method": "dvlae", "preset": "paper", "network": TINY_DVLAE},
+    "dvlae none": {"method": "dvlae", "network": {**TINY_DVLAE, "direction": "none"}},
+    "dvlae 3-D": {"method": "dvlae", "dims": 3, "network": {**TINY_DVLAE, "direction": "y"}},
     "noise2void fast": {"method": "noise2void", "network": TINY_UNET},
     "noise2void paper": {"method": "noise2void", "preset": "paper", "network": TINY_UNET},
     "noise2void n2v2": {"method": "noise2void", "preset": "n2v2", "network": TINY_UNET},

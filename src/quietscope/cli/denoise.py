@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietscope.cli.distill import report_comparison
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
     NO_TRAINING_OPTIONS,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from quietscope import Denoiser
     from quietscope.metrics import Score
 
-MODEL, CONFIG, OVERVIEW = "model.safetensors", "config.yaml", "overview.png"
+MODEL, CONFIG, OVERVIEW, DIRECT = "model.safetensors", "config.yaml", "overview.png", "direct.safetensors"
 
 
 def denoise(
@@ -60,6 +61,7 @@ def denoise(
     noisy = read_images(images, axes)
     for image in noisy:
         image.layout(denoiser.configuration.dims)
+    denoiser.settle(noisy, notify=screen.note)
     references = _references(clean, noisy)
     before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
     method = METHODS[denoiser.configuration.method]
@@ -89,7 +91,7 @@ class _Work:
 
     def check(self) -> None:
         """Refuse, before any training, what could not be written after it."""
-        for name in (MODEL, CONFIG, OVERVIEW):
+        for name in (MODEL, CONFIG, OVERVIEW, *([DIRECT] if self.denoiser.configuration.direct else [])):
             check_target(self.folder / name, self.options.overwrite)
         for plan in self.plans:
             plan.check()
@@ -103,6 +105,8 @@ class _Work:
         if report.interrupted:
             self.screen.note(f"training ended early, after {report.steps} steps; Ctrl-C again leaves the images noisy")
         self.denoiser.save(self.folder / MODEL, overwrite=self.options.overwrite)
+        if self.denoiser.direct is not None:
+            self.denoiser.direct.save(self.folder / DIRECT, overwrite=self.options.overwrite)
         with atomic_path(self.folder / CONFIG, overwrite=self.options.overwrite) as temporary:
             self.denoiser.configuration.save(temporary)
         if report.terminated:  # a scheduler wants the machine back: keep the model, start nothing more
@@ -134,6 +138,15 @@ class _Work:
             files={"model": self.folder / MODEL, "settings": self.folder / CONFIG, "overview": self.folder / OVERVIEW},
         )
         self.screen.show(summary_table(summary))
+        self._compare_direct()
+
+    def _compare_direct(self) -> None:
+        """Say how the direct denoiser that was trained along compares with the samples, and store it."""
+        direct, clean = self.denoiser.direct, list(self.references) or None
+        if direct is not None:
+            noisy = [plan.image for plan in self.plans]
+            report_comparison(self.screen, self.denoiser, direct, noisy, clean, max(2, self.options.samples))
+            direct.save(self.folder / DIRECT, overwrite=True)
 
     def _predict_one(self, number: int, plan: Plan) -> Denoised:
         started = time.monotonic()

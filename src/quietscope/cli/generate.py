@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import numpy.typing as npt
 from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Flag, Output, read_images
@@ -20,7 +21,7 @@ DEFAULT_SIZE = "256"
 
 
 def generate(
-    model: Annotated[Path, Parameter(help="Model file of HDN or DivNoising.")],
+    model: Annotated[Path, Parameter(help="Model file of HDN, DivNoising or DVLAE.")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
@@ -30,7 +31,12 @@ def generate(
     ] = DEFAULT_SIZE,
     seed: Annotated[int, Parameter(help="Seed; image n of a seed is always the same.")] = 0,
     temperature: Annotated[float, Parameter(help="Below 1: more typical, less varied.")] = 1.0,
-    with_noise: Annotated[bool, Flag, Parameter(help="Add a draw of the noise model.")] = False,
+    with_noise: Annotated[
+        bool, Flag, Parameter(help="Add noise as the model has learnt it, or as its noise model has it.")
+    ] = False,
+    noise_of: Annotated[
+        Path | None, Parameter(help="A noisy image: draw NUM new exposures of its scene, with new noise, instead.")
+    ] = None,
     between: Annotated[
         tuple[Path, Path] | None,
         Parameter(negative="", help="Two noisy images: go from one to the other in NUM steps instead."),
@@ -43,15 +49,17 @@ def generate(
     from quietscope import Denoiser
 
     screen = Screen()
-    if between is None and axes is not None:
-        raise SettingsError("--axes with --between", "--axes alone", "leave it out")
-    if between is not None and (with_noise or temperature != 1.0 or size != DEFAULT_SIZE):
-        raise SettingsError(
-            "--between alone", "--size, --temperature or --with-noise beside it", "leave them out: the ends decide"
-        )
+    # New exposures have noise in any case, so --with-noise beside --noise-of asks for what it gets.
+    is_plain = temperature == 1.0 and size == DEFAULT_SIZE and (noise_of is not None or not with_noise)
+    _check_together(between, noise_of, axes, is_plain=is_plain)
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
-    if between is None:
+    if noise_of is not None:
+        [image] = read_images([noise_of], axes)
+        with screen.predicting("drawing noise") as progress:
+            images = denoiser.renoise(image, num, seed=seed, progress=progress)
+        shape = _write(output, images, denoiser, overwrite)
+    elif between is None:
         chosen = denoiser.generation(
             num=num, size=_pixels(size), seed=seed, temperature=temperature, with_noise=with_noise
         )
@@ -62,10 +70,30 @@ def generate(
         first, second = read_images(list(between), axes)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
-        shape = images.shape
-        with _writer(output, shape, denoiser, overwrite) as sink:
-            sink[tuple(slice(None) for _ in shape)] = images
+        shape = _write(output, images, denoiser, overwrite)
     screen.show(f"{num} images of {' x '.join(map(str, shape[1:]))}: {output}")
+
+
+def _check_together(
+    between: tuple[Path, Path] | None, noise_of: Path | None, axes: str | None, *, is_plain: bool
+) -> None:
+    """Refuse options that say nothing beside each other."""
+    given = [name for name, value in (("--between", between), ("--noise-of", noise_of)) if value is not None]
+    if not given and axes is not None:
+        raise SettingsError("--axes with --between or --noise-of", "--axes alone", "leave it out")
+    if len(given) > 1:
+        raise SettingsError("one of --between and --noise-of", "both", "leave one out")
+    if given and not is_plain:
+        raise SettingsError(
+            f"{given[0]} alone", "--size, --temperature or --with-noise beside it", "leave them out: the image decides"
+        )
+
+
+def _write(path: Path, images: npt.NDArray[np.float32], denoiser: "Denoiser", overwrite: bool) -> tuple[int, ...]:
+    """Write images that are all there, and return their shape."""
+    with _writer(path, images.shape, denoiser, overwrite) as sink:
+        sink[tuple(slice(None) for _ in images.shape)] = images
+    return images.shape
 
 
 def _pixels(text: str) -> int | tuple[int, ...]:

@@ -27,7 +27,10 @@ Axes: TypeAlias = Annotated[
 class TrainingOptions:
     """How to train; what is not given comes from --config, then from the preset."""
 
-    method: Annotated[str | None, Parameter(help="Method; `quietscope presets` lists them. Default: hdn.")] = None
+    method: Annotated[
+        str | None,
+        Parameter(help="A method of `quietscope presets`, or auto to look at the noise first. Default: hdn."),
+    ] = None
     preset: Annotated[
         str | None, Parameter(help="fast (minutes on a CPU), paper (as published), ... Default: fast.")
     ] = None
@@ -39,15 +42,48 @@ class TrainingOptions:
     ] = None
     budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None
     steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
+    direction: Annotated[
+        Literal["x", "y", "z", "none", "auto"] | None,
+        Parameter(help="For dvlae: the axis along which the noise is correlated. Default: auto."),
+    ] = None
+    deterministic_levels: Annotated[
+        str | None,
+        Parameter(help="For hdn and noise correlated between neighbours: levels kept from the image, 0,1 or auto."),
+    ] = None
+    direct: Annotated[
+        Literal["mean", "median"] | None,
+        Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass."),
+    ] = None
     dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
     seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
 
     def typed(self) -> dict[str, Any]:
-        """Return the settings that were typed, by name."""
-        names = ("method", "preset", "noise", "budget", "steps", "dims", "seed")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        """Return the settings that were typed, by name, on top of those of --config.
+
+        Raises:
+            SettingsError: If the file cannot be read, or the levels are no numbers.
+        """
+        from quietscope.presets import read_configuration
+
+        values = read_configuration(self.config) if self.config is not None else {}
+        names = ("method", "preset", "noise", "budget", "steps", "dims", "seed", "direct")
+        values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        network = {"direction": self.direction, "deterministic_levels": self._levels()}
+        chosen = {name: value for name, value in network.items() if value is not None}
+        return {**values, "network": {**(values.get("network") or {}), **chosen}} if chosen else values
+
+    def _levels(self) -> "tuple[int, ...] | str | None":
+        text = self.deterministic_levels
+        if text is None or text == "auto":
+            return text
+        try:
+            return tuple(int(word) for word in text.split(",")) if text != "none" else ()
+        except ValueError as error:
+            raise SettingsError(
+                "levels separated by commas, auto or none", repr(text), "pass e.g. `--deterministic-levels 0,1`"
+            ) from error
 
     def configuration(self) -> "Configuration":
         """Return the configuration: preset, then file, then what was typed.
@@ -55,10 +91,25 @@ class TrainingOptions:
         Raises:
             SettingsError: If a setting is unknown or out of range.
         """
-        from quietscope.presets import Configuration, read_configuration
+        from quietscope.presets import Configuration
+        from quietscope.teaching import check_trainable
 
-        values = read_configuration(self.config) if self.config is not None else {}
-        return Configuration.of({**values, **self.typed()})
+        configuration = Configuration.of(self._checked(self.typed()))
+        check_trainable(configuration)
+        return configuration
+
+    def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an option that the method does not have."""
+        from quietscope.methods import ALIASES, SETTINGS
+
+        method = values.get("method", "hdn")
+        kind = SETTINGS.get(ALIASES.get(method, method))
+        for option, name in (("--direction", "direction"), ("--deterministic-levels", "deterministic_levels")):
+            if getattr(self, name) is None or (kind is not None and name in kind.model_fields):
+                continue
+            able = " or ".join(f"`--method {each}`" for each in SETTINGS if name in SETTINGS[each].model_fields)
+            raise SettingsError(f"{option} with {able}", f"{option} with {method}", "leave it out")
+        return values
 
 
 DEFAULT_QUANTILES = "0.05,0.25,0.5,0.75,0.95"

@@ -11,7 +11,7 @@ from quietscope.axes import Layout
 from quietscope.io import Image
 from quietscope.metrics import calibration_of_moments, psnr
 from quietscope.report import Overview, write_overview
-from quietscope.report.crop import choose_crop
+from quietscope.report.crop import LARGEST_SIDE, choose_crop
 
 if TYPE_CHECKING:
     from quietscope import Denoiser
@@ -49,18 +49,18 @@ def draw_overview(
         OutputError: If it cannot be written.
     """
     layout = image.layout(denoiser.configuration.dims)
-    view = _choose_view(image, layout)
-    noisy = layout.region(image.data, 0, (*view.depth, view.rows, view.columns))
+    view = choose_view(image, layout)
+    noisy = layout.region(image.data, 0, view.box)
     shown = Image(noisy, "C" + "ZYX"[4 - noisy.ndim :], path=image.path)
     result = denoiser.denoise(shown, num_samples=num_samples, seed=seed)
-    plane: tuple[Any, ...] = (0, *(z - planes.start for z, planes in zip(view.middle, view.depth, strict=True)))
+    plane: tuple[Any, ...] = (0, *view.plane(view.box))
     overview = Overview(
         noisy=noisy[plane].astype(np.float32),
         mean=result.mean[plane],
         std=None if result.std is None else result.std[plane],
         samples=_samples(denoiser, shown, min(NUM_SHOWN, num_samples), seed)[(slice(None), *plane)],
         file=image.path.name if image.path is not None else "image",
-        part=_part(layout, view),
+        part=describe_part(layout, view),
         method=f"{denoiser.configuration.method}, preset {denoiser.configuration.preset}",
         noise=denoiser.noise_models[0].describe() if denoiser.noise_models else "no noise model",
         pixel_size_um=image.pixel_size_um.get("X"),
@@ -80,16 +80,39 @@ def _samples(denoiser: "Denoiser", image: Image, num: int, seed: int) -> npt.NDA
 
 
 @dataclass(frozen=True)
-class _View:
-    """The part of the first frame that is shown: one plane, and in 3-D the planes around it that explain it."""
+class View:
+    """The part of a frame that is shown: one plane, and in 3-D the planes around it that explain it."""
 
     middle: tuple[int, ...]
     depth: tuple[slice, ...]
     rows: slice
     columns: slice
 
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The part, one slice per spatial axis."""
+        return (*self.depth, self.rows, self.columns)
 
-def _choose_view(image: Image, layout: Layout) -> _View:
+    def plane(self, box: tuple[slice, ...]) -> tuple[int | slice, ...]:
+        """Return the index of the plane in a box of the frame that holds it."""
+        depth = (z - planes.start for z, planes in zip(self.middle, box[:-2], strict=True))
+        pairs = zip((self.rows, self.columns), box[-2:], strict=True)
+        return (*depth, *(slice(mine.start - its.start, mine.stop - its.start) for mine, its in pairs))
+
+
+def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, side: int = LARGEST_SIDE) -> View:
+    """Choose the part of a frame that is worth a picture: in the middle of its depth, where there is contrast.
+
+    Args:
+        image: The noisy image.
+        layout: Its layout.
+        frame: Number of the frame.
+        channel: Number of the channel.
+        side: Largest side of the part in its plane, in pixels.
+
+    Returns:
+        The part.
+    """
     *depths, height, width = layout.spatial_shape
     middle = tuple(size // 2 for size in depths)
     half = MOST_PLANES // 2
@@ -97,13 +120,13 @@ def _choose_view(image: Image, layout: Layout) -> _View:
     thin = tuple(slice(z, z + 1) for z in middle)
 
     def read(rows: slice, columns: slice) -> npt.NDArray[Any]:
-        box = layout.region(image.data, 0, (*thin, rows, columns))[0]
+        box = layout.region(image.data, frame, (*thin, rows, columns))[channel]
         return np.reshape(box, (rows.stop - rows.start, -1))
 
-    return _View(middle, depth, *choose_crop((height, width), read))
+    return View(middle, depth, *choose_crop((height, width), read, side))
 
 
-def _with_reference(overview: Overview, clean: Image, view: _View) -> Overview:
+def _with_reference(overview: Overview, clean: Image, view: View) -> Overview:
     truth = clean.layout(2)
     reference = truth.region(clean.data, _frame_of(truth, view.middle), (view.rows, view.columns))[0]
     titles = {}
@@ -116,9 +139,10 @@ def _with_reference(overview: Overview, clean: Image, view: _View) -> Overview:
     return replace(overview, clean=reference.astype(np.float32), titles=titles, calibration=found)
 
 
-def _part(layout: Layout, view: _View) -> str:
-    words = [f"frame 1 of {layout.num_frames}"] if layout.num_frames > 1 else []
-    words += [f"channel 1 of {layout.num_channels}"] if layout.num_channels > 1 else []
+def describe_part(layout: Layout, view: View, frame: int = 0, channel: int = 0) -> str:
+    """Say in words which part of an image is shown, counted from 1; see `choose_view` for the arguments."""
+    words = [f"frame {frame + 1} of {layout.num_frames}"] if layout.num_frames > 1 else []
+    words += [f"channel {channel + 1} of {layout.num_channels}"] if layout.num_channels > 1 else []
     words += [f"plane {view.middle[0] + 1} of {layout.spatial_shape[0]}"] if view.middle else []
     height, width = layout.spatial_shape[-2:]
     rows, columns = view.rows, view.columns

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietscope.cli.distill import report_comparison
 from quietscope.cli.options import NO_TRAINING_OPTIONS, Axes, Flag, Group, Output, TrainingOptions, read_images
 from quietscope.cli.outputs import result_folder
 from quietscope.cli.screen import Screen
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
 MODEL, BEST, LAST = "model.safetensors", "best.safetensors", "last.safetensors"
+DIRECT = "direct.safetensors"
 CONFIG, RESUME, LOGS = "config.yaml", "resume.ckpt", "logs"
-OURS = (MODEL, BEST, LAST, CONFIG, RESUME, LOGS)
+OURS = (MODEL, BEST, LAST, DIRECT, CONFIG, RESUME, LOGS)
 BOOTSTRAP = "bootstrap_c*.safetensors"
 INTERRUPTED = 130
 
@@ -37,7 +39,7 @@ def train(
     """Train a model in a run folder, to be used on other images.
 
     Writes model.safetensors (the weights to use), best.safetensors (lowest validation loss), last.safetensors,
-    config.yaml and logs; Ctrl-C ends training early and
+    config.yaml and logs, and with --direct also direct.safetensors; Ctrl-C ends training early and
     keeps what was learnt, and --resume goes on.
     """
     from quietscope import Denoiser
@@ -50,6 +52,7 @@ def train(
     noisy = read_images(images, axes)
     for image in noisy:
         image.layout(configuration.dims)
+    configuration = denoiser.settle(noisy, notify=screen.note)
     with result_folder(output) as folder:
         _check(folder, resume=resume, overwrite=overwrite)
         if not resume:
@@ -66,11 +69,16 @@ def train(
         denoiser.save(folder / MODEL, overwrite=True)
         denoiser.save(folder / BEST, weights="best", overwrite=True)
         denoiser.save(folder / LAST, weights="last", overwrite=True)
+        if denoiser.direct is not None:
+            denoiser.direct.save(folder / DIRECT, overwrite=True)
     report = denoiser.fit_report
     assert report is not None
     for channel, model in enumerate(denoiser.noise_models):
         screen.show(f"noise of channel {channel}: {model.describe()}")
     screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {folder / MODEL}")
+    if denoiser.direct is not None and not report.interrupted:
+        report_comparison(screen, denoiser, denoiser.direct, noisy)
+        denoiser.direct.save(folder / DIRECT, overwrite=True)
     if report.interrupted:
         screen.note(f"stopped early; go on with `quietscope train ... -o {folder} --resume`")
         return INTERRUPTED
@@ -79,7 +87,7 @@ def train(
 
 def _earlier(folder: Path, options: TrainingOptions) -> "Configuration":
     """Return the configuration of the run in a folder; budget and steps may be raised, the rest must agree."""
-    from quietscope.presets import Configuration, read_configuration
+    from quietscope.presets import AUTO, Configuration, read_configuration
 
     for name in (CONFIG, RESUME):
         if not (folder / name).is_file():
@@ -87,9 +95,10 @@ def _earlier(folder: Path, options: TrainingOptions) -> "Configuration":
                 "a run folder with config.yaml and resume.ckpt", f"{folder} without {name}", "leave out `--resume`"
             )
     earlier = Configuration.of(read_configuration(folder / CONFIG))
-    asked = options.typed()
-    if options.config is not None:
-        asked = {**read_configuration(options.config), **asked}
+    asked = {name: value for name, value in options.typed().items() if value != AUTO or name == "noise"}
+    if "network" in asked:  # what was to be found out has been found out
+        settled = {name: value for name, value in asked["network"].items() if value != AUTO}
+        asked["network"] = {**earlier.network, **settled}
     wanted = Configuration.of({**earlier.model_dump(), **asked})
     for name in sorted(set(asked) - {"budget", "steps"}):
         before, now = getattr(earlier, name), getattr(wanted, name)

@@ -11,17 +11,14 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.explore.generative import as_generative
+from quietscope.explore.noise import check_noise, noise_blocks, observed
 from quietscope.io.image import Sink
 from quietscope.methods.base import GenerativeMethod, Method
-from quietscope.nn.latent import noise_key
-from quietscope.noise.base import NoiseModel
 from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiles import Tile, round_up, tile_grid
+from quietscope.tiles import Tile
 
-# Added noise is drawn block by block, so that it does not depend on the tiles: no tile cuts a block.
-_BLOCK = {2: (64, 64), 3: (8, 64, 64)}
 # No frame bears this number, so the prior shares no noise with any posterior.
 _PRIOR = -1
 _SLICES = 16
@@ -36,7 +33,7 @@ class Generation:
         size: Their size in pixels, (Y, X) or (Z, Y, X).
         seed: Seed of the images: image n of a seed is the same however many are made.
         temperature: Factor of the latent noise; below 1 images are more typical and less varied.
-        with_noise: Whether to add the camera's noise, as the noise model has it.
+        with_noise: Whether to add the camera's noise, as the noise model has it or the method has learnt it.
         tile: How to cut the images; chosen from the free memory if None.
         precision: What networks compute in.
 
@@ -102,7 +99,7 @@ def generate(
         Images (num, C, *size), float32, intensity units.
 
     Raises:
-        SettingsError: If the method has no prior, or no noise model where noise is asked for.
+        SettingsError: If the method has no prior, or knows no noise where it is asked for.
     """
     method = as_generative(method)
     images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
@@ -131,20 +128,19 @@ def generate_into(
         progress: Called after each tile with (tiles done, tiles in all).
 
     Raises:
-        SettingsError: If the method has no prior, or no noise model where noise is asked for.
+        SettingsError: If the method has no prior, or knows no noise where it is asked for.
     """
     able = as_generative(method)
-    noise_models = _noise_models(able) if generation.with_noise else ()
+    if generation.with_noise:
+        check_noise(able)
     channels, size = slice(0, able.statistics.num_channels), generation.size
-    blocks = tuple(round_up(b, m) for b, m in zip(_BLOCK[len(size)], able.size_multiple, strict=True))
+    blocks = noise_blocks(able, size)
     with ready_to_predict(able, device, generation.precision) as where:
         spec = generation.tile or choose_tile(able, size, where)
         grid = spec.grid(able, size, blocks)
         for n in range(generation.num):
             for number, tile in enumerate(grid):
                 image = _draw(able, generation, n, tile, where)
-                if noise_models:
-                    _add_noise(image, noise_models, (generation.seed, n), tile.inner, blocks)
                 sink[(n, channels, *tile.inner)] = image.cpu().numpy()
                 if progress:
                     progress(n * len(grid) + number + 1, generation.num * len(grid))
@@ -153,35 +149,7 @@ def generate_into(
 def _draw(method: GenerativeMethod, generation: Generation, n: int, tile: Tile, device: torch.device) -> Tensor:
     """Draw the inner box of one tile of image n, (C, *inner)."""
     noise = tile_noise(method.latents(), tile, seed=generation.seed, frame=_PRIOR, samples=[n], device=device)
-    image = method.generate([generation.temperature * level for level in noise])
-    return cropped(image, tile.inner_in_outer)[0].float()
-
-
-def _add_noise(
-    image: Tensor,
-    models: Sequence[NoiseModel],
-    key: tuple[int, int],
-    inner: tuple[slice, ...],
-    blocks: tuple[int, ...],
-) -> None:
-    """Replace the clean pixels of an inner box, (C, *inner), by a draw of the noise model, block by block.
-
-    A noise model draws from a generator, in the order of the pixels. One generator per block of the image makes that
-    order, and so the draw, the same however the image is cut.
-    """
-    origin = [box.start for box in inner]
-    for part in (block.inner for block in tile_grid(image.shape[1:], blocks, (0,) * len(blocks), blocks)):
-        at = [o + box.start for o, box in zip(origin, part, strict=True)]
-        for channel, model in enumerate(models):
-            seed = noise_key("noise", *key, channel, *at) >> 1
-            index: tuple[Any, ...] = (channel, *part)
-            image[index] = model.sample(image[index], torch.Generator().manual_seed(seed))
-
-
-def _noise_models(method: GenerativeMethod) -> tuple[NoiseModel, ...]:
-    models = method.channel_noise
-    if not models:
-        raise SettingsError(
-            "a method with a noise model, to add noise", f"{method.name}, which has none", "pass with_noise=False"
-        )
-    return models
+    latents = method.imagine([generation.temperature * level for level in noise])
+    if generation.with_noise:
+        return observed(method, latents, tile, (generation.seed, n))
+    return cropped(method.emit(latents), tile.inner_in_outer)[0].float()

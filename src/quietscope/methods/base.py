@@ -92,6 +92,17 @@ class Method(nn.Module, ABC):
         """
         return ALL_TURNS
 
+    def check_size(self, size: tuple[int, ...]) -> None:
+        """Refuse images or patches of a size that the method cannot learn from, in pixels per spatial axis.
+
+        Raises:
+            SettingsError: If it is one.
+        """
+
+    def parts(self) -> tuple[list[nn.Parameter], ...]:
+        """The parameters in groups that share no gradients; each is clipped by the norm of its own."""
+        return (list(self.parameters()),)
+
     @abstractmethod
     def loss(self, x: Tensor) -> Loss:
         """Return the training loss of noisy patches (B, C, *S) in intensity units."""
@@ -106,6 +117,14 @@ class AnnealedMethod(Method):
 
     kl_weight: Tensor
     """Factor of the KL divergence in the loss, a buffer of shape (); 1 but for the escape."""
+
+
+class ScheduledMethod(Method):
+    """A method whose loss changes while it is trained."""
+
+    @abstractmethod
+    def advance(self, progress: float) -> None:
+        """Set the loss for a share of the budget, 0 to 1, counted from the last start; 1 is the loss that counts."""
 
 
 class PointMethod(Method):

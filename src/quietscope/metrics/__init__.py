@@ -15,6 +15,7 @@ from quietscope.metrics.calibration import (
 from quietscope.metrics.psnr import affine_fit, psnr, psnr_affine
 from quietscope.metrics.score import METRICS, Score, evaluate
 from quietscope.metrics.ssim import ssim
+from quietscope.metrics.stripes import stripe_correlation, stripe_power, stripes_left
 
 __all__ = [
     "LEVELS",
@@ -34,4 +35,7 @@ __all__ = [
     "psnr_affine",
     "spread_factor",
     "ssim",
+    "stripe_correlation",
+    "stripe_power",
+    "stripes_left",
 ]

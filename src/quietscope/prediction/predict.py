@@ -69,7 +69,7 @@ def predict_frame(
         ChannelError: If its number of channels does not.
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
-    _check_frame(method, frame.shape)
+    check_frame(method, frame.shape)
     chosen = checked_kinds(kinds)
     request = request if num_samples is None else replace(request, num_samples=num_samples)
     size = tuple(frame.shape[1:])
@@ -115,7 +115,7 @@ def predict_image(
         ChannelError: If they have another number of channels.
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
-    _check_frame(method, layout.frame_shape)
+    check_frame(method, layout.frame_shape)
     outputs = sinks.estimates
     with ready_to_predict(method, device, request.precision) as where:
         run = _Run.of(
@@ -262,7 +262,17 @@ def _frame_reader(layout: Layout, array: Any, n: int) -> ReadBox:
     return lambda box: layout.region(array, n, box)
 
 
-def _check_frame(method: Method, shape: Sequence[int]) -> None:
+def check_frame(method: Method, shape: Sequence[int]) -> None:
+    """Refuse a frame that does not fit a method.
+
+    Args:
+        method: The method.
+        shape: Shape of the frame, (C, *S).
+
+    Raises:
+        AxesError: If it has another number of dimensions than the method's images.
+        ChannelError: If it has another number of channels.
+    """
     dims, channels = method.spatial_dims, method.statistics.num_channels
     if len(shape) != dims + 1:
         wanted = "(C, Z, Y, X)" if dims == 3 else "(C, Y, X)"

@@ -1,7 +1,7 @@
 """Named configurations, each with what it was measured at, and the configuration of a run."""
 
-from quietscope.presets.configuration import Configuration, read_configuration
+from quietscope.presets.configuration import AUTO, Configuration, read_configuration
 from quietscope.presets.preset import PRESETS, find_preset
 from quietscope.presets.record import Preset
 
-__all__ = ["PRESETS", "Configuration", "Preset", "find_preset", "read_configuration"]
+__all__ = ["AUTO", "PRESETS", "Configuration", "Preset", "find_preset", "read_configuration"]

@@ -7,17 +7,21 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quietscope.errors import SettingsError
-from quietscope.methods import METHODS, SETTINGS
+from quietscope.methods import ALIASES, METHODS, SETTINGS
 from quietscope.methods.base import MethodSettings
 from quietscope.presets.preset import find_preset
 from quietscope.training.settings import TrainingSettings
+
+AUTO = "auto"
+DIRECTION, LEVELS = "direction", "deterministic_levels"
+"""Network settings that may be "auto", because the images decide them."""
 
 
 class Configuration(BaseModel):
     """Everything that fixes a training run, apart from the images.
 
     Attributes:
-        method: Name of the method.
+        method: Name of the method; "auto" until the images have been looked at.
         preset: Name of the preset that `network`, `training` and the budget start from.
         noise: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for
             all; "auto" where the method needs none.
@@ -25,7 +29,8 @@ class Configuration(BaseModel):
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
         seed: Seed of everything random.
-        network: Settings of the method that differ from the preset's.
+        direct: "mean" or "median" trains a direct denoiser along, which gives that in one pass; None trains none.
+        network: Settings of the method that differ from the preset's; "auto" until the images have been looked at.
         training: Training settings that differ from the preset's.
     """
 
@@ -38,6 +43,7 @@ class Configuration(BaseModel):
     budget: str | None = None
     steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    direct: Literal["mean", "median"] | None = None
     network: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -54,10 +60,19 @@ class Configuration(BaseModel):
         Raises:
             SettingsError: If a name is unknown or a value out of range.
         """
+        named = {"method": ALIASES.get(values["method"], values["method"])} if "method" in values else {}
         try:
-            configuration = cls(**values)
+            configuration = cls(**{**values, **named})
         except ValidationError as error:
             raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
+        if configuration.method == AUTO:
+            if configuration.network:
+                raise SettingsError(
+                    "no network settings for a method that is yet to be chosen",
+                    ", ".join(configuration.network),
+                    "name the method, e.g. `--method dvlae`, or leave them out",
+                )
+            return configuration
         if (
             configuration.noise != "auto"
             and not METHODS[find_preset(configuration.method, configuration.preset).method].needs_noise
@@ -67,12 +82,15 @@ class Configuration(BaseModel):
                 f"noise = {configuration.noise!r}",
                 "leave it out, or choose `--method hdn`",
             )
+        beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
+        if beyond:
+            raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} can be found out")
         configuration.method_settings()
         configuration.training_settings()
         return configuration
 
     def method_settings(self) -> MethodSettings:
-        """Return the settings of the network: the preset's, with `network` on top.
+        """Return the settings of the network: the preset's, with `network` on top, but for what is "auto".
 
         Raises:
             SettingsError: If a name is unknown or a value out of range.
@@ -80,9 +98,20 @@ class Configuration(BaseModel):
         kind = SETTINGS[find_preset(self.method, self.preset).method]
         base = find_preset(self.method, self.preset).network.model_dump()
         try:
-            return kind(**{**base, **self.network, "spatial_dims": self.dims})
+            chosen = {name: value for name, value in self.network.items() if value != AUTO}
+            return kind(**{**base, **chosen, "spatial_dims": self.dims})
         except ValidationError as error:
             raise _settings_error(error, f"network settings of {self.method}", sorted(kind.model_fields)) from error
+
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """Names of what is to be chosen by looking at the images; a direction that nobody named is one of them."""
+        if self.method == AUTO:
+            return ("method",)
+        found = [name for name, value in self.network.items() if value == AUTO]
+        if DIRECTION in SETTINGS[self.method].model_fields and DIRECTION not in self.network:
+            found.append(DIRECTION)
+        return tuple(found)
 
     def training_settings(self) -> TrainingSettings:
         """Return the training settings: the preset's, with `training` on top.

@@ -2,7 +2,7 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets import divnoising, hdn, noise2void
+from quietscope.presets import direct, divnoising, dvlae, hdn, noise2void
 from quietscope.presets.record import Preset
 
 PRESETS: tuple[Preset, ...] = (
@@ -10,9 +10,14 @@ PRESETS: tuple[Preset, ...] = (
     hdn.PAPER,
     divnoising.FAST,
     divnoising.PAPER,
+    dvlae.FAST,
+    dvlae.TUTORIAL,
+    dvlae.PAPER,
     noise2void.FAST,
     noise2void.N2V2,
     noise2void.PAPER,
+    direct.FAST,
+    direct.LARGE,
 )
 """Every preset; a new one is one record beside its method's and one name here."""
 

@@ -128,6 +128,29 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
     return method.eval(), card
 
 
+def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
+    """Return what is to be known of a model, name by name, for a table."""
+    pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())
+    rows = {
+        "method": method.name,
+        "preset": card.configuration.preset,
+        "dimensions": f"{method.spatial_dims}-D",
+        "network": ", ".join(f"{name} = {value}" for name, value in card.configuration.network.items()),
+        "parameters": f"{sum(p.numel() for p in method.parameters()):,}",
+        "channels": str(method.statistics.num_channels),
+    }
+    for channel, model in enumerate(method.channel_noise):
+        name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
+        rows[f"noise of channel {name}"] = model.describe()
+    if card.spread_factor != 1.0:
+        rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
+    rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
+    rows |= {f"{name} version": version for name, version in card.versions.items()}
+    rows["created"] = card.created
+    return {name: value for name, value in rows.items() if value}
+
+
 def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file is a QuietScope model, readable by this version or not."""
     try:

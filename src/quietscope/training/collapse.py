@@ -37,6 +37,7 @@ class CollapseGuard:
     def __init__(self) -> None:
         self.restarts = 0
         self.started_at = 0
+        self._started_progress = 0.0
         self._judged_from = 0
         self._annealed_from: float | None = None
         self._weight = 1.0
@@ -56,6 +57,14 @@ class CollapseGuard:
         risen = (progress - self._annealed_from) / (ANNEALED_SHARE * (1.0 - self._annealed_from))
         self._weight = min(1.0, max(self._weight, risen))
         return self._weight
+
+    def progress_since_start(self, progress: float) -> float:
+        """Return the share of what was left of the budget at the last start that has been used since, 0 to 1.
+
+        Args:
+            progress: Share of the budget used up, 0 to 1.
+        """
+        return max(0.0, progress - self._started_progress) / (1.0 - self._started_progress)
 
     def has_collapsed(self, kl: float) -> bool:
         """Tell whether a KL divergence, nats per pixel, is that of a collapsed posterior."""
@@ -98,6 +107,7 @@ class CollapseGuard:
             raise self.error(kl)
         self.restarts += 1
         self.started_at = self._judged_from = step
+        self._started_progress = progress
         self._passed = 0
         if self.restarts > MAX_RESTARTS:
             self._annealed_from, self._weight = progress, 0.0
@@ -122,6 +132,7 @@ class CollapseGuard:
         return {
             "restarts": self.restarts,
             "started_at": self.started_at,
+            "started_progress": self._started_progress,
             "judged_from": self._judged_from,
             "annealed_from": self._annealed_from,
             "weight": self._weight,
@@ -132,6 +143,7 @@ class CollapseGuard:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state of an earlier run."""
         self.restarts, self.started_at = int(state["restarts"]), int(state["started_at"])
+        self._started_progress = float(state.get("started_progress", 0.0))
         self._judged_from, self._annealed_from = int(state["judged_from"]), state["annealed_from"]
         self._weight = float(state["weight"])
         self._recent, self._passed = list(state["recent"]), int(state["passed"])

@@ -20,7 +20,7 @@ from quietscope.methods.base import Method
 from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.training.budget import Budget
 from quietscope.training.callbacks import Checkpoint, Interrupt, Watch, Watcher
-from quietscope.training.module import TrainingModule
+from quietscope.training.module import Companion, TrainingModule
 from quietscope.training.settings import TrainingSettings
 
 RESUME_FILE = "resume.ckpt"
@@ -79,6 +79,7 @@ def fit(
     folder: Path | None = None,
     resume: bool = False,
     watch: Watcher | None = None,
+    companion: Companion | None = None,
 ) -> FitReport:
     """Train a method in place and leave it with its best or its last weights, as the settings say.
 
@@ -93,6 +94,8 @@ def fit(
         folder: Where logs and the resume file go; None keeps nothing on disk.
         resume: Go on from the folder's resume file.
         watch: Called after every step.
+        companion: Another method to train along in place, such as one that learns from the first. It changes nothing of
+            the first one, and ends with its weights of the same moment.
 
     Returns:
         How it went.
@@ -102,11 +105,14 @@ def fit(
     """
     assert folder is not None or not resume
     training, validation = split_frames(len(frames), settings.seed)
-    patches = make_patches(method, frames, training, settings, settings.seed, device)
-    watched = make_patches(method, frames, validation, settings, settings.seed + 1, torch.device("cpu"))
+    trained = [method] if companion is None else [method, companion.method]
+    pickier = trained[-1]  # one that learns from the other suits the multiples of both
+    patches = make_patches(pickier, frames, training, settings, settings.seed, device)
+    watched = make_patches(pickier, frames, validation, settings, settings.seed + 1, torch.device("cpu"))
     fixed = watched.batch(0, settings.validation_patches).to(device)
-    module = TrainingModule(method, patches, fixed, settings, budget)
-    place(method, device, method.spatial_dims)
+    module = TrainingModule(method, patches, fixed, settings, budget, companion=companion)
+    for each in trained:
+        place(each, device, method.spatial_dims)
     interrupt = Interrupt()
     trainer = _trainer(settings, budget, device, folder, [Watch(watch), interrupt])
     checkpoint = str(folder / RESUME_FILE) if folder is not None and resume else None
@@ -116,7 +122,8 @@ def fit(
         # A generator of its own: the loader draws a seed at the start, and must not draw it from the user's.
         loader = torch.utils.data.DataLoader(_Endless(), batch_size=None, generator=torch.Generator())
         trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
-    place(method, device, method.spatial_dims)  # Lightning leaves it on the CPU
+    for each in trained:
+        place(each, device, method.spatial_dims)  # Lightning leaves it on the CPU
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
     module.validate()
     module.refuse_collapse()
@@ -124,7 +131,10 @@ def fit(
     best = {k: v.cpu() for k, v in module.best_state.items()} or last
     if settings.keep == "best":
         method.load_state_dict(best)
-    method.eval()
+        if companion is not None and module.companion_best:
+            companion.method.load_state_dict(module.companion_best)
+    for each in trained:
+        each.eval()
     return FitReport(
         steps=module.global_step,
         seconds=module.seconds,
@@ -162,6 +172,8 @@ def make_patches(
         -(-length // multiple) * multiple for length, multiple in zip(patch, method.size_multiple, strict=True)
     )
     sizes = [frames.spatial_shape(n) for n in chosen]
+    for size in {patch, *sizes}:
+        method.check_size(size)
     plan = PatchPlan(
         sizes=tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes),
         patch=patch,

@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from quietscope.data.patches import Patches
 from quietscope.errors import TrainingError
-from quietscope.methods.base import AnnealedMethod, Loss, Method
+from quietscope.methods.base import AnnealedMethod, Loss, Method, ScheduledMethod
 from quietscope.training.budget import Budget
 from quietscope.training.collapse import CollapseGuard
 from quietscope.training.schedule import LearningRate
@@ -22,6 +23,24 @@ SKIPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_ERROR = 3
 ROLLBACK_FACTOR = 0.5
 _VALIDATION_STREAM = 1
+_RATE = "relative_rate"
+_COMPANION_SEED = 1 << 31
+"""Steps stay below it, so that the companion's random numbers are never the method's."""
+
+
+@dataclass(frozen=True)
+class Companion:
+    """Another method to train along, such as one that learns from the first.
+
+    Its loss is added, with random numbers, gradients and clipping of its own: the first comes out as it would alone.
+
+    Attributes:
+        method: What is trained along, in place; for images of the same axes.
+        relative_rate: Its learning rate relative to the first one's.
+    """
+
+    method: Method
+    relative_rate: float = 1.0
 
 
 class TrainingModule(L.LightningModule):
@@ -35,13 +54,24 @@ class TrainingModule(L.LightningModule):
         validation: Fixed validation patches (B, C, *S).
         settings: How to train.
         budget: When to stop.
+        companion: Another method to train along.
     """
 
     def __init__(
-        self, method: Method, patches: Patches, validation: Tensor, settings: TrainingSettings, budget: Budget
+        self,
+        method: Method,
+        patches: Patches,
+        validation: Tensor,
+        settings: TrainingSettings,
+        budget: Budget,
+        *,
+        companion: Companion | None = None,
     ) -> None:
         super().__init__()
         self.method = method
+        self.companion = None if companion is None else companion.method
+        self._companion_rate = 1.0 if companion is None else companion.relative_rate
+        self.companion_best: dict[str, Tensor] = {}
         self.settings = settings
         self.budget = budget
         self.rate = LearningRate(settings)
@@ -71,11 +101,12 @@ class TrainingModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Make the optimiser; the learning rate is set anew before every step."""
+        groups: list[dict[str, Any]] = [{"params": list(self.method.parameters()), _RATE: 1.0}]
+        if self.companion is not None:
+            groups.append({"params": list(self.companion.parameters()), _RATE: self._companion_rate})
         if self.settings.optimizer == "adamax":
-            return torch.optim.Adamax(self.method.parameters(), lr=self.settings.learning_rate)
-        return torch.optim.AdamW(
-            self.method.parameters(), lr=self.settings.learning_rate, betas=self.settings.betas, weight_decay=0.0
-        )
+            return torch.optim.Adamax(groups, lr=self.settings.learning_rate)
+        return torch.optim.AdamW(groups, lr=self.settings.learning_rate, betas=self.settings.betas, weight_decay=0.0)
 
     def on_train_start(self) -> None:
         """Start the clock, and keep a state to roll back to."""
@@ -87,9 +118,11 @@ class TrainingModule(L.LightningModule):
         if self.progress >= 1.0:
             self.trainer.should_stop = True
             return -1
+        rate = self.rate.value(self.progress, self.global_step - self.collapse.started_at)
         for group in self._optimizer.param_groups:
-            group["lr"] = self.rate.value(self.progress, self.global_step - self.collapse.started_at)
+            group["lr"] = rate * group.get(_RATE, 1.0)
         self._set_kl_weight(self.collapse.kl_weight(self.progress))
+        self._advance(self.collapse.progress_since_start(self.progress))
         return None
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -97,16 +130,23 @@ class TrainingModule(L.LightningModule):
         size = self.settings.batch_size
         patches = self._patches.batch(self.global_step * size, size)
         self.last_loss = self._seeded_loss(patches, self.global_step, 0)
-        return self.last_loss.total
+        if self.companion is None:
+            return self.last_loss.total
+        # After the method's own: under autocast, weights first cast without gradients would stay without.
+        other = self._seeded(self.companion.loss, patches, _COMPANION_SEED + self.global_step)
+        terms = {**self.last_loss.terms, self.companion.name: other.total.detach()}
+        self.last_loss = Loss(self.last_loss.total, terms)
+        return self.last_loss.total + other.total
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip by global norm; a step whose loss or gradient is not finite is skipped and counted."""
-        norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), self.settings.clip_norm)
-        if torch.isfinite(norm):
+        self._clip_companion()
+        norms = [torch.nn.utils.clip_grad_norm_(part, self.settings.clip_norm) for part in self.method.parts()]
+        if all(bool(torch.isfinite(norm)) for norm in norms):
             self._skipped_in_a_row = 0
             return
         optimizer.zero_grad(set_to_none=True)
-        self._restore_buffers()
+        self._restore_buffers(self.method, "method")
         self.skipped_steps += 1
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= SKIPS_BEFORE_ROLLBACK:
@@ -136,6 +176,7 @@ class TrainingModule(L.LightningModule):
         parts = torch.split(self._validation, self.settings.batch_size)
         self.method.eval()
         self._set_kl_weight(1.0)
+        self._advance(1.0)
         with torch.no_grad(), self.trainer.precision_plugin.forward_context():
             losses = [self._seeded_loss(part, n, _VALIDATION_STREAM) for n, part in enumerate(parts)]
         self.method.train()
@@ -145,7 +186,8 @@ class TrainingModule(L.LightningModule):
             kls = zip(losses, sizes, strict=True)
             self._validation_kl = sum(float(each.terms["kl"]) * size for each, size in kls)
         if math.isfinite(self.validation_loss) and self.rate.observe(self.validation_loss):
-            self.best_state = {k: v.detach().clone() for k, v in self.method.state_dict().items()}
+            self.best_state = _copy_of(self.method)
+            self.companion_best = _copy_of(self.companion)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the state that lies outside weights and optimiser."""
@@ -153,6 +195,7 @@ class TrainingModule(L.LightningModule):
             "seconds": self.seconds,
             "rate": self.rate.state(),
             "best_state": self.best_state,
+            "companion_best": self.companion_best,
             "skipped_steps": self.skipped_steps,
             "rollbacks": self.rollbacks,
             "collapse": self.collapse.state(),
@@ -164,6 +207,7 @@ class TrainingModule(L.LightningModule):
         self._earlier_seconds = float(state["seconds"])
         self.rate.restore(state["rate"])
         self.best_state = dict(state["best_state"])
+        self.companion_best = dict(state.get("companion_best", {}))
         self.skipped_steps, self.rollbacks = int(state["skipped_steps"]), int(state["rollbacks"])
         self.collapse.restore(state["collapse"])
 
@@ -174,10 +218,26 @@ class TrainingModule(L.LightningModule):
         return optimizer
 
     def _seeded_loss(self, patches: Tensor, step: int, stream: int) -> Loss:
+        return self._seeded(self._loss, patches, (stream << 32) + step)
+
+    def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int) -> Loss:
         devices = [patches.device] if patches.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(((self.settings.seed * 2 + stream) << 32) + step)
-            return self._loss(patches)
+            torch.manual_seed(((self.settings.seed * 2) << 32) + number)
+            return loss(patches)
+
+    def _clip_companion(self) -> None:
+        """Clip the companion by its own norm, and skip its step, not the method's, where that is not finite."""
+        if self.companion is None:
+            return
+        norm = torch.nn.utils.clip_grad_norm_(self.companion.parameters(), self.settings.clip_norm)
+        if not torch.isfinite(norm):
+            self.companion.zero_grad(set_to_none=True)
+            self._restore_buffers(self.companion, "companion")
+
+    def _advance(self, progress: float) -> None:
+        if isinstance(self.method, ScheduledMethod):
+            self.method.advance(progress)
 
     def _set_kl_weight(self, weight: float) -> None:
         if isinstance(self.method, AnnealedMethod):
@@ -210,15 +270,15 @@ class TrainingModule(L.LightningModule):
             raise self.collapse.error(self._validation_kl)
 
     def _keep_safe_state(self) -> None:
-        self._safe = copy.deepcopy({"method": self.method.state_dict(), "optimizer": self._optimizer.state_dict()})
+        states = {"method": _copy_of(self.method), "companion": _copy_of(self.companion)}
+        self._safe = {**states, "optimizer": copy.deepcopy(self._optimizer.state_dict())}
 
-    def _restore_buffers(self) -> None:
+    def _restore_buffers(self, trained: Method, key: str) -> None:
         # Running statistics of a broken step hold NaN although no weight has moved yet.
-        buffers = dict(self.method.named_buffers())
         with torch.no_grad():
-            for name, buffer in buffers.items():
-                if name in self._safe["method"]:
-                    buffer.copy_(self._safe["method"][name])
+            for name, buffer in trained.named_buffers():
+                if name in self._safe[key]:
+                    buffer.copy_(self._safe[key][name])
 
     def _roll_back(self) -> None:
         if self.rollbacks >= ROLLBACKS_BEFORE_ERROR:
@@ -228,6 +288,8 @@ class TrainingModule(L.LightningModule):
                 "check the noise model with `quietscope noise show FILE`, or train with `--precision float32`",
             )
         self.method.load_state_dict(self._safe["method"])
+        if self.companion is not None:
+            self.companion.load_state_dict(self._safe["companion"])
         self._optimizer.load_state_dict(copy.deepcopy(self._safe["optimizer"]))
         self.rate.cuts *= ROLLBACK_FACTOR
         self.rollbacks += 1
@@ -236,3 +298,7 @@ class TrainingModule(L.LightningModule):
             f"The loss was not finite {SKIPS_BEFORE_ROLLBACK} times in a row: "
             f"back to the last validated state with {self.rate.cuts:g} times the learning rate."
         )
+
+
+def _copy_of(method: Method | None) -> dict[str, Tensor]:
+    return {} if method is None else {k: v.detach().clone() for k, v in method.state_dict().items()}

@@ -1,0 +1,249 @@
+"""Direct denoising: a network learns from a posterior's samples to give their mean or median in one pass.
+
+Salmon, Krull, "Direct Unsupervised Denoising", ICCV Workshops 2023: trained with squared error to
+one sample per patch, a network learns the mean of the samples, with absolute error their pixelwise median. It needs
+no gradients through the sampler, which may be trained already, or in the same run.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self, TypeAlias, final
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.data.patches import ALL_TURNS
+from quietscope.data.stabilize import Stabilizer
+from quietscope.methods.base import Loss, MethodSettings, PointMethod, PosteriorMethod
+from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.nn.conv import Activation
+from quietscope.nn.unet import UNet, UNetShape
+from quietscope.noise.base import NoiseModel
+
+Centre: TypeAlias = Literal["mean", "median"]
+"""What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""
+
+_SLOPE_STEP = 1e-2
+
+
+class DirectSettings(MethodSettings):
+    """Settings of a direct denoiser.
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        depth: Halvings of the U-Net.
+        filters: Filters at full resolution.
+        z_halvings: In 3-D, how many of the first levels halve Z too.
+        batch_norm: Batch normalisation.
+        blur_pool: Blurred pooling.
+        top_skip: Skip connection at full resolution.
+        activation: Non-linearity.
+        loss: "mean" learns with squared error, "median" with absolute error.
+        draws: Samples of the teacher behind each target, averaged; only the mean may have more than one.
+        stabilize: Work on the teacher's stabilised scale instead of in units of mean and standard deviation.
+        turns: Turns of an image that augmentation may use: the teacher's, whose noise may have a direction.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    depth: int = Field(default=3, ge=1)
+    filters: int = Field(default=32, ge=1)
+    z_halvings: int = Field(default=0, ge=0)
+    batch_norm: bool = False
+    blur_pool: bool = False
+    top_skip: bool = True
+    activation: Activation = "relu"
+    loss: Centre = "mean"
+    draws: int = Field(default=1, ge=1)
+    stabilize: bool = False
+    turns: tuple[int, ...] = ALL_TURNS
+
+    @model_validator(mode="after")
+    def _median_of_single_samples(self) -> Self:
+        if self.loss == "median" and self.draws > 1:
+            raise ValueError("the median needs single samples, draws = 1: the median of averages is another number")
+        if not self.turns or not set(self.turns) <= set(ALL_TURNS):
+            raise ValueError(f"turns must be some of {ALL_TURNS}")
+        return self
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A posterior method that is asked for samples and never changed.
+
+    A plain record: a network that holds it does not take it for a part of itself, to be saved or optimised.
+
+    Attributes:
+        method: The method, trained or in training.
+    """
+
+    method: PosteriorMethod
+
+    def draw(self, x: Tensor, num_draws: int) -> Tensor:
+        """Draw samples of noisy patches and average them.
+
+        Encodes once and decodes all draws together, in evaluation mode and without gradients, with noise of PyTorch's
+        global generator, which training seeds for every step.
+
+        Args:
+            x: Noisy patches (B, C, *S), intensity units, S a multiple of the method's.
+            num_draws: K, samples per patch.
+
+        Returns:
+            Mean of K samples, (B, C, *S), intensity units, float32.
+        """
+        with torch.no_grad(), _in_evaluation(self.method):
+            encoding = self.method.encode(x)
+            repeated = tuple(part.repeat(num_draws, *[1] * (part.ndim - 1)) for part in encoding)
+            samples = self.method.decode(repeated, self._noise(x, num_draws))
+            return samples.float().reshape(num_draws, *x.shape).mean(dim=0)
+
+    def _noise(self, x: Tensor, num_draws: int) -> list[Tensor]:
+        noise = []
+        for spec in self.method.latents():
+            reduced = (length // r for length, r in zip(x.shape[2:], spec.reduction, strict=True))
+            shape = (num_draws * len(x), spec.channels, *reduced)
+            make = torch.randn if spec.is_random else torch.zeros
+            noise.append(make(shape, device=x.device))
+        return noise
+
+
+@final
+class DirectDenoiser(PointMethod):
+    """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
+
+    ``mean: E |f(x) - s|^2 / d(x)^2``, ``median: E |T f(x) - T s|``
+
+    T is the scale that the network works on, d = ds/dT at f(x), held constant: to first order both losses measure
+    errors on that scale, where noise is as wide in the dark as in the light. A weight that depends on x alone moves no
+    minimum, so the first stays the mean in intensity units, of which T(mean) is not the mean of T; and the median
+    commutes with T.
+    """
+
+    name: ClassVar[str] = "direct"
+    needs_noise: ClassVar[bool] = False
+    settings: DirectSettings
+
+    def __init__(self, settings: DirectSettings, statistics: Statistics) -> None:
+        super().__init__()
+        self.settings = settings
+        self.statistics = statistics
+        self.noise_models = nn.ModuleList()
+        self.stabilizer: Stabilizer | None = None
+        if settings.stabilize:
+            # A straight line, to be replaced by the teacher's scale or by what a model file holds.
+            flat = [torch.ones_like] * statistics.num_channels
+            self.stabilizer = Stabilizer.of_variances(flat, statistics.quantiles)
+        self.unet = UNet(
+            UNetShape(
+                spatial_dims=settings.spatial_dims,
+                channels=statistics.num_channels,
+                depth=settings.depth,
+                filters=settings.filters,
+                z_halvings=settings.z_halvings,
+                batch_norm=settings.batch_norm,
+                blur_pool=settings.blur_pool,
+                top_skip=settings.top_skip,
+                activation=settings.activation,
+            )
+        )
+        self._teacher: Teacher | None = None
+
+    @classmethod
+    def build(
+        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
+    ) -> "DirectDenoiser":
+        """Make an untrained direct denoiser without a teacher; it takes no noise models."""
+        assert isinstance(settings, DirectSettings)
+        assert not noise_models
+        return cls(settings, statistics)
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.settings.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Reduction of the deepest level; while there is a teacher, the least multiple that suits both."""
+        own = self.unet.shape.reduction
+        if self._teacher is None:
+            return own
+        return tuple(math.lcm(a, b) for a, b in zip(own, self._teacher.method.size_multiple, strict=True))
+
+    @property
+    def orientations(self) -> tuple[int, ...]:
+        """Those of the teacher, as the settings have kept them."""
+        return self.settings.turns
+
+    @property
+    def teacher(self) -> PosteriorMethod | None:
+        """The method to learn from; no part of this one's weights."""
+        return None if self._teacher is None else self._teacher.method
+
+    def learn_from(self, teacher: PosteriorMethod | None) -> None:
+        """Take a method as teacher, with the scale it works on; None lets the teacher go.
+
+        Args:
+            teacher: Of the same channels and spatial axes.
+        """
+        if teacher is None:
+            self._teacher = None
+            return
+        assert teacher.spatial_dims == self.spatial_dims
+        assert teacher.statistics.num_channels == self.statistics.num_channels
+        self._teacher = Teacher(teacher)
+        scale = scale_of(teacher)
+        if self.stabilizer is not None and scale is not None:
+            self.stabilizer.load_state_dict(scale.state_dict())
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the distance of noisy patches' (B, C, *S) estimates from samples that the teacher draws of them."""
+        assert self._teacher is not None, "a direct denoiser learns from a teacher only"
+        # Samples last: under autocast, weights first cast without gradients would stay without.
+        out = self._network(x)
+        drawn = self._teacher.draw(x, self.settings.draws)
+        if self.settings.loss == "median":
+            error = (out - self._to_network(drawn)).abs().mean()
+        else:
+            error = ((self._to_intensity(out) - drawn) / self._slope(out.detach())).square().mean()
+        return Loss(error, {self.settings.loss: error.detach()})
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out."""
+        return self._to_intensity(self._network(x))
+
+    def _network(self, x: Tensor) -> Tensor:
+        out: Tensor = self.unet(self._to_network(x))
+        return out
+
+    def _to_network(self, x: Tensor) -> Tensor:
+        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
+
+    def _to_intensity(self, out: Tensor) -> Tensor:
+        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
+
+    def _slope(self, out: Tensor) -> Tensor:
+        """Return ds/dT, intensity units per unit of the network's scale, by a central difference."""
+        ahead, behind = (self._to_intensity(out + step) for step in (_SLOPE_STEP, -_SLOPE_STEP))
+        return (ahead - behind) / (2 * _SLOPE_STEP)
+
+
+def scale_of(method: PosteriorMethod) -> Stabilizer | None:
+    """Return the stabilised scale that a method works on; None where it has none."""
+    return method.stabilizer if isinstance(method, LikelihoodMethod) else None
+
+
+@contextmanager
+def _in_evaluation(method: nn.Module) -> Iterator[None]:
+    # Part by part: a frozen part of a method in training may be in evaluation mode, and must stay so.
+    training = [module for module in method.modules() if module.training]
+    try:
+        method.eval()
+        yield
+    finally:
+        for module in training:
+            module.training = True

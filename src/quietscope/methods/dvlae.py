@@ -1,0 +1,272 @@
+"""DVLAE (COSDD): a ladder VAE whose decoder learns the noise itself, correlated along one axis or not at all.
+
+Salmon, Krull, "Unsupervised Denoising for Signal-Dependent and Row-Correlated Imaging Noise", WACV 2025,
+arXiv 2310.07887.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self, final
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.data.patches import ALL_TURNS, FLIP_X, FLIP_Y
+from quietscope.errors import SettingsError
+from quietscope.methods.base import (
+    AnnealedMethod,
+    Encoding,
+    LearnedNoiseMethod,
+    Loss,
+    MethodSettings,
+    ScheduledMethod,
+)
+from quietscope.methods.hierarchical import LadderMethod
+from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.nn.autoregressive import CausalNetwork, CausalShape
+from quietscope.nn.conv import Activation
+from quietscope.nn.ladder import Ladder, LadderShape
+from quietscope.nn.latent import Width
+from quietscope.nn.mixture import PARAMETERS, PixelMixture
+from quietscope.nn.sampler import sample_causally
+from quietscope.nn.signal_decoder import SignalDecoder
+from quietscope.noise.base import NoiseModel
+
+Direction = Literal["x", "y", "z", "none"]
+_LEAST_WIDTH = 1e-3
+_AXIS_FROM_END: dict[str, int] = {"x": 1, "y": 2, "z": 3}
+_TURNS = {"x": (0, FLIP_Y), "y": (0, FLIP_X)}
+"""Turns that keep both axis and sense of the direction: what comes first in a row stays first."""
+
+
+class DVLAESettings(MethodSettings):
+    """Settings of DVLAE; the defaults are the published ones.
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        direction: The axis along which noise is correlated; "none" learns noise that is independent between pixels.
+        code_channels: Channels of the code, at full resolution.
+        filters: Filters of each level of the ladder, finest first.
+        latent_channels: Latent channels of each level.
+        halves: Whether each level halves Y and X.
+        blocks: Residual blocks per level, on the way up and on the way down.
+        final_blocks: Residual blocks at full resolution after the last level.
+        stem_filters: Filters at full resolution.
+        z_halvings: In 3-D, how many of the halving levels halve Z too.
+        activation: Non-linearity.
+        batch_norm: Batch normalisation.
+        dropout: Channel dropout probability in training.
+        gated: Residual blocks gated by tanh and sigmoid.
+        stochastic_skip: Merge the top-down path past each latent.
+        latent_width: How the latents' widths follow from what the network puts out.
+        free_bits: KL in nats, per level and image, below which a level is not pressed.
+        kernel: Width of the noise decoder's convolutions.
+        dilations: Dilation of each of them; the noise decoder sees ``(kernel - 1) * sum(dilations)`` earlier pixels.
+        noise_filters: Filters of the noise decoder.
+        components: Gaussians per pixel.
+        signal_filters: Filters of the signal decoder.
+        stabilize: Read images on the scale on which the noise has about one width everywhere, start with Gaussians of
+            that width, and weight the signal decoder's squared error by the noise's variance; not published. A rough
+            estimate of the noise serves: its errors cost time, and leave what is learnt where it was.
+        context_fade: Shares of training between which the noise decoder's view of earlier pixels fades in; not
+            published. A decoder that sees them from the start explains the image by itself, and the code stays empty.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    direction: Direction = "x"
+    code_channels: int = Field(default=128, ge=1)
+    filters: tuple[int, ...] = (128,) * 14
+    latent_channels: tuple[int, ...] = (64,) * 14
+    halves: tuple[bool, ...] = (False, True) * 7
+    blocks: int = Field(default=1, ge=0)
+    final_blocks: int = Field(default=1, ge=0)
+    stem_filters: int = Field(default=128, ge=1)
+    z_halvings: int = Field(default=0, ge=0)
+    activation: Activation = "mish"
+    batch_norm: bool = True
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    gated: bool = True
+    stochastic_skip: bool = True
+    latent_width: Width = "softplus"
+    free_bits: float = Field(default=0.0, ge=0)
+    kernel: int = Field(default=5, ge=2)
+    dilations: tuple[int, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1)
+    noise_filters: int = Field(default=64, ge=1)
+    components: int = Field(default=5, ge=1)
+    signal_filters: int = Field(default=64, ge=1)
+    stabilize: bool = False
+    context_fade: tuple[float, float] = (0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if not len(self.filters) == len(self.latent_channels) == len(self.halves) >= 1:
+            raise ValueError("filters, latent_channels and halves must have one entry per level, and a level at least")
+        if self.direction == "z" and self.spatial_dims == 2:
+            raise ValueError("planes have no direction z: choose x or y, or denoise volumes with `--dims 3`")
+        if min(self.dilations) < 1:
+            raise ValueError("dilations must be at least 1")
+        if not 0 <= self.context_fade[0] <= self.context_fade[1] <= 1:
+            raise ValueError("context_fade must be two shares in order, 0 to 1")
+        return self
+
+    @property
+    def axis(self) -> int | None:
+        """The spatial axis of the direction, from 0; None for none."""
+        return None if self.direction == "none" else self.spatial_dims - _AXIS_FROM_END[self.direction]
+
+    def ladder(self, channels: int) -> LadderShape:
+        """Return the shape of the ladder for images of that many channels."""
+        strides, halvings = [], 0
+        for halves in self.halves:
+            step = 2 if halves else 1
+            depth = (step if halvings < self.z_halvings else 1,) if self.spatial_dims == 3 else ()
+            strides.append((*depth, step, step))
+            halvings += halves
+        return LadderShape(
+            spatial_dims=self.spatial_dims,
+            channels=channels,
+            out_channels=self.code_channels,
+            filters=self.filters,
+            latent_channels=self.latent_channels,
+            blocks=self.blocks,
+            final_blocks=self.final_blocks,
+            stem_filters=self.stem_filters,
+            strides=tuple(strides),
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            gate="tanh" if self.gated else None,
+            stochastic_skip=self.stochastic_skip,
+            width=self.latent_width,
+        )
+
+    def causal(self, channels: int) -> CausalShape:
+        """Return the shape of the noise decoder for images of that many channels."""
+        return CausalShape(
+            spatial_dims=self.spatial_dims,
+            axis=self.axis,
+            channels=channels,
+            code_channels=self.code_channels,
+            filters=self.noise_filters,
+            kernel=self.kernel,
+            dilations=self.dilations,
+            out_channels=PARAMETERS * self.components * channels,
+            activation=self.activation,
+        )
+
+
+@final
+class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, ScheduledMethod):
+    """DVLAE for images of given statistics.
+
+    With the code c(z) that the ladder makes of its latents, i running along the direction, and N the number of values
+    of a patch, the loss per value is
+    ``mean_i -log p(x_i | c(z), x_<i) + w sum_levels max(free_bits, KL_level) / N + mean_i (x_i - s_i(c(z)))^2``.
+    The last term trains the signal decoder s alone, for the code is detached there; at its minimum s is E[x|c].
+    """
+
+    name: ClassVar[str] = "dvlae"
+    settings: DVLAESettings
+    grain: Tensor
+    noise_width: Tensor
+    context_share: Tensor
+
+    def __init__(self, settings: DVLAESettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
+        super().__init__(settings, statistics, noise_models, settings.stabilize)
+        channels = statistics.num_channels
+        self.ladder = Ladder(settings.ladder(channels))
+        self.noise_decoder = CausalNetwork(settings.causal(channels))
+        self.signal_decoder = SignalDecoder(
+            settings.spatial_dims, settings.code_channels, channels, settings.signal_filters, settings.activation
+        )
+        width = self._width_of_noise() if settings.stabilize else torch.ones(channels)
+        self.register_buffer("noise_width", width)
+        self.register_buffer("grain", grain_of(statistics.quantiles))
+        self.register_buffer("kl_weight", torch.ones(()), persistent=False)
+        self.register_buffer("context_share", torch.ones(()), persistent=False)
+
+    @classmethod
+    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "DVLAE":
+        """Make an untrained DVLAE."""
+        assert isinstance(settings, DVLAESettings)
+        return cls(settings, statistics, noise_models)
+
+    @property
+    def orientations(self) -> tuple[int, ...]:
+        """Flips across the direction; all turns of a plane where the direction does not lie in it."""
+        return _TURNS.get(self.settings.direction, ALL_TURNS)
+
+    def check_size(self, size: tuple[int, ...]) -> None:
+        """Refuse images and patches that are shorter along the direction than the noise decoder sees."""
+        axis, reach = self.settings.axis, self.noise_decoder.shape.receptive_field
+        if axis is not None and size[axis] <= reach:
+            raise SettingsError(
+                f"images and patches longer along {self.settings.direction} than the {reach} pixels that the noise "
+                "decoder sees",
+                f"{size[axis]}",
+                "choose another `--direction`, or `network: {dilations: [1]}` in a `--config` file, "
+                "or a larger `patch` (`patch_z`)",
+            )
+
+    def parts(self) -> tuple[list[nn.Parameter], ...]:
+        """The variational autoencoder, and the signal decoder, which shares no gradients with it."""
+        signal = list(self.signal_decoder.parameters())
+        return [*self.ladder.parameters(), *self.noise_decoder.parameters()], signal
+
+    def advance(self, progress: float) -> None:
+        """Let the noise decoder see earlier pixels, little by little."""
+        start, end = self.settings.context_fade
+        share = 1.0 if progress >= end else max(0.0, progress - start) / (end - start)
+        self.context_share.fill_(share)
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the negative evidence lower bound of noisy patches (B, C, *S), and the signal decoder's error."""
+        seen = self.to_network(x)
+        code, divergences = self.ladder.decode_with_kl(self.ladder.encode(seen), self.ladder.draw_noise(x))
+        # Spread over the step between two intensities: a density on single numbers would have no upper bound.
+        grain = self.grain.reshape(1, -1, *[1] * self.spatial_dims)
+        target = self.to_network(x + grain * (torch.rand_like(x) - 0.5))
+        nll = -self._mixture(self.noise_decoder(seen, code, self.context_share)).log_prob(target).mean()
+        kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / x[0].numel()
+        signal = self._signal_error(x, code.detach())
+        # Without free bits: a level that they keep alive on paper may hold nothing.
+        spent = divergences.detach().mean(dim=0).sum() / x[0].numel()
+        terms = {"nll": nll.detach(), "kl": spent, "signal": signal.detach()}
+        return Loss(nll + self.kl_weight * kl + signal, terms)
+
+    def encode(self, x: Tensor) -> Encoding:
+        """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
+        return self.ladder.encode(self.to_network(x))
+
+    def finish(self, out: Tensor) -> Tensor:
+        """Decode the signal of a code."""
+        return self.to_intensity(self.signal_decoder(out))
+
+    def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
+        """Draw a noisy image x ~ p(x | c(z)), pixel after pixel along the direction."""
+        code = self.ladder.emit(latents)
+        return self.to_intensity(sample_causally(self.noise_decoder, self._mixture, code, choice, noise))
+
+    def _mixture(self, out: Tensor) -> PixelMixture:
+        return PixelMixture.of(out, self.noise_width)
+
+    def _signal_error(self, x: Tensor, code: Tensor) -> Tensor:
+        """Return the squared error of the decoded signal, in units of the images' or of the noise's variance."""
+        s = self.to_intensity(self.signal_decoder(code))
+        if self.settings.stabilize:
+            return -self.log_likelihood(x, s).mean()
+        return (self.statistics.normalize(x) - self.statistics.normalize(s)).square().mean()
+
+    def _width_of_noise(self) -> Tensor:
+        """Measure the noise's standard deviation on the networks' scale, (C,): half a deviation up and down."""
+        signal = self.statistics.quantiles
+        deviation = torch.stack([model.variance(signal[c]).sqrt() for c, model in enumerate(self.channel_noise)])
+        up, down = (self.to_network((signal + sign * deviation)[None])[0] for sign in (0.5, -0.5))
+        return (up - down).median(dim=1).values.clamp(min=_LEAST_WIDTH).detach()
+
+
+def grain_of(quantiles: Tensor) -> Tensor:
+    """Return the step between intensities, (C,), as far as quantiles (C, Q) of the pixels tell; small where fine."""
+    steps = torch.diff(quantiles, dim=1)
+    return torch.where(steps > 0, steps, torch.inf).amin(dim=1).nan_to_num(posinf=0.0)

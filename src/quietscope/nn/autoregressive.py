@@ -1,0 +1,156 @@
+"""A causal network along one axis: what a pixel's noise looks like, given the code and the pixels before it.
+
+Salmon, Krull, "Unsupervised Denoising for Signal-Dependent and Row-Correlated Imaging Noise", WACV 2025,
+arXiv 2310.07887. No weight is masked: convolutions have taps on earlier pixels only, and the first of them none on the
+pixel itself.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from quietscope.nn.conv import ACTIVATIONS, Activation, conv
+
+_CONVOLVE: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CausalShape:
+    """Everything that fixes a causal network's parameters.
+
+    Attributes:
+        spatial_dims: 2 or 3.
+        axis: The spatial axis that pixels follow each other along; None for pixels that know nothing of each other.
+        channels: Image channels.
+        code_channels: Channels of the code.
+        filters: Filters of every layer.
+        kernel: Width of the convolutions, the current pixel included.
+        dilations: Dilation of each convolution; their number is that of the layers.
+        out_channels: Numbers that come out per pixel.
+        activation: Non-linearity.
+    """
+
+    spatial_dims: int
+    axis: int | None
+    channels: int
+    code_channels: int
+    filters: int
+    kernel: int
+    dilations: tuple[int, ...]
+    out_channels: int
+    activation: Activation
+
+    @property
+    def receptive_field(self) -> int:
+        """How many pixels before the current one it sees: ``(kernel - 1) * sum(dilations)``."""
+        return 0 if self.axis is None else (self.kernel - 1) * sum(self.dilations)
+
+
+class CausalConv(nn.Module):
+    """Convolution along one axis with taps on the current pixel and on those before it.
+
+    ``y[t] = b + sum_j W_j x[t - j d]``, j from 0, or from 1 where the current pixel is excluded, to kernel - 1. What
+    lies before the image counts as zero.
+
+    Args:
+        shape: Axis, kernel and number of axes.
+        in_channels: Channels in.
+        dilation: Distance d of the taps in pixels.
+        excludes_current: Leave out the tap on the current pixel.
+    """
+
+    def __init__(self, shape: CausalShape, in_channels: int, dilation: int, *, excludes_current: bool = False) -> None:
+        super().__init__()
+        self.axis, self.dims = shape.axis, shape.spatial_dims
+        self.first = int(excludes_current)
+        self.taps = 1 if shape.axis is None else shape.kernel - self.first
+        self.dilation = dilation
+        # Tap n lies (taps - 1 - n + first) * dilation pixels before the current one, as in a convolution.
+        self.weight = nn.Parameter(torch.empty(shape.filters, in_channels, self.taps))
+        self.bias = nn.Parameter(torch.zeros(shape.filters))
+        bound = math.sqrt(1.0 / (in_channels * self.taps))
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels back the farthest tap lies."""
+        return (self.taps - 1 + self.first) * self.dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` (B, C, *S) to (B, F, *S)."""
+        kernel, dilation, pad = [1] * self.dims, [1] * self.dims, [0] * (2 * self.dims)
+        if self.axis is not None:
+            kernel[self.axis], dilation[self.axis] = self.taps, self.dilation
+            pad[2 * (self.dims - 1 - self.axis)] = self.reach
+            length = x.shape[2 + self.axis]
+            x = F.pad(x, pad).narrow(2 + self.axis, 0, length + self.reach - self.first * self.dilation)
+        weight = self.weight.reshape(*self.weight.shape[:2], *kernel)
+        out: Tensor = _CONVOLVE[self.dims](x, weight, self.bias, 1, 0, dilation)
+        return out
+
+
+class CausalBlock(nn.Module):
+    """Residual block: ``h + W act(causal(act(h)) + V code)``.
+
+    Args:
+        shape: Of the network.
+        dilation: Of its convolution.
+    """
+
+    def __init__(self, shape: CausalShape, dilation: int) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[shape.activation]()
+        self.causal = CausalConv(shape, shape.filters, dilation)
+        self.code = conv(shape.spatial_dims, shape.code_channels, shape.filters, 1)
+        self.out = conv(shape.spatial_dims, shape.filters, shape.filters, 1)
+
+    def forward(self, h: Tensor, code: Tensor) -> Tensor:
+        """Map features (B, F, *S) and code (B, C_s, *S) to features."""
+        inner = self.causal(self.activation(h)) + self.code(code)
+        out: Tensor = h + self.out(self.activation(inner))
+        return out
+
+
+class CausalNetwork(nn.Module):
+    """The network; what it puts out at a pixel depends on the code and on earlier pixels of its own row alone.
+
+    Args:
+        shape: Axis, filters, dilations.
+    """
+
+    def __init__(self, shape: CausalShape) -> None:
+        super().__init__()
+        self.shape = shape
+        first, *rest = shape.dilations
+        # Without an axis nothing of the image is seen, so there is no first convolution either.
+        self.context = None
+        if shape.axis is not None:
+            self.context = CausalConv(shape, shape.channels, first, excludes_current=True)
+        self.code = conv(shape.spatial_dims, shape.code_channels, shape.filters, 1)
+        self.blocks = nn.ModuleList(CausalBlock(shape, dilation) for dilation in rest)
+        self.activation = ACTIVATIONS[shape.activation]()
+        self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels, 1)
+
+    def forward(self, x: Tensor, code: Tensor, share: Tensor | float = 1.0) -> Tensor:
+        """Map images (B, C, *S), normalised, and code (B, C_s, *S) to (B, out_channels, *S), float32.
+
+        Args:
+            x: Images.
+            code: Code.
+            share: What the view of earlier pixels is multiplied by, 0 to 1.
+
+        Returns:
+            What there is to say of every pixel.
+        """
+        h = self.code(code)
+        if self.context is not None:
+            h = h + share * self.context(x)
+        for block in self.blocks:
+            h = block(h, code)
+        with torch.autocast(h.device.type, enabled=False):
+            out: Tensor = self.head(self.activation(h.to(self.head.weight.dtype)))
+        return out

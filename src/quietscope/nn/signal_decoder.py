@@ -1,0 +1,57 @@
+"""From the code that a noise decoder shares to the clean image: a few convolutions.
+
+Salmon, Krull 2025, arXiv 2310.07887.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from quietscope.nn.conv import ACTIVATIONS, Activation, conv
+
+LAYERS = 4
+
+
+class SignalDecoder(nn.Module):
+    """Four 3-wide convolutions with mirrored borders.
+
+    Args:
+        spatial_dims: 2 or 3.
+        code_channels: Channels of the code.
+        channels: Image channels.
+        filters: Filters of the layers in between.
+        activation: Non-linearity.
+    """
+
+    def __init__(
+        self, spatial_dims: int, code_channels: int, channels: int, filters: int, activation: Activation
+    ) -> None:
+        super().__init__()
+        widths = [code_channels, *[filters] * (LAYERS - 1)]
+        self.layers = nn.ModuleList(_unpadded(spatial_dims, *pair) for pair in pairwise(widths))
+        self.activation = ACTIVATIONS[activation]()
+        self.head = _unpadded(spatial_dims, filters, channels)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Map a code (B, C_s, *S) to normalised images (B, C, *S), float32."""
+        h = code
+        for layer in self.layers:
+            h = self.activation(layer(_mirrored(h)))
+        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        with torch.autocast(h.device.type, enabled=False):
+            out: Tensor = self.head(_mirrored(h.float()))
+        return out
+
+
+def _unpadded(spatial_dims: int, before: int, after: int) -> nn.Module:
+    layer = conv(spatial_dims, before, after, 3)
+    layer.padding = (0,) * spatial_dims
+    return layer
+
+
+def _mirrored(h: Tensor) -> Tensor:
+    """Add a pixel on every side, the mirror of the second outermost; an axis of one pixel has only itself to repeat."""
+    around = [1] * (2 * (h.ndim - 2))
+    return F.pad(h, around, mode="reflect" if min(h.shape[2:]) > 1 else "replicate")

@@ -1,0 +1,42 @@
+"""Presets of the direct denoiser."""
+
+from quietscope.methods.direct import DirectDenoiser, DirectSettings
+from quietscope.presets.minutes import MINUTES
+from quietscope.presets.record import Preset
+from quietscope.training.settings import TrainingSettings
+
+# A teacher sees no more than the patch: in 64 x 64 it knows less of a pixel than in the whole image.
+FAST = Preset(
+    method=DirectDenoiser.name,
+    name="fast",
+    summary="Minutes on two CPU cores: learns one-pass denoising from a trained model (`quietscope distill`)",
+    network=DirectSettings(),
+    training=MINUTES.model_copy(
+        update={"patch": 128, "batch_size": 4, "learning_rate": 1e-3, "validation_patches": 16}
+    ),
+    budget="4m",
+    steps=None,
+    measured=(),
+)
+
+LARGE = Preset(
+    method=DirectDenoiser.name,
+    name="large",
+    summary="A deeper and wider network, for a GPU and hours",
+    network=DirectSettings(depth=4, filters=64),
+    training=TrainingSettings(
+        patch=128,
+        batch_size=16,
+        optimizer="adam",
+        learning_rate=4e-4,
+        schedule="cosine",
+        warmup_steps=500,
+        clip_norm=1.0,
+        keep="last",
+        validate_every=400,
+        validation_patches=64,
+    ),
+    budget=None,
+    steps=100_000,
+    measured=(),
+)

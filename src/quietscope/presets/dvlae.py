@@ -1,0 +1,77 @@
+"""Presets of DVLAE."""
+
+from quietscope.methods.dvlae import DVLAE, DVLAESettings
+from quietscope.presets.minutes import MINUTES
+from quietscope.presets.record import Preset
+from quietscope.training.settings import TrainingSettings
+
+_PUBLISHED_TRAINING = TrainingSettings(
+    patch=256,
+    batch_size=16,
+    optimizer="adamax",
+    learning_rate=2e-3,
+    schedule="plateau",
+    plateau_patience=25,
+    plateau_factor=0.1,
+    validate_every=400,
+    validation_patches=16,
+)
+
+PAPER = Preset(
+    method=DVLAE.name,
+    name="paper",
+    summary="As published (Salmon, Krull 2025), for a GPU and a day",
+    network=DVLAESettings(),
+    training=_PUBLISHED_TRAINING,
+    budget=None,
+    steps=100_000,
+    measured=(),
+)
+
+TUTORIAL = Preset(
+    method=DVLAE.name,
+    name="tutorial",
+    summary="The smaller published size: 6 levels, 32 filters; for a GPU and hours",
+    network=DVLAESettings(
+        code_channels=32,
+        filters=(32,) * 6,
+        latent_channels=(16,) * 6,
+        halves=(True,) * 6,
+        stem_filters=32,
+        components=3,
+    ),
+    training=_PUBLISHED_TRAINING,
+    budget=None,
+    steps=50_000,
+    measured=(),
+)
+
+FAST = Preset(
+    method=DVLAE.name,
+    name="fast",
+    summary="Minutes on two CPU cores: no batch norm, short memory of the noise decoder, cosine schedule",
+    network=DVLAESettings(
+        code_channels=32,
+        filters=(64,) * 5,
+        latent_channels=(32,) * 5,
+        halves=(True,) * 5,
+        blocks=2,
+        final_blocks=0,
+        stem_filters=32,
+        activation="relu",
+        batch_norm=False,
+        gated=False,
+        latent_width="exponential",
+        free_bits=1.0,
+        dilations=(1, 1),
+        noise_filters=32,
+        components=3,
+        signal_filters=32,
+        stabilize=True,
+        context_fade=(0.1, 0.35),
+    ),
+    training=MINUTES,
+    budget="8m",
+    steps=None,
+    measured=(),
+)

@@ -1,0 +1,143 @@
+"""Teaching: a direct denoiser for a posterior method, to be trained on its samples, along with it or afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from quietscope.data.normalize import Statistics
+from quietscope.errors import SettingsError
+from quietscope.methods import METHODS
+from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.methods.direct import DirectDenoiser, DirectSettings, scale_of
+from quietscope.presets import Configuration
+from quietscope.training.module import Companion
+
+
+@dataclass(frozen=True)
+class Student:
+    """A direct denoiser that has a teacher.
+
+    Attributes:
+        method: The direct denoiser.
+        configuration: Its own.
+    """
+
+    method: DirectDenoiser
+    configuration: Configuration
+
+    @classmethod
+    def of(cls, teacher: Method, configuration: Configuration) -> "Student":
+        """Make an untrained one.
+
+        Args:
+            teacher: A posterior method.
+            configuration: As `student_configuration` gives it.
+
+        Returns:
+            The student, with the teacher's statistics and scale.
+        """
+        assert isinstance(teacher, PosteriorMethod)
+        settings, seen = configuration.method_settings(), teacher.statistics
+        assert isinstance(settings, DirectSettings)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(configuration.seed)
+            method = DirectDenoiser(settings, Statistics(seen.mean.cpu(), seen.std.cpu(), seen.quantiles.cpu()))
+        method.learn_from(teacher)
+        return cls(method, configuration)
+
+    @classmethod
+    def along(cls, teacher: Method, configuration: Configuration) -> "Student | None":
+        """Make the one that is to be trained along with its teacher, by the teacher's configuration; None for none."""
+        if configuration.direct is None:
+            return None
+        precision = configuration.training_settings().precision
+        own = student_configuration(teacher, loss=configuration.direct, seed=configuration.seed, precision=precision)
+        return cls.of(teacher, own)
+
+    def companion(self, teacher: Configuration) -> Companion:
+        """Return what training along with a teacher of that configuration needs."""
+        rates = [each.training_settings().learning_rate for each in (self.configuration, teacher)]
+        return Companion(self.method, relative_rate=rates[0] / rates[1])
+
+
+def check_teacher(method: type[Method]) -> None:
+    """Refuse to learn from a method that draws no samples.
+
+    Raises:
+        SettingsError: If it draws none.
+    """
+    if issubclass(method, PosteriorMethod):
+        return
+    able = " or ".join(f"`--method {name}`" for name, each in METHODS.items() if issubclass(each, PosteriorMethod))
+    raise SettingsError(
+        "a model that draws samples, to learn their mean or median from",
+        f"{method.name}, which gives its one image in one pass already",
+        f"distill a model trained with {able}",
+    )
+
+
+def check_trainable(configuration: Configuration) -> None:
+    """Refuse to train on images alone what learns from a model only, or to train it along with what it cannot ask.
+
+    Raises:
+        SettingsError: If the method is a direct denoiser, or one is to be trained along with a method without samples.
+    """
+    method = METHODS[configuration.method]
+    if issubclass(method, DirectDenoiser):
+        raise SettingsError(
+            "a method that learns from images alone",
+            f"{method.name}, which learns from a trained model",
+            "train e.g. `--method hdn`, then `quietscope distill MODEL IMAGES -o direct.safetensors`",
+        )
+    if configuration.direct is not None:
+        check_teacher(method)
+
+
+def student_configuration(
+    teacher: Method,
+    *,
+    loss: str = "mean",
+    preset: str = "fast",
+    budget: str | float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+    network: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> Configuration:
+    """Return the configuration of a direct denoiser for a teacher: its axes, its scale, the turns its noise allows.
+
+    Args:
+        teacher: A posterior method, trained or not.
+        loss: "mean" or "median".
+        preset: Name of the preset of the direct denoiser.
+        budget: Training time; the preset's where neither this nor `steps` is given.
+        steps: Training steps.
+        seed: Seed of everything random.
+        precision: What networks compute in: the teacher's.
+        network: Settings of the network that differ from the preset's.
+        training: Training settings that differ from the preset's.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        SettingsError: If the teacher draws no samples, or a setting is unknown or out of range.
+    """
+    check_teacher(type(teacher))
+    assert isinstance(teacher, PosteriorMethod)
+    given = {"loss": loss, "turns": teacher.orientations, "stabilize": scale_of(teacher) is not None}
+    return Configuration.of(
+        {
+            "method": DirectDenoiser.name,
+            "preset": preset,
+            "dims": teacher.spatial_dims,
+            "budget": None if budget is None else str(budget),
+            "steps": steps,
+            "seed": seed,
+            "network": {**given, **(network or {})},
+            "training": {"precision": precision, **(training or {})},
+        }
+    )
