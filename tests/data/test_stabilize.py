@@ -1,8 +1,10 @@
 """The stabilised scale: closed forms, inverses, unit noise."""
 
+import numpy as np
 import pytest
 import torch
 
+from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.noise import Gaussian, GaussianMixture, NoiseModel, PoissonGaussian
 
@@ -48,3 +50,26 @@ def test_gaussian_noise_gives_a_straight_line_and_gradients_flow() -> None:
     values = stabilizer(QUANTILES.reshape(1, 1, -1, 1))
     assert abs(float(values.mean())) < 1e-3
     assert float(values.std(correction=0)) == pytest.approx(1, abs=1e-3)
+
+
+def test_noise_below_the_darkest_signal_does_not_stretch_the_scale() -> None:
+    model = PoissonGaussian(gain=60.0, offset=360.0, read_noise=3.0)
+    quantiles, dark = torch.linspace(3, 2000, 257)[None], torch.tensor([500.0])
+    deviation = float(model.variance(dark).sqrt())
+    below = torch.tensor([500.0 - 3 * deviation, 500.0]).reshape(1, 1, 2, 1)
+    with_dark = Stabilizer.of_variances([model.variance], quantiles, dark)
+    spans = [
+        float(each(below).diff(dim=2)) for each in (with_dark, Stabilizer.of_variances([model.variance], quantiles))
+    ]
+    assert spans[1] > 2 * spans[0]
+    x = torch.linspace(-500, 3000, 99).reshape(1, 1, -1, 1)
+    assert torch.allclose(with_dark.inverse(with_dark(x)), x, atol=0.1)
+
+
+def test_darkest_signal_is_found_below_noise() -> None:
+    rng = np.random.default_rng(0)
+    clean = np.where(np.arange(128) < 40, 200.0, 900.0) * np.ones((2, 1, 128, 128))
+    noisy = clean + rng.normal(0, 80, clean.shape)
+    assert float(Statistics.of_frames(noisy).darkest[0]) == pytest.approx(200, abs=25)
+    tiny = Statistics.of_frames(noisy[:, :, :3, :5])
+    assert tiny.darkest.shape == (1,)

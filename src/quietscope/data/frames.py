@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from quietscope.axes import Layout
 from quietscope.errors import ChannelError
+from quietscope.io import Image
 
 Frame = npt.NDArray[np.generic]
 
@@ -37,6 +38,23 @@ class Frames(Sequence[Frame]):
                 f"images of {' and '.join(map(str, counts))} channels",
                 "train one model for each kind of image",
             )
+
+    @classmethod
+    def of(cls, images: Sequence[Image], spatial_dims: int) -> "Frames":
+        """Return the frames of images in a row.
+
+        Args:
+            images: The images.
+            spatial_dims: 2 for planes, 3 for volumes.
+
+        Returns:
+            The frames.
+
+        Raises:
+            AxesError: If volumes are asked of an image without Z.
+            ChannelError: If the images differ in their number of channels.
+        """
+        return cls(tuple((image.data, image.layout(spatial_dims)) for image in images))
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 NUM_QUANTILES = 257
 QUANTILE_PIXELS = 1 << 14
 UNMEASURED_RANGE = 3.0
+LOCAL_SIDE = 8
+DARK_SHARE = 0.01
 
 
 class Statistics(nn.Module):
@@ -20,13 +22,17 @@ class Statistics(nn.Module):
         std: Standard deviation of each channel, intensity units, shape (C,), positive.
         quantiles: 257 evenly spaced quantiles of each channel, lowest and highest pixel included, shape (C, 257);
             where not measured, evenly from 3 standard deviations below the mean to 3 above.
+        darkest: The darkest signal of each channel, intensity units, (C,), a low quantile of local means; the lowest
+            quantile where not measured. No buffer: it serves to build a method, and not after.
     """
 
     mean: Tensor
     std: Tensor
     quantiles: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor, quantiles: Tensor | None = None) -> None:
+    def __init__(
+        self, mean: Tensor, std: Tensor, quantiles: Tensor | None = None, darkest: Tensor | None = None
+    ) -> None:
         super().__init__()
         # Copies: buffers that share memory would overwrite each other when a state is loaded.
         self.register_buffer("mean", mean.float().clone())
@@ -35,6 +41,7 @@ class Statistics(nn.Module):
             spread = torch.linspace(-UNMEASURED_RANGE, UNMEASURED_RANGE, NUM_QUANTILES)
             quantiles = mean[:, None] + std[:, None] * spread
         self.register_buffer("quantiles", quantiles.float().clone())
+        self.darkest = (quantiles[:, 0] if darkest is None else darkest).float().clone()
 
     @property
     def num_channels(self) -> int:
@@ -63,10 +70,11 @@ class Statistics(nn.Module):
             evenly spaced pixels of each frame, and their ends from all.
         """
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
-        sampled, ends = [], []
+        sampled, ends, local = [], [], []
         for frame in frames:
             pixels = np.asarray(frame, dtype=np.float64).reshape(frame.shape[0], -1)
             sampled.append(pixels[:, :: 1 + pixels.shape[1] // QUANTILE_PIXELS])
+            local.append(_local_means(np.asarray(frame, dtype=np.float64)))
             ends.append((pixels.min(axis=1), pixels.max(axis=1)))
             size, part_mean = pixels.shape[1], pixels.mean(axis=1)
             part_squares = np.square(pixels - part_mean[:, None]).sum(axis=1)
@@ -79,4 +87,15 @@ class Statistics(nn.Module):
         quantiles = np.quantile(np.concatenate(sampled, axis=1), np.linspace(0, 1, NUM_QUANTILES), axis=1).T
         quantiles[:, 0] = np.min([low for low, _ in ends], axis=0)
         quantiles[:, -1] = np.max([high for _, high in ends], axis=0)
-        return cls(torch.from_numpy(mean), torch.from_numpy(std), torch.from_numpy(quantiles))
+        darkest = np.quantile(np.concatenate(local, axis=1), DARK_SHARE, axis=1)
+        return cls(*(torch.from_numpy(each) for each in (mean, std, quantiles, darkest)))
+
+
+def _local_means(frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Average a frame (C, *S) over squares of its planes, (C, N): noise falls to an eighth, signal stays."""
+    height, width = (min(LOCAL_SIDE, length) for length in frame.shape[-2:])
+    whole = frame[..., : frame.shape[-2] // height * height, : frame.shape[-1] // width * width]
+    *leading, rows, columns = whole.shape
+    blocks = whole.reshape(*leading, rows // height, height, columns // width, width).mean(axis=(-3, -1))
+    means: npt.NDArray[np.float64] = blocks.reshape(len(frame), -1)
+    return means

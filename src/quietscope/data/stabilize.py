@@ -34,23 +34,31 @@ class Stabilizer(nn.Module):
         self.register_buffer("stabilized", stabilized.float().clone())
 
     @classmethod
-    def of_variances(cls, variances: Sequence[Callable[[Tensor], Tensor]], quantiles: Tensor) -> "Stabilizer":
+    def of_variances(
+        cls, variances: Sequence[Callable[[Tensor], Tensor]], quantiles: Tensor, darkest: Tensor | None = None
+    ) -> "Stabilizer":
         """Integrate variance functions over the range of the data.
 
         Args:
             variances: v(s) of each channel, squared intensity units.
             quantiles: Increasing quantiles of each channel's pixels, lowest and highest included, shape (C, Q).
+            darkest: The darkest signal of each channel, (C,); where None, the lowest quantile. Noise goes below it, to
+                intensities where a photon-transfer line has come down to nothing and would stretch the scale without
+                bound (a third of the scale for 3 % of the pixels, in correlated noise): there the width stays.
 
         Returns:
             The maps, shifted and scaled such that the quantiles have mean 0 and standard deviation 1 on their scale.
         """
         knots, values = [], []
-        for variance, pixels in zip(variances, quantiles.double(), strict=True):
+        lowest = quantiles[:, 0] if darkest is None else darkest
+        for variance, pixels, dark in zip(variances, quantiles.double(), lowest.double(), strict=True):
             t = torch.linspace(float(pixels[0]), float(pixels[-1]), _FINE, dtype=torch.float64, device=pixels.device)
             step = t[1] - t[0]
             v = variance(t.float()).double().detach()
             slope = torch.gradient(v, spacing=float(step))[0]
             width = torch.sqrt(v + ANSCOMBE_SHARE * slope.square())
+            first = min(int(torch.searchsorted(t, dark)), _FINE - 1)
+            width[:first] = width[first]
             areas = 0.5 * step * (1.0 / width[1:] + 1.0 / width[:-1])
             u = torch.cat((t.new_zeros(1), torch.cumsum(areas, 0)))
             # Knots lie evenly on the stabilised scale: as many per noise width in the dark as in the light.
