@@ -17,10 +17,11 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, prepare
 from quietscope.errors import ModelFileError
 from quietscope.explorer import Progress
-from quietscope.io import Image, ImageSource, as_image
+from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
+from quietscope.methods.hdn import HDNSettings
 from quietscope.metrics import Calibration
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
@@ -179,8 +180,8 @@ class Denoiser(Predictor):
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
         check_trainable(self.configuration)
-        opened = open_images(images, axes)
-        frames = frames_of(opened, self.configuration.dims)
+        opened = as_images(images, axes)
+        frames = Frames.of(opened, self.configuration.dims)
         self.configuration = settle(self.configuration, frames, notify)
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
         self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
@@ -222,7 +223,7 @@ class Denoiser(Predictor):
             The configuration, also in `configuration` from now on.
         """
         if self.configuration.unsettled:
-            frames = frames_of(open_images(images, axes), self.configuration.dims)
+            frames = Frames.of(as_images(images, axes), self.configuration.dims)
             self.configuration = settle(self.configuration, frames, notify)
         return self.configuration
 
@@ -360,7 +361,9 @@ class Denoiser(Predictor):
                 save_bootstrap(folder, models)
             return models
 
-        return choose_noise(self.configuration.noise, frames, notify, bootstrap)
+        settings = self.configuration.method_settings()
+        is_met = isinstance(settings, HDNSettings) and bool(settings.deterministic_levels)
+        return choose_noise(self.configuration.noise, frames, notify, bootstrap, correlation_is_met=is_met)
 
     def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Method:
         with torch.random.fork_rng([]):
@@ -368,16 +371,6 @@ class Denoiser(Predictor):
             return METHODS[self.configuration.method].build(
                 self.configuration.method_settings(), statistics, noise_models
             )
-
-
-def open_images(images: ImageSource | Sequence[ImageSource], axes: str | None) -> list[Image]:
-    """Open one image or several; see `Denoiser.fit`."""
-    return [as_image(source, axes) for source in (images if isinstance(images, list | tuple) else [images])]
-
-
-def frames_of(images: Sequence[Image], spatial_dims: int) -> Frames:
-    """Return the frames of images in a row."""
-    return Frames(tuple((image.data, image.layout(spatial_dims)) for image in images))
 
 
 def card_of(configuration: Configuration, image: Image, report: FitReport) -> ModelCard:

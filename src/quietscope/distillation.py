@@ -13,10 +13,10 @@ import numpy.typing as npt
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify, prepare
 from quietscope.data.split import split_frames
-from quietscope.denoiser import Denoiser, budget_of, card_of, frames_of, open_images
+from quietscope.denoiser import Denoiser, budget_of, card_of
 from quietscope.errors import ChannelError, SettingsError, SizeError
 from quietscope.explorer import Progress
-from quietscope.io import Image, ImageSource
+from quietscope.io import Image, ImageSource, as_images
 from quietscope.methods.base import Method
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
@@ -130,8 +130,8 @@ def distill(
     """
     method = teacher.method
     chosen = student_configuration(method, loss=loss, precision=teacher.precision, **settings)
-    opened = open_images(images, axes)
-    frames = frames_of(opened, chosen.dims)
+    opened = as_images(images, axes)
+    frames = Frames.of(opened, chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()
     prepare(frames, training.patch, notify)
@@ -183,8 +183,8 @@ def compare(
     assert isinstance(direct.method, DirectDenoiser)
     check_num_samples(num_samples)
     centre, dims, seed = direct.method.settings.loss, direct.method.spatial_dims, direct.configuration.seed
-    noisy = frames_of(open_images(images, axes), dims)
-    truth = None if clean is None else frames_of(open_images(clean, axes), dims)
+    noisy = Frames.of(as_images(images, axes), dims)
+    truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
     if truth is not None:
         _check_frames(noisy, truth)
     judged = split_frames(len(noisy), seed)[1][:MOST_JUDGED]
@@ -222,7 +222,7 @@ def check_alike(noisy: Sequence[Image], clean: Sequence[Image], spatial_dims: in
     Raises:
         SizeError: If the two differ in number or size of frames, or in channels.
     """
-    _check_frames(*(frames_of(images, spatial_dims) for images in (noisy, clean)))
+    _check_frames(*(Frames.of(images, spatial_dims) for images in (noisy, clean)))
 
 
 def _check_frames(noisy: Frames, clean: Frames) -> None:

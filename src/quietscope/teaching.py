@@ -84,7 +84,9 @@ def check_trainable(configuration: Configuration) -> None:
     Raises:
         SettingsError: If the method is a direct denoiser, or one is to be trained along with a method without samples.
     """
-    method = METHODS[configuration.method]
+    method = METHODS.get(configuration.method)
+    if method is None:  # "auto", which is yet to be settled
+        return
     if issubclass(method, DirectDenoiser):
         raise SettingsError(
             "a method that learns from images alone",

@@ -14,6 +14,7 @@ from quietscope.methods.direct import DirectDenoiser, DirectSettings, Teacher
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.nn.hardware import place
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.presets import Configuration
 from quietscope.store.model_file import ModelCard, load_model, save_model
@@ -90,9 +91,7 @@ def bias(student: DirectDenoiser, centre: float) -> float:
 @pytest.mark.parametrize(
     ("loss", "draws", "stabilize"), [("mean", 1, False), ("mean", 4, True), ("median", 1, False), ("median", 1, True)]
 )
-def test_squared_error_learns_the_mean_and_absolute_error_the_median(
-    loss: str, draws: int, stabilize: bool
-) -> None:
+def test_squared_error_learns_the_mean_and_absolute_error_the_median(loss: str, draws: int, stabilize: bool) -> None:
     student = taught(Skewed(stabilize), loss=loss, draws=draws, stabilize=stabilize)
     learn(student, 250)
     centre = {"mean": math.sqrt(math.e), "median": 1.0}[loss]
@@ -149,6 +148,7 @@ def test_a_saved_model_keeps_the_scale_and_the_turns_and_knows_no_teacher(tmp_pa
     assert isinstance(loaded, DirectDenoiser)
     assert loaded.teacher is None
     assert loaded.orientations == FLIPS
+    place(loaded, CPU, 2)
     x = torch.rand(1, 1, 16, 16) * 100 + 100
     with torch.no_grad():
         assert torch.equal(loaded.predict(x), student.predict(x))

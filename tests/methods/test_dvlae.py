@@ -142,7 +142,7 @@ def test_kl_that_is_reported_is_not_propped_up_by_free_bits() -> None:
     torch.manual_seed(0)
     propped = build(free_bits=1e4).loss(x)
     assert torch.equal(bare.terms["kl"], propped.terms["kl"])
-    assert float(propped.total) > float(bare.total) + 1
+    assert float(propped.total.detach()) > float(bare.total.detach()) + 1
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ def test_learns_stripes_as_noise_and_draws_new_ones() -> None:
             "gated": False,
             "latent_width": "exponential",
             "stabilize": True,
-            "context_fade": (0.1, 0.4),
+            "context_fade": (0.3, 0.7),
         }
     )
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         method = DVLAE(settings, Statistics.of_frames(frames), [Gaussian(20.0)])
-    report = fit(method, frames, toy_settings(patch=32, batch_size=8), Budget(steps=250), device=torch.device("cpu"))
+    report = fit(method, frames, toy_settings(patch=32, batch_size=8), Budget(steps=500), device=torch.device("cpu"))
     assert report.restarts == 0
     with torch.no_grad():
         encoding = method.encode(torch.from_numpy(noisy[:, None]))

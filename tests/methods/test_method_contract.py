@@ -6,7 +6,9 @@ import torch
 from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
-from quietscope.noise import PoissonGaussian
+from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
+from quietscope.noise import NoiseModel, PoissonGaussian
 from quietscope.presets import Configuration
 from quietscope.testing.method_contract import MethodCase, method_cases
 
@@ -15,6 +17,7 @@ TINY_VAE = {"depth": 1, "filters": 8, "latent_channels": 4}
 TINY_UNET = {"depth": 1, "filters": 8, "masked_share": 0.05}
 TINY_CODE = {"code_channels": 8, "noise_filters": 8, "signal_filters": 8, "dilations": (1,)}
 TINY_DVLAE = {**TINY, **TINY_CODE, "halves": (True, True)}
+TINY_DIRECT = {"depth": 1, "filters": 8}
 VARIANTS = {
     "hdn fast": {"network": TINY},
     "hdn paper": {"preset": "paper", "network": TINY},
@@ -32,7 +35,17 @@ VARIANTS = {
     "noise2void n2v2": {"method": "noise2void", "preset": "n2v2", "network": TINY_UNET},
     "noise2void 3-D": {"method": "noise2void", "preset": "n2v2", "dims": 3, "network": {**TINY_UNET, "z_halvings": 1}},
     "noise2void rows": {"method": "noise2void", "network": {**TINY_UNET, "mask_axes": "x", "mask_extent": 5}},
+    "direct mean": {"method": "direct", "network": TINY_DIRECT},
+    "direct median": {"method": "direct", "network": {**TINY_DIRECT, "loss": "median", "stabilize": True}},
+    "direct 3-D": {"method": "direct", "dims": 3, "network": {**TINY_DIRECT, "z_halvings": 1, "draws": 2}},
 }
+
+
+def teacher(spatial_dims: int, statistics: Statistics, noise: NoiseModel) -> DivNoising:
+    """Make a method to learn from, with random weights; its images are brighter than a fresh student's."""
+    brighter = Statistics(statistics.mean + 50.0, statistics.std)
+    settings = DivNoisingSettings(spatial_dims=spatial_dims, stabilize=True, **TINY_VAE)
+    return DivNoising(settings, brighter, [noise])
 
 
 def cases() -> list[MethodCase]:
@@ -47,7 +60,10 @@ def cases() -> list[MethodCase]:
                 noise = PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)
                 method = METHODS[configuration.method]
                 models = [noise] if method.needs_noise else []
-                return method.build(configuration.method_settings(), statistics, models)
+                made = method.build(configuration.method_settings(), statistics, models)
+                if isinstance(made, DirectDenoiser):
+                    made.learn_from(teacher(made.spatial_dims, statistics, noise))
+                return made
 
         listed += method_cases(name, build, configuration)
     return listed

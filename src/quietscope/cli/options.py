@@ -105,7 +105,8 @@ class TrainingOptions:
         method = values.get("method", "hdn")
         kind = SETTINGS.get(ALIASES.get(method, method))
         for option, name in (("--direction", "direction"), ("--deterministic-levels", "deterministic_levels")):
-            if getattr(self, name) is None or (kind is not None and name in kind.model_fields):
+            is_unknown = kind is None and method != "auto"  # which is said elsewhere, with the names that there are
+            if getattr(self, name) is None or is_unknown or (kind is not None and name in kind.model_fields):
                 continue
             able = " or ".join(f"`--method {each}`" for each in SETTINGS if name in SETTINGS[each].model_fields)
             raise SettingsError(f"{option} with {able}", f"{option} with {method}", "leave it out")

@@ -31,6 +31,7 @@ __all__ = [
     "Sink",
     "WriteRequest",
     "as_image",
+    "as_images",
     "atomic_path",
     "check_pixels",
     "open_writer",
@@ -111,6 +112,11 @@ def as_image(source: ImageSource, axes: str | None = None) -> Image:
         )
     shape = tuple(int(size) for size in source.shape)
     return Image(source, check_axes(axes, shape) if axes else guess_axes(shape))
+
+
+def as_images(sources: ImageSource | Sequence[ImageSource], axes: str | None = None) -> list[Image]:
+    """Return one image, or each of a list or tuple of them, as `as_image` does."""
+    return [as_image(source, axes) for source in (sources if isinstance(sources, list | tuple) else [sources])]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS, FLIP_X, FLIP_Y
+from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
 from quietscope.methods.base import (
     AnnealedMethod,
@@ -180,6 +181,12 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         self.signal_decoder = SignalDecoder(
             settings.spatial_dims, settings.code_channels, channels, settings.signal_filters, settings.activation
         )
+        # The noise decoder has a scale of its own. What the ladder reads stretches far below the darkest signal, which
+        # shows it where an image is dark (1 dB on W2S after 2,000 steps); a density there would need a long tail.
+        self.noise_scale: Stabilizer | None = None
+        if settings.stabilize:
+            variances = [model.variance for model in noise_models]
+            self.noise_scale = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest)
         width = self._width_of_noise() if settings.stabilize else torch.ones(channels)
         self.register_buffer("noise_width", width)
         self.register_buffer("grain", grain_of(statistics.quantiles))
@@ -222,12 +229,12 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), and the signal decoder's error."""
-        seen = self.to_network(x)
-        code, divergences = self.ladder.decode_with_kl(self.ladder.encode(seen), self.ladder.draw_noise(x))
+        code, divergences = self.ladder.decode_with_kl(self.encode(x), self.ladder.draw_noise(x))
         # Spread over the step between two intensities: a density on single numbers would have no upper bound.
         grain = self.grain.reshape(1, -1, *[1] * self.spatial_dims)
-        target = self.to_network(x + grain * (torch.rand_like(x) - 0.5))
-        nll = -self._mixture(self.noise_decoder(seen, code, self.context_share)).log_prob(target).mean()
+        target = self._to_noise_scale(x + grain * (torch.rand_like(x) - 0.5))
+        out = self.noise_decoder(self._to_noise_scale(x), code, self.context_share)
+        nll = -self._mixture(out).log_prob(target).mean()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / x[0].numel()
         signal = self._signal_error(x, code.detach())
         # Without free bits: a level that they keep alive on paper may hold nothing.
@@ -246,7 +253,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
         """Draw a noisy image x ~ p(x | c(z)), pixel after pixel along the direction."""
         code = self.ladder.emit(latents)
-        return self.to_intensity(sample_causally(self.noise_decoder, self._mixture, code, choice, noise))
+        drawn = sample_causally(self.noise_decoder, self._mixture, code, choice, noise)
+        return self.statistics.denormalize(drawn) if self.noise_scale is None else self.noise_scale.inverse(drawn)
+
+    def _to_noise_scale(self, x: Tensor) -> Tensor:
+        return self.statistics.normalize(x) if self.noise_scale is None else self.noise_scale(x.float())
 
     def _mixture(self, out: Tensor) -> PixelMixture:
         return PixelMixture.of(out, self.noise_width)
@@ -259,10 +270,10 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         return (self.statistics.normalize(x) - self.statistics.normalize(s)).square().mean()
 
     def _width_of_noise(self) -> Tensor:
-        """Measure the noise's standard deviation on the networks' scale, (C,): half a deviation up and down."""
+        """Measure the noise's standard deviation on the noise decoder's scale, (C,): half a deviation up and down."""
         signal = self.statistics.quantiles
         deviation = torch.stack([model.variance(signal[c]).sqrt() for c, model in enumerate(self.channel_noise)])
-        up, down = (self.to_network((signal + sign * deviation)[None])[0] for sign in (0.5, -0.5))
+        up, down = (self._to_noise_scale((signal + sign * deviation)[None])[0] for sign in (0.5, -0.5))
         return (up - down).median(dim=1).values.clamp(min=_LEAST_WIDTH).detach()
 
 

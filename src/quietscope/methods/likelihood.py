@@ -36,7 +36,7 @@ class LikelihoodMethod(Method):
         self.stabilizer: Stabilizer | None = None
         if stabilize:
             variances = [model.variance for model in noise_models]
-            self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest)
+            self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
 
     def to_network(self, x: Tensor) -> Tensor:
         """Map intensities (B, C, *S) to the scale that networks see."""

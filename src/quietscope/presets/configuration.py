@@ -164,7 +164,9 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 def _settings_error(error: ValidationError, owner: str, names: list[str]) -> SettingsError:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "the settings together"
+    name = ".".join(str(part) for part in first["loc"])
+    if not name:  # settings that are in range, but do not go together; their values would fill the screen
+        return SettingsError(f"{owner} that go together", first["msg"].removeprefix("Value error, "), "change one")
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{owner} by known names", f"{name!r}", f"choose among {', '.join(names)}")
     return SettingsError(f"{owner} in range", f"{name} = {first['input']!r} ({first['msg']})", f"change {name}")

@@ -5,14 +5,15 @@ from quietscope.presets.minutes import MINUTES
 from quietscope.presets.record import Preset
 from quietscope.training.settings import TrainingSettings
 
-# A teacher sees no more than the patch: in 64 x 64 it knows less of a pixel than in the whole image.
+# A teacher sees no more than the patch: in 64 x 64 it knows less of a pixel than in the whole image. And steps count:
+# with the same samples altogether, one patch per step ends 0.5 dB above four (W2S ch0, 840 and 210 steps).
 FAST = Preset(
     method=DirectDenoiser.name,
     name="fast",
     summary="Minutes on two CPU cores: learns one-pass denoising from a trained model (`quietscope distill`)",
     network=DirectSettings(),
     training=MINUTES.model_copy(
-        update={"patch": 128, "batch_size": 4, "learning_rate": 1e-3, "validation_patches": 16}
+        update={"patch": 128, "batch_size": 1, "learning_rate": 2e-3, "validation_patches": 16}
     ),
     budget="4m",
     steps=None,

@@ -17,6 +17,9 @@ PANEL, GAP, TITLE, LABEL, BAR, HEADING = 2.9, 0.12, 0.3, 1.55, 0.5, 0.72
 """Inches: side of a panel, gap between two, room for a title above it, for words left of a row, for a colour bar below
 a row, for the heading."""
 
+FLATTEST = 0.5
+"""Height of a panel over its width at least: the words beside a row need their room."""
+
 DPI = 100
 _CONTRAST = (0.5, 99.8)
 _INK, _FAINT, _BARS = "#222222", "#777777", "#1f5fa8"
@@ -101,7 +104,7 @@ def write_levels_figure(path: str | os.PathLike[str], figure: LevelsFigure, *, o
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tall = PANEL * min(1.0, figure.noisy.shape[0] / figure.noisy.shape[1])
+    tall = PANEL * float(np.clip(figure.noisy.shape[0] / figure.noisy.shape[1], FLATTEST, 1.0))
     width = LABEL + _COLUMNS * (PANEL + GAP) + 4 * GAP
     row_height = TITLE + tall
     height = HEADING + (len(figure.rows) + 1) * row_height + BAR + 2 * GAP + BAR
@@ -188,7 +191,8 @@ def _draw_plane(axes: Any, pixels: Plane, scale: _Scale, title: str) -> Any:
 def _draw_colours(axes: Any, shown: Any, words: str, *, has_figures: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    place = axes.inset_axes((0.0, -0.06, 1.0, 0.03))
+    tall = axes.get_position().height * axes.figure.get_figheight()
+    place = axes.inset_axes((0.0, -0.17 / tall, 1.0, 0.09 / tall))
     bar = axes.figure.colorbar(shown, cax=place, orientation="horizontal")
     bar.ax.xaxis.set_major_locator(MaxNLocator(5, prune="both"))
     bar.set_label(words, fontsize=8, labelpad=1)

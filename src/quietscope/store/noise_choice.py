@@ -28,7 +28,12 @@ Bootstrap: TypeAlias = Callable[[Frames], Sequence[NoiseModel]]
 
 
 def choose_noise(
-    text: str, frames: Frames, notify: Notify | None = None, bootstrap: Bootstrap | None = None
+    text: str,
+    frames: Frames,
+    notify: Notify | None = None,
+    bootstrap: Bootstrap | None = None,
+    *,
+    correlation_is_met: bool = False,
 ) -> list[NoiseModel]:
     """Make the noise model of every channel.
 
@@ -39,6 +44,7 @@ def choose_noise(
         notify: Receives a note where the noise is correlated between neighbouring pixels, and where the images hold
             signals that a file's model was not fitted on.
         bootstrap: Called, once, where "bootstrap" is asked for.
+        correlation_is_met: Whether the method deals with correlated noise, so that there is no need for a note.
 
     Returns:
         One noise model per channel.
@@ -60,7 +66,7 @@ def choose_noise(
         made = bootstrap(frames)
     tell = notify or (lambda _: None)
     return [
-        made[channel] if isinstance(spec, BootstrapNoise) else _one(spec, frames, channel, tell)
+        made[channel] if isinstance(spec, BootstrapNoise) else _one(spec, frames, channel, tell, correlation_is_met)
         for channel, spec in enumerate(specs)
     ]
 
@@ -92,16 +98,21 @@ def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:
 
 def correlation_note(estimate: NoiseEstimate) -> str | None:
     """Return a line on noise that is correlated between neighbours, or None where it is not."""
-    strongest = max((estimate.correlation_x, "rows"), (estimate.correlation_y, "columns"))
-    if strongest[0] < NOTEWORTHY_CORRELATION:
+    x, y = estimate.correlation_x, estimate.correlation_y
+    value, along, direction = max((x, "rows", "x"), (y, "columns", "y"))
+    if value < NOTEWORTHY_CORRELATION:
         return None
+    is_both = min(x, y) >= NOTEWORTHY_CORRELATION
+    fix = "`--method hdn --deterministic-levels auto`" if is_both else f"`--method dvlae --direction {direction}`"
     return (
-        f"The noise is correlated along {strongest[1]} (lag-1 correlation {strongest[0]:.2f}): it would be kept as "
-        "if it were structure. Use `--method hdn` with `network: {deterministic_levels: [0, 1]}` in a `--config` file."
+        f"The noise is correlated along {'rows and columns' if is_both else along} (lag-1 correlation {value:.2f}): it "
+        f"would be kept as if it were structure. Use {fix}, or `--method auto`; `quietscope diagnose` shows why."
     )
 
 
-def _one(spec: AutoNoise | SigmaNoise | NoiseFile, frames: Frames, channel: int, tell: Notify) -> NoiseModel:
+def _one(
+    spec: AutoNoise | SigmaNoise | NoiseFile, frames: Frames, channel: int, tell: Notify, correlation_is_met: bool
+) -> NoiseModel:
     if isinstance(spec, SigmaNoise):
         return Gaussian(spec.sigma)
     if isinstance(spec, NoiseFile):
@@ -112,6 +123,6 @@ def _one(spec: AutoNoise | SigmaNoise | NoiseFile, frames: Frames, channel: int,
         return model
     estimate = measure_channel(frames, channel)
     note = correlation_note(estimate)
-    if note is not None:
+    if note is not None and not correlation_is_met:
         tell(note)
     return estimate.training_model

@@ -1,0 +1,103 @@
+"""A bounded sample of planes: a recording of a terabyte is judged by a few million pixels, and no more are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from quietscope.errors import NoiseError
+from quietscope.noise.pairs import FloatArray
+
+TILE = 128
+MOST_TILES = 64
+MOST_PLANES = 16
+MIN_PLANE = 32
+
+
+class Plane(Protocol):
+    """A plane (Y, X) that may live in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X)."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Read the pixels of two slices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A part of a plane.
+
+    Args:
+        plane: Number of the plane.
+        top: First row.
+        left: First column.
+        pixels: Intensities, (Y, X).
+    """
+
+    plane: int
+    top: int
+    left: int
+    pixels: FloatArray
+
+
+def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> list[Tile]:
+    """Choose tiles of 128x128 pixels, evenly over at most 16 planes, and read them.
+
+    Args:
+        planes: Planes of any sizes.
+        seed: Chooses the tiles.
+        most: How many at most.
+
+    Returns:
+        The tiles; where every plane has just one, all of that plane.
+
+    Raises:
+        NoiseError: If no plane is large enough, or a pixel is NaN or infinite.
+    """
+    large = [number for number, plane in enumerate(planes) if min(plane.shape) >= MIN_PLANE]
+    if not large:
+        raise NoiseError(
+            f"images of at least {MIN_PLANE} x {MIN_PLANE} pixels",
+            ", ".join(sorted({" x ".join(map(str, plane.shape)) for plane in planes})) or "no image at all",
+            "pass a larger crop, 64 x 64 or more",
+        )
+    chosen = [large[int(at)] for at in np.linspace(0, len(large) - 1, min(len(large), MOST_PLANES)).round()]
+    rng, each = np.random.default_rng(seed), max(1, most // len(chosen))
+    tiles = []
+    for number in chosen:
+        corners = _corners(planes[number].shape)
+        for at in sorted(rng.permutation(len(corners))[:each]):
+            tiles.append(read_tile(planes[number], number, *corners[at]))
+    return tiles
+
+
+def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
+    """Read one tile.
+
+    Args:
+        plane: The plane.
+        number: Its number, to be remembered.
+        top: First row.
+        left: First column.
+
+    Returns:
+        The tile, up to 128 pixels high and wide.
+
+    Raises:
+        NoiseError: If a pixel is NaN or infinite.
+    """
+    height, width = plane.shape
+    pixels = np.asarray(plane[top : min(top + TILE, height), left : min(left + TILE, width)], dtype=np.float64)
+    if not np.isfinite(pixels).all():
+        raise NoiseError("finite intensities", "NaN or infinity", "replace them, for example with numpy.nan_to_num")
+    return Tile(plane=number, top=top, left=left, pixels=pixels)
+
+
+def _corners(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return the corners of tiles that fit; tiles at the far ends are moved inwards to be whole."""
+    height, width = shape
+    tops, lefts = (sorted({min(at, max(0, size - TILE)) for at in range(0, size, TILE)}) for size in (height, width))
+    return [(top, left) for top in tops for left in lefts]
