@@ -30,6 +30,7 @@ import numpy as np
 from quietscope import Denoiser, read_image, sample_path, write_image
 from quietscope.cli import run
 from quietscope.metrics import autocorrelation, psnr, stripes_left
+from quietscope.noise import diagnose
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.
 REDUCED = bool(os.environ.get("QUIETSCOPE_REDUCED"))
@@ -60,6 +61,16 @@ write_image(FOLDER / "noisy.tif", noisy, "YX")
 
 around = autocorrelation(planted, 1)
 print(f"lag-1 autocorrelation of the noise: along x {around[1, 2]:.2f}, along y {around[2, 1]:.2f}")
+
+# %% [markdown]
+# ## What would the image itself have told?
+#
+# The diagnosis knows neither the clean image nor what was planted.
+
+# %%
+found = diagnose(noisy[None])
+print(found.verdict)
+print(found.command("noisy.tif"))
 
 # %% [markdown]
 # ## Denoise in three ways

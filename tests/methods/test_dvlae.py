@@ -59,7 +59,7 @@ def test_presets_have_the_published_sizes() -> None:
     assert build(**paper.model_dump(include={"filters", "latent_channels", "halves"})).size_multiple == (128, 128)
 
 
-def test_signal_and_noise_decoder_share_no_gradients() -> None:
+def test_signal_and_noise_decoder_share_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     method = build()
     x = 100 + 20 * torch.randn(2, 1, 16, 16)
     autoencoder, signal = method.parts()
@@ -70,7 +70,7 @@ def test_signal_and_noise_decoder_share_no_gradients() -> None:
     method.zero_grad()
     for p in signal:
         p.requires_grad_(False)
-    method.signal_decoder.forward = lambda code: torch.zeros_like(x)  # type: ignore[method-assign]
+    monkeypatch.setattr(method.signal_decoder, "forward", lambda code: torch.zeros_like(x))
     torch.manual_seed(0)
     method.loss(x).total.backward()
     assert all(p.grad is None for p in signal)

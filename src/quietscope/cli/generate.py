@@ -16,6 +16,7 @@ from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
     from quietscope import Denoiser
+    from quietscope.explore import Generation
 
 DEFAULT_SIZE = "256"
 
@@ -63,15 +64,23 @@ def generate(
         chosen = denoiser.generation(
             num=num, size=_pixels(size), seed=seed, temperature=temperature, with_noise=with_noise
         )
-        shape = denoiser.shape_of(chosen)
-        with _writer(output, shape, denoiser, overwrite) as sink, screen.predicting("generating") as progress:
-            denoiser.generate_into(chosen, sink, progress=progress)
+        shape = _from_prior(denoiser, chosen, output, screen, overwrite)
     else:
         first, second = read_images(list(between), axes)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
         shape = _write(output, images, denoiser, overwrite)
     screen.show(f"{num} images of {' x '.join(map(str, shape[1:]))}: {output}")
+
+
+def _from_prior(
+    denoiser: "Denoiser", generation: "Generation", path: Path, screen: Screen, overwrite: bool
+) -> tuple[int, ...]:
+    """Draw images of any size into their file, and return its shape."""
+    shape = denoiser.shape_of(generation)
+    with _writer(path, shape, denoiser, overwrite) as sink, screen.predicting("generating") as progress:
+        denoiser.generate_into(generation, sink, progress=progress)
+    return shape
 
 
 def _check_together(

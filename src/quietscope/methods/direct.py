@@ -27,8 +27,6 @@ from quietscope.noise.base import NoiseModel
 Centre: TypeAlias = Literal["mean", "median"]
 """What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""
 
-_SLOPE_STEP = 1e-2
-
 
 class DirectSettings(MethodSettings):
     """Settings of a direct denoiser.
@@ -115,12 +113,12 @@ class Teacher:
 class DirectDenoiser(PointMethod):
     """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
 
-    ``mean: E |f(x) - s|^2 / d(x)^2``, ``median: E |T f(x) - T s|``
+    ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
 
-    T is the scale that the network works on, d = ds/dT at f(x), held constant: to first order both losses measure
-    errors on that scale, where noise is as wide in the dark as in the light. A weight that depends on x alone moves no
-    minimum, so the first stays the mean in intensity units, of which T(mean) is not the mean of T; and the median
-    commutes with T.
+    T is the scale that the network works on, std the deviation of the images. The mean is learnt in intensity units,
+    as the mean of T is not T of the mean; the median commutes with T. Rejected: to divide by ds/dT at f(x), held
+    constant, which has the same minimum and weighs errors by the width of the noise; bright structure then comes last,
+    and the result is 0.1 dB lower (W2S ch0, 840 steps).
     """
 
     name: ClassVar[str] = "direct"
@@ -209,7 +207,9 @@ class DirectDenoiser(PointMethod):
         if self.settings.loss == "median":
             error = (out - self._to_network(drawn)).abs().mean()
         else:
-            error = ((self._to_intensity(out) - drawn) / self._slope(out.detach())).square().mean()
+            error = (
+                (self.statistics.normalize(self._to_intensity(out)) - self.statistics.normalize(drawn)).square().mean()
+            )
         return Loss(error, {self.settings.loss: error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:
@@ -225,11 +225,6 @@ class DirectDenoiser(PointMethod):
 
     def _to_intensity(self, out: Tensor) -> Tensor:
         return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
-
-    def _slope(self, out: Tensor) -> Tensor:
-        """Return ds/dT, intensity units per unit of the network's scale, by a central difference."""
-        ahead, behind = (self._to_intensity(out + step) for step in (_SLOPE_STEP, -_SLOPE_STEP))
-        return (ahead - behind) / (2 * _SLOPE_STEP)
 
 
 def scale_of(method: PosteriorMethod) -> Stabilizer | None:
