@@ -82,6 +82,7 @@ class Configuration(BaseModel):
                 f"noise = {configuration.noise!r}",
                 "leave it out, or choose `--method hdn`",
             )
+        find_preset(configuration.method, configuration.preset)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
             raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} can be found out")

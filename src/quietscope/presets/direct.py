@@ -17,7 +17,10 @@ FAST = Preset(
     ),
     budget="4m",
     steps=None,
-    measured=(),
+    measured=(
+        "W2S ch0, 8 evaluation fields, 2400 steps on one CPU core: 35.76 dB, the mean of 100 samples of its teacher "
+        "(HDN, 4 min) 35.79 dB; 512 x 512 pixels (4 fields) 122 times faster",
+    ),
 )
 
 LARGE = Preset(
