@@ -21,7 +21,6 @@ from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
-from quietscope.methods.hdn import HDNSettings
 from quietscope.metrics import Calibration
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
@@ -361,8 +360,7 @@ class Denoiser(Predictor):
                 save_bootstrap(folder, models)
             return models
 
-        settings = self.configuration.method_settings()
-        is_met = isinstance(settings, HDNSettings) and bool(settings.deterministic_levels)
+        is_met = self.configuration.method_settings().expects_correlation
         return choose_noise(self.configuration.noise, frames, notify, bootstrap, correlation_is_met=is_met)
 
     def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Method:

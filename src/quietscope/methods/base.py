@@ -21,6 +21,11 @@ class MethodSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @property
+    def expects_correlation(self) -> bool:
+        """Whether noise that is correlated between neighbours is reckoned with."""
+        return False
+
 
 @dataclass(frozen=True)
 class Loss:

@@ -116,6 +116,11 @@ class DVLAESettings(MethodSettings):
         """The spatial axis of the direction, from 0; None for none."""
         return None if self.direction == "none" else self.spatial_dims - _AXIS_FROM_END[self.direction]
 
+    @property
+    def expects_correlation(self) -> bool:
+        """Along the direction, if there is one."""
+        return self.direction != "none"
+
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images of that many channels."""
         strides, halvings = [], 0

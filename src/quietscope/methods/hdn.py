@@ -66,6 +66,11 @@ class HDNSettings(MethodSettings):
             raise ValueError("deterministic_levels must lie below the top level")
         return self
 
+    @property
+    def expects_correlation(self) -> bool:
+        """Where low levels are closed to it."""
+        return bool(self.deterministic_levels)
+
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images of that many channels."""
         levels = range(len(self.filters))
