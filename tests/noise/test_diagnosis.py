@@ -12,6 +12,7 @@ from scipy.ndimage import convolve1d, gaussian_filter
 from quietscope.errors import NoiseError
 from quietscope.noise import deterministic_levels, diagnose
 from quietscope.noise.advice import Advice
+from quietscope.presets import Configuration
 from quietscope.samples import sample_path
 
 Plane = npt.NDArray[np.float64]
@@ -199,3 +200,22 @@ def torch_of(value: float) -> Any:
     import torch
 
     return torch.tensor([value])
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        Advice(method="hdn", reason=""),
+        Advice(method="hdn", deterministic_levels=deterministic_levels(40), reason=""),
+        *(Advice(method="dvlae", direction=direction, reason="") for direction in ("x", "y", "z", "none")),
+    ],
+)
+def test_every_advised_command_is_accepted(advice: Advice) -> None:
+    words = advice.command("cells.tif", axes="ZYX").split()
+    assert words[words.index("--axes") + 1] == "ZYX"
+    typed = {"method": advice.method, "dims": 3 if "--dims" in words else 2}
+    network: dict[str, Any] = {"direction": advice.direction} if advice.method == "dvlae" else {}
+    if "--deterministic-levels" in words:
+        levels = words[words.index("--deterministic-levels") + 1]
+        network["deterministic_levels"] = tuple(int(level) for level in levels.split(","))
+    Configuration.of({**typed, "network": network})

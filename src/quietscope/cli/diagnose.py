@@ -45,7 +45,8 @@ def diagnose(
     found = diagnose_frames(frames)
     names = noisy[0].channel_names
     labels = [names[channel] if channel < len(names) else str(channel) for channel in range(frames.num_channels)]
-    screen.show(_table(images[0].name, labels, found))
+    title = images[0].name + (f" and {len(images) - 1} more" if len(images) > 1 else "")
+    screen.show(_table(title, labels, found))
     for label, each in zip(labels, found, strict=True):
         channel = f"channel {label}: " if len(found) > 1 else ""
         (screen.note if each.is_clean else screen.show)(f"{channel}{each.verdict}")
@@ -53,21 +54,22 @@ def diagnose(
             screen.note(f"{channel}{note}")
     middle = len(frames) // 2
     rows = [
-        diagnosis_row(frames[middle][channel], each, label if len(found) > 1 else images[0].name)
+        diagnosis_row(frames[middle][channel], each, f"{title}, channel {label}" if len(found) > 1 else title)
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
     ]
     write_diagnosis_figure(output, rows, overwrite=overwrite)
-    command = _command(images, found)
+    command = _command(images, found, axes)
     if command:
         screen.show(command)
     screen.show(f"picture: {output}")
 
 
-def _command(images: list[Path], found: "list[Diagnosis]") -> str:
+def _command(images: list[Path], found: "list[Diagnosis]", axes: str | None) -> str:
     """Return the line to type; where the channels disagree, one that weighs them up when it looks at them."""
-    commands = {each.command(*images) for each in found} - {""}
+    commands = {each.command(*images, axes=axes) for each in found} - {""}
     if len(commands) > 1:
-        return shlex.join(["quietscope", "denoise", *map(str, images), "--method", "auto", "-o", "out"])
+        named = ["--axes", axes] if axes else []
+        return shlex.join(["quietscope", "denoise", *map(str, images), "--method", "auto", *named, "-o", "out"])
     return next(iter(commands), "")
 
 
@@ -94,5 +96,5 @@ def _table(title: str, labels: list[str], found: "list[Diagnosis]") -> Table:
 
 
 def _correlation(part: "AxisCorrelation | None") -> str:
-    """Return the lag-1 correlation with its error, or a dash where there are no neighbours along the axis."""
-    return "-" if part is None else f"{round(part.neighbours, 2) + 0.0:.2f} ±{part.errors[1]:.2f}"
+    """Return the lag-1 correlation with two standard errors, or a dash where an axis has no neighbours."""
+    return "-" if part is None else f"{round(part.neighbours, 2) + 0.0:.2f} ±{2.0 * part.errors[1]:.2f}"

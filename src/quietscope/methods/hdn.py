@@ -63,7 +63,7 @@ class HDNSettings(MethodSettings):
         if len(self.filters) != len(self.latent_channels) or not self.filters:
             raise ValueError("filters and latent_channels must have one entry per level, and at least one level")
         if any(not 0 <= level < len(self.filters) - 1 for level in self.deterministic_levels):
-            raise ValueError("deterministic_levels must lie below the top level")
+            raise ValueError(f"deterministic_levels must lie below the top level, 0 to {len(self.filters) - 2}")
         return self
 
     @property

@@ -11,8 +11,8 @@ Direction: TypeAlias = Literal["x", "y", "z", "none"]
 
 _DIRECTIONS: dict[str, Direction] = {"row-correlated": "x", "column-correlated": "y", "correlated along z": "z"}
 
-PUBLISHED_LEVELS = 6
-"""Levels of the published HDN, and of its presets."""
+FEWEST_LEVELS = 5
+"""Levels of the smallest preset of HDN: what is advised suits all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,13 @@ class Advice:
     sure: bool = True
     reason: str
 
-    def command(self, *paths: str | Path, output: str | Path = "out") -> str:
+    def command(self, *paths: str | Path, output: str | Path = "out", axes: str | None = None) -> str:
         """Return the line to type to denoise images as advised.
 
         Args:
             paths: The images.
             output: Folder for the results.
+            axes: What the images were read with, where their files do not say.
 
         Returns:
             The line; empty where there is nothing to denoise.
@@ -47,10 +48,10 @@ class Advice:
             return ""
         words = ["quietscope", "denoise", *map(str, paths), "--method", self.method]
         if self.method == "dvlae":
-            words += ["--direction", self.direction]
+            words += ["--direction", self.direction, *(["--dims", "3"] if self.direction == "z" else [])]
         if self.deterministic_levels:
             words += ["--deterministic-levels", ",".join(map(str, self.deterministic_levels))]
-        return shlex.join([*words, "-o", str(output)])
+        return shlex.join([*words, *(["--axes", axes] if axes else []), "-o", str(output)])
 
 
 def advise(kind: str, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
@@ -84,7 +85,7 @@ def advise(kind: str, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
     return Advice(method="hdn", reason=f"the noise is independent from pixel to pixel ({values})")
 
 
-def deterministic_levels(correlation_length: int, num_levels: int = PUBLISHED_LEVELS) -> tuple[int, ...]:
+def deterministic_levels(correlation_length: int, num_levels: int = FEWEST_LEVELS) -> tuple[int, ...]:
     """Choose the levels of a hierarchy that must not see the image, so that correlated noise finds no way through.
 
     Level l has pixels of 2^(l + 1); levels 0 to k - 1 are closed, where 2^k covers the correlation length. The top

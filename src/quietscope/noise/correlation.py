@@ -222,7 +222,7 @@ def judge(axis: str, values: FloatArray, errors: FloatArray, *, doubtful: bool) 
     reason = f"the correlation along {axis}, {value:.2f}, lies between independent and correlated"
     if value < UNCORRELATED or value + 2.0 * error < 0.5 * (UNCORRELATED + CORRELATED):
         verdict, reason = "uncorrelated", ""
-    elif value >= CORRELATED and value - 2.0 * error > UNCORRELATED:
+    elif value >= CORRELATED and value - 2.0 * error > 0.5 * (UNCORRELATED + CORRELATED):
         if doubtful:
             reason = f"structure could feign the correlation along {axis}, {value:.2f}: no place is flat"
         else:

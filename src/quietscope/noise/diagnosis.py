@@ -135,9 +135,9 @@ class Diagnosis:
             return f"hardly any noise, below {NO_NOISE:.0%} of the signal's deviation: there is nothing to denoise"
         return f"{self.kind}: {self.advice.reason}"
 
-    def command(self, *paths: str | Path, output: str | Path = "out") -> str:
+    def command(self, *paths: str | Path, output: str | Path = "out", axes: str | None = None) -> str:
         """Return the line to type to denoise images; see `Advice.command`."""
-        return self.advice.command(*paths, output=output)
+        return self.advice.command(*paths, output=output, axes=axes)
 
     def notes(self) -> list[str]:
         """Return lines on pixels that no denoiser can mend as they are."""

@@ -122,7 +122,7 @@ def _draw_pixels(image: Any, noise: Any, row: DiagnosisRow) -> None:
     spread = _SPREAD * 1.4826 * float(np.median(np.abs(row.residual))) or float(np.abs(row.residual).max()) or 1.0
     noise.imshow(row.residual, cmap="gray", vmin=-spread, vmax=spread, interpolation="nearest")
     height, width = row.crop.shape
-    for axes, title in ((image, f"a crop, {width} x {height} pixels"), (noise, "what is rough in it")):
+    for axes, title in ((image, f"{height} x {width} pixels of it"), (noise, "what is rough in it")):
         axes.set_title(title, fontsize=9.5, color=_INK, pad=4)
         axes.set_xticks([])
         axes.set_yticks([])
