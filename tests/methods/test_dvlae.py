@@ -9,7 +9,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS, FLIP_X, FLIP_Y
 from quietscope.errors import SettingsError
-from quietscope.methods.dvlae import DVLAE, DVLAESettings, grain_of
+from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.noise import Gaussian
 from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
@@ -116,11 +116,14 @@ def test_observed_noise_uses_its_arguments_and_nothing_else() -> None:
 
 
 def test_a_density_on_single_numbers_is_bounded_by_their_grain() -> None:
-    pixels = torch.randint(0, 6, (4096,)).float()
-    quantiles = torch.quantile(pixels, torch.linspace(0, 1, 257))
-    assert grain_of(quantiles[None]).tolist() == [1.0]
-    assert grain_of(torch.full((1, 257), 3.0)).tolist() == [0.0]
-    assert float(grain_of(torch.linspace(0, 1, 257)[None])) == pytest.approx(1 / 256, rel=1e-3)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(40.0, (1, 1, 70, 83))
+    assert Statistics.of_frames(counts).grain.tolist() == [1.0]
+    assert Statistics.of_frames(7.0 * counts + 3.0).grain.tolist() == [7.0]
+    assert float(Statistics.of_frames(rng.uniform(0, 60000, (1, 1, 64, 64))).grain) < 10
+    method = build()
+    assert "statistics.grain" not in method.state_dict()
+    assert "grain" in method.state_dict()
 
 
 def test_context_fades_in_and_training_ends_with_all_of_it() -> None:
@@ -130,6 +133,7 @@ def test_context_fades_in_and_training_ends_with_all_of_it() -> None:
         method.advance(progress)
         shares.append(float(method.context_share))
     assert shares == pytest.approx([0, 0, 0.5, 1, 1])
+    build(context_fade=(0.5, 0.5)).advance(0.4)
     method = build(context_fade=(0.0, 0.0))
     method.advance(0.0)
     assert float(method.context_share) == 1.0

@@ -1,5 +1,6 @@
 """``quietscope train``: a model in a run folder."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,7 +103,7 @@ def _earlier(folder: Path, options: TrainingOptions) -> "Configuration":
     wanted = Configuration.of({**earlier.model_dump(), **asked})
     for name in sorted(set(asked) - {"budget", "steps"}):
         before, now = getattr(earlier, name), getattr(wanted, name)
-        if before != now:
+        if json.dumps(before, sort_keys=True) != json.dumps(now, sort_keys=True):  # tuples are lists in the file
             raise SettingsError(
                 f"{name} = {before!r}, as the run began",
                 f"{now!r}",

@@ -23,15 +23,24 @@ class Statistics(nn.Module):
         quantiles: 257 evenly spaced quantiles of each channel, lowest and highest pixel included, shape (C, 257);
             where not measured, evenly from 3 standard deviations below the mean to 3 above.
         darkest: The darkest signal of each channel, intensity units, (C,), a low quantile of local means; the lowest
-            quantile where not measured. No buffer: it serves to build a method, and not after.
+            quantile where not measured. Serves to build a method, and is not stored with it.
+        grain: The smallest step between two intensities, (C,); 0 where not measured. Not stored either.
     """
 
     mean: Tensor
     std: Tensor
     quantiles: Tensor
 
+    darkest: Tensor
+    grain: Tensor
+
     def __init__(
-        self, mean: Tensor, std: Tensor, quantiles: Tensor | None = None, darkest: Tensor | None = None
+        self,
+        mean: Tensor,
+        std: Tensor,
+        quantiles: Tensor | None = None,
+        darkest: Tensor | None = None,
+        grain: Tensor | None = None,
     ) -> None:
         super().__init__()
         # Copies: buffers that share memory would overwrite each other when a state is loaded.
@@ -41,7 +50,10 @@ class Statistics(nn.Module):
             spread = torch.linspace(-UNMEASURED_RANGE, UNMEASURED_RANGE, NUM_QUANTILES)
             quantiles = mean[:, None] + std[:, None] * spread
         self.register_buffer("quantiles", quantiles.float().clone())
-        self.darkest = (quantiles[:, 0] if darkest is None else darkest).float().clone()
+        darkest = quantiles[:, 0] if darkest is None else darkest
+        self.register_buffer("darkest", darkest.float().clone(), persistent=False)
+        grain = torch.zeros_like(mean) if grain is None else grain
+        self.register_buffer("grain", grain.float().clone(), persistent=False)
 
     @property
     def num_channels(self) -> int:
@@ -88,7 +100,13 @@ class Statistics(nn.Module):
         quantiles[:, 0] = np.min([low for low, _ in ends], axis=0)
         quantiles[:, -1] = np.max([high for _, high in ends], axis=0)
         darkest = np.quantile(np.concatenate(local, axis=1), DARK_SHARE, axis=1)
-        return cls(*(torch.from_numpy(each) for each in (mean, std, quantiles, darkest)))
+        grain = np.array([_smallest_step(pixels) for pixels in np.concatenate(sampled, axis=1)])
+        return cls(*(torch.from_numpy(each) for each in (mean, std, quantiles, darkest, grain)))
+
+
+def _smallest_step(pixels: npt.NDArray[np.float64]) -> float:
+    """Return the smallest difference between two values, 1 for integers; 0 where there is but one value."""
+    return float(np.min(np.diff(np.unique(pixels)), initial=np.inf)) if np.ptp(pixels) > 0 else 0.0
 
 
 def _local_means(frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -177,6 +177,11 @@ class DirectDenoiser(PointMethod):
         """Those of the teacher, as the settings have kept them."""
         return self.settings.turns
 
+    def check_size(self, size: tuple[int, ...]) -> None:
+        """Refuse what the teacher cannot learn from."""
+        if self._teacher is not None:
+            self._teacher.method.check_size(size)
+
     @property
     def teacher(self) -> PosteriorMethod | None:
         """The method to learn from; no part of this one's weights."""

@@ -194,7 +194,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
             self.noise_scale = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest)
         width = self._width_of_noise() if settings.stabilize else torch.ones(channels)
         self.register_buffer("noise_width", width)
-        self.register_buffer("grain", grain_of(statistics.quantiles))
+        self.register_buffer("grain", statistics.grain.clone())
         self.register_buffer("kl_weight", torch.ones(()), persistent=False)
         self.register_buffer("context_share", torch.ones(()), persistent=False)
 
@@ -229,7 +229,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     def advance(self, progress: float) -> None:
         """Let the noise decoder see earlier pixels, little by little."""
         start, end = self.settings.context_fade
-        share = 1.0 if progress >= end else max(0.0, progress - start) / (end - start)
+        share = 1.0 if progress >= end else max(0.0, progress - start) / max(end - start, _LEAST_WIDTH)
         self.context_share.fill_(share)
 
     def loss(self, x: Tensor) -> Loss:
@@ -280,9 +280,3 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         deviation = torch.stack([model.variance(signal[c]).sqrt() for c, model in enumerate(self.channel_noise)])
         up, down = (self._to_noise_scale((signal + sign * deviation)[None])[0] for sign in (0.5, -0.5))
         return (up - down).median(dim=1).values.clamp(min=_LEAST_WIDTH).detach()
-
-
-def grain_of(quantiles: Tensor) -> Tensor:
-    """Return the step between intensities, (C,), as far as quantiles (C, Q) of the pixels tell; small where fine."""
-    steps = torch.diff(quantiles, dim=1)
-    return torch.where(steps > 0, steps, torch.inf).amin(dim=1).nan_to_num(posinf=0.0)

@@ -35,13 +35,13 @@ class GaussianLatent:
         """Split (B, 2 C, *S) into mean and log-variance, which is bounded so that exp() neither overflows nor vanishes.
 
         "exponential": ``log_variance = b tanh(raw / b)``, b = 10, nearly the identity where training lives.
-        "softplus": ``std = log(1 + exp(raw))`` between exp(-b / 2) and exp(b / 2); for raw far below zero, where the
+        "softplus": ``std = log(1 + exp(raw))``, its logarithm bounded likewise; for raw far below zero, where the
         logarithm would round to nothing, ``log std = raw``.
         """
         mean, raw = parameters.float().chunk(2, dim=1)
         if width == "softplus":
             log_std = torch.where(raw > _SOFTPLUS_FLOOR, torch.log(F.softplus(raw.clamp(min=_SOFTPLUS_FLOOR))), raw)
-            return GaussianLatent(mean, (2.0 * log_std).clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND))
+            return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(2.0 * log_std / LOG_VARIANCE_BOUND))
         return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
 
     def sample(self, noise: Tensor) -> Tensor:

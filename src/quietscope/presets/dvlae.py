@@ -70,8 +70,11 @@ FAST = Preset(
         stabilize=True,
         context_fade=(0.1, 0.35),
     ),
-    training=MINUTES,
-    budget="8m",
+    training=MINUTES.model_copy(update={"patch_z": 16}),  # along z the noise decoder sees 8 slices
+    budget="10m",
     steps=None,
-    measured=(),
+    measured=(
+        "W2S ch0 with row-correlated noise, 8 evaluation fields, 2,000 steps (10 min on 2 CPU cores), 30 samples: "
+        "23.10 -> 35.05 dB (BM3D told the spectrum: 35.01)",
+    ),
 )

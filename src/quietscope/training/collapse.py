@@ -37,7 +37,7 @@ class CollapseGuard:
     def __init__(self) -> None:
         self.restarts = 0
         self.started_at = 0
-        self._started_progress = 0.0
+        self._started_progress = self._furthest = 0.0
         self._judged_from = 0
         self._annealed_from: float | None = None
         self._weight = 1.0
@@ -61,10 +61,14 @@ class CollapseGuard:
     def progress_since_start(self, progress: float) -> float:
         """Return the share of what was left of the budget at the last start that has been used since, 0 to 1.
 
+        It never falls, for the same reason.
+
         Args:
             progress: Share of the budget used up, 0 to 1.
         """
-        return max(0.0, progress - self._started_progress) / (1.0 - self._started_progress)
+        share = max(0.0, progress - self._started_progress) / (1.0 - self._started_progress)
+        self._furthest = max(self._furthest, share)
+        return self._furthest
 
     def has_collapsed(self, kl: float) -> bool:
         """Tell whether a KL divergence, nats per pixel, is that of a collapsed posterior."""
@@ -107,7 +111,7 @@ class CollapseGuard:
             raise self.error(kl)
         self.restarts += 1
         self.started_at = self._judged_from = step
-        self._started_progress = progress
+        self._started_progress, self._furthest = progress, 0.0
         self._passed = 0
         if self.restarts > MAX_RESTARTS:
             self._annealed_from, self._weight = progress, 0.0
@@ -133,6 +137,7 @@ class CollapseGuard:
             "restarts": self.restarts,
             "started_at": self.started_at,
             "started_progress": self._started_progress,
+            "furthest": self._furthest,
             "judged_from": self._judged_from,
             "annealed_from": self._annealed_from,
             "weight": self._weight,
@@ -144,6 +149,7 @@ class CollapseGuard:
         """Take up the state of an earlier run."""
         self.restarts, self.started_at = int(state["restarts"]), int(state["started_at"])
         self._started_progress = float(state.get("started_progress", 0.0))
+        self._furthest = float(state.get("furthest", 0.0))
         self._judged_from, self._annealed_from = int(state["judged_from"]), state["annealed_from"]
         self._weight = float(state["weight"])
         self._recent, self._passed = list(state["recent"]), int(state["passed"])
