@@ -8,6 +8,7 @@ from scipy.ndimage import convolve1d, gaussian_filter
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
+from quietscope.errors import SettingsError
 from quietscope.presets import Configuration
 from quietscope.settle import settle
 
@@ -85,3 +86,10 @@ def test_channels_that_disagree_take_hdn() -> None:
     found, _ = settled({"method": "auto"}, Frames(((image, Layout.of("CYX", image.shape)),)))
     assert found.method == "hdn"
     assert found.network["deterministic_levels"]
+
+
+def test_a_method_that_is_no_name_is_refused_in_one_line() -> None:
+    for method in (["hdn"], 5, "magic"):
+        with pytest.raises(SettingsError) as caught:
+            Configuration.of({"method": method})
+        assert "\n" not in str(caught.value)

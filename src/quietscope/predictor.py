@@ -83,8 +83,8 @@ class Predictor(Explorer):
             seed: Seed of the samples.
             axes: Axes of the images where they do not name them.
             tile: Tile size in pixels; chosen from the free memory if None.
-            augment: Whether to look at the image in all eight orientations (four where its noise has a direction), each
-                of which gets its share of the samples.
+            augment: Whether to look at the image in all eight orientations (fewer where its noise has a direction),
+                each of which gets its share of the samples.
             bandwidth: Bandwidth of the mean shift behind "map": smaller is sharper, larger nearer to the mean.
             quantiles: Probabilities of quantiles to estimate, such as (0.05, 0.95).
             progress: Called with (done, total) posterior samples.

@@ -103,7 +103,7 @@ class TrainingOptions:
         from quietscope.methods import ALIASES, SETTINGS
 
         method = values.get("method", "hdn")
-        kind = SETTINGS.get(ALIASES.get(method, method))
+        kind = SETTINGS.get(ALIASES.get(method, method)) if isinstance(method, str) else None
         for option, name in (("--direction", "direction"), ("--deterministic-levels", "deterministic_levels")):
             is_unknown = kind is None and method != "auto"  # which is said elsewhere, with the names that there are
             if getattr(self, name) is None or is_unknown or (kind is not None and name in kind.model_fields):
@@ -135,7 +135,7 @@ class PredictionOptions:
         str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
     ] = None
     augment: Annotated[
-        bool, Flag, Parameter(help="Look at the image in all 8 orientations (4 where the noise has a direction).")
+        bool, Flag, Parameter(help="Look at the image in all 8 orientations (fewer where the noise has a direction).")
     ] = False
     bandwidth: Annotated[
         float | None, Parameter(help="Bandwidth of map, relative to the samples' spread: smaller is sharper.")

@@ -60,7 +60,8 @@ class Configuration(BaseModel):
         Raises:
             SettingsError: If a name is unknown or a value out of range.
         """
-        named = {"method": ALIASES.get(values["method"], values["method"])} if "method" in values else {}
+        method = values.get("method")
+        named = {"method": ALIASES[method]} if isinstance(method, str) and method in ALIASES else {}
         try:
             configuration = cls(**{**values, **named})
         except ValidationError as error:
