@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -22,7 +21,7 @@ from environment import write_result
 from quality import DataSet, load
 from quietscope import Denoiser, distill
 from quietscope.metrics import psnr
-from yardstick import score
+from yardstick import score, told_every_minute
 
 YARDSTICK = "mean of 100 samples"
 REPEATS = 3
@@ -36,17 +35,6 @@ class Row:
     repeats: int = 1
     images: list[np.ndarray] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-
-
-def watcher(name: str) -> Callable[[Any], None]:
-    last = [0.0]
-
-    def watch(state: Any) -> None:
-        if state.seconds - last[0] >= 60:
-            last[0] = state.seconds
-            print(f"{name} {state.seconds:6.0f} s  step {state.step}  loss {state.loss:.4f}", flush=True)
-
-    return watch
 
 
 def obtain(name: str, make: Callable[[], Denoiser], args: argparse.Namespace) -> Denoiser:
@@ -66,7 +54,7 @@ def teacher(data: DataSet, args: argparse.Namespace) -> Denoiser:
         return Denoiser.load(args.teacher, device=args.device)
     fresh = Denoiser(method=args.method, budget=args.budget, steps=args.steps, seed=args.seed, device=args.device)
     return obtain(
-        args.method, lambda: fresh.fit(data.train, axes="QYX", watch=watcher(args.method), notify=print), args
+        args.method, lambda: fresh.fit(data.train, axes="QYX", watch=told_every_minute(args.method), notify=print), args
     )
 
 
@@ -74,7 +62,9 @@ def student(loss: str, taught_by: Denoiser, data: DataSet, args: argparse.Namesp
     settings = {"budget": args.distill_budget, "steps": args.distill_steps, "preset": args.preset, "seed": args.seed}
     name = f"{args.method}_direct_{loss}"
     return obtain(
-        name, lambda: distill(taught_by, data.train, loss=loss, axes="QYX", watch=watcher(name), **settings), args
+        name,
+        lambda: distill(taught_by, data.train, loss=loss, axes="QYX", watch=told_every_minute(name), **settings),
+        args,
     )
 
 

@@ -27,7 +27,7 @@ from quietscope.methods.base import PosteriorMethod
 from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments
 from quietscope.noise import PoissonGaussian
 from quietscope.noise.exposure import exposure_of
-from yardstick import Row, bm3d_anscombe, score
+from yardstick import Row, bm3d_anscombe, score, told_every_minute
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,7 @@ def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
         training={"precision": args.precision},
         device=args.device,
     )
-    last = [0.0]
-
-    def watch(state: Any) -> None:
-        if state.seconds - last[0] >= 60:
-            last[0] = state.seconds
-            numbers = f"loss {state.loss:.4f}  validation {state.validation_loss:.4f}"
-            print(f"{choice} {state.seconds:6.0f} s  step {state.step}  {numbers}", flush=True)
-
-    return denoiser.fit(data.train, axes="QYX", watch=watch, notify=print)
+    return denoiser.fit(data.train, axes="QYX", watch=told_every_minute(choice), notify=print)
 
 
 def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, Row]:

@@ -38,7 +38,7 @@ from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
 from quietscope.metrics import autocorrelation, stripe_correlation, stripes_left
 from quietscope.noise import PoissonGaussian
-from yardstick import Row, anscombe, bm3d_anscombe, noise_covariance, score
+from yardstick import Row, anscombe, bm3d_anscombe, noise_covariance, score, told_every_minute
 
 OFFSET = 300.0
 """What the row-correlated images lie above the clean ones that they were made of."""
@@ -173,15 +173,7 @@ def train(choice: str, data: Structured, args: argparse.Namespace) -> Denoiser:
         training={"precision": args.precision},
         device=args.device,
     )
-    last = [0.0]
-
-    def watch(state: Any) -> None:
-        if state.seconds - last[0] >= 60:
-            last[0] = state.seconds
-            numbers = f"loss {state.loss:.4f}  validation {state.validation_loss:.4f}"
-            print(f"{choice} {state.seconds:6.0f} s  step {state.step}  {numbers}", flush=True)
-
-    return denoiser.fit(data.train, axes="QYX", watch=watch, notify=print)
+    return denoiser.fit(data.train, axes="QYX", watch=told_every_minute(choice), notify=print)
 
 
 def measure(name: str, choice: str, data: Structured, args: argparse.Namespace) -> Row:

@@ -4,6 +4,7 @@ The package bm3d has a non-commercial licence and is never a dependency. The noi
 noisy pairs, or from repeated frames: the strongest form of what a user would pick instead.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from quietscope.metrics import psnr, psnr_affine, ssim
 from quietscope.noise import PoissonGaussian
+from quietscope.training.callbacks import TrainingState
 
 # Lags beyond which the covariance of the noise counts as none: a raw periodogram would be noise itself.
 LONGEST_LAG = 48
@@ -102,3 +104,16 @@ def spectrum(covariance: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     power = np.fft.fft2(centred).real * centred.size
     assert power.shape == tuple(shape), "planes larger than the lags"
     return np.maximum(power, 1e-3 * power.mean())
+
+
+def told_every_minute(choice: str) -> Callable[[TrainingState], None]:
+    """Return a watcher that prints how the training of a choice stands, once a minute."""
+    last = [0.0]
+
+    def watch(state: TrainingState) -> None:
+        if state.seconds - last[0] >= 60:
+            last[0] = state.seconds
+            numbers = f"loss {state.loss:.4f}  validation {state.validation_loss:.4f}"
+            print(f"{choice} {state.seconds:6.0f} s  step {state.step}  {numbers}", flush=True)
+
+    return watch

@@ -66,5 +66,7 @@ def gains_from_bf16(device: torch.device | str) -> bool:
 def place(module: nn.Module, device: torch.device | str, spatial_dims: int) -> None:
     """Move a network to a device, in place, its convolutions in the memory format that runs fastest there."""
     layout = torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
-    # The overload with a memory format is documented and missing from PyTorch's stubs.
-    module.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    module.to(device)
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dim() == 2 + spatial_dims:
+            tensor.data = tensor.data.contiguous(memory_format=layout)
