@@ -140,6 +140,25 @@ class PointMethod(Method):
         """Turn x (B, C, *S) into s (B, C, *S), both in intensity units; S a multiple of `size_multiple`."""
 
 
+class DeconvolvingMethod(PointMethod):
+    """A method that also gives the image as it would be without the microscope's blur.
+
+    ``predict(x)`` equals ``blur(deconvolve(x))``.
+    """
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Turn x into the denoised image, the deconvolved one blurred by the microscope."""
+        return self.blur(self.deconvolve(x))
+
+    @abstractmethod
+    def deconvolve(self, x: Tensor) -> Tensor:
+        """Turn x (B, C, *S) into the deconvolved image d (B, C, *S), both in intensity units."""
+
+    @abstractmethod
+    def blur(self, d: Tensor) -> Tensor:
+        """Blur d (B, C, *S), intensity units, as the microscope does: ``s = d * PSF``."""
+
+
 class PosteriorMethod(Method):
     """A method that draws clean images from p(s|x) as a deterministic map of (x, noise)."""
 
