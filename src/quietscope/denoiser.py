@@ -21,18 +21,19 @@ from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
+from quietscope.methods.deconoising import DecoNoising
 from quietscope.metrics import Calibration
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.prediction import Precision
 from quietscope.predictor import Predictor
-from quietscope.presets import Configuration, find_preset
+from quietscope.presets import Configuration
 from quietscope.reliability import judge, spread_factor
 from quietscope.settle import settle
 from quietscope.store.model_file import ModelCard, describe_model, load_model, save_model
 from quietscope.store.noise_choice import choose_noise, load_bootstrap, save_bootstrap
+from quietscope.store.psf_choice import choose_psf
 from quietscope.teaching import Student, check_trainable
-from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 
@@ -47,6 +48,7 @@ class Denoiser(Predictor):
         noise: "auto" estimates the noise from the images, "bootstrap" fits it to what a first denoiser makes of them;
             "sigma=NUMBER" or a noise file, one for all channels or one per channel separated by commas. Methods
             without a noise model take none.
+        psf: "sigma=PIXELS" or a PSF file, for a method that deconvolves; its settings' own where None.
         budget: Training time such as "4m"; the preset's where neither this nor `steps` is given.
         steps: Training steps.
         dims: 2 to denoise planes, 3 to denoise volumes.
@@ -67,6 +69,7 @@ class Denoiser(Predictor):
         method: str = "hdn",
         preset: str = "fast",
         noise: str = "auto",
+        psf: str | None = None,
         budget: str | float | None = None,
         steps: int | None = None,
         dims: int = 2,
@@ -80,6 +83,7 @@ class Denoiser(Predictor):
             "method": method,
             "preset": preset,
             "noise": noise,
+            "psf": psf,
             "budget": None if budget is None else str(budget),
             "steps": steps,
             "dims": dims,
@@ -182,14 +186,17 @@ class Denoiser(Predictor):
         opened = as_images(images, axes)
         frames = Frames.of(opened, self.configuration.dims)
         self.configuration = settle(self.configuration, frames, notify)
+        self.configuration, psf = choose_psf(self.configuration, opened, frames, notify)
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
         self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
+        if isinstance(self._method, DecoNoising) and psf is not None:
+            self._method.show_psf(psf)
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
             self._method,
             frames,
             self.configuration.training_settings(),
-            budget_of(self.configuration),
+            self.configuration.training_budget(),
             device=self.device,
             folder=folder,
             resume=resume,
@@ -380,12 +387,3 @@ def card_of(configuration: Configuration, image: Image, report: FitReport) -> Mo
         channel_names=image.channel_names,
         training=report.summary(),
     )
-
-
-def budget_of(configuration: Configuration) -> Budget:
-    """Return how long to train: what was asked for, or else what the preset says."""
-    budget, steps = configuration.budget, configuration.steps
-    if budget is None and steps is None:
-        preset = find_preset(configuration.method, configuration.preset)
-        budget, steps = preset.budget, preset.steps
-    return Budget(seconds=None if budget is None else parse_duration(budget), steps=steps)

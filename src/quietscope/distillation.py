@@ -13,7 +13,7 @@ import numpy.typing as npt
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify, prepare
 from quietscope.data.split import split_frames
-from quietscope.denoiser import Denoiser, budget_of, card_of
+from quietscope.denoiser import Denoiser, card_of
 from quietscope.errors import ChannelError, SettingsError, SizeError
 from quietscope.explorer import Progress
 from quietscope.io import Image, ImageSource, as_images
@@ -141,7 +141,7 @@ def distill(
         student.method,
         frames,
         training,
-        budget_of(chosen),
+        chosen.training_budget(),
         device=teacher.device,
         folder=folder,
         resume=resume,

@@ -71,3 +71,11 @@ class OutputError(QuietScopeError):
 
 class TrainingError(QuietScopeError):
     """A training run that could not be brought to a usable model."""
+
+
+class CompressionError(QuietScopeError):
+    """A compression that is not possible, or that would lose more than it is allowed to."""
+
+
+class PsfError(QuietScopeError):
+    """A point spread function that cannot be used, or optics or beads that give none."""

@@ -11,7 +11,7 @@ from quietscope.errors import SettingsError
 from quietscope.explorer import Explorer, Pixels, Progress
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.io.check import CheckedArray
-from quietscope.methods.base import PointMethod
+from quietscope.methods.base import DeconvolvingMethod, PointMethod
 from quietscope.prediction import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Request, Sinks, TileSpec
 from quietscope.prediction import predict_image as predict
 
@@ -28,6 +28,7 @@ class Result:
         std: Standard deviation of the samples at every pixel: how sure the model is; likewise. None where the method
             does not sample.
         map: The most probable image, where it was asked for; likewise.
+        deconvolved: The image without the microscope's blur, of a method that gives it; likewise.
         quantiles: Quantiles of the samples, where they were asked for, with a leading axis in the order of
             `probabilities`.
         probabilities: Which quantiles these are.
@@ -39,6 +40,7 @@ class Result:
     mean: Pixels
     std: Pixels | None
     map: Pixels | None = None
+    deconvolved: Pixels | None = None
     quantiles: Pixels | None = None
     probabilities: tuple[float, ...] = ()
     axes: str
@@ -105,6 +107,7 @@ class Predictor(Explorer):
         is_sampler = not isinstance(self.method, PointMethod)
         probabilities = () if quantiles is None else tuple(quantiles)
         out = {"mean": _empty(image)} | ({"std": _empty(image)} if is_sampler else {})
+        out |= {"deconvolved": _empty(image)} if isinstance(self.method, DeconvolvingMethod) else {}
         out |= {"map": _empty(image)} if estimate == "map" else {}
         out |= {} if quantiles is None else {"quantiles": _empty(image, len(probabilities))}
         self.denoise_into(
@@ -122,6 +125,7 @@ class Predictor(Explorer):
             mean=out["mean"],
             std=out.get("std"),
             map=out.get("map"),
+            deconvolved=out.get("deconvolved"),
             quantiles=out.get("quantiles"),
             probabilities=probabilities,
             axes=image.axes,
@@ -158,6 +162,7 @@ class Predictor(Explorer):
         map: Sink | None = None,
         samples: Sink | None = None,
         quantiles: Sink | None = None,
+        deconvolved: Sink | None = None,
         num_samples: int = 50,
         seed: int = 0,
         tile: int | None = None,
@@ -180,6 +185,7 @@ class Predictor(Explorer):
             tile: Tile size in pixels; chosen from the free memory if None.
             augment: Whether to look at the image in all its orientations.
             bandwidth: Bandwidth of the mean shift behind `map`.
+            deconvolved: Receives the deconvolved image, of a method that gives one.
             probabilities: Which quantiles to estimate.
             progress: Called with (done, total) posterior samples.
 
@@ -192,7 +198,7 @@ class Predictor(Explorer):
             method,
             image.layout(method.spatial_dims),
             CheckedArray(image.data, str(image.path or "the image")),
-            sinks=Sinks(mean=mean, std=std, map=map, samples=samples, quantiles=quantiles),
+            sinks=Sinks(mean=mean, std=std, map=map, samples=samples, quantiles=quantiles, deconvolved=deconvolved),
             request=Request(
                 num_samples=num_samples,
                 seed=seed,

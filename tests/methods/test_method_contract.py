@@ -35,6 +35,17 @@ VARIANTS = {
     "noise2void n2v2": {"method": "noise2void", "preset": "n2v2", "network": TINY_UNET},
     "noise2void 3-D": {"method": "noise2void", "preset": "n2v2", "dims": 3, "network": {**TINY_UNET, "z_halvings": 1}},
     "noise2void rows": {"method": "noise2void", "network": {**TINY_UNET, "mask_axes": "x", "mask_extent": 5}},
+    "deconoising fast": {"method": "deconoising", "network": TINY_UNET},
+    "deconoising paper": {
+        "method": "deconoising",
+        "preset": "paper",
+        "network": {**TINY_UNET, "psf_sigma": (0.7, 1.5)},
+    },
+    "deconoising 3-D": {
+        "method": "deconoising",
+        "dims": 3,
+        "network": {**TINY_UNET, "psf_sigma": (0.25, 1, 1), "total_variation": 0.01},
+    },
     "direct mean": {"method": "direct", "network": TINY_DIRECT},
     "direct median": {"method": "direct", "network": {**TINY_DIRECT, "loss": "median", "stabilize": True}},
     "direct 3-D": {"method": "direct", "dims": 3, "network": {**TINY_DIRECT, "z_halvings": 1, "draws": 2}},

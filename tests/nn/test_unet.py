@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from quietscope.nn.unet import BlurPool, UNet, UNetShape
+from quietscope.nn.unet import BlurPool, Merge, UNet, UNetShape
 from quietscope.nn.vae import VAE, VAEShape
 
 UNET = UNetShape(
@@ -18,6 +18,7 @@ UNET = UNetShape(
     batch_norm=True,
     blur_pool=False,
     top_skip=True,
+    merge="concat",
     activation="relu",
 )
 VAE_SHAPE = VAEShape(
@@ -34,11 +35,13 @@ VAE_SHAPE = VAEShape(
 
 @pytest.mark.parametrize("blur_pool", [False, True])
 @pytest.mark.parametrize("top_skip", [False, True])
+@pytest.mark.parametrize("merge", ["concat", "add"])
 @pytest.mark.parametrize(("dims", "z_halvings", "reduction"), [(2, 0, (4, 4)), (3, 0, (1, 4, 4)), (3, 2, (4, 4, 4))])
 def test_unet_keeps_the_size(
-    blur_pool: bool, top_skip: bool, dims: int, z_halvings: int, reduction: tuple[int, ...]
+    blur_pool: bool, top_skip: bool, merge: Merge, dims: int, z_halvings: int, reduction: tuple[int, ...]
 ) -> None:
-    shape = replace(UNET, blur_pool=blur_pool, top_skip=top_skip, spatial_dims=dims, z_halvings=z_halvings)
+    options = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge}
+    shape = replace(UNET, spatial_dims=dims, z_halvings=z_halvings, **options)
     assert shape.reduction == reduction
     size = tuple(3 * step for step in reduction)
     assert UNet(shape)(torch.randn(2, 2, *size)).shape == (2, 2, *size)
@@ -47,8 +50,9 @@ def test_unet_keeps_the_size(
 def test_without_top_skip_no_full_resolution_feature_reaches_the_end() -> None:
     """The gradient of the output with respect to the first block's output passes through the pool alone."""
     torch.manual_seed(0)
-    open_net, closed = UNet(UNET).eval(), UNet(replace(UNET, top_skip=False)).eval()
-    for net, reaches in ((open_net, True), (closed, False)):
+    options = [(merge, top_skip) for merge in ("concat", "add") for top_skip in (True, False)]
+    for merge, reaches in options:
+        net = UNet(replace(UNET, merge=merge, top_skip=reaches)).eval()
         for pool in net.pools:
             pool.register_forward_hook(lambda _m, _i, output: output * 0.0)
         features: list[torch.Tensor] = []

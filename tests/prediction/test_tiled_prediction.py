@@ -130,3 +130,4 @@ def test_what_a_user_types_becomes_a_tile():
 class _Sizes:
     def __init__(self, size_multiple):
         self.size_multiple, self.spatial_dims = size_multiple, len(size_multiple)
+        self.reach = (0,) * len(size_multiple)

@@ -51,7 +51,8 @@ def denoise(
 ) -> None:
     """Train on the very images and denoise them: no clean data, no settings.
 
-    Writes NAME_denoised and NAME_std for every image, the model, its configuration and overview.png.
+    Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration and
+    overview.png.
     """
     from quietscope import Denoiser
     from quietscope.methods import METHODS
@@ -65,7 +66,7 @@ def denoise(
     references = _references(clean, noisy)
     before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
     method = METHODS[denoiser.configuration.method]
-    wanted = choose_results(prediction, method, default=("std",))
+    wanted = choose_results(prediction, method, default=("std", "deconvolved"))
     with result_folder(output) as folder:
         plans = [
             Plan(image=image, files=files, main=wanted.main, options=prediction)
@@ -192,6 +193,7 @@ def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, seed: int) -
             plan.image,
             mean=sinks.get("mean"),
             std=sinks.get("std"),
+            deconvolved=sinks.get("deconvolved"),
             map=sinks.get("map"),
             quantiles=sinks.get("quantiles"),
             samples=sinks.get("samples"),

@@ -40,6 +40,13 @@ class TrainingOptions:
             help="auto, bootstrap, sigma=NUMBER or a noise file; one per channel, separated by commas. Default: auto."
         ),
     ] = None
+    psf: Annotated[
+        str | None,
+        Parameter(help="For deconoising: a PSF file of `quietscope psf`, or sigma=PIXELS; one per channel by commas."),
+    ] = None
+    background: Annotated[
+        float | None, Parameter(help="For deconoising: intensity where nothing shines. Default: estimated.")
+    ] = None
     budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None
     steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
     direction: Annotated[
@@ -68,9 +75,13 @@ class TrainingOptions:
         from quietscope.presets import read_configuration
 
         values = read_configuration(self.config) if self.config is not None else {}
-        names = ("method", "preset", "noise", "budget", "steps", "dims", "seed", "direct")
+        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "seed", "direct")
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        network = {"direction": self.direction, "deterministic_levels": self._levels()}
+        network = {
+            "direction": self.direction,
+            "deterministic_levels": self._levels(),
+            "background": self.background,
+        }
         chosen = {name: value for name, value in network.items() if value is not None}
         return {**values, "network": {**(values.get("network") or {}), **chosen}} if chosen else values
 
@@ -104,7 +115,8 @@ class TrainingOptions:
 
         method = values.get("method", "hdn")
         kind = SETTINGS.get(ALIASES.get(method, method)) if isinstance(method, str) else None
-        for option, name in (("--direction", "direction"), ("--deterministic-levels", "deterministic_levels")):
+        for name in ("direction", "deterministic_levels", "background"):
+            option = "--" + name.replace("_", "-")
             is_unknown = kind is None and method != "auto"  # which is said elsewhere, with the names that there are
             if getattr(self, name) is None or is_unknown or (kind is not None and name in kind.model_fields):
                 continue
@@ -126,7 +138,9 @@ class PredictionOptions:
     ] = None
     save: Annotated[
         str | None,
-        Parameter(help="What to write: mean, std, map, quantiles, samples. Default: the estimate; denoise: and std."),
+        Parameter(
+            help="What to write: mean, std, map, quantiles, samples, deconvolved. Default of predict: the estimate."
+        ),
     ] = None
     samples: Annotated[
         int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")

@@ -16,9 +16,9 @@ from quietscope.io import FORMATS, Image, Sink, open_writer
 if TYPE_CHECKING:
     from quietscope.methods.base import Method
 
-Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "samples"]
+Kind: TypeAlias = Literal["mean", "deconvolved", "std", "map", "quantiles", "samples"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-POINT_KINDS: tuple[Kind, ...] = ("mean",)
+POINT_KINDS: tuple[Kind, ...] = ("mean", "deconvolved")
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
 SAMPLE_LETTERS = "RQPHAE"
 
@@ -129,7 +129,7 @@ def choose_results(options: PredictionOptions, method: "type[Method]", default: 
     Args:
         options: What was typed; the estimate after --estimate is always among the results.
         method: The method.
-        default: Results besides the estimate where nothing was typed, of a method that samples.
+        default: Results besides the estimate where nothing was typed, as far as the method gives them.
 
     Returns:
         What is to be written.
@@ -137,20 +137,28 @@ def choose_results(options: PredictionOptions, method: "type[Method]", default: 
     Raises:
         SettingsError: If it names anything else, more than the method can give, or how to make what is not wanted.
     """
-    from quietscope.methods.base import PosteriorMethod
+    from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
 
     save, estimate = options.save, options.estimate
 
-    samples = issubclass(method, PosteriorMethod)
+    able = set(KINDS if issubclass(method, PosteriorMethod) else POINT_KINDS)
+    if not issubclass(method, DeconvolvingMethod):
+        able.discard("deconvolved")
     main = estimate or "mean"
     words = set() if save is None else {word for word in re.split(r"[,\s]+", save.strip().lower()) if word}
     if save is not None and (not words or not words <= set(KINDS)):
         raise SettingsError(f"{', '.join(KINDS)} after --save", repr(save), "pass e.g. `--save mean,std`")
     if save is None:
-        words = {main, *(default if samples else ())}
+        words = {main, *(kind for kind in default if kind in able)}
     elif estimate is not None:
         words.add(estimate)
-    beyond = [] if samples else [kind for kind in KINDS if kind in words and kind not in POINT_KINDS]
+    beyond = [kind for kind in KINDS if kind in words and kind not in able]
+    if beyond == ["deconvolved"]:
+        raise SettingsError(
+            "no deconvolved image from a method that is shown no PSF",
+            f"{method.name}",
+            "use `--method deconoising --psf psf.tif`",
+        )
     if beyond:
         raise SettingsError(
             f"the mean alone from {method.name}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"

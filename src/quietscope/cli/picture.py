@@ -58,6 +58,7 @@ def draw_overview(
         noisy=noisy[plane].astype(np.float32),
         mean=result.mean[plane],
         std=None if result.std is None else result.std[plane],
+        deconvolved=None if result.deconvolved is None else result.deconvolved[plane],
         samples=_samples(denoiser, shown, min(NUM_SHOWN, num_samples), seed)[(slice(None), *plane)],
         file=image.path.name if image.path is not None else "image",
         part=describe_part(layout, view),

@@ -138,6 +138,13 @@ def orient(patch: np.ndarray, turn: int) -> np.ndarray:
     return np.ascontiguousarray(patch)
 
 
+def turned(images: Tensor, turn: int) -> Tensor:
+    """Turn images (..., Y, X) as `orient` turns arrays."""
+    axes = [axis for axis, flip in ((-2, FLIP_Y), (-1, FLIP_X)) if turn & flip]
+    images = images.flip(axes) if axes else images
+    return images.transpose(-1, -2) if turn & TRANSPOSE else images
+
+
 def pad_to_patch(frame: Frame, patch: tuple[int, ...]) -> Frame:
     """Mirror a frame (C, *S) on the far side of each axis that is shorter than the patch; others come back as is."""
     missing = [max(0, p - n) for n, p in zip(frame.shape[1:], patch, strict=True)]

@@ -1,6 +1,7 @@
 """One file per paper: network, likelihood, loss and sampler together."""
 
 from quietscope.methods.base import Method, MethodSettings
+from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.methods.direct import DirectDenoiser, DirectSettings
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
@@ -12,6 +13,7 @@ METHODS: dict[str, type[Method]] = {
     DivNoising.name: DivNoising,
     DVLAE.name: DVLAE,
     Noise2Void.name: Noise2Void,
+    DecoNoising.name: DecoNoising,
     DirectDenoiser.name: DirectDenoiser,
 }
 """Every method by the name that users type; a new one is one file and one line here."""
@@ -21,6 +23,7 @@ SETTINGS: dict[str, type[MethodSettings]] = {
     DivNoising.name: DivNoisingSettings,
     DVLAE.name: DVLAESettings,
     Noise2Void.name: Noise2VoidSettings,
+    DecoNoising.name: DecoNoisingSettings,
     DirectDenoiser.name: DirectSettings,
 }
 

@@ -97,6 +97,11 @@ class Method(nn.Module, ABC):
         """
         return ALL_TURNS
 
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How far its image is blurred at the end, in pixels per spatial axis; tiles must overlap by so much more."""
+        return (0,) * self.spatial_dims
+
     def check_size(self, size: tuple[int, ...]) -> None:
         """Refuse images or patches of a size that the method cannot learn from, in pixels per spatial axis.
 

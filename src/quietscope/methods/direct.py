@@ -18,42 +18,26 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Loss, MethodSettings, PointMethod, PosteriorMethod
+from quietscope.methods.base import Loss, MethodSettings, PosteriorMethod
 from quietscope.methods.likelihood import LikelihoodMethod
-from quietscope.nn.conv import Activation
-from quietscope.nn.unet import UNet, UNetShape
+from quietscope.methods.unet import UNetMethod, UNetSettings
+from quietscope.nn.unet import UNet
 from quietscope.noise.base import NoiseModel
 
 Centre: TypeAlias = Literal["mean", "median"]
 """What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""
 
 
-class DirectSettings(MethodSettings):
-    """Settings of a direct denoiser.
+class DirectSettings(UNetSettings):
+    """Settings of a direct denoiser, besides those of its U-Net.
 
     Attributes:
-        spatial_dims: 2 for planes, 3 for volumes.
-        depth: Halvings of the U-Net.
-        filters: Filters at full resolution.
-        z_halvings: In 3-D, how many of the first levels halve Z too.
-        batch_norm: Batch normalisation.
-        blur_pool: Blurred pooling.
-        top_skip: Skip connection at full resolution.
-        activation: Non-linearity.
         loss: "mean" learns with squared error, "median" with absolute error.
         draws: Samples of the teacher behind each target, averaged; only the mean may have more than one.
         stabilize: Work on the teacher's stabilised scale instead of in units of mean and standard deviation.
         turns: Turns of an image that augmentation may use: the teacher's, whose noise may have a direction.
     """
 
-    spatial_dims: int = Field(default=2, ge=2, le=3)
-    depth: int = Field(default=3, ge=1)
-    filters: int = Field(default=32, ge=1)
-    z_halvings: int = Field(default=0, ge=0)
-    batch_norm: bool = False
-    blur_pool: bool = False
-    top_skip: bool = True
-    activation: Activation = "relu"
     loss: Centre = "mean"
     draws: int = Field(default=1, ge=1)
     stabilize: bool = False
@@ -110,7 +94,7 @@ class Teacher:
 
 
 @final
-class DirectDenoiser(PointMethod):
+class DirectDenoiser(UNetMethod):
     """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
 
     ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
@@ -135,19 +119,7 @@ class DirectDenoiser(PointMethod):
             # A straight line, to be replaced by the teacher's scale or by what a model file holds.
             flat = [torch.ones_like] * statistics.num_channels
             self.stabilizer = Stabilizer.of_variances(flat, statistics.quantiles)
-        self.unet = UNet(
-            UNetShape(
-                spatial_dims=settings.spatial_dims,
-                channels=statistics.num_channels,
-                depth=settings.depth,
-                filters=settings.filters,
-                z_halvings=settings.z_halvings,
-                batch_norm=settings.batch_norm,
-                blur_pool=settings.blur_pool,
-                top_skip=settings.top_skip,
-                activation=settings.activation,
-            )
-        )
+        self.unet = UNet(settings.unet(statistics.num_channels))
         self._teacher: Teacher | None = None
 
     @classmethod
@@ -158,11 +130,6 @@ class DirectDenoiser(PointMethod):
         assert isinstance(settings, DirectSettings)
         assert not noise_models
         return cls(settings, statistics)
-
-    @property
-    def spatial_dims(self) -> int:
-        """2 or 3."""
-        return self.settings.spatial_dims
 
     @property
     def size_multiple(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from quietscope.metrics.calibration import (
     percent,
     spread_factor,
 )
+from quietscope.metrics.frc import RingCorrelation, ring_correlation
 from quietscope.metrics.psnr import affine_fit, psnr, psnr_affine
 from quietscope.metrics.score import METRICS, Score, evaluate
 from quietscope.metrics.ssim import ssim
@@ -23,6 +24,7 @@ __all__ = [
     "MIN_SAMPLES",
     "Calibration",
     "Exposure",
+    "RingCorrelation",
     "Score",
     "affine_fit",
     "autocorrelation",
@@ -33,6 +35,7 @@ __all__ = [
     "percent",
     "psnr",
     "psnr_affine",
+    "ring_correlation",
     "spread_factor",
     "ssim",
     "stripe_correlation",

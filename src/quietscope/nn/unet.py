@@ -6,6 +6,7 @@ blurred pooling (Zhang, ICML 2019) and no skip connection at the top level, both
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv
 
+Merge: TypeAlias = Literal["concat", "add"]
+"""How a skip connection joins what comes from below."""
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 _CONVOLVE = {2: F.conv2d, 3: F.conv3d}
 _BINOMIAL = (1.0, 2.0, 1.0)
@@ -31,6 +34,8 @@ class UNetShape:
         batch_norm: Batch normalisation after every convolution.
         blur_pool: Pool by a maximum of stride 1 and then a binomial blur of stride 2, instead of a strided maximum.
         top_skip: Skip connection at full resolution.
+        merge: "concat" puts the skip beside the upsampled features; "add" brings these to its width by a 1-wide
+            convolution and adds the two, with fewer parameters.
         activation: Non-linearity.
     """
 
@@ -42,6 +47,7 @@ class UNetShape:
     batch_norm: bool
     blur_pool: bool
     top_skip: bool
+    merge: Merge
     activation: Activation
 
     def stride(self, level: int) -> tuple[int, ...]:
@@ -128,9 +134,15 @@ class UNet(nn.Module):
                 self.pools.append(BlurPool(shape.stride(level)) if shape.blur_pool else MaxPool(shape.stride(level)))
             before = width
         self.up = nn.ModuleList()
+        self.narrow = nn.ModuleList()
         for level in range(shape.depth):
             here = widths[level]
-            joined = widths[level + 1] + (here if self._has_skip(level) else 0)
+            joined = widths[level + 1]
+            if shape.merge == "add":
+                self.narrow.append(conv(shape.spatial_dims, joined, here, 1))
+                joined = here
+            elif self._has_skip(level):
+                joined += here
             self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, here)))
         self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
 
@@ -144,11 +156,17 @@ class UNet(nn.Module):
                 x = self.pools[level](x)
         for level in reversed(range(self.shape.depth)):
             x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
-            x = self.up[level](torch.cat((x, skips[level]), dim=1) if self._has_skip(level) else x)
+            x = self.up[level](self._join(x, skips[level], level))
         # The image itself never passes through bfloat16, whose 8 bits would round it.
         with torch.autocast(x.device.type, enabled=False):
             out: Tensor = self.head(x.float())
         return out
+
+    def _join(self, x: Tensor, skip: Tensor, level: int) -> Tensor:
+        if self.shape.merge == "add":
+            x = self.narrow[level](x)
+            return x + skip if self._has_skip(level) else x
+        return torch.cat((x, skip), dim=1) if self._has_skip(level) else x
 
     def _has_skip(self, level: int) -> bool:
         return level > 0 or self.shape.top_skip

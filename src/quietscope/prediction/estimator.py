@@ -52,6 +52,8 @@ class Estimator(ABC):
     """
 
     gives: ClassVar[tuple[Kind, ...]]
+    looks_at_deconvolved: ClassVar[bool] = False
+    """Whether it sees deconvolved images in place of denoised ones."""
 
     @classmethod
     @abstractmethod

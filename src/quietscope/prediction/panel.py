@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from quietscope.prediction.deconvolved import DeconvolvedMean
 from quietscope.prediction.estimator import Estimator, Site
 from quietscope.prediction.mean_shift import MeanShift
 from quietscope.prediction.quantiles import StreamingQuantiles
 from quietscope.prediction.request import Kind, Request
+from quietscope.prediction.sampling import Drawn
 from quietscope.prediction.streaming import StreamingMoments
 from quietscope.prediction.tiled import Pixels
 
-ESTIMATORS: tuple[type[Estimator], ...] = (StreamingMoments, StreamingQuantiles, MeanShift)
+ESTIMATORS: tuple[type[Estimator], ...] = (StreamingMoments, StreamingQuantiles, MeanShift, DeconvolvedMean)
 """Every estimator; a new one is one file, one line here, and its kinds in `request`."""
 
 
@@ -65,10 +67,12 @@ class TileEstimators:
     site: Site
     estimators: Sequence[Estimator]
 
-    def update(self, samples: Tensor) -> None:
-        """Show a batch of samples, (K, C, *core), to all of them."""
+    def update(self, drawn: Drawn) -> None:
+        """Show a batch of images, (K, C, *core), to all of them."""
         for estimator in self.estimators:
-            estimator.update(samples)
+            shown = drawn.deconvolved if estimator.looks_at_deconvolved else drawn.images
+            assert shown is not None, "asked for deconvolved images of a method that gives none"
+            estimator.update(shown)
 
     def result(self) -> Mapping[Kind, Pixels]:
         """Return what was asked for, (..., C, *inner), in main memory."""

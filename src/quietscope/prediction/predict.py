@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from quietscope.axes import Layout
 from quietscope.errors import AxesError, ChannelError
@@ -20,6 +21,7 @@ from quietscope.prediction.request import Estimates, Kind, Request, Sinks, check
 from quietscope.prediction.sampling import Source, ready_to_predict, source_of
 from quietscope.prediction.tiled import Pixels, ReadBox, TileSpec, automatic_tile
 from quietscope.prediction.turns import Turn, turns
+from quietscope.tiles import Tile
 
 SampleSink: TypeAlias = Callable[[tuple[slice, ...], int, Pixels], None]
 """Receives (box of the frame, sample number, the sample there, (C, *box)) as soon as it is drawn."""
@@ -53,7 +55,8 @@ def predict_frame(
     Args:
         method: A trained method.
         frame: The noisy frame x, (C, *S), intensity units; any size from one pixel up.
-        kinds: What to estimate, among "mean", "std", "map" and "quantiles"; a point method gives the mean alone.
+        kinds: What to estimate, among "mean", "std", "map", "quantiles" and "deconvolved"; a point method gives the
+            mean alone, one that deconvolves also "deconvolved".
         request: How to predict.
         num_samples: Number of samples, where it differs from the request's.
         frame_index: Number of the frame in its series; gives every frame noise of its own.
@@ -223,15 +226,20 @@ class _Run:
             tile = turn.tile(site.core, self.spec.halo, self.method.size_multiple)
             x = torch.from_numpy(turn.read(read, tile)).to(self.device).unsqueeze(0)
             mine = range(place, num_draws, len(self.turns))
-            for numbers, images in self.source.draw(x, tile, frame=frame, numbers=mine):
-                samples = turn.undo(cropped(images, tile.inner_in_outer))
-                estimators.update(samples)
+            for outer in self.source.draw(x, tile, frame=frame, numbers=mine):
+                drawn = outer.changed(partial(_core, turn=turn, tile=tile))
+                estimators.update(drawn)
                 if on_sample:
-                    kept = cropped(samples, site.inner_in_core).float().cpu().numpy()
-                    for number, sample in zip(numbers, kept, strict=True):
+                    kept = cropped(drawn.images, site.inner_in_core).float().cpu().numpy()
+                    for number, sample in zip(drawn.numbers, kept, strict=True):
                         on_sample(inner, number, sample)
-                on_drawn(len(numbers))
+                on_drawn(len(drawn.numbers))
         return estimators.result()
+
+
+def _core(images: Tensor, turn: Turn, tile: Tile) -> Tensor:
+    """Cut images of a turned tile, (K, C, *outer), to its inner box, and turn them back."""
+    return turn.undo(cropped(images, tile.inner_in_outer))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from quietscope.prediction.tiled import Pixels, TileSpec
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 """What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
 
-Kind: TypeAlias = Literal["mean", "std", "map", "quantiles"]
-"""What can be estimated from samples."""
+Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "deconvolved"]
+"""What can be estimated."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -87,6 +87,7 @@ class Sinks:
         map: The most probable image, see `quietscope.prediction.mean_shift`.
         samples: The samples, with a leading sample axis.
         quantiles: The quantiles, with a leading axis in the order of `Request.probabilities`.
+        deconvolved: The deconvolved image, of a method that gives one.
     """
 
     mean: Sink | None = None
@@ -94,12 +95,19 @@ class Sinks:
     map: Sink | None = None
     samples: Sink | None = None
     quantiles: Sink | None = None
+    deconvolved: Sink | None = None
 
     @property
     def estimates(self) -> Mapping[Kind, Sink]:
         """The sinks of estimates that are wanted, by kind."""
         sinks: dict[Kind, Sink | None]
-        sinks = {"mean": self.mean, "std": self.std, "map": self.map, "quantiles": self.quantiles}
+        sinks = {
+            "mean": self.mean,
+            "std": self.std,
+            "map": self.map,
+            "quantiles": self.quantiles,
+            "deconvolved": self.deconvolved,
+        }
         return {kind: sink for kind, sink in sinks.items() if sink is not None}
 
 
@@ -127,6 +135,11 @@ class Estimates:
     def map(self) -> Pixels:
         """The most probable image, (C, *S)."""
         return self._of("map")
+
+    @property
+    def deconvolved(self) -> Pixels:
+        """The deconvolved image, (C, *S)."""
+        return self._of("deconvolved")
 
     @property
     def quantiles(self) -> Pixels:

@@ -1,25 +1,42 @@
 """What draws the images of one tile: posterior samples of an encoding, or the one answer of a point method."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.request import Precision, Request
 from quietscope.tiles import Tile
 
-Drawn: TypeAlias = tuple[Sequence[int], Tensor]
-"""Numbers of some samples, and the samples themselves, (K, C, *outer)."""
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Some images of one tile, (K, C, *outer) each, intensity units.
+
+    Attributes:
+        numbers: Their numbers.
+        images: Denoised images.
+        deconvolved: The same without the microscope's blur, from a method that gives them.
+    """
+
+    numbers: Sequence[int]
+    images: Tensor
+    deconvolved: Tensor | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "Drawn":
+        """Return the same with all images changed alike."""
+        other = None if self.deconvolved is None else change(self.deconvolved)
+        return Drawn(numbers=self.numbers, images=change(self.images), deconvolved=other)
+
 
 # Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
 # sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
@@ -74,7 +91,7 @@ class Source(ABC):
             numbers: Numbers of the images to draw.
 
         Yields:
-            Their numbers and the images, (K, C, *outer), a few at a time.
+            A few at a time.
         """
 
 
@@ -104,7 +121,7 @@ class PosteriorSource(Source):
             some = numbers[start : start + at_once]
             noise = tile_noise(self.method.latents(), tile, seed=self.seed, frame=frame, samples=some, device=x.device)
             repeated = tuple(part.expand(len(some), *part.shape[1:]) for part in encoding)
-            yield some, self.method.decode(repeated, noise)
+            yield Drawn(numbers=some, images=self.method.decode(repeated, noise))
 
 
 @dataclass(frozen=True)
@@ -123,9 +140,13 @@ class PointSource(Source):
 
     def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
         """Predict one tile."""
-        image = self.method.predict(x)
+        if isinstance(self.method, DeconvolvingMethod):
+            deconvolved = self.method.deconvolve(x)
+            image = self.method.blur(deconvolved)
+        else:
+            deconvolved, image = None, self.method.predict(x)
         for number in numbers:
-            yield [number], image
+            yield Drawn(numbers=[number], images=image, deconvolved=deconvolved)
 
 
 def source_of(method: Method, request: Request, wanted: Sequence[str]) -> Source:
@@ -142,10 +163,13 @@ def source_of(method: Method, request: Request, wanted: Sequence[str]) -> Source
     Raises:
         SettingsError: If more than the mean is wanted of a point method.
     """
+    if "deconvolved" in wanted and not isinstance(method, DeconvolvingMethod):
+        able = " or ".join(f"`--method {n}`" for n, each in METHODS.items() if issubclass(each, DeconvolvingMethod))
+        raise SettingsError("a method that deconvolves", f"{method.name}, which does not", f"train with {able}")
     if isinstance(method, PosteriorMethod):
         return PosteriorSource(method=method, num_samples=request.num_samples, seed=request.seed)
     assert isinstance(method, PointMethod), f"{type(method)} neither predicts nor samples"
-    beyond = [name for name in wanted if name != "mean"]
+    beyond = [name for name in wanted if name not in ("mean", "deconvolved")]
     if beyond:
         able = " or ".join(f"`--method {name}`" for name, each in METHODS.items() if issubclass(each, PosteriorMethod))
         raise SettingsError(

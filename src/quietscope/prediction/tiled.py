@@ -80,9 +80,10 @@ class TileSpec:
 def default_halo(method: Method) -> tuple[int, ...]:
     """Return the halo of a method, in pixels per spatial axis.
 
-    ``2 * size_multiple``, at least 32 along Y and X and 16 along Z. A ladder sees hundreds of pixels far, but hardly
-    uses them. Root mean square of (tiled - untiled sample) in the outermost 4 pixels of a tile, as a share of the
-    noise's standard deviation, for 5 levels (multiple 32) after 20 minutes of training on fluorescence images:
+    ``2 * size_multiple``, at least 32 along Y and X and 16 along Z, and `Method.reach` on top. A ladder sees hundreds
+    of pixels far, but hardly uses them. Root mean square of (tiled - untiled sample) in the outermost 4 pixels of a
+    tile, as a share of the noise's deviation, for 5 levels (multiple 32) after 20 minutes of training on fluorescence
+    images:
 
     ====  ======  ======  ======  ======  ======  ======
     halo  0       32      64      96      128     160
@@ -93,7 +94,8 @@ def default_halo(method: Method) -> tuple[int, ...]:
     less local: the published ladder of 6 levels (multiple 64) after 280 steps has 5 % at 64 pixels and 2.4 % at 128.
     """
     floors = (_LEAST_HALO_Z, _LEAST_HALO_YX, _LEAST_HALO_YX)[-method.spatial_dims :]
-    return tuple(round_up(max(2 * m, floor), m) for m, floor in zip(method.size_multiple, floors, strict=True))
+    widths = zip(method.size_multiple, floors, method.reach, strict=True)
+    return tuple(round_up(max(2 * m, floor) + reach, m) for m, floor, reach in widths)
 
 
 def automatic_tile(

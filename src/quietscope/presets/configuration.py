@@ -10,11 +10,14 @@ from quietscope.errors import SettingsError
 from quietscope.methods import ALIASES, METHODS, SETTINGS
 from quietscope.methods.base import MethodSettings
 from quietscope.presets.preset import find_preset
+from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
 
 AUTO = "auto"
 DIRECTION, LEVELS = "direction", "deterministic_levels"
 """Network settings that may be "auto", because the images decide them."""
+PSF_SIZE = "psf_size"
+"""The network setting of methods that are shown a PSF."""
 
 
 class Configuration(BaseModel):
@@ -25,6 +28,8 @@ class Configuration(BaseModel):
         preset: Name of the preset that `network`, `training` and the budget start from.
         noise: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for
             all; "auto" where the method needs none.
+        psf: For a method that sees through the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels
+            or one per channel separated by commas; None takes the network's own.
         dims: 2 to denoise planes, 3 to denoise volumes.
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
@@ -39,6 +44,7 @@ class Configuration(BaseModel):
     method: str = "hdn"
     preset: str = "fast"
     noise: str = "auto"
+    psf: str | None = None
     dims: Literal[2, 3] = 2
     budget: str | None = None
     steps: int | None = Field(default=None, ge=1)
@@ -67,6 +73,10 @@ class Configuration(BaseModel):
         except ValidationError as error:
             raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
         if configuration.method == AUTO:
+            if configuration.psf is not None:
+                raise SettingsError(
+                    "a PSF with the method that wants one", "method auto", "pass `--method deconoising`"
+                )
             if configuration.network:
                 raise SettingsError(
                     "no network settings for a method that is yet to be chosen",
@@ -82,6 +92,11 @@ class Configuration(BaseModel):
                 f"no noise model for {configuration.method}, which needs none",
                 f"noise = {configuration.noise!r}",
                 "leave it out, or choose `--method hdn`",
+            )
+        if configuration.psf is not None and PSF_SIZE not in SETTINGS[configuration.method].model_fields:
+            able = " or ".join(f"`--method {name}`" for name in SETTINGS if PSF_SIZE in SETTINGS[name].model_fields)
+            raise SettingsError(
+                f"a PSF with {able}", f"psf = {configuration.psf!r} with {configuration.method}", "leave it out"
             )
         find_preset(configuration.method, configuration.preset)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
@@ -126,6 +141,18 @@ class Configuration(BaseModel):
             return TrainingSettings(**{**base, **self.training, "seed": self.seed})
         except ValidationError as error:
             raise _settings_error(error, "training settings", sorted(TrainingSettings.model_fields)) from error
+
+    def training_budget(self) -> Budget:
+        """Return how long to train: what was asked for, or else what the preset says.
+
+        Raises:
+            BudgetError: If the budget cannot be read.
+        """
+        budget, steps = self.budget, self.steps
+        if budget is None and steps is None:
+            preset = find_preset(self.method, self.preset)
+            budget, steps = preset.budget, preset.steps
+        return Budget(seconds=None if budget is None else parse_duration(budget), steps=steps)
 
     def save(self, path: Path) -> None:
         """Write the configuration as YAML."""

@@ -2,7 +2,7 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets import direct, divnoising, dvlae, hdn, noise2void
+from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, noise2void
 from quietscope.presets.record import Preset
 
 PRESETS: tuple[Preset, ...] = (
@@ -16,6 +16,8 @@ PRESETS: tuple[Preset, ...] = (
     noise2void.FAST,
     noise2void.N2V2,
     noise2void.PAPER,
+    deconoising.FAST,
+    deconoising.PAPER,
     direct.FAST,
     direct.LARGE,
 )

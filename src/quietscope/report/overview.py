@@ -34,6 +34,7 @@ class Overview:
         noisy: The observation.
         mean: Mean of the posterior samples, or the one answer of a method that draws none.
         std: Their standard deviation; None where there are none.
+        deconvolved: The image without the microscope's blur; None where the method gives none.
         samples: Some of them, (N, Y, X), N may be 0; the first three are shown.
         clean: The reference, where there is one.
         file: Name of the image.
@@ -49,6 +50,7 @@ class Overview:
     mean: Plane
     std: Plane | None
     samples: Plane
+    deconvolved: Plane | None = None
     clean: Plane | None = None
     file: str
     part: str = ""
@@ -138,7 +140,9 @@ def _rows(overview: Overview) -> list[_Row]:
         return _Panel(f"{title}   {words}".strip(), pixels, "gray", limits)
 
     name = "denoised" if overview.std is None else "mean of the samples"
-    noisy, mean = image("noisy", overview.noisy), image(name, overview.mean)
+    noisy, results = image("noisy", overview.noisy), [image(name, overview.mean)]
+    if overview.deconvolved is not None:
+        results.append(image("deconvolved", overview.deconvolved))
     samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
     judged: list[_Panel | Calibration] = []
     if overview.std is not None:
@@ -149,8 +153,8 @@ def _rows(overview: Overview) -> list[_Row]:
     if overview.calibration is not None:
         judged.append(overview.calibration)
     if overview.clean is None:
-        return [[noisy, *samples], [mean, *judged]]
-    shown: list[_Row] = [[noisy, mean, image("clean reference", overview.clean)], samples, judged]
+        return [[noisy, *results], judged] if not samples else [[noisy, *samples], [*results, *judged]]
+    shown: list[_Row] = [[noisy, *results, image("clean reference", overview.clean)], samples, judged]
     return [row for row in shown if row]
 
 

@@ -18,6 +18,7 @@ from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, Streame
 from quietscope.data.split import split_frames
 from quietscope.methods.base import Method
 from quietscope.nn.hardware import gains_from_bf16, place
+from quietscope.tiles import round_up
 from quietscope.training.budget import Budget
 from quietscope.training.callbacks import Checkpoint, Interrupt, Watch, Watcher
 from quietscope.training.module import Companion, TrainingModule
@@ -168,9 +169,9 @@ def make_patches(
         The source.
     """
     patch = (settings.patch, settings.patch) if method.spatial_dims == 2 else (settings.patch_z, *[settings.patch] * 2)
-    patch = tuple(
-        -(-length // multiple) * multiple for length, multiple in zip(patch, method.size_multiple, strict=True)
-    )
+    # A patch that the PSF does not fit into would teach mostly what lies beyond its borders.
+    least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
+    patch = tuple(round_up(length, multiple) for length, multiple in zip(least, method.size_multiple, strict=True))
     sizes = [frames.spatial_shape(n) for n in chosen]
     for size in {patch, *sizes}:
         method.check_size(size)

@@ -1,0 +1,50 @@
+"""What blind-spot methods share: how pixels are hidden, and the turns that a direction of the noise leaves."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
+from quietscope.data.patches import ALL_TURNS, FLIPS
+from quietscope.methods.unet import UNetSettings
+
+
+class BlindSpotSettings(UNetSettings):
+    """Settings of a U-Net that is trained on hidden pixels, besides those of the U-Net.
+
+    Attributes:
+        masked_share: Share of pixels hidden in each patch.
+        window: Side of the window that replacements come from, odd.
+        replacement: "uniform", a random other pixel of the window, or "median" of them; N2V2 takes the median.
+        mask_axes: For noise correlated along rows ("x"), columns ("y") or both: hide a line around each pixel.
+        mask_extent: Length of that line, odd.
+    """
+
+    masked_share: float = Field(default=1 / 32, gt=0, le=0.25)
+    window: int = Field(default=5, ge=3)
+    replacement: Replacement = "uniform"
+    mask_axes: MaskAxes = "none"
+    mask_extent: int = Field(default=11, ge=3)
+
+    @model_validator(mode="after")
+    def _sides_are_odd(self) -> Self:
+        for name in ("window", "mask_extent"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name} must be odd, so that it has a middle")
+        return self
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """The turns that keep the noise as it is: flips alone where a line along one axis is hidden."""
+        return FLIPS if self.mask_axes in ("x", "y") else ALL_TURNS
+
+    def blind_spots(self) -> BlindSpots:
+        """Return how pixels are hidden."""
+        return BlindSpots(
+            spatial_dims=self.spatial_dims,
+            share=self.masked_share,
+            window=self.window,
+            replacement=self.replacement,
+            mask_axes=self.mask_axes,
+            mask_extent=self.mask_extent,
+        )

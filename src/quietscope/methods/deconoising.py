@@ -1,0 +1,185 @@
+"""DecoNoising: Noise2Void through the microscope's blur, which gives a deconvolved image along with the denoised one.
+
+Goncharova, Honigmann, Jug, Krull, "Improving Blind Spot Denoising for Microscopy", ECCV Workshops 2020,
+arXiv 2008.08414.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Self, final
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.data.patches import turned
+from quietscope.errors import SizeError
+from quietscope.methods.base import DeconvolvingMethod, Loss, MethodSettings
+from quietscope.methods.blind_spot import BlindSpotSettings
+from quietscope.methods.unet import UNetMethod
+from quietscope.nn.convolve import convolve
+from quietscope.nn.unet import Merge, UNet
+from quietscope.noise.base import NoiseModel
+from quietscope.psf.gaussian import gaussian_psf
+
+
+class DecoNoisingSettings(BlindSpotSettings):
+    """Settings of DecoNoising besides those of a blind-spot U-Net; the defaults are the published ones.
+
+    Attributes:
+        psf_sigma: Standard deviation of a Gaussian PSF in pixels, one number or one per spatial axis; for a method that
+            has been shown no other PSF.
+        psf_size: Size of the PSF that the method has been shown, odd, in pixels per spatial axis; empty for none.
+        positivity: Weight of what lies below the background in the deconvolved image.
+        total_variation: Weight of its total variation.
+        background: Intensity where nothing shines; one number, or one per channel. Estimated from the images if None.
+    """
+
+    filters: int = Field(default=64, ge=1)
+    merge: Merge = "add"
+    psf_sigma: float | tuple[float, ...] = 1.0
+    psf_size: tuple[int, ...] = ()
+    positivity: float = Field(default=1.0, ge=0)
+    total_variation: float = Field(default=0.0, ge=0)
+    background: float | tuple[float, ...] | None = None
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """`psf_sigma` of every spatial axis."""
+        return (self.psf_sigma,) * self.spatial_dims if isinstance(self.psf_sigma, float) else self.psf_sigma
+
+    @model_validator(mode="after")
+    def _psf_is_one(self) -> Self:
+        if len(self.sigmas) != self.spatial_dims or not min(self.sigmas) > 0:
+            raise ValueError(f"psf_sigma must be one number above zero, or {self.spatial_dims}")
+        if self.psf_size and (len(self.psf_size) != self.spatial_dims or any(side % 2 == 0 for side in self.psf_size)):
+            raise ValueError(f"psf_size must be {self.spatial_dims} odd numbers")
+        return self
+
+
+@final
+class DecoNoising(UNetMethod, DeconvolvingMethod):
+    """DecoNoising for images of given statistics and a known PSF.
+
+    The network puts out d, the deconvolved image; s = d * PSF is the denoised one. Loss, in units of the images'
+    standard deviation, with b the background and every spot hidden from the network:
+
+    ``mean over blind spots of (x - d * PSF)^2 / std^2 + (w_pos mean|min(d - b, 0)| + w_TV TV(d)) / std``
+
+    with ``TV(d) = mean |grad d|_1``. Augmentation turns a patch and the PSF alike. The background is a low quantile of
+    local means unless given (`Statistics.darkest`).
+    """
+
+    name: ClassVar[str] = "deconoising"
+    needs_noise: ClassVar[bool] = False
+    settings: DecoNoisingSettings
+    psf: Tensor
+    background: Tensor
+
+    def __init__(self, settings: DecoNoisingSettings, statistics: Statistics) -> None:
+        super().__init__()
+        self.settings = settings
+        self.statistics = statistics
+        self.noise_models = nn.ModuleList()
+        self.blind_spots = settings.blind_spots()
+        self.unet = UNet(settings.unet(statistics.num_channels))
+        channels = statistics.num_channels
+        if settings.psf_size:
+            psf = torch.zeros(channels, *settings.psf_size)  # to be shown
+        else:
+            psf = torch.tensor(gaussian_psf(settings.sigmas).values)
+            psf = psf.expand(channels, *psf.shape)
+        self.register_buffer("psf", _square(psf).clone())
+        background = statistics.darkest
+        if settings.background is not None:
+            background = torch.as_tensor(settings.background).expand(channels)
+        self.register_buffer("background", background.float().clone())
+
+    @classmethod
+    def build(
+        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
+    ) -> "DecoNoising":
+        """Make an untrained DecoNoising; it takes no noise models."""
+        assert isinstance(settings, DecoNoisingSettings)
+        assert not noise_models
+        return cls(settings, statistics)
+
+    def show_psf(self, psf: Tensor) -> None:
+        """Take over a PSF of the size that the settings name.
+
+        Args:
+            psf: Shape (C, *K), non-negative, each channel's sum 1, the middle in the middle.
+        """
+        assert tuple(psf.shape[1:]) == self.settings.psf_size, (psf.shape, self.settings.psf_size)
+        self.psf.copy_(_square(psf))
+
+    @property
+    def orientations(self) -> tuple[int, ...]:
+        """Of the turns that the noise allows those that leave the PSF as it is; `loss` turns it for the others."""
+        return tuple(turn for turn in self.settings.turns if torch.equal(turned(self.psf, turn), self.psf))
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How far the PSF reaches, in pixels per spatial axis."""
+        return tuple(side // 2 for side in self.psf.shape[1:])
+
+    def check_size(self, size: tuple[int, ...]) -> None:
+        """Refuse images that are smaller than the PSF.
+
+        Raises:
+            SizeError: If one is.
+        """
+        sides = self.psf.shape[1:]
+        if any(length < side for length, side in zip(size, sides, strict=True)):
+            raise SizeError(
+                f"images at least as large as the PSF, {' x '.join(map(str, sides))} pixels",
+                f"one of {' x '.join(map(str, size))}",
+                "crop the PSF, or take larger images",
+            )
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the loss of noisy patches (B, C, *S), equation 7 with positivity and total variation."""
+        x, psf = self._turn(self.statistics.normalize(x))
+        blinded = self.blind_spots.apply(x)
+        d = self.unet(blinded.pixels)
+        error = blinded.mean_square(convolve(d, psf), x)
+        background = (self.background - self.statistics.mean) / self.statistics.std
+        below = (d - background.reshape(1, -1, *[1] * self.spatial_dims)).clamp(max=0.0).abs().mean()
+        total = error + self.settings.positivity * below
+        terms = {"mse": error.detach(), "below": below.detach()}
+        if self.settings.total_variation > 0:
+            roughness = _total_variation(d)
+            total = total + self.settings.total_variation * roughness
+            terms["tv"] = roughness.detach()
+        return Loss(total, terms)
+
+    def deconvolve(self, x: Tensor) -> Tensor:
+        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; nothing is hidden."""
+        return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))
+
+    def blur(self, d: Tensor) -> Tensor:
+        """Convolve with the PSF, on the normalised scale, where float32 is finest."""
+        return self.statistics.denormalize(convolve(self.statistics.normalize(d), self.psf))
+
+    def _turn(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn every patch at random where the plan of patches could not, and the PSF with it, (B, C, *K)."""
+        allowed = self.settings.turns
+        if len(self.orientations) == len(allowed):
+            return x, self.psf
+        chosen = [allowed[n] for n in torch.randint(len(allowed), (len(x),)).tolist()]
+        patches = torch.stack([turned(patch, turn) for patch, turn in zip(x, chosen, strict=True)])
+        return patches, torch.stack([turned(self.psf, turn) for turn in chosen])
+
+
+def _square(psf: Tensor) -> Tensor:
+    """Pad a PSF, (C, *K), with zeros to equal sides in Y and X, so that it can be transposed."""
+    height, width = psf.shape[-2:]
+    side = max(height, width)
+    rows, columns = (side - height) // 2, (side - width) // 2
+    return nn.functional.pad(psf, (columns, columns, rows, rows))
+
+
+def _total_variation(d: Tensor) -> Tensor:
+    """Return the mean over pixels of the absolute differences along all spatial axes, a scalar."""
+    differences = [d.diff(dim=axis).abs().sum() for axis in range(2, d.ndim)]
+    return torch.stack(differences).sum() / d.numel()

@@ -1,0 +1,65 @@
+"""What methods whose whole network is one U-Net share: its settings, and what follows from its shape."""
+
+from pydantic import Field
+
+from quietscope.methods.base import MethodSettings, PointMethod
+from quietscope.nn.conv import Activation
+from quietscope.nn.unet import Merge, UNet, UNetShape
+
+
+class UNetSettings(MethodSettings):
+    """Settings of a U-Net.
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        depth: Halvings of the U-Net.
+        filters: Filters at full resolution.
+        z_halvings: In 3-D, how many of the first levels halve Z too.
+        batch_norm: Batch normalisation.
+        blur_pool: Blurred pooling; N2V2.
+        top_skip: Skip connection at full resolution; N2V2 has none.
+        merge: How a skip connection joins: "concat" beside the upsampled features, "add" onto them.
+        activation: Non-linearity.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    depth: int = Field(default=3, ge=1)
+    filters: int = Field(default=32, ge=1)
+    z_halvings: int = Field(default=0, ge=0)
+    batch_norm: bool = False
+    blur_pool: bool = False
+    top_skip: bool = True
+    merge: Merge = "concat"
+    activation: Activation = "relu"
+
+    def unet(self, channels: int) -> UNetShape:
+        """Return the shape of the network for images of that many channels."""
+        return UNetShape(
+            spatial_dims=self.spatial_dims,
+            channels=channels,
+            depth=self.depth,
+            filters=self.filters,
+            z_halvings=self.z_halvings,
+            batch_norm=self.batch_norm,
+            blur_pool=self.blur_pool,
+            top_skip=self.top_skip,
+            merge=self.merge,
+            activation=self.activation,
+        )
+
+
+class UNetMethod(PointMethod):
+    """A point method whose network is a U-Net."""
+
+    settings: UNetSettings
+    unet: UNet
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.settings.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Reduction of the deepest level."""
+        return self.unet.shape.reduction
