@@ -34,6 +34,7 @@ from quietscope.metrics import psnr, psnr_affine, ring_correlation
 from quietscope.nn.convolve import convolve
 from quietscope.noise import PoissonGaussian
 from quietscope.psf.record import Psf, read_psf
+from quietscope.psf.optics import Optics
 from quietscope.psf.theory import theory_psf
 from yardstick import bm3d_anscombe, score, sharpness, told_every_minute
 
@@ -80,12 +81,13 @@ def w2s(psf: Psf, fields: int) -> Scene:
     return Scene(train, noisy[:fields], second[:fields], clean, sharp, background, psf, noise)
 
 
-def synthetic(fields: int, size: int = 192, frames: int = 24) -> Scene:
-    psf = theory_psf(na=1.4, wavelength_um=0.52, pixel_um=0.065).trimmed()
+def synthetic(fields: int, gain: float, size: int = 192, frames: int = 24) -> Scene:
+    optics = Optics(numerical_aperture=1.4, wavelength_nm=520)
+    psf = theory_psf(optics, pixel_nm=65, size=(15, 15))
     rng = np.random.default_rng(0)
     sharp = np.stack([structure(rng, size) for _ in range(frames + fields)])
-    background, gain, read = 100.0, 2.0, 4.0
-    kernel = torch.from_numpy(psf.values)[None]
+    background, read = 100.0, 4.0
+    kernel = torch.tensor(psf.values)[None]
     blurred = convolve(torch.from_numpy(sharp)[:, None], kernel)[:, 0].numpy()
 
     def expose() -> np.ndarray:
@@ -174,7 +176,7 @@ def show(title: str, rows: dict[str, dict[str, float]], steps: dict[str, float])
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    scene = synthetic(args.fields) if args.data == "synthetic" else w2s(read_psf(args.psf).trimmed(), args.fields)
+    scene = synthetic(args.fields, args.gain) if args.data == "synthetic" else w2s(read_psf(args.psf).trimmed(), args.fields)
     args.models.mkdir(parents=True, exist_ok=True)
     file = args.models / f"psf_{args.data}.npy"
     np.save(file, scene.psf.values)
@@ -234,6 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=["w2s", "synthetic"], default="synthetic")
     parser.add_argument("--psf", type=Path, help="PSF file, for w2s")
+    parser.add_argument("--gain", type=float, default=8.0, help="of synthetic images: intensity per photon")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--fields", type=int, default=8)
     parser.add_argument("--budget", default=None)

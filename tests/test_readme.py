@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,18 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, pixels in (("cells", noisy), ("clean", clean), ("new_clean", clean), ("frames", frames)):
         write_image(folder / f"{name}.tif", pixels, "TYX")
     write_image(folder / "new.ome.tif", noisy, "TYX")
+    write_image(folder / "beads.tif", beads(rng), "YX")
     return folder
+
+
+def beads(rng: np.random.Generator) -> np.ndarray:
+    """Points on a grid, shaken by up to half a pixel and blurred."""
+    y, x = np.mgrid[:160, :160]
+    light = np.full((160, 160), 20.0)
+    for row, column in product(range(20, 160, 40), repeat=2):
+        distance = np.hypot(y - row - rng.uniform(-0.5, 0.5), x - column - rng.uniform(-0.5, 0.5))
+        light += 2000 * np.exp(-0.5 * (distance / 1.5) ** 2)
+    return rng.poisson(light).astype(np.uint16)
 
 
 def execute(command: list[str], folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from quietscope.data.normalize import Statistics
-from quietscope.errors import AxesError, SettingsError
+from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.explore import Generation, generate, renoise
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.noise import Gaussian
@@ -73,8 +73,10 @@ def test_tiles_of_learned_noise_fit_together(tiny_dvlae):
 def test_mistakes(tiny_dvlae, tiny_hdn):
     with pytest.raises(SettingsError, match="at least 1"):
         renoise(tiny_dvlae(), frame(1, 16, 16), num=0)
-    with pytest.raises(AxesError, match="1 channels and 2 dimensions"):
+    with pytest.raises(ChannelError, match="1 channel"):
         renoise(tiny_dvlae(), frame(2, 16, 16))
+    with pytest.raises(AxesError):
+        renoise(tiny_dvlae(), frame(1, 4, 16, 16))
     silent = tiny_hdn()
     silent.noise_models = torch.nn.ModuleList()
     with pytest.raises(SettingsError, match="knows the noise"):

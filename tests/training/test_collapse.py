@@ -37,10 +37,14 @@ def judge(guard: CollapseGuard, kls: list[float], total: int = 100) -> list[int]
     return [n for n, kl in enumerate(kls, start=1) if guard.must_restart(n, n / total, kl)]
 
 
-def test_a_living_posterior_is_left_alone_forever() -> None:
+def test_a_posterior_that_lives_for_half_the_budget_is_left_alone_forever() -> None:
     guard = CollapseGuard()
-    assert judge(guard, [0.0] * 6 + [0.1] * 24 + [0.0] * 70) == []
+    assert judge(guard, [0.0] * 6 + [0.1] * 44 + [0.0] * 50) == []
     assert guard.kl_weight(0.5) == 1.0
+
+
+def test_a_posterior_that_dies_when_the_loss_has_changed_is_noticed() -> None:
+    assert len(judge(CollapseGuard(), [0.1] * 36 + [0.0] * 8)) == 1
 
 
 def test_a_posterior_that_dies_after_the_first_look_is_noticed() -> None:

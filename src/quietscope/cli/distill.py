@@ -71,7 +71,7 @@ def distill(
     report = direct.fit_report
     assert report is not None
     direct.save(output, overwrite=overwrite)  # before anything else can go wrong
-    screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {output}")
+    screen.show(f"trained {num_steps(report.steps)} in {duration(report.seconds)}: {output}")
     if report.interrupted:
         screen.note("training ended early; the model is as good as it had become")
         return INTERRUPTED

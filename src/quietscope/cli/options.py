@@ -83,7 +83,10 @@ class TrainingOptions:
             "background": self.background,
         }
         chosen = {name: value for name, value in network.items() if value is not None}
-        return {**values, "network": {**(values.get("network") or {}), **chosen}} if chosen else values
+        own = values.get("network") or {}
+        if not chosen or not isinstance(own, dict):  # what is no mapping is refused with the rest
+            return values
+        return {**values, "network": {**own, **chosen}}
 
     def _levels(self) -> "tuple[int, ...] | str | None":
         text = self.deterministic_levels

@@ -14,7 +14,7 @@ from quietscope.cli.screen import Screen
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import atomic_path
 from quietscope.io.atomic import check_target
-from quietscope.report.table import duration
+from quietscope.report.table import duration, num_steps
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
@@ -76,7 +76,7 @@ def train(
     assert report is not None
     for channel, model in enumerate(denoiser.noise_models):
         screen.show(f"noise of channel {channel}: {model.describe()}")
-    screen.show(f"trained {report.steps} steps in {duration(report.seconds)}: {folder / MODEL}")
+    screen.show(f"trained {num_steps(report.steps)} in {duration(report.seconds)}: {folder / MODEL}")
     if denoiser.direct is not None and not report.interrupted:
         report_comparison(screen, denoiser, denoiser.direct, noisy)
         denoiser.direct.save(folder / DIRECT, overwrite=True)

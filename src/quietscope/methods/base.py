@@ -6,14 +6,17 @@ Training, prediction and exploring ask for nothing more.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS
 from quietscope.noise.base import NoiseModel
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+"""A number of filters, pixels or the like: at least one."""
 
 
 class MethodSettings(BaseModel):

@@ -17,6 +17,7 @@ from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
 from quietscope.methods.base import (
     AnnealedMethod,
+    Count,
     Encoding,
     LearnedNoiseMethod,
     Loss,
@@ -77,8 +78,8 @@ class DVLAESettings(MethodSettings):
     spatial_dims: int = Field(default=2, ge=2, le=3)
     direction: Direction = "x"
     code_channels: int = Field(default=128, ge=1)
-    filters: tuple[int, ...] = (128,) * 14
-    latent_channels: tuple[int, ...] = (64,) * 14
+    filters: tuple[Count, ...] = (128,) * 14
+    latent_channels: tuple[Count, ...] = (64,) * 14
     halves: tuple[bool, ...] = (False, True) * 7
     blocks: int = Field(default=1, ge=0)
     final_blocks: int = Field(default=1, ge=0)
@@ -92,7 +93,7 @@ class DVLAESettings(MethodSettings):
     latent_width: Width = "softplus"
     free_bits: float = Field(default=0.0, ge=0)
     kernel: int = Field(default=5, ge=2)
-    dilations: tuple[int, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1)
+    dilations: tuple[Count, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1)
     noise_filters: int = Field(default=64, ge=1)
     components: int = Field(default=5, ge=1)
     signal_filters: int = Field(default=64, ge=1)

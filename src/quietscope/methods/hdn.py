@@ -12,7 +12,7 @@ from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS, FLIPS
-from quietscope.methods.base import Encoding, Loss, MethodSettings
+from quietscope.methods.base import Count, Encoding, Loss, MethodSettings
 from quietscope.methods.hierarchical import LadderMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
@@ -43,8 +43,8 @@ class HDNSettings(MethodSettings):
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
-    filters: tuple[int, ...] = (64,) * 6
-    latent_channels: tuple[int, ...] = (32,) * 6
+    filters: tuple[Count, ...] = (64,) * 6
+    latent_channels: tuple[Count, ...] = (32,) * 6
     blocks: int = Field(default=5, ge=0)
     final_blocks: int = Field(default=5, ge=0)
     stem_filters: int = Field(default=64, ge=1)

@@ -99,6 +99,11 @@ def score_words(score: Score) -> str:
     return f"{score.psnr:.1f} dB"
 
 
+def num_steps(number: int) -> str:
+    """Return a number of steps in words: ``1 step``, ``2,400 steps``."""
+    return f"{number:,} step{'s' * (number != 1)}"
+
+
 def duration(seconds: float) -> str:
     """Return a duration such as ``4.2 s``, ``4 min 5 s`` or ``1 h 2 min``."""
     if seconds < 60.0:

@@ -16,6 +16,9 @@ CHECK_AFTER = 300
 NUM_CHECKS = 3
 """Times that a posterior must pass: one whose decoder has just died falls to the prior over the next hundred steps."""
 
+JUDGED_SHARE = 0.5
+"""Share of the budget since a start over which it is judged again and again: the loss of DVLAE changes until 0.35."""
+
 AVERAGED_STEPS = 50
 COLLAPSED_KL = 1e-3
 """Nats per pixel. On fluorescence images with a peak signal-to-noise ratio of 20 to 30 dB it is 0.02 to 0.3."""
@@ -93,7 +96,8 @@ class CollapseGuard:
         if self.kl_weight(progress) < 1.0:
             self._judged_from = step
         is_early = step - self._judged_from <= CHECK_AFTER - AVERAGED_STEPS
-        if self._passed >= NUM_CHECKS or is_early or not math.isfinite(kl):
+        has_passed = self._passed >= NUM_CHECKS and self.progress_since_start(progress) >= JUDGED_SHARE
+        if has_passed or is_early or not math.isfinite(kl):
             return False
         self._recent.append(kl)
         if len(self._recent) < AVERAGED_STEPS:
