@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from quietscope.cli.options import Axes, Flag, Output, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
-from quietscope.report.table import duration
+from quietscope.report.table import duration, num_steps
 
 if TYPE_CHECKING:
     from quietscope import Denoiser

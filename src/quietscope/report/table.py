@@ -70,7 +70,7 @@ def summary_table(summary: Summary) -> Table:
     table.add_row("method", summary.method)
     for channel, noise in enumerate(summary.noise):
         table.add_row("noise found" if len(summary.noise) == 1 else f"noise of channel {channel}", noise)
-    table.add_row("training", f"{summary.steps} steps in {duration(summary.training_seconds)}")
+    table.add_row("training", f"{num_steps(summary.steps)} in {duration(summary.training_seconds)}")
     for image in summary.images:
         table.add_section()
         for name, words in _image_rows(image, summary.num_samples):
