@@ -1,12 +1,15 @@
 """What blind-spot methods share: how pixels are hidden, and the turns that a direction of the noise leaves."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
+from torch import nn
 
 from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
+from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS, FLIPS
-from quietscope.methods.unet import UNetSettings
+from quietscope.methods.unet import UNetMethod, UNetSettings
+from quietscope.nn.unet import UNet
 
 
 class BlindSpotSettings(UNetSettings):
@@ -48,3 +51,18 @@ class BlindSpotSettings(UNetSettings):
             mask_axes=self.mask_axes,
             mask_extent=self.mask_extent,
         )
+
+
+class BlindSpotMethod(UNetMethod):
+    """A U-Net that is trained on hidden pixels, for images of given statistics; it takes no noise models."""
+
+    needs_noise: ClassVar[bool] = False
+    settings: BlindSpotSettings
+
+    def __init__(self, settings: BlindSpotSettings, statistics: Statistics) -> None:
+        super().__init__()
+        self.settings = settings
+        self.statistics = statistics
+        self.noise_models = nn.ModuleList()
+        self.blind_spots = settings.blind_spots()
+        self.unet = UNet(settings.unet(statistics.num_channels))

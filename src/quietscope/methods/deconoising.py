@@ -15,10 +15,9 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
 from quietscope.errors import SizeError
 from quietscope.methods.base import DeconvolvingMethod, Loss, MethodSettings
-from quietscope.methods.blind_spot import BlindSpotSettings
-from quietscope.methods.unet import UNetMethod
+from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.nn.convolve import convolve
-from quietscope.nn.unet import Merge, UNet
+from quietscope.nn.unet import Merge
 from quietscope.noise.base import NoiseModel
 from quietscope.psf.gaussian import gaussian_psf
 
@@ -58,7 +57,7 @@ class DecoNoisingSettings(BlindSpotSettings):
 
 
 @final
-class DecoNoising(UNetMethod, DeconvolvingMethod):
+class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
     """DecoNoising for images of given statistics and a known PSF.
 
     The network puts out d, the deconvolved image; s = d * PSF is the denoised one. Loss, in units of the images'
@@ -71,18 +70,12 @@ class DecoNoising(UNetMethod, DeconvolvingMethod):
     """
 
     name: ClassVar[str] = "deconoising"
-    needs_noise: ClassVar[bool] = False
     settings: DecoNoisingSettings
     psf: Tensor
     background: Tensor
 
     def __init__(self, settings: DecoNoisingSettings, statistics: Statistics) -> None:
-        super().__init__()
-        self.settings = settings
-        self.statistics = statistics
-        self.noise_models = nn.ModuleList()
-        self.blind_spots = settings.blind_spots()
-        self.unet = UNet(settings.unet(statistics.num_channels))
+        super().__init__(settings, statistics)
         channels = statistics.num_channels
         if settings.psf_size:
             psf = torch.zeros(channels, *settings.psf_size)  # to be shown

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from typing import ClassVar, final
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Loss, MethodSettings
-from quietscope.methods.blind_spot import BlindSpotSettings
-from quietscope.methods.unet import UNetMethod
-from quietscope.nn.unet import UNet
+from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.noise.base import NoiseModel
 
 
@@ -28,23 +26,14 @@ class Noise2VoidSettings(BlindSpotSettings):
 
 
 @final
-class Noise2Void(UNetMethod):
+class Noise2Void(BlindSpotMethod):
     """Noise2Void for images of given statistics.
 
     Loss, in units of the images' variance: ``mean over blind spots of (x - f(x with spots replaced))^2 / std^2``
     """
 
     name: ClassVar[str] = "noise2void"
-    needs_noise: ClassVar[bool] = False
     settings: Noise2VoidSettings
-
-    def __init__(self, settings: Noise2VoidSettings, statistics: Statistics) -> None:
-        super().__init__()
-        self.settings = settings
-        self.statistics = statistics
-        self.noise_models = nn.ModuleList()
-        self.blind_spots = settings.blind_spots()
-        self.unet = UNet(settings.unet(statistics.num_channels))
 
     @classmethod
     def build(
