@@ -1,0 +1,65 @@
+"""Gaussian point spread functions, integrated over pixels."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import PsfError
+from quietscope.psf.record import LARGEST, Psf, check_box, prepare_psf
+
+REACH = 4.0
+"""Standard deviations that the default box reaches: six parts in 10^5 of the sum lie beyond, per axis."""
+
+
+def gaussian_psf(
+    sigma: float | Sequence[float],
+    size: int | Sequence[int | None] | None = None,
+    pixel_size_um: Mapping[str, float] | None = None,
+) -> Psf:
+    """Return a Gaussian PSF.
+
+    Along every axis ``h(k) = [erf((k + 1/2) / (sigma sqrt 2)) - erf((k - 1/2) / (sigma sqrt 2))] / 2``, the integral
+    over pixel k. A camera collects light over the whole pixel; samples at the centres would make a sigma of half a
+    pixel 18 % too peaked and fail altogether below.
+
+    Args:
+        sigma: Standard deviation before pixels in pixels, above zero; one number for (Y, X), or one per axis of (Y, X)
+            or (Z, Y, X).
+        size: Pixels of the box, odd, one number or one per axis; where None, the box reaches 4 sigma.
+        pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
+
+    Returns:
+        The PSF.
+
+    Raises:
+        PsfError: If a sigma is not above zero, there are not 2 or 3 of them, or the size is even or does not fit.
+    """
+    sigmas = (float(sigma),) * 2 if isinstance(sigma, int | float) else tuple(float(each) for each in sigma)
+    if len(sigmas) not in (2, 3) or not all(0.0 < each < LARGEST for each in sigmas):
+        raise PsfError(
+            "a sigma above zero, in pixels, one or one per axis",
+            ", ".join(f"{each:g}" for each in sigmas) or "none",
+            "pass e.g. `--sigma 1.2`",
+        )
+    asked = (size,) * len(sigmas) if size is None or isinstance(size, int) else tuple(size)
+    if len(asked) != len(sigmas):
+        raise PsfError(f"one size, or {len(sigmas)}", f"{len(asked)}", "pass one size per sigma")
+    sides = [_default_side(each) if side is None else side for each, side in zip(sigmas, asked, strict=True)]
+    check_box(sides)
+    profiles = [_profile(each, side) for each, side in zip(sigmas, sides, strict=True)]
+    return prepare_psf(reduce(np.multiply.outer, profiles), pixel_size_um)
+
+
+def _default_side(sigma: float) -> int:
+    return 2 * math.ceil(REACH * sigma) + 1
+
+
+def _profile(sigma: float, side: int) -> npt.NDArray[np.float64]:
+    from scipy.special import erf
+
+    edges = np.arange(side + 1) - side / 2
+    profile: npt.NDArray[np.float64] = np.diff(erf(edges / (sigma * math.sqrt(2.0)))) / 2
+    return profile
