@@ -168,9 +168,9 @@ def check_fits(
         )
     if any(side > length for side, length in zip(psf.values.shape, size, strict=True)):
         raise PsfError(
-            f"a PSF no larger than the images and patches, {sizes(size)} pixels",
+            f"a PSF no larger than the images, {sizes(size)} pixels",
             f"one of {sides}",
-            "cut the PSF down, make it with a smaller --size, or raise `training: {patch: ...}` in a --config file",
+            "cut the PSF down, make it with a smaller --size, or take larger images",
         )
     different = [
         f"{letter} {1000 * psf.pixel_size_um[letter]:.4g} nm, not {1000 * image_pixel_size_um[letter]:.4g} nm"
