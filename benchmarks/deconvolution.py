@@ -33,8 +33,8 @@ from quietscope import Denoiser, read_image
 from quietscope.metrics import psnr, psnr_affine, ring_correlation
 from quietscope.nn.convolve import convolve
 from quietscope.noise import PoissonGaussian
-from quietscope.psf.record import Psf, read_psf
 from quietscope.psf.optics import Optics
+from quietscope.psf.record import Psf, read_psf
 from quietscope.psf.theory import theory_psf
 from yardstick import bm3d_anscombe, score, sharpness, told_every_minute
 
@@ -81,7 +81,7 @@ def w2s(psf: Psf, fields: int) -> Scene:
     return Scene(train, noisy[:fields], second[:fields], clean, sharp, background, psf, noise)
 
 
-def synthetic(fields: int, gain: float, size: int = 192, frames: int = 24) -> Scene:
+def synthetic(fields: int, gain: float, size: int = 192, frames: int = 60) -> Scene:
     optics = Optics(numerical_aperture=1.4, wavelength_nm=520)
     psf = theory_psf(optics, pixel_nm=65, size=(15, 15))
     rng = np.random.default_rng(0)
@@ -176,7 +176,8 @@ def show(title: str, rows: dict[str, dict[str, float]], steps: dict[str, float])
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    scene = synthetic(args.fields, args.gain) if args.data == "synthetic" else w2s(read_psf(args.psf).trimmed(), args.fields)
+    is_made = args.data == "synthetic"
+    scene = synthetic(args.fields, args.gain) if is_made else w2s(read_psf(args.psf).trimmed(), args.fields)
     args.models.mkdir(parents=True, exist_ok=True)
     file = args.models / f"psf_{args.data}.npy"
     np.save(file, scene.psf.values)

@@ -11,7 +11,14 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
 def test_there_are_examples() -> None:
-    assert {path.stem for path in EXAMPLES} >= {"distilling", "noise_models", "divnoising", "hdn", "structured_noise"}
+    assert {path.stem for path in EXAMPLES} >= {
+        "deconoising",
+        "distilling",
+        "divnoising",
+        "hdn",
+        "noise_models",
+        "structured_noise",
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -79,3 +79,7 @@ class CompressionError(QuietScopeError):
 
 class PsfError(QuietScopeError):
     """A point spread function that cannot be used, or optics or beads that give none."""
+
+
+class ExportError(QuietScopeError):
+    """A model that cannot be written for another program, or that would not compute the same there."""

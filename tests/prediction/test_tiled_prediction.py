@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from quietscope.errors import SettingsError
 from quietscope.methods.base import LatentSpec
+from quietscope.mirroring import read_outer
 from quietscope.prediction import Request, TileSpec, default_halo, predict_frame
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.tiled import automatic_tile, read_outer
+from quietscope.prediction.tiled import automatic_tile
 from quietscope.tiles import Tile, tile_grid
 
 LATENTS = (

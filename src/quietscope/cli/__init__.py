@@ -26,8 +26,10 @@ VERBS = MappingProxyType(
         "diagnose": "Look at the noise of an image, and say which method to take.",
         "levels": "Show what each level of a model's hierarchy holds of an image.",
         "distill": "Train a network that gives a model's mean or median in one pass.",
+        "compress": "Make a trained model smaller and faster without losing what it was trained for.",
+        "export": "Write a model for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo.",
         "presets": "List every method and preset: parameters, budget, measured quality.",
-        "info": "Say what a file is: an image, a model or a noise model.",
+        "info": "Say what a file is: an image, a model, an exported model or a noise model.",
     }
 )
 NOISE_VERBS = MappingProxyType(
@@ -37,6 +39,13 @@ NOISE_VERBS = MappingProxyType(
         "calibrate": "Measure the noise from many frames of one static scene.",
         "bootstrap": "Measure the noise without calibration, by a first denoiser.",
         "show": "Show the noise model in a file, in numbers and as a picture.",
+    }
+)
+PSF_VERBS = MappingProxyType(
+    {
+        "gaussian": "Make a Gaussian PSF of a given width.",
+        "theory": "Compute the PSF of an objective.",
+        "beads": "Average the beads of an image.",
     }
 )
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
@@ -57,6 +66,10 @@ def make_app() -> App:
     for verb, summary in NOISE_VERBS.items():
         noise.command(f"quietscope.cli.noise_{verb}:noise_{verb}", name=verb, help=summary)
     app.command(noise)
+    psf = App(name="psf", help="Point spread functions: how the microscope blurs a point.")
+    for verb, summary in PSF_VERBS.items():
+        psf.command(f"quietscope.cli.psf_{verb}:psf_{verb}", name=verb, help=summary)
+    app.command(psf)
     return app
 
 

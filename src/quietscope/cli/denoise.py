@@ -20,9 +20,10 @@ from quietscope.cli.options import (
     TrainingOptions,
     read_images,
 )
-from quietscope.cli.outputs import Plan, choose_results, files_in, result_folder
+from quietscope.cli.outputs import Abilities, Plan, choose_results, files_in, result_folder
 from quietscope.cli.picture import draw_overview
 from quietscope.cli.planes import describe, pairs, score
+from quietscope.cli.results import write_results
 from quietscope.cli.screen import Screen
 from quietscope.errors import AxesError, SizeError, Terminated
 from quietscope.io import Image, atomic_path, read_image
@@ -66,7 +67,7 @@ def denoise(
     references = _references(clean, noisy)
     before = [score(image, reference) for image, reference in zip(noisy, references, strict=False)]
     method = METHODS[denoiser.configuration.method]
-    wanted = choose_results(prediction, method, default=("std", "deconvolved"))
+    wanted = choose_results(prediction, Abilities.of(method), default=("std", "deconvolved"))
     with result_folder(output) as folder:
         plans = [
             Plan(image=image, files=files, main=wanted.main, options=prediction)
@@ -176,35 +177,6 @@ def _honesty(plan: Plan, clean: Image) -> str:
     mean, std = (read_image(plan.files[kind], plan.image.axes) for kind in ("mean", "std"))
     planes = zip(pairs(mean, clean), pairs(std, clean), strict=True)
     return calibration_of_moments((one.image, other.image, one.clean) for one, other in planes).describe()
-
-
-def write_results(denoiser: "Denoiser", plan: Plan, screen: Screen, seed: int) -> None:
-    """Denoise one image into its files.
-
-    Args:
-        denoiser: A trained denoiser.
-        plan: What is to be written where, and how.
-        screen: Shows how it stands.
-        seed: Seed of the samples.
-    """
-    name = plan.image.path.name if plan.image.path is not None else "image"
-    with plan.writers() as sinks, screen.predicting(name) as progress:
-        denoiser.denoise_into(
-            plan.image,
-            mean=sinks.get("mean"),
-            std=sinks.get("std"),
-            deconvolved=sinks.get("deconvolved"),
-            map=sinks.get("map"),
-            quantiles=sinks.get("quantiles"),
-            samples=sinks.get("samples"),
-            num_samples=plan.options.samples,
-            probabilities=plan.options.probabilities,
-            augment=plan.options.augment,
-            bandwidth=plan.options.bandwidth,
-            seed=seed,
-            tile=plan.options.tile,
-            progress=progress,
-        )
 
 
 def _references(clean: list[Path] | None, noisy: Sequence[Image]) -> list[Image]:

@@ -14,12 +14,15 @@ NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
 
 
 def info(
-    file: Annotated[Path, Parameter(help="An image, a model or a noise model.")],
+    file: Annotated[Path, Parameter(help="An image, a model, an exported model or a noise model.")],
     /,
     *,
     axes: Axes = None,
 ) -> None:
-    """Say what a file is: an image, a model or a noise model."""
+    """Say what a file is: an image, a model, an exported model or a noise model."""
+    from quietscope.deploy import describe_card, holds_model, is_exported, model_in, read_card
+
+    file = model_in(file) if holds_model(file) else file
     suffix = file.suffix.lower()
     if suffix == NOISE_SUFFIX or (suffix == MODEL_SUFFIX and _kind(file) == "noise"):
         rows = {"what": "noise model", **describe_noise(file)}
@@ -27,6 +30,8 @@ def info(
         from quietscope import Denoiser
 
         rows = {"what": "model", **Denoiser.load(file, device="cpu").describe()}
+    elif is_exported(file):
+        rows = {"what": "exported model", **describe_card(read_card(file))}
     else:
         rows = {"what": "image", **_describe_image(file, axes)}
     table = Table(show_header=False, title=str(file), title_justify="left", title_style="bold")

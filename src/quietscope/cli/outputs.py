@@ -123,12 +123,40 @@ class Wanted:
     kinds: tuple[Kind, ...]
 
 
-def choose_results(options: PredictionOptions, method: "type[Method]", default: Sequence[Kind]) -> Wanted:
+@dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """What a model can give.
+
+    Attributes:
+        method: Name of its method.
+        kinds: The results.
+    """
+
+    method: str
+    kinds: frozenset[Kind]
+
+    @classmethod
+    def of(cls, method: "type[Method]") -> "Abilities":
+        """Return the abilities of a method."""
+        from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
+
+        return cls.named(
+            method.name, samples=issubclass(method, PosteriorMethod), deconvolves=issubclass(method, DeconvolvingMethod)
+        )
+
+    @classmethod
+    def named(cls, method: str, *, samples: bool, deconvolves: bool) -> "Abilities":
+        """Return the abilities of a method that samples, deconvolves, or does not."""
+        kinds = set(KINDS if samples else POINT_KINDS)
+        return cls(method=method, kinds=frozenset(kinds if deconvolves else kinds - {"deconvolved"}))
+
+
+def choose_results(options: PredictionOptions, able: Abilities, default: Sequence[Kind]) -> Wanted:
     """Read what is to be saved, such as ``mean,std``, in the light of what the method can give.
 
     Args:
         options: What was typed; the estimate after --estimate is always among the results.
-        method: The method.
+        able: What the model can give.
         default: Results besides the estimate where nothing was typed, as far as the method gives them.
 
     Returns:
@@ -137,31 +165,25 @@ def choose_results(options: PredictionOptions, method: "type[Method]", default: 
     Raises:
         SettingsError: If it names anything else, more than the method can give, or how to make what is not wanted.
     """
-    from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
-
     save, estimate = options.save, options.estimate
-
-    able = set(KINDS if issubclass(method, PosteriorMethod) else POINT_KINDS)
-    if not issubclass(method, DeconvolvingMethod):
-        able.discard("deconvolved")
     main = estimate or "mean"
     words = set() if save is None else {word for word in re.split(r"[,\s]+", save.strip().lower()) if word}
     if save is not None and (not words or not words <= set(KINDS)):
         raise SettingsError(f"{', '.join(KINDS)} after --save", repr(save), "pass e.g. `--save mean,std`")
     if save is None:
-        words = {main, *(kind for kind in default if kind in able)}
+        words = {main, *(kind for kind in default if kind in able.kinds)}
     elif estimate is not None:
         words.add(estimate)
-    beyond = [kind for kind in KINDS if kind in words and kind not in able]
+    beyond = [kind for kind in KINDS if kind in words and kind not in able.kinds]
     if beyond == ["deconvolved"]:
         raise SettingsError(
             "no deconvolved image from a method that is shown no PSF",
-            f"{method.name}",
+            able.method,
             "use `--method deconoising --psf psf.tif`",
         )
     if beyond:
         raise SettingsError(
-            f"the mean alone from {method.name}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"
+            f"the mean alone from {able.method}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"
         )
     for option, given, kind in (
         ("--bandwidth", options.bandwidth, "map"),

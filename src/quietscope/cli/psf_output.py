@@ -63,8 +63,8 @@ def finish(
         overwrite: Whether files that exist may be replaced.
         rows: Further rows of the table.
     """
-    from quietscope.report.psf_figure import write_psf_figure
     from quietscope.psf.record import sizes, write_psf
+    from quietscope.report.psf_figure import write_psf_figure
 
     write_psf(output, psf, overwrite=overwrite)
     stem = next(output.name[: -len(suffix)] for suffix in WRITTEN if output.name.lower().endswith(suffix))

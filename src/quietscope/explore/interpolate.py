@@ -9,10 +9,10 @@ import torch
 from quietscope.errors import AxesError, SettingsError, SizeError
 from quietscope.explore.generative import as_generative
 from quietscope.methods.base import GenerativeMethod, Latents, Method
+from quietscope.mirroring import read_outer
 from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.tiled import read_outer
 from quietscope.tiles import Tile
 
 

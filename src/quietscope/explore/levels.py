@@ -16,6 +16,7 @@ from torch import Tensor
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
+from quietscope.mirroring import read_outer
 from quietscope.prediction import (
     Precision,
     Progress,
@@ -28,7 +29,6 @@ from quietscope.prediction import (
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.predict import check_frame
-from quietscope.prediction.tiled import read_outer
 from quietscope.tiles import Tile
 
 Pixels: TypeAlias = npt.NDArray[np.float32]

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
+from quietscope.keyed import noise_key
 from quietscope.methods.base import GenerativeMethod, Latents, LearnedNoiseMethod
-from quietscope.nn.latent import keyed_normal, noise_key
+from quietscope.nn.latent import keyed_normal
 from quietscope.noise.base import NoiseModel
 from quietscope.prediction.estimator import cropped
 from quietscope.tiles import Tile, round_up, tile_grid

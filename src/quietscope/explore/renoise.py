@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.errors import AxesError, SettingsError
+from quietscope.errors import SettingsError
 from quietscope.explore.generative import as_generative
 from quietscope.explore.noise import check_noise, noise_blocks, observed
 from quietscope.methods.base import Method
+from quietscope.mirroring import read_outer
 from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.tiled import read_outer
+from quietscope.prediction.predict import check_frame
 
 
 def renoise(
@@ -46,7 +47,8 @@ def renoise(
 
     Raises:
         SettingsError: If the method has no prior or knows no noise, or `num` is below 1.
-        AxesError: If the frame does not fit the method.
+        AxesError: If the frame has another number of dimensions than the method's images.
+        ChannelError: If it has another number of channels.
     """
     able = as_generative(method)
     check_noise(able)
@@ -71,6 +73,4 @@ def renoise(
 def _check(method: Method, frame: npt.NDArray[Any], num: int) -> None:
     if num < 1:
         raise SettingsError("at least 1 image", str(num), "pass e.g. num=4")
-    if frame.ndim != method.spatial_dims + 1 or frame.shape[0] != method.statistics.num_channels:
-        wanted = f"{method.statistics.num_channels} channels and {method.spatial_dims} dimensions"
-        raise AxesError(f"an image of {wanted}, as in training", f"an array of shape {frame.shape}", "pass one frame")
+    check_frame(method, frame.shape)

@@ -1,1 +1,141 @@
-"""Trained models as files for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo."""
+"""Trained models as files for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo.
+
+A new target is one new file that defines a `Target`, and one line in `TARGETS`.
+"""
+
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quietscope.errors import ExportError
+from quietscope.export import bioimage, onnx, openvino, torch_program
+from quietscope.export.check import check_difference, difference_from
+from quietscope.export.describe import card_of
+from quietscope.export.graph import Graph
+from quietscope.export.target import Target
+from quietscope.io.atomic import atomic_path, check_target
+from quietscope.nn.hardware import place
+
+if TYPE_CHECKING:
+    from quietscope.denoiser import Denoiser
+
+__all__ = ["TARGETS", "Exported", "Graph", "Target", "check_export", "export_model", "target_of"]
+
+TARGETS: tuple[Target, ...] = (
+    onnx.TARGET,
+    openvino.TARGET,
+    torch_program.TARGET,
+    bioimage.TARGET,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        target: The kind of file.
+        files: The file, and those beside it.
+        num_bytes: Their size together.
+        difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured.
+        samples: Whether what was written draws samples.
+    """
+
+    target: Target
+    files: tuple[Path, ...]
+    num_bytes: int
+    difference: float | None
+    samples: bool
+
+
+def export_model(
+    denoiser: "Denoiser", path: str | os.PathLike[str], *, overwrite: bool = False, check: bool = True
+) -> Exported:
+    """Write a trained model for other programs.
+
+    It is run and compared with PyTorch before it appears under its name, and appears whole or not at all.
+
+    Args:
+        denoiser: The trained denoiser.
+        path: Where to write; the ending picks the target.
+        overwrite: Whether an existing file may be replaced.
+        check: Whether to compare with PyTorch.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ExportError: If the ending is unknown, a library is missing, an operator has no counterpart there, or the file
+            does not give what PyTorch gives.
+        OutputError: If it cannot be written, or exists and `overwrite` is false.
+    """
+    path = Path(path)
+    target = check_export(path, overwrite=overwrite)
+    method = target.view(denoiser.method)
+    home = denoiser.method.statistics.mean.device
+    training = denoiser.method.training
+    try:
+        place(method.eval(), "cpu", method.spatial_dims)
+        card = card_of(method, denoiser.card, name=denoiser.method.name, precision=denoiser.precision)
+        files = _files(target, path)
+        with ExitStack() as stack:
+            temporary = [stack.enter_context(atomic_path(each, overwrite=overwrite)) for each in files]
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-")))
+            made = folder / f"model{target.suffix}"
+            target.write(Graph.of(method), made, card)
+            difference = difference_from(method, made) if check else None
+            if difference is not None:
+                check_difference(difference, target.name)
+            for source, place_of in zip(_files(target, made), temporary, strict=True):
+                source.replace(place_of)
+    finally:
+        place(denoiser.method, home, method.spatial_dims)
+        denoiser.method.train(training)
+    return Exported(
+        target=target,
+        files=files,
+        num_bytes=sum(each.stat().st_size for each in files),
+        difference=difference,
+        samples=card.samples,
+    )
+
+
+def target_of(path: Path) -> Target:
+    """Return the target that a file's ending picks.
+
+    Raises:
+        ExportError: If there is none.
+    """
+    for target in TARGETS:
+        if path.name.lower().endswith(target.suffix):
+            return target
+    endings = ", ".join(f"{each.suffix} ({each.name})" for each in TARGETS)
+    raise ExportError(f"a name that ends in one of {endings}", str(path), f"try `-o {path.stem or 'model'}.onnx`")
+
+
+def check_export(path: Path, *, overwrite: bool) -> Target:
+    """Refuse what could not be written after the work, before any of it is done.
+
+    Args:
+        path: Where to write.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The target.
+
+    Raises:
+        ExportError: If the ending is unknown.
+        OutputError: If the file cannot or must not be written.
+    """
+    target = target_of(path)
+    for each in _files(target, path):
+        check_target(each, overwrite)
+    return target
+
+
+def _files(target: Target, path: Path) -> tuple[Path, ...]:
+    # Companions first: the file itself appears when everything it needs is there.
+    return (*(path.with_suffix(suffix) for suffix in target.companions), path)

@@ -5,7 +5,6 @@ value at a latent pixel depends on nothing but a key and the pixel's absolute co
 or two machines, draw the same value there.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,14 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from quietscope.keyed import GOLDEN, MASK64, ROUNDS
+
 Width = Literal["exponential", "softplus"]
 """How a latent's width follows from what a network puts out."""
 LOG_VARIANCE_BOUND = 10.0
 _SOFTPLUS_FLOOR = -8.0
 _PIXELS_IN_CACHE = 1 << 14
-_MASK64 = (1 << 64) - 1
-# Odd 64-bit multipliers of the splitmix64 finaliser (Steele, Lea, Flood 2014) and its golden-ratio increment.
-_MIX_A, _MIX_B, _GOLDEN = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -59,19 +57,13 @@ def gaussian_kl(q: GaussianLatent, p: GaussianLatent) -> Tensor:
     return 0.5 * (torch.exp(log_ratio) + distance - 1.0 - log_ratio)
 
 
-def noise_key(*parts: int | str) -> int:
-    """Hash parts such as (seed, frame, sample, level) to a 64-bit key, the same on every machine."""
-    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
 def keyed_normal(
     key: int, origin: tuple[int, ...], shape: tuple[int, ...], device: torch.device | str = "cpu"
 ) -> Tensor:
     """Draw standard normal noise that is a function of (key, channel, absolute coordinate) alone.
 
     Args:
-        key: 64-bit key, see `noise_key`.
+        key: 64-bit key, see `quietscope.keyed.noise_key`.
         origin: Absolute coordinate of the first latent pixel, one per spatial axis.
         shape: (C, *S).
         device: Where to make it.
@@ -85,14 +77,14 @@ def keyed_normal(
     for axis, (start, length) in enumerate(zip(origin, spatial, strict=True)):
         coordinate = torch.arange(start, start + length, dtype=torch.int64, device=device)
         coordinate = coordinate.reshape([-1 if a == axis else 1 for a in range(len(spatial))])
-        state = _mix(state + coordinate * _signed(_GOLDEN))
+        state = _mix(state + coordinate * _signed(GOLDEN))
     pairs = (channels + 1) // 2
     out = torch.empty(2 * pairs, *spatial, device=device)
     # On a CPU a dozen elementwise passes over one cache-sized piece are several times faster than over everything.
     step = pairs if out.is_cuda else max(1, _PIXELS_IN_CACHE // max(1, state.numel()))
     for first in range(0, pairs, step):
         salt = torch.arange(first + 1, min(first + step, pairs) + 1, dtype=torch.int64, device=device)
-        bits = _mix(state.unsqueeze(0) + (salt * _signed(_GOLDEN)).reshape(-1, *[1] * len(spatial)))
+        bits = _mix(state.unsqueeze(0) + (salt * _signed(GOLDEN)).reshape(-1, *[1] * len(spatial)))
         # 24 bits each: exact in float32, and u > 0 keeps the logarithm finite.
         u = ((bits >> 40) & 0xFFFFFF).float().add_(0.5).mul_(2.0**-24)
         v = ((bits >> 8) & 0xFFFFFF).float().mul_(2.0**-24 * 2.0 * torch.pi)
@@ -103,7 +95,7 @@ def keyed_normal(
 
 
 def _mix(x: Tensor) -> Tensor:
-    for shift, factor in ((30, _MIX_A), (27, _MIX_B)):
+    for shift, factor in ROUNDS:
         x = (x ^ _shift_right(x, shift)).mul_(_signed(factor))
     return x ^ _shift_right(x, 31)
 
@@ -114,5 +106,5 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
 
 
 def _signed(value: int) -> int:
-    value &= _MASK64
+    value &= MASK64
     return value - (1 << 64) if value >> 63 else value

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from quietscope.nn.conv import ACTIVATIONS, Activation, conv
 
 LAYERS = 4
+_NDIM_OF_VOLUMES = 5
 
 
 class SignalDecoder(nn.Module):
@@ -53,5 +54,13 @@ def _unpadded(spatial_dims: int, before: int, after: int) -> nn.Module:
 
 def _mirrored(h: Tensor) -> Tensor:
     """Add a pixel on every side, the mirror of the second outermost; an axis of one pixel has only itself to repeat."""
-    around = [1] * (2 * (h.ndim - 2))
-    return F.pad(h, around, mode="reflect" if min(h.shape[2:]) > 1 else "replicate")
+    # An exported network has to take one plane as well as many, and the padding of the exchange formats will not.
+    by_index = 1 if h.ndim == _NDIM_OF_VOLUMES and torch.compiler.is_exporting() else 0
+    if not by_index and min(h.shape[2:]) == 1:
+        by_index = h.ndim - 2
+    for axis in range(2, 2 + by_index):
+        last = h.shape[axis] - 1
+        mirrored = last - (last - torch.arange(-1, last + 2, device=h.device).abs()).abs()
+        h = h.index_select(axis, mirrored.clamp(min=0))
+    around = [0 if axis < 2 + by_index else 1 for axis in reversed(range(2, h.ndim)) for _ in range(2)]
+    return F.pad(h, around, mode="reflect") if any(around) else h

@@ -1,26 +1,25 @@
 """How much memory is free, and how much of it a method needs per pixel."""
 
-import os
 from math import prod
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from quietscope.memory import free_main_memory
 from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiles import Tile
 
-_CGROUP_FILES = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)
-_MEMINFO = Path("/proc/meminfo")
-# Where nothing can be asked (Windows has no sysconf): what any machine that runs PyTorch has to spare.
-_UNKNOWN_FREE_BYTES = 2 * 2**30
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
 # and the copies that convolution libraries make to reorder them.
 _LIVE_ACTIVATIONS = 8
+
+
+class MeasuredMethod(Method):
+    """A method that knows what it needs, as its networks cannot be watched at work."""
+
+    bytes_per_pixel: float
+    """Peak of activations while one image is made, per pixel of it."""
 
 
 def free_memory(device: torch.device | str) -> int:
@@ -37,8 +36,7 @@ def free_memory(device: torch.device | str) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    limits = [_system_free(), *(_cgroup_free(limit, used) for limit, used in _CGROUP_FILES)]
-    return min(limit for limit in limits if limit is not None)
+    return free_main_memory()
 
 
 def bytes_per_pixel(method: Method, device: torch.device) -> float:
@@ -56,6 +54,8 @@ def bytes_per_pixel(method: Method, device: torch.device) -> float:
     Returns:
         Bytes per image pixel.
     """
+    if isinstance(method, MeasuredMethod):
+        return method.bytes_per_pixel
     size = method.size_multiple
     largest = 0
 
@@ -82,22 +82,3 @@ def _make_one(method: Method, x: Tensor) -> tuple[Tensor, ...]:
     encoding = method.encode(x)
     noise = tile_noise(method.latents(), Tile(box, box), seed=0, frame=0, samples=[0], device=x.device)
     return *encoding, *noise, method.decode(encoding, noise)
-
-
-def _system_free() -> int:
-    if _MEMINFO.is_file():
-        for line in _MEMINFO.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        # Half of all memory, because systems without /proc do not say how much of it is free.
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return _UNKNOWN_FREE_BYTES
-
-
-def _cgroup_free(limit: Path, used: Path) -> int | None:
-    try:
-        return max(int(limit.read_text()) - int(used.read_text()), 0)
-    except (OSError, ValueError):  # no such group, or the limit reads "max"
-        return None

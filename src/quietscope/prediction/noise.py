@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from quietscope.keyed import noise_key
 from quietscope.methods.base import LatentSpec
-from quietscope.nn.latent import keyed_normal, noise_key
+from quietscope.nn.latent import keyed_normal
 from quietscope.tiles import Tile
 
 

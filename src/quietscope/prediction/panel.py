@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from quietscope.mirroring import Pixels
 from quietscope.prediction.deconvolved import DeconvolvedMean
 from quietscope.prediction.estimator import Estimator, Site
 from quietscope.prediction.mean_shift import MeanShift
@@ -12,7 +13,6 @@ from quietscope.prediction.quantiles import StreamingQuantiles
 from quietscope.prediction.request import Kind, Request
 from quietscope.prediction.sampling import Drawn
 from quietscope.prediction.streaming import StreamingMoments
-from quietscope.prediction.tiled import Pixels
 
 ESTIMATORS: tuple[type[Estimator], ...] = (StreamingMoments, StreamingQuantiles, MeanShift, DeconvolvedMean)
 """Every estimator; a new one is one file, one line here, and its kinds in `request`."""

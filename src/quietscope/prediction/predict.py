@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from quietscope.axes import Layout
-from quietscope.errors import AxesError, ChannelError
 from quietscope.io.image import Sink
 from quietscope.methods.base import Method
+from quietscope.mirroring import Pixels, ReadBox
 from quietscope.prediction.estimator import Site, cropped
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.prediction.panel import Panel
-from quietscope.prediction.request import Estimates, Kind, Request, Sinks, checked_kinds, leading_shape
+from quietscope.prediction.request import Entry, Estimates, Kind, Request, Sinks, checked_kinds, leading_shape
 from quietscope.prediction.sampling import Source, ready_to_predict, source_of
-from quietscope.prediction.tiled import Pixels, ReadBox, TileSpec, automatic_tile
+from quietscope.prediction.tiled import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
 from quietscope.prediction.turns import Turn, turns
 from quietscope.tiles import Tile
 
@@ -30,9 +30,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Receives (samples of tiles done, samples of tiles in all)."""
 
 DEFAULT_REQUEST = Request()
-
-# Half of the free memory: the estimate of what a method needs is no bound, and other programs live here too.
-_SHARE_OF_FREE_MEMORY = 0.5
 
 
 def predict_frame(
@@ -154,7 +151,7 @@ def choose_tile(
         The tiles.
     """
     needed = bytes_per_pixel(method, device) + bytes_per_value * method.statistics.num_channels
-    return automatic_tile(method, size, int(_SHARE_OF_FREE_MEMORY * free_memory(device) / needed), margin)
+    return automatic_tile(method, size, int(SHARE_OF_FREE_MEMORY * free_memory(device) / needed), margin)
 
 
 class Counter:
@@ -242,28 +239,17 @@ def _core(images: Tensor, turn: Turn, tile: Tile) -> Tensor:
     return turn.undo(cropped(images, tile.inner_in_outer))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One entry of a sink with a leading axis, written to as if it were an image."""
-
-    sink: Sink
-    number: int
-
-    def __setitem__(self, index: tuple[int | slice, ...], block: npt.NDArray[Any]) -> None:
-        self.sink[(self.number, *index)] = block
-
-
 def _write(layout: Layout, sink: Sink, n: int, inner: tuple[slice, ...], values: Pixels) -> None:
     """Write an estimate of one box of frame n, with or without a leading axis."""
     if values.ndim == 1 + len(inner):
         layout.put_region(sink, n, inner, values)
         return
     for number, entry in enumerate(values):
-        layout.put_region(_Entry(sink, number), n, inner, entry)
+        layout.put_region(Entry(sink, number), n, inner, entry)
 
 
 def _sample_writer(layout: Layout, sink: Sink, n: int) -> SampleSink:
-    return lambda inner, number, block: layout.put_region(_Entry(sink, number), n, inner, block)
+    return lambda inner, number, block: layout.put_region(Entry(sink, number), n, inner, block)
 
 
 def _frame_reader(layout: Layout, array: Any, n: int) -> ReadBox:
@@ -281,17 +267,4 @@ def check_frame(method: Method, shape: Sequence[int]) -> None:
         AxesError: If it has another number of dimensions than the method's images.
         ChannelError: If it has another number of channels.
     """
-    dims, channels = method.spatial_dims, method.statistics.num_channels
-    if len(shape) != dims + 1:
-        wanted = "(C, Z, Y, X)" if dims == 3 else "(C, Y, X)"
-        raise AxesError(
-            f"frames of {wanted} for a {dims}-D model",
-            f"frames of shape {tuple(shape)}",
-            f"denoise with `--dims {dims}`",
-        )
-    if shape[0] != channels:
-        raise ChannelError(
-            f"{channels} channel{'s' * (channels != 1)}, as in training",
-            f"{shape[0]}",
-            "pick the channels that the model was trained on",
-        )
+    check_shape(method.spatial_dims, method.statistics.num_channels, shape)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy.typing as npt
 
 from quietscope.errors import SettingsError
 from quietscope.io.image import Sink
-from quietscope.prediction.tiled import Pixels, TileSpec
+from quietscope.mirroring import Pixels
+from quietscope.prediction.tiled import TileSpec
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 """What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
@@ -109,6 +112,23 @@ class Sinks:
             "deconvolved": self.deconvolved,
         }
         return {kind: sink for kind, sink in sinks.items() if sink is not None}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a sink with a leading axis, written to as if it were an image.
+
+    Attributes:
+        sink: The sink.
+        number: Number of the entry.
+    """
+
+    sink: Sink
+    number: int
+
+    def __setitem__(self, index: tuple[int | slice, ...], block: npt.NDArray[Any]) -> None:
+        """Write a block."""
+        self.sink[(self.number, *index)] = block
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,32 @@
-"""How a frame is read in tiles: their size, the halo around them, and the padding at the end of the image."""
+"""How a frame is cut into tiles: their size, and the halo around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Self, TypeAlias
+from typing import Protocol, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from quietscope.errors import SettingsError
-from quietscope.methods.base import Method
+from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.tiles import Tile, round_up, tile_grid
 
-Pixels: TypeAlias = npt.NDArray[np.float32]
-ReadBox: TypeAlias = Callable[[tuple[slice, ...]], npt.NDArray[Any]]
-"""Reads a box of one frame: slices per spatial axis to an array (C, *box)."""
+SHARE_OF_FREE_MEMORY = 0.5
+"""How much of it a prediction takes: the estimate of what a method needs is no bound, and others live there too."""
+
+
+class Predictable(Protocol):
+    """What has to be known of a method to cut frames for it; a `Method` knows it, and so does an exported model."""
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Image sizes must be multiples of these, one per spatial axis."""
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How far its image is blurred at the end, in pixels per spatial axis."""
+
 
 _LEAST_HALO_YX = 32
 # Slices are farther apart than pixels, so that fewer of them matter.
@@ -37,7 +49,7 @@ class TileSpec:
         assert len(self.size) == len(self.halo), self
 
     @classmethod
-    def of(cls, method: Method, size: int | Sequence[int], halo: int | Sequence[int] | None = None) -> Self:
+    def of(cls, method: Predictable, size: int | Sequence[int], halo: int | Sequence[int] | None = None) -> Self:
         """Make a specification from what a user types.
 
         Args:
@@ -63,7 +75,7 @@ class TileSpec:
                 )
         return cls(sizes, halos)
 
-    def grid(self, method: Method, size: Sequence[int], blocks: Sequence[int] | None = None) -> tuple[Tile, ...]:
+    def grid(self, method: Predictable, size: Sequence[int], blocks: Sequence[int] | None = None) -> tuple[Tile, ...]:
         """Return the tiles of a frame.
 
         Args:
@@ -77,7 +89,7 @@ class TileSpec:
         return tile_grid(size, self.size, self.halo, blocks or method.size_multiple)
 
 
-def default_halo(method: Method) -> tuple[int, ...]:
+def default_halo(method: Predictable) -> tuple[int, ...]:
     """Return the halo of a method, in pixels per spatial axis.
 
     ``2 * size_multiple``, at least 32 along Y and X and 16 along Z, and `Method.reach` on top. A ladder sees hundreds
@@ -99,7 +111,7 @@ def default_halo(method: Method) -> tuple[int, ...]:
 
 
 def automatic_tile(
-    method: Method, size: Sequence[int], max_pixels: int, margin: Sequence[int] | None = None
+    method: Predictable, size: Sequence[int], max_pixels: int, margin: Sequence[int] | None = None
 ) -> TileSpec:
     """Choose the largest tiles that fit.
 
@@ -136,31 +148,28 @@ def automatic_tile(
     return TileSpec(tuple(map(inner, axes)), halo)
 
 
-def read_outer(read: ReadBox, size: Sequence[int], tile: Tile) -> Pixels:
-    """Read the outer box of a tile, with the image mirrored where the box reaches beyond its high end.
-
-    The mirror is the outermost pixel, which is not repeated: repeating it would put two pixels of equal noise side by
-    side, which no camera does. Images shorter than their padding are mirrored to and fro; a single pixel is repeated.
+def check_shape(spatial_dims: int, num_channels: int, shape: Sequence[int]) -> None:
+    """Refuse a frame that does not fit a model.
 
     Args:
-        read: Reads a box of the image.
-        size: Image size in pixels per spatial axis.
-        tile: The tile.
+        spatial_dims: 2 or 3, of the model's images.
+        num_channels: Their channels.
+        shape: Shape of the frame, (C, *S).
 
-    Returns:
-        The pixels, (C, *outer), float32.
+    Raises:
+        AxesError: If it has another number of dimensions than the model's images.
+        ChannelError: If it has another number of channels.
     """
-    indices = [_mirrored(box, length) for box, length in zip(tile.outer, size, strict=True)]
-    block = np.asarray(read(tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)), dtype=np.float32)
-    for axis, index in enumerate(indices, start=1):
-        if len(index) != block.shape[axis] or index[-1] != index.max():
-            block = np.take(block, index - index.min(), axis=axis)
-    # PyTorch takes neither negative strides (a flipped view, even of one pixel) nor memory that may not be written.
-    return block if block.flags.writeable and min(block.strides) >= 0 else block.copy()
-
-
-def _mirrored(box: slice, size: int) -> npt.NDArray[np.intp]:
-    """Return the image coordinates that stand for those of the box: a triangular wave of period 2 (size - 1)."""
-    period = max(2 * (size - 1), 1)
-    phase = np.arange(box.start, box.stop) % period
-    return np.minimum(phase, period - phase) if size > 1 else np.zeros_like(phase)
+    if len(shape) != spatial_dims + 1:
+        wanted = "(C, Z, Y, X)" if spatial_dims == 3 else "(C, Y, X)"
+        raise AxesError(
+            f"frames of {wanted} for a {spatial_dims}-D model",
+            f"frames of shape {tuple(shape)}",
+            f"denoise with `--dims {spatial_dims}`",
+        )
+    if shape[0] != num_channels:
+        raise ChannelError(
+            f"{num_channels} channel{'s' * (num_channels != 1)}, as in training",
+            f"{shape[0]}",
+            "pick the channels that the model was trained on",
+        )

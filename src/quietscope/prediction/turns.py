@@ -14,7 +14,7 @@ from torch import Tensor
 
 from quietscope.data.patches import FLIP_X, FLIP_Y, TRANSPOSE, orient
 from quietscope.methods.base import Method
-from quietscope.prediction.tiled import Pixels, ReadBox, read_outer
+from quietscope.mirroring import Pixels, ReadBox, read_outer
 from quietscope.tiles import Tile, round_up
 
 Box = tuple[slice, ...]

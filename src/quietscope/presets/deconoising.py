@@ -13,7 +13,9 @@ FAST = Preset(
     training=MINUTES.model_copy(update={"learning_rate": 1e-3}),
     budget="4m",
     steps=None,
-    measured=(),
+    measured=(
+        "W2S ch0, 8 evaluation fields, 5000 steps: 22.97 -> 36.51 dB (noise2void 36.17 with as many steps, BM3D: 36.13)",
+    ),
 )
 
 PAPER = Preset(

@@ -15,6 +15,7 @@ from quietscope.errors import ModelFileError, QuietScopeError
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
+from quietscope.nn.narrow import narrow
 from quietscope.noise import NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.presets import Configuration
 from quietscope.version import __version__
@@ -36,6 +37,7 @@ class ModelCard:
         channel_names: Their channel names; empty where unknown.
         training: Steps, seconds, validation loss and the like.
         spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
+        pruned_share: Share of the channels that pruning removed, 0 to 1; the configuration tells the widths before.
         versions: Versions of QuietScope, PyTorch and Python that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -46,6 +48,7 @@ class ModelCard:
     channel_names: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     spread_factor: float = 1.0
+    pruned_share: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
 
@@ -85,6 +88,8 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if card.pruned_share:
+        header["pruned"] = {"share": card.pruned_share}
     write_tensor_file(path, tensors, header, overwrite=overwrite)
 
 
@@ -108,6 +113,9 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
         statistics = Statistics(placeholder, placeholder)
         method = METHODS[header["method"]].build(configuration.method_settings(), statistics, noise_models)
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
+        pruned_share = float(header.get("pruned", {}).get("share", 0.0))
+        if pruned_share:
+            narrow(method, weights)
         own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
         method.load_state_dict({**own_noise, **weights})
         card = ModelCard(
@@ -117,6 +125,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
             channel_names=tuple(header["channel_names"]),
             training=dict(header["training"]),
             spread_factor=float(header.get("spread_factor", 1.0)),
+            pruned_share=pruned_share,
             versions=dict(header["versions"]),
             created=str(header["created"]),
         )
@@ -142,6 +151,8 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
     for channel, model in enumerate(method.channel_noise):
         name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
         rows[f"noise of channel {name}"] = model.describe()
+    if card.pruned_share:
+        rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}

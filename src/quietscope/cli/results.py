@@ -1,0 +1,39 @@
+"""Denoising into files: what denoise and predict have in common."""
+
+from typing import TYPE_CHECKING
+
+from quietscope.cli.outputs import Plan
+from quietscope.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from quietscope.deploy.predict import LeanPredictor
+    from quietscope.predictor import Predictor
+
+
+def write_results(denoiser: "Predictor | LeanPredictor", plan: Plan, screen: Screen, seed: int) -> None:
+    """Denoise one image into its files.
+
+    Args:
+        denoiser: A trained denoiser, or an exported model.
+        plan: What is to be written where, and how.
+        screen: Shows how it stands.
+        seed: Seed of the samples.
+    """
+    name = plan.image.path.name if plan.image.path is not None else "image"
+    with plan.writers() as sinks, screen.predicting(name) as progress:
+        denoiser.denoise_into(
+            plan.image,
+            mean=sinks.get("mean"),
+            std=sinks.get("std"),
+            deconvolved=sinks.get("deconvolved"),
+            map=sinks.get("map"),
+            quantiles=sinks.get("quantiles"),
+            samples=sinks.get("samples"),
+            num_samples=plan.options.samples,
+            probabilities=plan.options.probabilities,
+            augment=plan.options.augment,
+            bandwidth=plan.options.bandwidth,
+            seed=seed,
+            tile=plan.options.tile,
+            progress=progress,
+        )

@@ -1,0 +1,182 @@
+"""What runs a compressed model: each library with its float model, its int8 model and its file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.compression.calibration import Inputs
+from quietscope.compression.gate import Runner
+from quietscope.compression.libraries import imported
+from quietscope.compression.quantize import quantize_onnx, quantize_openvino
+from quietscope.deploy.card import Card
+from quietscope.errors import CompressionError
+from quietscope.export.graph import Graph
+from quietscope.export.onnx import save_onnx, to_onnx
+from quietscope.export.openvino import save_openvino, to_openvino
+
+BackendName: TypeAlias = Literal["openvino", "onnx", "torch"]
+Array: TypeAlias = npt.NDArray[np.float32]
+
+
+class Backend(ABC):
+    """A library that runs exported models.
+
+    Models are the library's own objects, which nobody else looks into.
+    """
+
+    name: ClassVar[BackendName]
+    title: ClassVar[str]
+    file: ClassVar[str]
+    """Name of the model file in a compressed folder."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Import everything that will be needed, before any work is done.
+
+        Raises:
+            CompressionError: If a library is missing.
+        """
+
+    @abstractmethod
+    def precisions(self, lower: bool) -> Sequence[str]:
+        """Return what float models may compute in, the fastest first; `lower` where the CPU gains from bfloat16."""
+
+    @abstractmethod
+    def convert(self, graph: Graph) -> Any:
+        """Make the float model."""
+
+    @abstractmethod
+    def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
+        """Make the int8 model of a float model."""
+
+    @abstractmethod
+    def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
+        """Make a model ready to run on the CPU; what is not int8 computes in "float32" or "bfloat16"."""
+
+    @abstractmethod
+    def save(self, model: Any, folder: Path, card: Card) -> None:
+        """Write a model with its card into a folder."""
+
+
+@final
+class OpenVinoBackend(Backend):
+    """OpenVINO, for CPUs."""
+
+    name: ClassVar[BackendName] = "openvino"
+    title: ClassVar[str] = "OpenVINO"
+    file: ClassVar[str] = "model.xml"
+
+    def check(self) -> None:
+        """Import OpenVINO and NNCF."""
+        imported("openvino")
+        imported("nncf")
+
+    def precisions(self, lower: bool) -> Sequence[str]:
+        """Return bfloat16 where the CPU gains from it, and float32."""
+        return ("bfloat16", "float32") if lower else ("float32",)
+
+    def convert(self, graph: Graph) -> Any:
+        """Make an `openvino.Model`."""
+        return to_openvino(graph)
+
+    def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
+        """Make an `openvino.Model` with FakeQuantize nodes."""
+        return quantize_openvino(model, inputs, num_channels)
+
+    def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
+        """Compile for the latency of one image, on as many threads as PyTorch has, so that times compare."""
+        options = {
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        request = imported("openvino").Core().compile_model(model, "CPU", options).create_infer_request()
+
+        def run(x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
+            found = request.infer({"x": x, **noise})
+            return {name: np.array(found[n]) for n, name in enumerate(output_names)}
+
+        return run
+
+    def save(self, model: Any, folder: Path, card: Card) -> None:
+        """Write ``model.xml`` and ``model.bin``."""
+        save_openvino(model, folder / self.file, card)
+
+
+@final
+class OnnxBackend(Backend):
+    """ONNX, for ONNX Runtime and, with its pairs of quantising and dequantising nodes, TensorRT."""
+
+    name: ClassVar[BackendName] = "onnx"
+    title: ClassVar[str] = "ONNX"
+    file: ClassVar[str] = "model.onnx"
+
+    def check(self) -> None:
+        """Import ONNX, ONNX Runtime and NNCF."""
+        for name in ("onnx", "onnxscript", "onnxruntime", "nncf"):
+            imported(name)
+
+    def precisions(self, lower: bool) -> Sequence[str]:
+        """Return float32: ONNX Runtime's CPU kernels know no bfloat16."""
+        return ("float32",)
+
+    def convert(self, graph: Graph) -> Any:
+        """Make an `onnx.ModelProto`."""
+        return to_onnx(graph)
+
+    def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
+        """Make an `onnx.ModelProto` with QuantizeLinear and DequantizeLinear nodes."""
+        return quantize_onnx(model, inputs, num_channels)
+
+    def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
+        """Open a session on as many threads as PyTorch has, so that times compare."""
+        runtime = imported("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+        def run(x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
+            return dict(zip(output_names, session.run(list(output_names), {"x": x, **noise}), strict=True))
+
+        return run
+
+    def save(self, model: Any, folder: Path, card: Card) -> None:
+        """Write ``model.onnx``."""
+        save_onnx(model, folder / self.file, card)
+
+
+BACKENDS: dict[str, Backend] = {each.name: each for each in (OpenVinoBackend(), OnnxBackend())}
+"""Those that run an exported graph; "torch" keeps an ordinary model file."""
+
+
+def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
+    """Refuse a backend that is not there or cannot do what is asked for.
+
+    Args:
+        name: Name of the backend.
+        is_pruned: Whether channels are to be removed.
+        int8: Whether to quantise.
+
+    Raises:
+        CompressionError: If so.
+    """
+    if name in BACKENDS:
+        BACKENDS[name].check()
+        return
+    if name != "torch":
+        raise CompressionError("openvino, onnx or torch", f"backend {name!r}", "pass e.g. `--backend openvino`")
+    if int8:
+        raise CompressionError(
+            "a backend that has int8",
+            "torch, which has lost its quantiser",
+            "choose `--backend openvino` (CPU) or `--backend onnx` (GPU)",
+        )
+    if not is_pruned:
+        raise CompressionError(
+            "something to do", "the model as it is, for PyTorch", "add `--prune 0.5`, or choose `--backend openvino`"
+        )

@@ -1,0 +1,183 @@
+"""Where models are judged and timed: held-out images with a truth, and a place in the table for each model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
+from quietscope.compression.record import Row
+from quietscope.compression.run import TorchRunner
+from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
+from quietscope.data.frames import Frames
+from quietscope.data.preparation import prepare
+from quietscope.data.split import split_frames
+from quietscope.denoiser import Denoiser
+from quietscope.errors import ChannelError, SizeError
+from quietscope.export.graph import Graph
+from quietscope.io import Image
+from quietscope.methods.base import LatentSpec, Method
+from quietscope.tiles import round_up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One model of a compression.
+
+    Attributes:
+        name: What it is.
+        runs_in: What runs it, in words.
+        run: The model at work.
+        verdict: What it made of the trial.
+        bytes: Size on disk.
+        parameters: Number of weights.
+    """
+
+    name: str
+    runs_in: str
+    run: Runner
+    verdict: Verdict
+    bytes: int
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What models are judged with.
+
+    Attributes:
+        frames: All noisy frames.
+        training: Indices of those that steps may learn from; the trial is cut from others where there are 10 or more.
+        trial: Images with a truth.
+        latents: What noise the models take.
+        seed: Seed of that noise.
+    """
+
+    frames: Frames
+    training: Sequence[int]
+    trial: Trial
+    latents: tuple[LatentSpec, ...]
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        denoiser: Denoiser,
+        images: Sequence[Image],
+        clean: Sequence[Image] | None,
+        seed: int,
+        notify: Callable[[str], None] | None,
+    ) -> "Bench":
+        """Set up a bench for a model.
+
+        Args:
+            denoiser: The full model.
+            images: Noisy images.
+            clean: Their clean references, if there are any.
+            seed: Seed of everything random.
+            notify: Called with one line for each thing a person should know of the images.
+
+        Returns:
+            The bench.
+
+        Raises:
+            QuietScopeError: If the images do not fit the model, or the references the images.
+        """
+        method = denoiser.method
+        frames = Frames.of(images, method.spatial_dims)
+        wanted = method.statistics.num_channels
+        if frames.num_channels != wanted:
+            raise ChannelError(
+                f"{wanted} channel{'s' * (wanted != 1)}, as the model learnt from",
+                f"{frames.num_channels}",
+                "compress with images like those it was trained on",
+            )
+        references = None if clean is None else Frames.of(clean, method.spatial_dims)
+        if references is not None:
+            _check_alike(frames, references)
+        prepare(frames, denoiser.configuration.training_settings().patch, notify)
+        training, held_out = split_frames(len(frames), seed)
+        boxes = held_out_boxes(frames, held_out, method.size_multiple, seed)
+        noisy, latents = cut(frames, boxes), Graph.of(method).latents
+        if references is None:
+            trial = rehearsal(TorchRunner.as_predicted(method, lower=False), noisy, latents, seed)
+        else:
+            trial = Trial(noisy=noisy, truth=cut(references, boxes), kind="clean")
+        return cls(frames=frames, training=training, trial=trial, latents=latents, seed=seed)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples behind every estimate; 0 for a point method."""
+        return NUM_SAMPLES if self.latents else 0
+
+    def judge(self, name: str, runs_in: str, run: Runner, size: int, method: Method) -> Candidate:
+        """Let a model work on the trial.
+
+        Args:
+            name: What it is.
+            runs_in: What runs it, in words.
+            run: The model at work.
+            size: Bytes of its weights.
+            method: The method that it is made of.
+
+        Returns:
+            The model with its verdict.
+        """
+        verdict = judge(run, self.trial, self.latents, self.seed)
+        weights = num_weights(method)
+        return Candidate(name=name, runs_in=runs_in, run=run, verdict=verdict, bytes=size, parameters=weights)
+
+
+def num_weights(method: Method) -> int:
+    """Return the number of parameters that prediction has; those of a noise model it has not."""
+    return Graph.of(method).num_parameters()
+
+
+def rows_of(candidates: Sequence[Candidate], graph: Graph, seed: int) -> tuple[tuple[Row, ...], tuple[int, ...]]:
+    """Time models side by side, and make the rows of the table; losses are relative to the first.
+
+    Args:
+        candidates: The models.
+        graph: Says what goes in.
+        seed: Seed of what goes in.
+
+    Returns:
+        One row per model, and the image size of the times, in pixels per spatial axis.
+    """
+    size: tuple[int, ...] = (SIDE, SIDE) if graph.spatial_dims == 2 else SIZE_3D
+    size = tuple(round_up(n, m) for n, m in zip(size, graph.size_multiple, strict=True))
+    example = graph.example_inputs(size, num_samples=1, seed=seed)
+    inputs = {name: each.numpy() for name, each in zip(graph.input_names, example, strict=True)}
+    seconds = interleaved({str(n): each.run for n, each in enumerate(candidates)}, inputs)
+    full = candidates[0].verdict
+    rows = []
+    for n, each in enumerate(candidates):
+        verdict, is_full = each.verdict, n == 0
+        change = None
+        if verdict.deviation is not None and full.deviation is not None and full.deviation > 0:
+            change = verdict.deviation / full.deviation - 1.0
+        rows.append(
+            Row(
+                name=each.name,
+                runs_in=each.runs_in,
+                bytes=each.bytes,
+                parameters=each.parameters,
+                seconds=seconds[str(n)],
+                psnr=verdict.psnr,
+                loss=verdict.loss(full),
+                agreement=None if is_full else verdict.agreement(full),
+                agreement_deconvolved=None if is_full else verdict.agreement_deconvolved(full),
+                deviation_change=None if is_full else change,
+            )
+        )
+    return tuple(rows), size
+
+
+def _check_alike(noisy: Frames, clean: Frames) -> None:
+    one, other = (
+        [(frames.num_channels, *frames.spatial_shape(n)) for n in range(len(frames))] for frames in (noisy, clean)
+    )
+    if one != other:
+        raise SizeError(
+            f"clean references like the images, {len(one)} frames of {one[0]} first",
+            f"{len(other)} frames of {other[0]} first",
+            "pass the references of these very images, one for each",
+        )

@@ -1,0 +1,245 @@
+"""What a compression costs: the loss in dB of every step on images that it has not seen, before anything is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.compression.calibration import latent_noise
+from quietscope.data.frames import Frames
+from quietscope.data.patches import pad_to_patch
+from quietscope.errors import CompressionError
+from quietscope.methods.base import LatentSpec
+from quietscope.metrics import psnr
+
+NUM_JUDGED = 8
+"""Boxes of held-out frames that are judged."""
+
+SIDE, DEPTH, SIDE_3D = 256, 16, 128
+NUM_SAMPLES = 20
+"""Samples behind the mean of a method that samples; all models draw with the same noise, so few are enough."""
+
+_PIXELS_AT_ONCE = 1 << 19
+_ALIKE = 1024
+"""Pixels of like brightness that exchange their noise."""
+
+Array: TypeAlias = npt.NDArray[np.float32]
+Kind: TypeAlias = Literal["clean", "rehearsal"]
+
+
+class Runner(Protocol):
+    """A model at work, whatever runs it."""
+
+    def __call__(self, x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
+        """Turn an image (1, C, *S) and noise by input name into images (K, C, *S) by output name; K is 1 without noise.
+
+        The first output is the clean image or its samples; a method that deconvolves has another.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Noisy images, and what they should become.
+
+    Attributes:
+        noisy: Images (C, *S), intensity units, S multiples of what the method wants.
+        truth: Likewise.
+        kind: "clean": the truth is the user's clean reference. "rehearsal": it is what the full model made of held-out
+            images, see `rehearsal`.
+    """
+
+    noisy: tuple[Array, ...]
+    truth: tuple[Array, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a model makes of the images of a trial.
+
+    Attributes:
+        psnr: PSNR of the estimates, means over samples, against the truth, all images together, in dB.
+        estimates: The estimates, (C, *S) each.
+        deconvolved: The deconvolved images likewise, where there are any.
+        deviation: Mean over all pixels of the samples' standard deviation, intensity units; None for a point method.
+    """
+
+    psnr: float
+    estimates: tuple[Array, ...]
+    deconvolved: tuple[Array, ...]
+    deviation: float | None
+
+    def loss(self, full: "Verdict") -> float:
+        """Return what was lost against the full model, in dB: ``PSNR(full, truth) - PSNR(this, truth)``."""
+        return full.psnr - self.psnr
+
+    def agreement(self, full: "Verdict") -> float:
+        """Return the PSNR of the estimates against the full model's, in dB."""
+        return _psnr(self.estimates, full.estimates)
+
+    def agreement_deconvolved(self, full: "Verdict") -> float | None:
+        """Return the PSNR of the deconvolved images against the full model's, in dB; None where there are none."""
+        return _psnr(self.deconvolved, full.deconvolved) if full.deconvolved else None
+
+
+def held_out_boxes(
+    frames: Frames, chosen: Sequence[int], size_multiple: Sequence[int], seed: int
+) -> list[tuple[int, tuple[slice, ...]]]:
+    """Choose boxes of frames to be judged.
+
+    Args:
+        frames: The frames.
+        chosen: Indices of those that neither fine-tuning nor calibration has seen.
+        size_multiple: Sizes are multiples of these.
+        seed: Seed of the places.
+
+    Returns:
+        Frame and box of each, whole frames where they are smaller than a box.
+    """
+    rng = np.random.default_rng(seed)
+    sides = (SIDE, SIDE) if len(size_multiple) == 2 else (DEPTH, SIDE_3D, SIDE_3D)
+    size = [-(-side // m) * m for side, m in zip(sides, size_multiple, strict=True)]
+    boxes = []
+    for n in range(NUM_JUDGED):
+        index = chosen[n % len(chosen)]
+        starts = [int(rng.integers(max(1, a - p + 1))) for a, p in zip(frames.spatial_shape(index), size, strict=True)]
+        boxes.append((index, tuple(slice(start, start + p) for start, p in zip(starts, size, strict=True))))
+    return boxes
+
+
+def cut(frames: Frames, boxes: Sequence[tuple[int, tuple[slice, ...]]]) -> tuple[Array, ...]:
+    """Read boxes, mirrored up to their size where a frame is smaller.
+
+    Args:
+        frames: The frames.
+        boxes: Frame and box of each.
+
+    Returns:
+        One (C, *S) per box, float32.
+    """
+    sizes = [tuple(part.stop - part.start for part in box) for _, box in boxes]
+    read = (frames.region(index, box) for index, box in boxes)
+    return tuple(pad_to_patch(block, size).astype(np.float32) for block, size in zip(read, sizes, strict=True))
+
+
+def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec], seed: int) -> Trial:
+    """Make images whose truth is known out of those at hand: the full model's estimates, with their noise reshuffled.
+
+    The residual bootstrap (Efron, Annals of Statistics 7 (1979)) of a denoiser's error. Without a clean reference the
+    error cannot be seen: the distance from the noisy image holds the noise itself, and the difference of two such
+    distances is biased, as both estimates depend on that noise. Here the full model's estimate s = f(x) is the truth,
+    and what it removed, x - s, is exchanged among pixels of like s: noise of the same distribution at every brightness,
+    and new to both models. Both miss a truth that is known. It is a little smoother than the real one, so the full
+    model misses it by less, and the loss comes out rather too high than too low.
+
+    Rejected: noise drawn from the noise model, which is wrong where few photons make it skewed, and wanting for half of
+    the methods; ``10 log10(1 + MSE(compressed, full) / MSE(full))``, which wants the error of the full model, and takes
+    the two for uncorrelated. Noise that is correlated between pixels is exchanged for noise that is not.
+
+    Args:
+        run: The full method at work.
+        noisy: Held-out images (C, *S).
+        latents: Of the method.
+        seed: Seed of the exchange.
+
+    Returns:
+        The trial.
+    """
+    truth = judge(run, Trial(noisy=tuple(noisy), truth=tuple(noisy), kind="rehearsal"), latents, seed).estimates
+    rng = np.random.default_rng(seed)
+    fresh = [np.empty_like(image) for image in truth]
+    for channel in range(len(truth[0])):
+        s = np.concatenate([image[channel].ravel() for image in truth])
+        x = np.concatenate([image[channel].ravel() for image in noisy])
+        order = np.argsort(s, kind="stable")
+        group = np.arange(len(s)) // _ALIKE
+        exchanged = order[np.lexsort((rng.random(len(s)), group))]
+        drawn = np.empty_like(s)
+        drawn[order] = s[order] + (x - s)[exchanged]
+        ends = np.cumsum([image[channel].size for image in truth])[:-1]
+        for image, part in zip(fresh, np.split(drawn, ends), strict=True):
+            image[channel] = part.reshape(image[channel].shape)
+    return Trial(noisy=tuple(fresh), truth=truth, kind="rehearsal")
+
+
+def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -> Verdict:
+    """Let a model work on the images of a trial, all models with the same latent noise.
+
+    Args:
+        run: The model.
+        trial: The images.
+        latents: What noise it takes; empty for a point method.
+        seed: Seed of that noise.
+
+    Returns:
+        What it made of them.
+    """
+    found = [
+        _estimate(run, image, latents, np.random.default_rng((seed, number)))
+        for number, image in enumerate(trial.noisy)
+    ]
+    estimates = tuple(each.mean for each in found)
+    return Verdict(
+        psnr=_psnr(estimates, trial.truth),
+        estimates=estimates,
+        deconvolved=tuple(each.deconvolved for each in found if each.deconvolved is not None),
+        deviation=float(np.mean([each.deviation for each in found])) if latents else None,
+    )
+
+
+def check_loss(costs: Mapping[str, float], allowed: float) -> None:
+    """Refuse a compression that loses too much.
+
+    Args:
+        costs: What each step lost beyond the one before, in dB, by name.
+        allowed: What all together may lose, in dB.
+
+    Raises:
+        CompressionError: If they lose more, or the result is no number.
+    """
+    total = sum(costs.values())
+    if total <= allowed:
+        return
+    each = ", ".join(f"{step} cost {round(cost, 2) + 0.0:.2f} dB" for step, cost in costs.items())
+    fixes = []
+    if "pruning" in costs:
+        fixes += ["a smaller `--prune`", "a longer `--budget`"]
+    if "int8" in costs:
+        fixes.append("no `--int8`")
+    fixes.append(f"`--max-loss-db {np.ceil(100 * total) / 100:g}`" if np.isfinite(total) else "another `--backend`")
+    raise CompressionError(f"at most {allowed:g} dB lost", f"{total:.2f} dB ({each})", "try " + " or ".join(fixes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Estimate:
+    mean: Array
+    deconvolved: Array | None
+    deviation: float
+
+
+def _estimate(run: Runner, image: Array, latents: Sequence[LatentSpec], rng: np.random.Generator) -> _Estimate:
+    if not latents:
+        mean, *others = (out[0] for out in run(image[None], {}).values())
+        return _Estimate(mean=mean, deconvolved=others[0] if others else None, deviation=0.0)
+    total, squares = np.zeros(image.shape), np.zeros(image.shape)
+    at_once = max(1, min(NUM_SAMPLES, _PIXELS_AT_ONCE // prod(image.shape[1:])))
+    for first in range(0, NUM_SAMPLES, at_once):
+        count = min(at_once, NUM_SAMPLES - first)
+        [samples] = run(image[None], latent_noise(latents, image.shape[1:], count, rng)).values()
+        total += samples.sum(axis=0, dtype=np.float64)
+        squares += np.square(samples - image, dtype=np.float64).sum(axis=0)
+    mean = total / NUM_SAMPLES
+    variance = np.maximum(squares / NUM_SAMPLES - np.square(mean - image), 0.0)
+    return _Estimate(mean=mean.astype(np.float32), deconvolved=None, deviation=float(np.sqrt(variance).mean()))
+
+
+def _psnr(images: Sequence[Array], truths: Sequence[Array]) -> float:
+    """Return the PSNR of all images together, whose range is that of all truths; mean over channels, in dB."""
+    channels = []
+    for channel in range(len(truths[0])):
+        image, truth = (np.concatenate([each[channel].ravel() for each in some]) for some in (images, truths))
+        channels.append(psnr(image, truth))
+    return float(np.mean(channels))

@@ -1,0 +1,181 @@
+"""Structured pruning: whole channels leave a network, and every layer that reads or adds to them follows.
+
+Which layers belong together is found by torch-pruning's dependency graph (Fang, Ma, Song, Mi, Wang, "DepGraph: Towards
+Any Structural Pruning", CVPR 2023): concatenated skips, residual sums, gates of two halves.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from quietscope.compression.libraries import imported
+from quietscope.errors import CompressionError
+from quietscope.methods.base import HierarchicalMethod, Method, PointMethod, PosteriorMethod
+from quietscope.nn.autoregressive import CausalNetwork
+from quietscope.nn.conv import Gate
+from quietscope.nn.ladder import DecoderLevel, Ladder
+from quietscope.nn.signal_decoder import SignalDecoder
+from quietscope.nn.unet import UNet
+from quietscope.nn.vae import VAE
+
+LANES = 8
+"""Widths are kept at multiples of it, which the kernels of CPUs compute at once; narrow layers go as they come."""
+
+_TRACED_SIDE = 16
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What pruning did.
+
+    Attributes:
+        share: Share of the channels that was asked to go.
+        parameters_before: Parameters of the method before.
+        parameters: Parameters of the method after.
+        groups: Groups of channels that go or stay together.
+    """
+
+    share: float
+    parameters_before: int
+    parameters: int
+    groups: int
+
+
+def prune(method: Method, share: float) -> Pruned:
+    """Remove the least important channels of every layer whose width is free, in place.
+
+    The importance of channel c is the mean over all layers k of its group of ``|W_k[c]|_2 / mean_c |W_k[c]|_2``, with
+    W_k[c] the weights that make or read the channel. Widths with a meaning stay: image channels, latents with their
+    means and widths, DVLAE's code and its noise decoder.
+
+    Args:
+        method: A trained method on the CPU.
+        share: Share of the channels to remove, above 0 and below 1.
+
+    Returns:
+        What was done.
+
+    Raises:
+        CompressionError: If the share is out of range, torch-pruning is missing, or nothing can be removed.
+    """
+    check_share(share)
+    pruning = imported("torch_pruning")
+    before = num_parameters(method)
+    groups = list(_groups(pruning, method))
+    importance = pruning.importance.GroupMagnitudeImportance(p=2)
+    removals = []
+    for group in groups:
+        scores = importance(group)
+        keep = kept_width(len(scores), share)
+        removals.append((group, torch.argsort(scores)[: len(scores) - keep].tolist()))
+    for group, channels in removals:
+        if channels:
+            root = group[0].dep.target.module
+            group._DG.get_pruning_group(root, group[0].dep.handler, channels).prune(record_history=False)
+    if not any(channels for _, channels in removals):
+        raise CompressionError(
+            "layers wide enough to lose channels", f"{method.name} of {before:,} parameters", "leave `--prune` out"
+        )
+    return Pruned(share=share, parameters_before=before, parameters=num_parameters(method), groups=len(groups))
+
+
+def check_share(share: float) -> None:
+    """Refuse a share of channels that leaves everything or nothing.
+
+    Raises:
+        CompressionError: If it is not above 0 and below 1.
+    """
+    if not 0.0 < share < 1.0:
+        raise CompressionError("a share of channels above 0 and below 1", f"{share:g}", "pass e.g. `--prune 0.5`")
+
+
+def kept_width(width: int, share: float) -> int:
+    """Return how many of `width` channels stay: the nearest multiple of 8, where there are at least 16."""
+    lanes = LANES if width >= 2 * LANES else 1
+    return min(width, max(lanes, round(width * (1.0 - share) / lanes) * lanes))
+
+
+def num_parameters(method: nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(each.numel() for each in method.parameters())
+
+
+def _groups(pruning: Any, method: Method) -> Iterator[Any]:
+    """Yield the groups of channels that must go together, each rooted at a layer of as many channels as the group."""
+    fixed = list(_fixed(method))
+    layers = {module for each in fixed if isinstance(each, nn.Module) for module in each.modules()}
+    parameters = [each for each in fixed if isinstance(each, nn.Parameter)]
+    graph = _dependencies(pruning, method, parameters)
+    # A gate has two channels for every one that it adds to: as a root it would tear them apart.
+    gates = {module.conv for module in method.modules() if isinstance(module, Gate)}
+    seen: set[nn.Module] = set()
+    for module in method.modules():
+        if not isinstance(module, _CONVOLUTIONS) or module in gates | seen or module not in graph.module2node:
+            continue
+        handler = graph.get_pruner_of_module(module).prune_out_channels
+        group = graph.get_pruning_group(module, handler, list(range(module.out_channels)))
+        members = {dep.target.module for dep, _ in group if graph.is_out_channel_pruning_fn(dep.handler)}
+        seen |= members
+        if not members & layers:
+            yield group
+
+
+def _dependencies(pruning: Any, method: Method, ignored: list[nn.Parameter]) -> Any:
+    method.eval().requires_grad_(True)  # the graph is read off autograd's
+    with warnings.catch_warnings():
+        # It warns of parameters outside layers and of operations that it takes for elementwise. Here the first are
+        # priors and causal taps, which stay, and the second really are.
+        warnings.simplefilter("ignore")
+        return pruning.DependencyGraph().build_dependency(
+            _Trace(method), example_inputs=_example(method), ignored_params=ignored, verbose=False
+        )
+
+
+class _Trace(nn.Module):
+    """Everything of a method that has channels to lose: the way from image to image, and the priors."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        if isinstance(self.method, PointMethod):
+            return (self.method.predict(x),)
+        assert isinstance(self.method, PosteriorMethod)
+        out = (self.method.decode(self.method.encode(x), noise),)
+        if isinstance(self.method, HierarchicalMethod):
+            return (*out, *self.method.complete([None] * len(noise), noise))
+        return out
+
+
+def _example(method: Method) -> tuple[Tensor, ...]:
+    statistics = method.statistics
+    size = [max(multiple, _TRACED_SIDE) for multiple in method.size_multiple]
+    x = statistics.mean.reshape(1, -1, *[1] * len(size)).expand(1, -1, *size).clone()
+    if not isinstance(method, PosteriorMethod):
+        return (x,)
+    shapes = ((spec.channels, *_reduced(size, spec.reduction)) for spec in method.latents())
+    return (x, *(torch.zeros(1, *shape) for shape in shapes))
+
+
+def _reduced(size: Sequence[int], reduction: Sequence[int]) -> Iterator[int]:
+    return (length // factor for length, factor in zip(size, reduction, strict=True))
+
+
+def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:
+    """Yield what keeps its output channels, because they mean something."""
+    for module in method.modules():
+        if isinstance(module, UNet | VAE | Ladder | SignalDecoder):
+            yield module.head
+        if isinstance(module, VAE):
+            yield module.posterior
+        if isinstance(module, DecoderLevel):
+            yield module.posterior_conv
+            yield module.prior_parameters if module.is_top else module.prior_conv
+        if isinstance(module, CausalNetwork):
+            yield module

@@ -1,0 +1,170 @@
+"""Post-training quantisation: weights and activations of convolutions in 8 bits, ranges measured on real patches."""
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from quietscope.compression.calibration import Inputs
+from quietscope.compression.libraries import imported
+
+_CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData")
+_ELEMENTWISE = ("Multiply", "Subtract", "Divide")
+
+
+def quantize_openvino(model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
+    """Quantise an OpenVINO model.
+
+    * Ranges reach from the lowest to the highest value seen. NNCF's own choice, the mean of the patches' extremes, cuts
+      off the brightest structures: 2.8 dB lost where this loses nothing (W2S ch0, U-Net of 64 filters).
+    * Convolutions that read or make images stay in floating point: 256 levels from the darkest to the brightest pixel
+      are too few for an image. They are a hundredth of the work, and save another 0.1 dB. So do normalisation and the
+      stabilised scale, and the point spread function's convolution.
+
+    Args:
+        model: An `openvino.Model` in float32.
+        inputs: Calibration inputs.
+        num_channels: Image channels.
+
+    Returns:
+        Another `openvino.Model`, of FakeQuantize nodes and 8-bit weights.
+
+    Raises:
+        CompressionError: If NNCF is missing.
+    """
+    return _quantize(model, inputs, _spared_openvino(model, num_channels), list(_ELEMENTWISE))
+
+
+def quantize_onnx(model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
+    """Quantise an ONNX model likewise, by pairs of quantising and dequantising nodes.
+
+    Args:
+        model: An `onnx.ModelProto` in float32.
+        inputs: Calibration inputs.
+        num_channels: Image channels.
+
+    Returns:
+        Another `onnx.ModelProto`.
+
+    Raises:
+        CompressionError: If NNCF or ONNX is missing.
+    """
+    return _quantize(model, inputs, _spared_onnx(model, num_channels), ["Mul", "Sub", "Div"])
+
+
+def _quantize(model: Any, inputs: Sequence[Inputs], spared: list[str], spared_types: list[str]) -> Any:
+    nncf = imported("nncf")
+    with _quiet():
+        return nncf.quantize(
+            model,
+            nncf.Dataset([dict(each) for each in inputs]),
+            subset_size=len(inputs),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=spared, types=spared_types, validate=False),
+            advanced_parameters=_extremes(nncf),
+        )
+
+
+def _spared_openvino(model: Any, num_channels: int) -> list[str]:
+    """Return the names of what stays in floating point."""
+    ordered = list(model.get_ordered_ops())
+    spared: set[str] = set()
+    for node in ordered:
+        if node.get_type_name() in _CONVOLUTIONS:
+            reads, makes = (_is_image(port, num_channels) for port in (node.input(0), node.output(0)))
+            spared |= {node.get_friendly_name()} if reads or makes else set()
+            # A point spread function reads an image that the network has made: what lies before it is the network.
+            spared |= _reached(node, _sources) if reads and not makes else set()
+            spared |= _reached(node, _targets) if makes else set()
+    return [name for name in (node.get_friendly_name() for node in ordered) if name in spared]
+
+
+def _is_image(port: Any, num_channels: int) -> bool:
+    width = port.get_partial_shape()[1]
+    return bool(width.is_static and width.get_length() <= num_channels)
+
+
+def _reached(node: Any, neighbours: Callable[[Any], list[Any]]) -> set[str]:
+    """Return the names of all nodes before or after one."""
+    found: set[str] = set()
+    waiting = neighbours(node)
+    while waiting:
+        each = waiting.pop()
+        if each.get_friendly_name() not in found and each.get_type_name() not in ("Constant", "Parameter", "Result"):
+            found.add(each.get_friendly_name())
+            waiting += neighbours(each)
+    return found
+
+
+def _sources(node: Any) -> list[Any]:
+    return [value.get_source_output().get_node() for value in node.inputs()]
+
+
+def _targets(node: Any) -> list[Any]:
+    return [target.get_node() for value in node.outputs() for target in value.get_target_inputs()]
+
+
+def _spared_onnx(model: Any, num_channels: int) -> list[str]:
+    """Return the names of what stays in floating point."""
+    shapes = {each.name: list(each.dims) for each in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    takers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    spared: set[str] = set()
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "ConvTranspose") or node.input[1] not in shapes:
+            continue
+        first, second = shapes[node.input[1]][:2]
+        groups = next((each.i for each in node.attribute if each.name == "group"), 1)
+        ins, outs = (second * groups, first) if node.op_type == "Conv" else (first, second * groups)
+        spared |= {node.name} if min(ins, outs) <= num_channels else set()
+        if ins <= num_channels < outs:
+            spared |= _walk(node, lambda each: [makers[name] for name in each.input if name in makers])
+        if outs <= num_channels:
+            spared |= _walk(node, lambda each: [taker for name in each.output for taker in takers.get(name, [])])
+    return [node.name for node in model.graph.node if node.name in spared]
+
+
+def _walk(node: Any, neighbours: Callable[[Any], list[Any]]) -> set[str]:
+    """Return the names of all ONNX nodes before or after one."""
+    found: set[str] = set()
+    waiting = neighbours(node)
+    while waiting:
+        each = waiting.pop()
+        if each.name not in found:
+            found.add(each.name)
+            waiting += neighbours(each)
+    return found
+
+
+def _extremes(nncf: Any) -> Any:
+    from nncf.quantization.range_estimator import (
+        AggregatorType,
+        RangeEstimatorParameters,
+        StatisticsCollectorParameters,
+        StatisticsType,
+    )
+
+    least = StatisticsCollectorParameters(statistics_type=StatisticsType.MIN, aggregator_type=AggregatorType.MIN)
+    most = StatisticsCollectorParameters(statistics_type=StatisticsType.MAX, aggregator_type=AggregatorType.MAX)
+    return nncf.AdvancedQuantizationParameters(
+        activations_range_estimator_params=RangeEstimatorParameters(min=least, max=most)
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NNCF from talking: bars on standard output, a line for every layer, warnings about its own workings."""
+    log = logging.getLogger("nncf")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,44 @@
+"""How long models take, each beside the others in one run: absolute times depend on the machine and its neighbours."""
+
+import time
+from collections.abc import Mapping
+from statistics import median
+
+from quietscope.compression.calibration import Inputs
+from quietscope.compression.gate import Runner
+from quietscope.memory import tune_allocator
+
+SIDE = 512
+SIZE_3D = (16, 128, 128)
+"""As many pixels as a plane of 512 x 512."""
+
+FEWEST, MOST, SECONDS = 5, 25, 15.0
+
+
+def interleaved(runs: Mapping[str, Runner], inputs: Inputs) -> dict[str, float]:
+    """Time models in turns.
+
+    The allocator is tuned first, as prediction has it: no speed-up comes of a yardstick that returns its memory to the
+    system after every layer.
+
+    Args:
+        runs: Models by name.
+        inputs: What they are given.
+
+    Returns:
+        Median seconds of each, of 5 to 25 runs after one that is not counted.
+    """
+    tune_allocator()
+    noise = {name: value for name, value in inputs.items() if name != "x"}
+    for run in runs.values():
+        run(inputs["x"], noise)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    end = time.perf_counter() + SECONDS
+    for number in range(MOST):
+        if number >= FEWEST and time.perf_counter() > end:
+            break
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run(inputs["x"], noise)
+            times[name].append(time.perf_counter() - started)
+    return {name: median(values) for name, values in times.items()}

@@ -1,0 +1,244 @@
+"""What travels with every exported model: a JSON card that says what it is, and how it wants to be run."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quietscope.errors import ModelFileError
+
+KEY = "quietscope"
+FILE_KIND = "exported model"
+FORMAT_VERSION = 1
+HOW_TO_MAKE_ONE = "export one with `quietscope export MODEL -o model.onnx`"
+OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("sample",))
+"""What models put out, by kind: one image, one and its deconvolved twin, samples of a posterior."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardLatent:
+    """Where the noise of one input lies over an image; the same as a method's `LatentSpec`.
+
+    Attributes:
+        level: Name of the level in noise keys; 0 is the finest.
+        channels: Latent channels.
+        reduction: Image pixels per latent pixel, one factor per spatial axis.
+        is_random: False where the noise is to be zeros.
+    """
+
+    level: int
+    channels: int
+    reduction: tuple[int, ...]
+    is_random: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is to be known of an exported model.
+
+    Attributes:
+        method: Name of the method.
+        outputs: Names of what comes out, see `OUTPUTS`.
+        spatial_dims: 2 or 3.
+        size_multiple: Image sizes must be multiples of these, one per spatial axis.
+        halo: Pixels that tiles are to overlap by on each side, one number per spatial axis.
+        reach: Share of the halo that the point spread function wants, likewise.
+        num_channels: Image channels.
+        latents: The noise that goes in, one entry per input; empty where the model does not sample.
+        orientations: The turns of an image that augmentation may use.
+        axes: Axes of the training images.
+        pixel_size_um: Their pixel size by axis, in micrometres.
+        channel_names: Their channel names; empty where unknown.
+        spread_factor: What the deviation of samples is multiplied by to be honest.
+        bytes_per_pixel: Memory that one image takes while it is made, per pixel.
+        precision: "float32" where the network must compute in it; "auto" leaves the choice to the runtime.
+        compression: What was done to the model, step by step.
+        configuration: How it was trained.
+        training: Steps, seconds, validation loss and the like.
+        versions: Versions of the programs that wrote it.
+        created: When it was written, UTC, ISO 8601.
+    """
+
+    method: str
+    outputs: tuple[str, ...]
+    spatial_dims: int
+    size_multiple: tuple[int, ...]
+    halo: tuple[int, ...]
+    reach: tuple[int, ...]
+    num_channels: int
+    latents: tuple[CardLatent, ...] = ()
+    orientations: tuple[int, ...] = (0,)
+    axes: str = ""
+    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+    spread_factor: float = 1.0
+    bytes_per_pixel: float = 0.0
+    precision: str = "auto"
+    compression: tuple[str, ...] = ()
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be.
+
+        Raises:
+            ValueError: If entries contradict each other.
+        """
+        if self.outputs not in OUTPUTS:
+            raise ValueError(f"outputs {self.outputs}")
+        if self.spatial_dims not in (2, 3) or self.num_channels < 1:
+            raise ValueError(f"{self.spatial_dims} spatial axes, {self.num_channels} channels")
+        per_axis = (self.size_multiple, self.halo, self.reach, *(latent.reduction for latent in self.latents))
+        if any(len(each) != self.spatial_dims or min(each) < 0 for each in per_axis) or min(self.size_multiple) < 1:
+            raise ValueError(f"sizes that do not fit {self.spatial_dims} spatial axes")
+        for latent in self.latents:
+            if min(latent.reduction) < 1 or any(
+                m % r for m, r in zip(self.size_multiple, latent.reduction, strict=True)
+            ):
+                raise ValueError(f"reduction {latent.reduction} in sizes of {self.size_multiple}")
+        if self.samples != bool(self.latents):
+            raise ValueError("samples without noise, or noise without samples")
+        if not (math.isfinite(self.spread_factor) and self.spread_factor > 0):
+            raise ValueError(f"spread factor {self.spread_factor}")
+        if self.precision not in ("auto", "float32"):
+            raise ValueError(f"precision {self.precision}")
+
+    @property
+    def samples(self) -> bool:
+        """Whether the model draws samples of a posterior."""
+        return self.outputs == ("sample",)
+
+    @property
+    def deconvolves(self) -> bool:
+        """Whether the model gives a deconvolved image too."""
+        return "deconvolved" in self.outputs
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of what goes in: the image, and the noise of each entry of `latents`."""
+        return ("x", *(f"noise_{n}" for n in range(len(self.latents))))
+
+    def to_json(self) -> str:
+        """Return the card as text.
+
+        Raises:
+            ValueError: If a number is NaN or infinite.
+        """
+        return json.dumps({"kind": FILE_KIND, "format_version": FORMAT_VERSION, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | None, path: Path) -> "Card":
+        """Read a card.
+
+        Args:
+            text: What `to_json` made; None where a file has no card.
+            path: The file, for messages.
+
+        Returns:
+            The card.
+
+        Raises:
+            ModelFileError: If there is none, it is damaged, of another kind of file, or from a newer version.
+        """
+        if text is None:
+            raise ModelFileError(
+                "a model that QuietScope exported", f"{path}, which has no card of it", HOW_TO_MAKE_ONE
+            )
+        try:
+            values = json.loads(text)
+            kind, version = values["kind"], int(values["format_version"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(path, f"its card is not readable: {error}") from error
+        if kind != FILE_KIND:
+            raise ModelFileError("an exported model", f"{path}, a {kind} file", HOW_TO_MAKE_ONE)
+        if version > FORMAT_VERSION:
+            raise ModelFileError(
+                f"an exported model of format {FORMAT_VERSION} or older",
+                f"{path} of format {version}",
+                "upgrade: `pip install --upgrade quietscope`",
+            )
+        try:
+            return _parsed(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(path, f"its card does not make sense: {error}") from error
+
+
+def describe_card(card: Card) -> dict[str, str]:
+    """Return what is to be known of an exported model, name by name, for a table."""
+
+    def sizes(numbers: tuple[int, ...]) -> str:
+        return " x ".join(map(str, numbers))
+
+    preset, network = card.configuration.get("preset", ""), card.configuration.get("network") or {}
+    rows = {
+        "method": card.method,
+        "preset": str(preset),
+        "dimensions": f"{card.spatial_dims}-D",
+        "network": ", ".join(f"{name} = {value}" for name, value in network.items()),
+        "channels": str(card.num_channels),
+        "gives": ", ".join(card.outputs),
+        "noise levels": ", ".join(f"{each.channels} of 1/{each.reduction[-1]} size" for each in card.latents),
+        "image sizes": f"multiples of {sizes(card.size_multiple)}",
+        "halo": sizes(card.halo),
+        "compression": ", ".join(card.compression),
+        "precision": "float32" if card.precision == "float32" else "the fastest of the machine",
+        "deviation": "" if card.spread_factor == 1.0 else f"recalibrated: multiplied by {card.spread_factor:.3g}",
+        "axes": card.axes,
+        "pixel size": ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items()),
+        "channel names": ", ".join(card.channel_names),
+    }
+    rows |= {
+        name.replace("_", " "): f"{value:g}" if isinstance(value, int | float) else str(value)
+        for name, value in card.training.items()
+    }
+    rows |= {f"{name} version": version for name, version in card.versions.items()}
+    rows["created"] = card.created
+    return {name: words for name, words in rows.items() if words}
+
+
+def damaged(path: Path, reason: str) -> ModelFileError:
+    """Build the error of a file whose parts do not fit."""
+    words = " ".join(reason.split())[:200]
+    return ModelFileError("a complete exported model", f"{path}, which is not ({words})", HOW_TO_MAKE_ONE)
+
+
+def _parsed(values: Mapping[str, Any]) -> Card:
+    return Card(
+        method=str(values["method"]),
+        outputs=tuple(map(str, values["outputs"])),
+        spatial_dims=int(values["spatial_dims"]),
+        size_multiple=_integers(values["size_multiple"]),
+        halo=_integers(values["halo"]),
+        reach=_integers(values["reach"]),
+        num_channels=int(values["num_channels"]),
+        latents=tuple(_latent(each) for each in values["latents"]),
+        orientations=_integers(values["orientations"]),
+        axes=str(values["axes"]),
+        pixel_size_um={str(axis): float(size) for axis, size in values["pixel_size_um"].items()},
+        channel_names=tuple(map(str, values["channel_names"])),
+        spread_factor=float(values["spread_factor"]),
+        bytes_per_pixel=float(values["bytes_per_pixel"]),
+        precision=str(values["precision"]),
+        compression=tuple(map(str, values["compression"])),
+        configuration=dict(values["configuration"]),
+        training=dict(values["training"]),
+        versions={str(name): str(version) for name, version in values["versions"].items()},
+        created=str(values["created"]),
+    )
+
+
+def _latent(values: Mapping[str, Any]) -> CardLatent:
+    return CardLatent(
+        level=int(values["level"]),
+        channels=int(values["channels"]),
+        reduction=_integers(values["reduction"]),
+        is_random=bool(values["is_random"]),
+    )
+
+
+def _integers(values: Any) -> tuple[int, ...]:
+    return tuple(int(each) for each in values)

@@ -1,0 +1,98 @@
+"""An exported model, opened: NumPy arrays in, NumPy arrays out, whatever runs it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.deploy.card import Card
+from quietscope.deploy.files import SUFFIXES, model_in, read_card
+from quietscope.errors import ModelFileError, SettingsError
+
+Array = npt.NDArray[np.float32]
+INSTALL = 'run `pip install "quietscope[export]"`'
+
+
+class Session(ABC):
+    """A model that is ready to run.
+
+    Args:
+        card: What is to be known of it.
+        path: Its file.
+    """
+
+    def __init__(self, card: Card, path: Path) -> None:
+        self.card = card
+        self.path = path
+
+    def run(self, x: Array, noise: Sequence[Array] = ()) -> dict[str, Array]:
+        """Run the model once.
+
+        Args:
+            x: An image (1, C, *S), intensity units, S multiples of `Card.size_multiple`.
+            noise: One (K, c_l, *S_l) per entry of `Card.latents`.
+
+        Returns:
+            By name of the output: (1, C, *S), or samples (K, C, *S); float32, intensity units.
+        """
+        assert len(noise) == len(self.card.latents), (len(noise), self.card.latents)
+        inputs = [np.ascontiguousarray(each, dtype=np.float32) for each in (x, *noise)]
+        found = self._compute(dict(zip(self.card.input_names, inputs, strict=True)))
+        return {name: found[name] for name in self.card.outputs}
+
+    @abstractmethod
+    def _compute(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """Compute all outputs by name."""
+
+
+def open_session(path: Path | str, device: str | None = None, *, precision: str | None = None) -> Session:
+    """Open an exported model.
+
+    Args:
+        path: A file that `quietscope export` wrote, or a folder of `quietscope compress` with one in it.
+        device: "cpu", or the accelerator that the model's runtime knows: "cuda" for ONNX and torch.export, "gpu" for
+            OpenVINO. The CPU if None.
+        precision: "auto" or "float32" in place of what the card says.
+
+    Returns:
+        The model, ready to run.
+
+    Raises:
+        ModelFileError: If it is no exported model, damaged, from a newer version, or its runtime is not installed.
+        SettingsError: If the device is not there.
+    """
+    file = model_in(Path(path))
+    card = read_card(file)
+    if precision is not None:
+        card = replace(card, precision=precision)
+    return _opener(file.suffix.lower())(card, file, device)
+
+
+def missing(library: str, path: Path) -> ModelFileError:
+    """Build the error of a runtime that is not installed."""
+    return ModelFileError(f"{library} to be installed, which runs {path.name}", f"no module {library}", INSTALL)
+
+
+def unknown_device(device: str, known: Sequence[str], fix: str = "try `--device cpu`") -> SettingsError:
+    """Build the error of a device that is not there."""
+    return SettingsError("a device that is there", f"{device!r}, and there is {' and '.join(known)}", fix)
+
+
+def _opener(suffix: str) -> Callable[[Card, Path, str | None], Session]:
+    # Imported where they are needed: each brings a runtime along.
+    assert suffix in SUFFIXES, suffix
+    opener: Any
+    if suffix == ".xml":
+        from quietscope.deploy.openvino import open_openvino as opener
+    elif suffix == ".onnx":
+        from quietscope.deploy.onnx import open_onnx as opener
+    elif suffix == ".pt2":
+        from quietscope.deploy.torch_program import open_program as opener
+    else:
+        from quietscope.deploy.zoo import open_zoo as opener
+    chosen: Callable[[Card, Path, str | None], Session] = opener
+    return chosen

@@ -1,0 +1,209 @@
+"""Packages of the BioImage Model Zoo: a zip of an ONNX model, a description, and a test input with its output."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from quietscope.deploy.card import KEY, Card
+from quietscope.export.centre import Centre, centred
+from quietscope.export.graph import Graph
+from quietscope.export.onnx import OPSET, save_onnx, to_onnx
+from quietscope.export.program import imported, quiet, told
+from quietscope.export.target import Target
+
+LICENSE = "BSD-3-Clause"
+_AUTHOR = "the QuietScope authors"
+_TEST_SEED = 0
+_PICTURE = 512
+_LEAST_TEST_SIDE = 128
+
+CITATIONS: dict[str, tuple[str, str]] = {
+    "hdn": ("Prakash et al., Interpretable Unsupervised Diversity Denoising, ICLR 2022", "10.48550/arXiv.2104.01374"),
+    "divnoising": ("Prakash et al., Fully Unsupervised Diversity Denoising, ICLR 2021", "10.48550/arXiv.2006.06072"),
+    "dvlae": ("Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025", "10.48550/arXiv.2310.07887"),
+    "noise2void": ("Krull, Buchholz, Jug, Noise2Void, CVPR 2019", "10.1109/CVPR.2019.00223"),
+    "deconoising": ("Goncharova et al., Improving Blind Spot Denoising, ECCVW 2020", "10.48550/arXiv.2008.08414"),
+}
+"""Papers by method, with their DOIs."""
+
+_DIRECT = (
+    "Salmon, Krull, Direct Unsupervised Denoising, ICCV Workshops 2023",
+    "https://openaccess.thecvf.com/content/ICCV2023W/BIC/papers/"
+    "Salmon_Direct_Unsupervised_Denoising_ICCVW_2023_paper.pdf",
+)
+
+
+def write_package(graph: Graph, path: Path, card: Card) -> None:
+    """Write a package.
+
+    Args:
+        graph: A graph of one image in; what comes out may be several.
+        path: Where to write, ending in .zip.
+        card: Its card.
+
+    Raises:
+        ExportError: If bioimageio.core or what ONNX needs is not installed, or the description is refused.
+    """
+    imported("bioimageio.core")
+    spec = imported("bioimageio.spec")
+    model = imported("bioimageio.spec.model.v0_5")
+    with tempfile.TemporaryDirectory() as name, quiet(), told("the BioImage Model Zoo"):
+        folder = Path(name)
+        save_onnx(to_onnx(graph), folder / "model.onnx", card)
+        tensors = _test_tensors(graph)
+        for key, values in tensors.items():
+            np.save(folder / f"test_{key}.npy", values)
+        _draw_cover(folder / "cover.png", tensors["x"], tensors["denoised"])
+        (folder / "README.md").write_text(_documentation(graph, card), encoding="utf-8")
+        with spec.ValidationContext(perform_io_checks=False, root=folder):
+            spec.save_bioimageio_package(_description(model, graph, card, folder), output_path=path)
+
+
+def _description(model: Any, graph: Graph, card: Card, folder: Path) -> Any:
+    outputs = [
+        model.OutputTensorDescr(
+            id=model.TensorId(name),
+            description=_OUTPUTS[name],
+            axes=_axes(model, card, is_output=True),
+            test_tensor=model.FileDescr(source=folder / f"test_{name}.npy"),
+            data=model.IntervalOrRatioDataDescr(type="float32"),
+        )
+        for name in graph.output_names
+    ]
+    return model.ModelDescr(
+        name=f"QuietScope {card.method} {card.spatial_dims}D",
+        description=_summary(graph, card),
+        authors=[model.Author(name=_AUTHOR)],
+        cite=_cite(model, card),
+        license=LICENSE,
+        documentation=model.FileDescr(source=folder / "README.md"),
+        covers=[model.FileDescr(source=folder / "cover.png")],
+        tags=["denoising", "fluorescence-light-microscopy", "unsupervised", f"{card.spatial_dims}d", card.method],
+        version=model.Version("0.1.0"),
+        inputs=[
+            model.InputTensorDescr(
+                id=model.TensorId("x"),
+                description="noisy image in the camera's own intensity units; statistics are inside the model",
+                axes=_axes(model, card, is_output=False),
+                test_tensor=model.FileDescr(source=folder / "test_x.npy"),
+                data=model.IntervalOrRatioDataDescr(type="float32"),
+            )
+        ],
+        outputs=outputs,
+        weights=model.WeightsDescr(onnx=model.OnnxWeightsDescr(source=folder / "model.onnx", opset_version=OPSET)),
+        config=model.Config(**{KEY: card.to_json()}),
+    )
+
+
+def _axes(model: Any, card: Card, *, is_output: bool) -> list[Any]:
+    names = [_plain(each) for each in card.channel_names] or [f"channel{n}" for n in range(card.num_channels)]
+    axes = [model.BatchAxis(size=1), model.ChannelAxis(channel_names=names)]
+    letters = "zyx"[-card.spatial_dims :]
+    for letter, step, halo in zip(letters, card.size_multiple, card.halo, strict=True):
+        scale, unit = card.pixel_size_um.get(letter.upper()), None
+        common: dict[str, Any] = {"id": model.AxisId(letter)}
+        if scale:
+            unit = "micrometer"
+            common |= {"scale": scale, "unit": unit}
+        if is_output:
+            reference = model.SizeReference(tensor_id=model.TensorId("x"), axis_id=model.AxisId(letter))
+            axes.append(model.SpaceOutputAxisWithHalo(size=reference, halo=halo, **common))
+        else:
+            # What is left between two halos is to be one step at least.
+            least = step + -(-2 * halo // step) * step
+            axes.append(model.SpaceInputAxis(size=model.ParameterizedSize(min=least, step=step), **common))
+    return axes
+
+
+def _plain(name: str) -> str:
+    """Return a channel's name without the signs that the specification refuses."""
+    return "".join(each if each.isalnum() else "_" for each in name).strip("_") or "channel"
+
+
+def _test_tensors(graph: Graph) -> dict[str, np.ndarray]:
+    # As large as two halos and a step between them, as the description says.
+    size = tuple(_least_size(graph))
+    (x,) = graph.example_inputs(size, seed=_TEST_SEED)
+    smooth = torch.nn.functional.avg_pool2d(x.flatten(0, -3)[:, None], 9, 1, 4, count_include_pad=False)
+    x = smooth.reshape(x.shape) * 0.8 + 0.2 * x
+    with torch.inference_mode():
+        found = graph(x)
+    return {"x": x.numpy()} | {name: each.numpy() for name, each in zip(graph.output_names, found, strict=True)}
+
+
+def _least_size(graph: Graph) -> list[int]:
+    from quietscope.prediction import default_halo
+
+    halos = default_halo(graph.method)
+    sizes = [m + -(-2 * halo // m) * m for m, halo in zip(graph.size_multiple, halos, strict=True)]
+    wanted = [_LEAST_TEST_SIDE if n >= graph.spatial_dims - 2 else 1 for n in range(graph.spatial_dims)]
+    return [max(size, -(-least // m) * m) for size, least, m in zip(sizes, wanted, graph.size_multiple, strict=True)]
+
+
+def _draw_cover(path: Path, noisy: np.ndarray, denoised: np.ndarray) -> None:
+    """Draw noisy and denoised side by side, on one scale."""
+    from skimage.io import imsave
+    from skimage.transform import resize
+
+    def plane(image: np.ndarray) -> np.ndarray:
+        first = image[0, 0]
+        return np.asarray(first if first.ndim == 2 else first[len(first) // 2])
+
+    both = np.concatenate([plane(noisy), plane(denoised)], axis=1)
+    low, high = np.percentile(both, (0.5, 99.5))
+    shown = np.clip((both - low) / max(float(high - low), 1e-12), 0.0, 1.0)
+    shown = resize(shown, (_PICTURE // 2, _PICTURE), order=0)
+    imsave(path, (255 * shown).astype(np.uint8), check_contrast=False)
+
+
+def _cite(model: Any, card: Card) -> list[Any]:
+    if card.method in CITATIONS:
+        text, doi = CITATIONS[card.method]
+        return [model.CiteEntry(text=text, doi=doi)]
+    return [model.CiteEntry(text=_DIRECT[0], url=_DIRECT[1])]
+
+
+_OUTPUTS = {
+    "denoised": "denoised image in the intensity units of the input",
+    "deconvolved": "denoised image without the microscope's blur, in the intensity units of the input",
+}
+_ZERO_NOISE = (
+    "The method samples a posterior; this model gives the one image that all latent noise at zero makes. It is neither "
+    "the mean of many samples nor does it say how sure it is. For the mean in one pass, distill a direct denoiser and "
+    "export that (`quietscope distill MODEL IMAGES -o direct.safetensors`)."
+)
+
+
+def _summary(graph: Graph, card: Card) -> str:
+    words = f"Denoises {card.spatial_dims}-D microscopy images like those that it was trained on, with {card.method}."
+    return words + (" Latent noise is zero: one image of the posterior." if isinstance(graph.method, Centre) else "")
+
+
+def _documentation(graph: Graph, card: Card) -> str:
+    multiples, halos = (" x ".join(map(str, each)) for each in (card.size_multiple, card.halo))
+    lines = [
+        f"# QuietScope {card.method}",
+        "",
+        _summary(graph, card),
+        "",
+        "* Input and output are in the camera's intensity units. Normalisation is inside: give it raw pixels.",
+        f"* Image sizes are multiples of {multiples} pixels; tiles should overlap by {halos} pixels on each side.",
+        "* It was trained without clean images, on one kind of sample and camera; on others it may invent structure.",
+        f"* It holds for images of {card.num_channels} channel(s) taken with the settings of the training images.",
+    ]
+    if isinstance(graph.method, Centre):
+        lines.append(f"* {_ZERO_NOISE}")
+    lines += [
+        "",
+        "## Validation",
+        "",
+        "It was run with ONNX Runtime and compared with PyTorch when it was made.",
+    ]
+    lines += [f"{name.replace('_', ' ')}: {value}  " for name, value in card.training.items()]
+    return "\n".join(lines) + "\n"
+
+
+TARGET = Target(name="BioImage Model Zoo", suffix=".zip", view=centred, write=write_package, opset=OPSET)

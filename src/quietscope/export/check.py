@@ -1,0 +1,87 @@
+"""Does an exported file compute what the method computes?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quietscope.deploy.session import open_session
+from quietscope.errors import ExportError
+from quietscope.export.graph import Graph
+from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod
+
+TOLERANCE = 1e-3
+"""Largest difference allowed, as a share of the range of the image that comes out."""
+
+NUM_SIZES = 3
+NUM_SAMPLES = (1, 3)
+_MOST_MULTIPLES = 4
+_MOST_SIDE = 192
+
+
+def difference_from(method: Method, path: Path, seed: int = 0) -> float:
+    """Measure how far an exported file is from its method, both in float32.
+
+    ``max |exported - PyTorch| / max(range, std)`` over the smallest size and two random ones, for methods that sample
+    with 1 and 3 samples each; range is that of the image that comes out, std the deviation of the training images.
+
+    Args:
+        method: The method, in evaluation mode, on the CPU.
+        path: The file.
+        seed: Seed of sizes, pixels and noise.
+
+    Returns:
+        The largest difference.
+    """
+    session = open_session(path, "cpu", precision="float32")
+    graph = Graph.of(method)
+    rng = np.random.default_rng(seed)
+    least = float(method.statistics.std.max())
+    worst = 0.0
+    for size in _sizes(graph, rng):
+        for num_samples in NUM_SAMPLES if graph.latents else (1,):
+            x, *noise = graph.example_inputs(size, num_samples, seed=int(rng.integers(2**31)))
+            found = session.run(x.numpy(), [each.numpy() for each in noise])
+            for wanted, name in zip(_answers(method, x, noise), graph.output_names, strict=True):
+                gap = float(np.abs(found[name] - wanted).max())
+                worst = max(worst, gap / max(float(np.ptp(wanted)), least))
+                if not np.isfinite(gap):
+                    return float("inf")
+    return worst
+
+
+def check_difference(found: float, name: str) -> None:
+    """Refuse a file that is too far from its method.
+
+    Raises:
+        ExportError: If the difference exceeds `TOLERANCE`.
+    """
+    if not found < TOLERANCE:
+        raise ExportError(
+            f"{name} to give what PyTorch gives, within {TOLERANCE:g} of the image's range",
+            f"a difference of {found:.2g}; nothing was written",
+            "export to another target, and please report it",
+        )
+
+
+def _sizes(graph: Graph, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    most = [max(1, min(_MOST_MULTIPLES, _MOST_SIDE // m)) for m in graph.size_multiple]
+    drawn = [
+        tuple(int(rng.integers(1, n + 1)) * m for n, m in zip(most, graph.size_multiple, strict=True))
+        for _ in range(NUM_SIZES - 1)
+    ]
+    return [graph.size_multiple, *drawn]
+
+
+@torch.inference_mode()
+def _answers(method: Method, x: Tensor, noise: Sequence[Tensor]) -> list[np.ndarray]:
+    if isinstance(method, PosteriorMethod):
+        repeated = tuple(part.expand(len(noise[0]), *part.shape[1:]) for part in method.encode(x))
+        return [method.decode(repeated, noise).numpy()]
+    if isinstance(method, DeconvolvingMethod):
+        deconvolved = method.deconvolve(x)
+        return [method.blur(deconvolved).numpy(), deconvolved.numpy()]
+    assert isinstance(method, PointMethod), type(method)
+    return [method.predict(x).numpy()]

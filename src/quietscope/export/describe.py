@@ -1,0 +1,66 @@
+"""The card of a method that is about to be exported."""
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import torch
+
+from quietscope.deploy.card import Card, CardLatent
+from quietscope.export.graph import Graph
+from quietscope.methods.base import Method
+from quietscope.prediction import Precision, default_halo, ready_to_predict
+from quietscope.prediction.memory import bytes_per_pixel
+from quietscope.store.model_file import ModelCard
+from quietscope.version import __version__
+
+
+def card_of(
+    method: Method,
+    card: ModelCard,
+    *,
+    name: str | None = None,
+    precision: Precision = "auto",
+    compression: Sequence[str] = (),
+) -> Card:
+    """Return the card of an exported method.
+
+    Args:
+        method: The method, as its graph is made of it.
+        card: What its model file says.
+        name: Name of the method, where the one at hand only stands for it.
+        precision: What its networks compute in; float32 is passed on, the others leave the choice to the runtime.
+        compression: What was done to it, step by step.
+
+    Returns:
+        The card.
+    """
+    graph = Graph.of(method)
+    latents = (
+        CardLatent(level=each.level, channels=each.channels, reduction=each.reduction, is_random=each.is_random)
+        for each in graph.latents
+    )
+    with ready_to_predict(method, "cpu", "float32") as device:
+        needed = bytes_per_pixel(method, device)
+    return Card(
+        method=name or method.name,
+        outputs=graph.output_names,
+        spatial_dims=method.spatial_dims,
+        size_multiple=method.size_multiple,
+        halo=default_halo(method),
+        reach=method.reach,
+        num_channels=method.statistics.num_channels,
+        latents=tuple(latents),
+        orientations=method.orientations,
+        axes=card.axes,
+        pixel_size_um=dict(card.pixel_size_um),
+        channel_names=card.channel_names,
+        spread_factor=card.spread_factor,
+        bytes_per_pixel=needed,
+        precision="float32" if precision == "float32" else "auto",
+        compression=tuple(compression),
+        configuration=card.configuration.model_dump(mode="json"),
+        training=dict(card.training),
+        versions={"quietscope": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

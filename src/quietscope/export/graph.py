@@ -1,0 +1,144 @@
+"""A trained method as one graph of tensors in, tensors out: what every exchange format is made of."""
+
+import copy
+from collections.abc import Sequence
+from math import prod
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from quietscope.data.stabilize import Stabilizer
+from quietscope.export.scale import ExportScale, ExportStatistics
+from quietscope.methods.base import DeconvolvingMethod, LatentSpec, Method, PointMethod, PosteriorMethod
+from quietscope.methods.direct import DirectDenoiser
+
+IMAGE = "x"
+_LEAST_EXAMPLE = 32
+_LEAST_EXAMPLE_Z = 4
+
+
+@final
+class Graph(nn.Module):
+    """A trained method in evaluation mode and float32, on the CPU; a copy, which may be changed freely.
+
+    Everything from intensity units to intensity units lies inside: statistics, the stabilised scale, the network.
+
+    * Inputs: ``x`` (1, C, *S), intensity units, S multiples of `size_multiple`. For a method that samples also
+      ``noise_0``, ``noise_1``, ..., one per entry of `latents`, (K, c_l, *S_l): standard normal, or zeros where the
+      entry is not random.
+    * Outputs: ``denoised`` (1, C, *S); of a method that deconvolves also ``deconvolved``, likewise; of a method that
+      samples ``sample`` (K, C, *S) alone. x is encoded once and its encoding repeated K times.
+
+    Args:
+        method: The method; `Graph.of` makes one of any method.
+    """
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    @classmethod
+    def of(cls, method: Method) -> "Graph":
+        """Make the graph of a trained method, which stays as it is."""
+        own = copy.deepcopy(method).to("cpu").float()
+        own.noise_models = nn.ModuleList()  # they explain noisy pixels in training, and see none here
+        statistics = own.statistics
+        own.statistics = ExportStatistics(statistics.mean, statistics.std, statistics.quantiles)
+        if isinstance(own, DirectDenoiser):
+            own.learn_from(None)
+        for parent in list(own.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, Stabilizer):
+                    setattr(parent, name, ExportScale(child))
+        return cls(own.eval().requires_grad_(False)).eval()
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.method.spatial_dims
+
+    @property
+    def num_channels(self) -> int:
+        """Number of image channels, C."""
+        return self.method.statistics.num_channels
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Image sizes must be multiples of these, one per spatial axis."""
+        return self.method.size_multiple
+
+    @property
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """What noise goes in, one entry per input; empty where the method does not sample."""
+        return self.method.latents() if isinstance(self.method, PosteriorMethod) else ()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of what `forward` takes, in its order."""
+        return (IMAGE, *(f"noise_{n}" for n in range(len(self.latents))))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of what `forward` returns, in its order."""
+        if isinstance(self.method, PosteriorMethod):
+            return ("sample",)
+        return ("denoised", "deconvolved") if isinstance(self.method, DeconvolvingMethod) else ("denoised",)
+
+    def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        """Turn an image and noise into images, see the class."""
+        method = self.method
+        if isinstance(method, PosteriorMethod):
+            repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in method.encode(x))
+            return (method.decode(repeated, noise),)
+        if isinstance(method, DeconvolvingMethod):
+            deconvolved = method.deconvolve(x)
+            return method.blur(deconvolved), deconvolved
+        assert isinstance(method, PointMethod), type(method)
+        return (method.predict(x),)
+
+    def example_size(self) -> tuple[int, ...]:
+        """Return a small size that the graph takes, pixels per spatial axis."""
+        least = (_LEAST_EXAMPLE_Z, _LEAST_EXAMPLE, _LEAST_EXAMPLE)[-self.spatial_dims :]
+        # Two deepest pixels at least: a tracer takes one for a constant.
+        return tuple(max(2, -(-floor // m)) * m for floor, m in zip(least, self.size_multiple, strict=True))
+
+    def example_inputs(
+        self, size: Sequence[int] | None = None, num_samples: int = 2, seed: int = 0
+    ) -> tuple[Tensor, ...]:
+        """Make inputs such as prediction would: pixels of the training images' mean and deviation, and noise.
+
+        Args:
+            size: Image size in pixels per spatial axis, multiples of `size_multiple`; `example_size` if None.
+            num_samples: K.
+            seed: Seed of everything random.
+
+        Returns:
+            One float32 tensor per entry of `input_names`.
+        """
+        size = self.example_size() if size is None else tuple(size)
+        assert not any(n % m for n, m in zip(size, self.size_multiple, strict=True)), (size, self.size_multiple)
+        generator = torch.Generator().manual_seed(seed)
+        x = self.method.statistics.denormalize(torch.randn(1, self.num_channels, *size, generator=generator))
+        noise = []
+        for spec in self.latents:
+            shape = (num_samples, spec.channels, *(n // r for n, r in zip(size, spec.reduction, strict=True)))
+            drawn = torch.randn(shape, generator=generator)
+            noise.append(drawn if spec.is_random else torch.zeros(shape))
+        return (x, *noise)
+
+    def dynamic_shapes(self) -> dict[str, Any]:
+        """Return what `torch.export.export` is told of sizes: K is free, and S in steps of `size_multiple`."""
+        units = [torch.export.Dim(f"s{axis}", min=1) for axis in range(self.spatial_dims)]
+
+        def spatial(reduction: Sequence[int]) -> dict[int, Any]:
+            factors = (m // r for m, r in zip(self.size_multiple, reduction, strict=True))
+            return {2 + n: unit if f == 1 else f * unit for n, (unit, f) in enumerate(zip(units, factors, strict=True))}
+
+        samples = torch.export.Dim("samples", min=1)
+        noise = tuple({0: samples, **spatial(spec.reduction)} for spec in self.latents)
+        return {IMAGE: spatial((1,) * self.spatial_dims)} | ({"noise": noise} if noise else {})
+
+    def num_parameters(self) -> int:
+        """Return the number of weights."""
+        return sum(prod(parameter.shape) for parameter in self.method.parameters())

@@ -1,0 +1,93 @@
+"""Graphs as OpenVINO models (IR: an .xml file with its weights beside it in a .bin)."""
+
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from quietscope.deploy.card import KEY, Card
+from quietscope.export.graph import IMAGE, Graph
+from quietscope.export.onnx import to_onnx
+from quietscope.export.program import imported, told
+from quietscope.export.target import Target, whole
+
+_CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData")
+_KEEP = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16,bf16"}
+
+
+def to_openvino(graph: Graph) -> Any:
+    """Turn a graph into an OpenVINO model, by way of ONNX.
+
+    What happens to the image before the first convolution is marked to stay in float32: runtimes choose bfloat16 or
+    float16 by themselves, in which an intensity of 30,000 would be rounded to steps of 128 or more. See also
+    `quietscope.export.scale.unmerged` for the other end.
+
+    Args:
+        graph: The graph.
+
+    Returns:
+        An `openvino.Model`.
+
+    Raises:
+        ExportError: If openvino, onnx or onnxscript is not installed, or an operator has no counterpart.
+    """
+    openvino = imported("openvino")
+    content = to_onnx(graph).SerializeToString()
+    with told("OpenVINO"):
+        return _keep_precision(openvino, openvino.Core().read_model(io.BytesIO(content)))
+
+
+def save_openvino(model: Any, path: Path, card: Card) -> None:
+    """Write an OpenVINO model with its card: `path` and, beside it, the weights in a file that ends in .bin.
+
+    Args:
+        model: The `openvino.Model`.
+        path: Where to write, ending in .xml.
+        card: Its card.
+    """
+    openvino = imported("openvino")
+    assert path.suffix == ".xml", path
+    model.set_rt_info(card.to_json(), [KEY])
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _keep_precision(openvino: Any, model: Any) -> Any:
+    """Mark everything between the image and the first convolutions; only a model's text can carry such a mark."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.xml"
+        openvino.save_model(model, path, compress_to_fp16=False)
+        root = ElementTree.parse(path).getroot()
+        weights = np.fromfile(path.with_suffix(".bin"), np.uint8)
+    for layer in _before_convolutions(root):
+        marks = layer.find("rt_info")
+        if marks is None:
+            marks = ElementTree.Element("rt_info")
+            layer.insert(1 if layer.find("data") is not None else 0, marks)
+        ElementTree.SubElement(marks, "attribute", _KEEP)
+    return openvino.Core().read_model(ElementTree.tostring(root), openvino.Tensor(weights))
+
+
+def _before_convolutions(root: ElementTree.Element) -> Sequence[ElementTree.Element]:
+    layers = {layer.get("id", ""): layer for layer in root.iterfind("layers/layer")}
+    targets: dict[str, list[str]] = {}
+    for edge in root.iterfind("edges/edge"):
+        targets.setdefault(edge.get("from-layer", ""), []).append(edge.get("to-layer", ""))
+    waiting = [n for n, layer in layers.items() if (layer.get("type"), layer.get("name")) == ("Parameter", IMAGE)]
+    found: dict[str, ElementTree.Element] = {}
+    while waiting:
+        for n in targets.get(waiting.pop(), []):
+            if n not in found and layers[n].get("type") not in (*_CONVOLUTIONS, "Result"):
+                found[n] = layers[n]
+                waiting.append(n)
+    return list(found.values())
+
+
+def _write(graph: Graph, path: Path, card: Card) -> None:
+    save_openvino(to_openvino(graph), path, card)
+
+
+TARGET = Target(name="OpenVINO", suffix=".xml", view=whole, write=_write, companions=(".bin",))

@@ -1,0 +1,124 @@
+"""The way between intensities and the scale of networks, in operations that every exchange format has.
+
+`ExportScale` stands for a `Stabilizer`. ONNX knows no binary search: a table over even cells gives the first knot that
+a value of the cell can lie behind, and a few halvings among the knots of one cell find the one it does lie behind.
+Knots, slopes and straight ends stay the same.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from quietscope.data.normalize import Statistics
+from quietscope.data.stabilize import Stabilizer
+
+MOST_CELLS = 1 << 15
+_FAR = 1e30
+
+
+class ExportStatistics(Statistics):
+    """Statistics for export; what comes out of a network stays in float32 whatever its convolutions compute in."""
+
+    def denormalize(self, x: Tensor) -> Tensor:
+        """Return ``x * std + mean`` for x of shape (B, C, *S)."""
+        return super().denormalize(unmerged(x))
+
+
+def unmerged(x: Tensor) -> Tensor:
+    """Return x as it is, by a limit that no pixel reaches.
+
+    OpenVINO merges a product and a sum into the convolution before them, and where that works in bfloat16 an intensity
+    of 30,000 is rounded to steps of 256. With a limit in between it hands its result over in float32.
+    """
+    return x.clamp(-_FAR, _FAR)
+
+
+class ExportScale(nn.Module):
+    """A stabilised scale for export.
+
+    Args:
+        scale: What it stands for.
+    """
+
+    def __init__(self, scale: Stabilizer) -> None:
+        super().__init__()
+        pairs = list(zip(scale.intensity.cpu(), scale.stabilized.cpu(), strict=True))
+        self.up = nn.ModuleList(Lookup(intensity, stabilized) for intensity, stabilized in pairs)
+        self.down = nn.ModuleList(Lookup(stabilized, intensity) for intensity, stabilized in pairs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map intensities (B, C, *S) to the normalised stabilised scale."""
+        return _by_channel(self.up, x)
+
+    def inverse(self, u: Tensor) -> Tensor:
+        """Map the normalised stabilised scale (B, C, *S) to intensities; the inverse of `forward`."""
+        return _by_channel(self.down, unmerged(u))
+
+
+class Lookup(nn.Module):
+    """A piecewise linear map, straight on at both ends.
+
+    ``f(x) = v_i + (x - k_i) (v_i+1 - v_i) / (k_i+1 - k_i)`` with ``k_i < x <= k_i+1``
+
+    Every operation on x is one that OpenVINO leaves as it is, see `quietscope.export.openvino`: no difference, no sum
+    between products, no limits.
+
+    Args:
+        knots: k, increasing, (K,).
+        values: v, (K,).
+    """
+
+    negative_knots: Tensor
+    values: Tensor
+    slopes: Tensor
+    first: Tensor
+
+    def __init__(self, knots: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("negative_knots", -knots[:-1].float())
+        self.register_buffer("values", values[:-1].float().clone())
+        self.register_buffer("slopes", (values.diff() / knots.diff()).float())
+        exact = knots.double()
+        length, least = float(exact[-1] - exact[0]), float(exact.diff().min())
+        self._cells_per_unit = min(MOST_CELLS, max(1.0, length / least)) / length
+        self._lowest = math.trunc(float(exact[0]) * self._cells_per_unit)
+        self._num_cells = math.trunc(float(exact[-1]) * self._cells_per_unit) - self._lowest + 1
+        first, most = self._first_pieces(exact)
+        self._strides = [1 << n for n in reversed(range(math.ceil(math.log2(most + 1))))]
+        self.register_buffer("first", first)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` of any shape."""
+        cell = (x * self._cells_per_unit).to(torch.int32) - self._lowest
+        piece = _at(self.first, cell.clamp(0, self._num_cells - 1))
+        last = len(self.values) - 1
+        for stride in self._strides:
+            ahead = (piece + stride).clamp(max=last)
+            piece = torch.where(x + _at(self.negative_knots, ahead) > 0, ahead, piece)
+        return _at(self.values, piece) + (x + _at(self.negative_knots, piece)) * _at(self.slopes, piece)
+
+    def _first_pieces(self, knots: Tensor) -> tuple[Tensor, int]:
+        """Return the piece that every cell's lower end lies in, and by how many pieces its upper end may differ.
+
+        Cells reach from one integer to the next, away from zero, and are taken a hundredth wider than they are, as
+        rounding may put a value into the neighbouring cell.
+        """
+        cells = torch.arange(self._lowest, self._lowest + self._num_cells, dtype=torch.float64)
+        low = torch.where(cells > 0, cells, cells - 1) - 0.01
+        high = torch.where(cells < 0, cells, cells + 1) + 0.01
+        last = len(knots) - 2
+        first, end = (
+            (torch.searchsorted(knots, edges / self._cells_per_unit) - 1).clamp(0, last) for edges in (low, high)
+        )
+        return first.to(torch.int32), int((end - first).max())
+
+
+def _at(table: Tensor, index: Tensor) -> Tensor:
+    """Return ``table[index]`` as the one operation "gather" that 32-bit indices may go into."""
+    return functional.embedding(index, table[:, None]).squeeze(-1)
+
+
+def _by_channel(maps: nn.ModuleList, x: Tensor) -> Tensor:
+    return torch.stack([each(x[:, channel].float()) for channel, each in enumerate(maps)], dim=1)

@@ -1,0 +1,88 @@
+"""``quietscope compress``: a folder that predict takes, a table, and one line for everything that cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+
+from quietscope.cli import run
+from quietscope.io import write_image
+
+TINY = (
+    "network: {depth: 1, filters: 16}\ntraining: {patch: 16, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    from quietscope.compression import bench, calibration, gate, stopwatch
+
+    monkeypatch.setattr(gate, "NUM_JUDGED", 2)
+    monkeypatch.setattr(gate, "SIDE", 32)
+    monkeypatch.setattr(calibration, "NUM_PATCHES", 2)
+    monkeypatch.setattr(calibration, "SIDE", 32)
+    monkeypatch.setattr(bench, "SIDE", 64)
+    monkeypatch.setattr(stopwatch, "SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def unet(images, tmp_path_factory):
+    """A Noise2Void of two steps."""
+    folder = tmp_path_factory.mktemp("unet")
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    words = ["train", images / "cells.tif", "-o", folder / "run", "--config", folder / "tiny.yaml"]
+    assert run([str(word) for word in [*words, "--method", "noise2void", "--steps", "2", "--device", "cpu"]]) == 0
+    return folder / "run" / "model.safetensors"
+
+
+def refused(outcome, *words):
+    status, _, err = outcome
+    assert status == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert all(word in err for word in words), err
+
+
+def test_pruned_for_pytorch_predicts_like_any_model(quietscope, images, unet, tmp_path):
+    folder, cells = tmp_path / "small", images / "cells.tif"
+    words = ("compress", unet, "--data", cells, "-o", folder, "--prune", "0.5", "--backend", "torch", "--steps", "2")
+    status, out, err = quietscope(*words, "--clean", images / "clean.tif", "--max-loss-db", "90")
+    assert status == 0, err
+    for word in ("pruned", "on disk", "parameters", "64 x 64", "fine-tuned 2 steps", "clean reference", "pruning: "):
+        assert word in out
+    assert json.loads((folder / "report.json").read_text())["trial"] == "clean"
+    assert quietscope("predict", folder, cells, "-o", tmp_path / "a.npy")[0] == 0
+    assert np.load(tmp_path / "a.npy").shape == (2, 64, 64)
+    status, out, _ = quietscope("info", folder / "model.safetensors")
+    assert status == 0
+    assert "50% of the channels removed" in out
+    refused(quietscope(*words), "--overwrite")
+
+
+def test_converted_and_no_more(quietscope, images, unet, tmp_path):
+    folder = tmp_path / "small"
+    status, out, err = quietscope("compress", unet, "--data", images / "cells.tif", "-o", folder)
+    assert status == 0, err
+    assert "converted" in out
+    assert "rehearsal" in out
+    assert {path.name for path in folder.iterdir()} == {"model.xml", "model.bin", "report.json"}
+    assert quietscope("predict", folder, images / "cells.tif", "-o", tmp_path / "a.npy")[0] == 0
+    assert np.load(tmp_path / "a.npy").shape == (2, 64, 64)
+
+
+def test_what_cannot_be_compressed(quietscope, images, unet, tmp_path):
+    out, cells = tmp_path / "small", images / "cells.tif"
+    base = ("compress", unet, "--data", cells, "-o", out)
+    refused(quietscope(*base, "--prune", "2"), "above 0 and below 1", "--prune 0.5")
+    refused(quietscope(*base, "--backend", "torch"), "--prune 0.5")
+    refused(quietscope(*base, "--backend", "torch", "--int8"), "--backend openvino")
+    refused(quietscope(*base, "--backend", "magic"), "openvino, onnx or torch")
+    refused(quietscope(*base, "--max-loss-db", "-1"), "--max-loss-db 0.1")
+    refused(quietscope(*base, "--prune", "0.5", "--budget", "soon"), "--budget 10m")
+    refused(quietscope(*base, "--clean", cells, cells), "clean references", "4 frames")
+    refused(quietscope("compress", cells, "--data", cells, "-o", out), "model")
+    two = np.random.default_rng(0).poisson(9, (2, 64, 64)).astype(np.uint16)
+    write_image(tmp_path / "two.tif", two, "CYX")
+    refused(quietscope("compress", unet, "--data", tmp_path / "two.tif", "-o", out), "1 channel", "got 2")
+    strict = ("--prune", "0.9", "--steps", "1", "--backend", "torch", "--max-loss-db", "0")
+    refused(quietscope(*base, *strict), "at most 0 dB lost", "pruning cost", "--budget")
+    assert not out.exists()

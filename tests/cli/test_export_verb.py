@@ -1,0 +1,81 @@
+"""`quietscope export`, and `predict` and `info` with what it wrote."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from quietscope.io import read_image
+
+
+@pytest.fixture(scope="module")
+def onnx(images, model, tmp_path_factory):
+    """The session's model as ONNX, with what the verb printed."""
+    from quietscope.cli import run
+
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    assert run(["export", str(model), "-o", str(path)]) == 0
+    return path
+
+
+def test_the_table_says_what_was_written(quietscope, model, tmp_path) -> None:
+    path = tmp_path / "model.pt2"
+    status, out, _ = quietscope("export", model, "-o", path)
+    assert status == 0
+    assert path.is_file()
+    for words in ("torch.export", "MB", "height, width, samples", "of the image's range"):
+        assert words in out
+    status, _, err = quietscope("export", model, "-o", path)
+    assert status == 2
+    assert "--overwrite" in err
+
+
+def test_an_exported_model_predicts_as_the_model_does(quietscope, images, model, onnx, tmp_path) -> None:
+    options = ["--samples", "3", "--seed", "4", "--save", "mean,std"]
+    for name, file in (("a", model), ("b", onnx)):
+        status, _, err = quietscope(
+            "predict", file, images / "cells.tif", "-o", tmp_path / f"{name}.tif", *options, "--device", "cpu"
+        )
+        assert status == 0, err
+    for suffix in ("", "_std"):
+        mine, theirs = (read_image(tmp_path / f"{name}{suffix}.tif") for name in ("b", "a"))
+        assert mine.pixel_size_um == theirs.pixel_size_um
+        np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-3, atol=0.05)
+
+
+def test_a_folder_and_all_estimates_work_too(quietscope, images, onnx, tmp_path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    shutil.copy(onnx, folder / "model.onnx")
+    words = ["--save", "mean,map,quantiles", "--samples", "4", "--augment", "--tile", "32"]
+    status, _, err = quietscope("predict", folder, images / "cells.tif", "-o", tmp_path / "out.tif", *words)
+    assert status == 0, err
+    assert {path.name for path in tmp_path.glob("out*")} == {"out.tif", "out_map.tif", "out_quantiles.tif"}
+    status, out, _ = quietscope("info", folder)
+    assert status == 0
+    for words in ("exported model", "hdn", "multiples of 4 x 4"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["export", "{model}", "-o", "{out}/model.tflite"], ".onnx (ONNX)"),
+        (["export", "{model}", "-o", "{out}/no/model.onnx"], "mkdir -p"),
+        (["export", "{images}/cells.tif", "-o", "{out}/model.onnx"], "model"),
+        (["predict", "{onnx}", "{images}/cells.tif", "-o", "{out}/o.tif", "--device", "quantum"], "--device cpu"),
+        (["predict", "{onnx}", "{images}/cells.tif", "-o", "{out}/o.tif", "--axes", "CYX"], "1 channel"),
+        (["predict", "{onnx}", "{images}/cells.tif", "-o", "{out}/o.tif", "--save", "deconvolved"], "no PSF"),
+        (["predict", "{out}", "{images}/cells.tif", "-o", "{out}/o.tif"], "one model in the folder"),
+        (["predict", "{out}/gone.xml", "{images}/cells.tif", "-o", "{out}/o.tif"], "does not exist"),
+        (["info", "{out}/gone.onnx"], "does not exist"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_mistakes_are_one_line(quietscope, images, model, onnx, tmp_path, words, said) -> None:
+    places = {"images": images, "model": model, "onnx": onnx, "out": tmp_path}
+    status, _, err = quietscope(*(word.format(**places) for word in words))
+    assert status == 2
+    assert said in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

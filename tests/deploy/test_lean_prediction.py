@@ -1,0 +1,143 @@
+"""Exported models denoise as their denoisers do, with and without PyTorch."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from quietscope.deploy import open_session
+from quietscope.deploy.deployed import Deployed
+from quietscope.deploy.moments import Moments
+from quietscope.deploy.noise import tile_noise
+from quietscope.deploy.predict import LeanPredictor
+from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError
+from quietscope.io import Image, write_image
+from quietscope.prediction import noise as torch_noise
+from quietscope.tiles import Tile
+
+SIZE = (45, 70)
+
+
+@pytest.fixture
+def picture() -> Image:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    clean = np.stack([300 + 100 * np.sin(x / 5) * np.cos(y / 7), 90 + 20 * np.cos(x / 9)])
+    return Image(rng.poisson(np.stack([clean, clean + 20])).astype(np.uint16), "TCYX")
+
+
+def lean(case, image, kinds, leading=(), **options):
+    sinks = {kind: np.empty((*leading, *image.shape) if kind == "samples" else image.shape) for kind in kinds}
+    LeanPredictor(session=open_session(case.path)).denoise_into(image, **sinks, **options)
+    return sinks
+
+
+@pytest.mark.parametrize("tile", [None, 24])
+def test_samples_are_those_of_pytorch(exported, picture, tile) -> None:
+    case = exported["hdn"]
+    told = []
+    options = {"num_samples": 5, "seed": 3, "tile": tile}
+    found = lean(
+        case, picture, ("mean", "std", "samples"), (5,), **options, progress=lambda *counts: told.append(counts)
+    )
+    wanted = {kind: np.empty_like(values) for kind, values in found.items()}
+    case.denoiser.denoise_into(picture, **wanted, **options)
+    for kind, values in wanted.items():
+        np.testing.assert_allclose(found[kind], values, rtol=1e-4, atol=1e-2)
+    assert found["std"].min() >= 0
+    assert found["std"].max() > 1
+    assert told[-1][0] == told[-1][1]
+
+
+def test_everything_else_works_on_an_exported_model_too(exported, picture) -> None:
+    case = exported["hdn"]
+    deployed = Deployed(open_session(case.path))
+    options = {"estimate": "map", "num_samples": 8, "augment": True, "quantiles": (0.1, 0.9), "tile": 32}
+    found, wanted = (each.denoise(picture, **options) for each in (deployed, case.denoiser))
+    for kind in ("mean", "std", "quantiles", "map"):
+        np.testing.assert_allclose(getattr(found, kind), getattr(wanted, kind), rtol=1e-3, atol=0.05)
+    assert not LeanPredictor.can(("mean",), augment=True)
+    assert not LeanPredictor.can(("mean", "map"), augment=False)
+
+
+@pytest.mark.parametrize("method", ["deconoising", "direct"])
+def test_methods_of_one_image(exported, picture, method) -> None:
+    case = exported[method]
+    image = Image(picture.data[:, 0], "TYX")
+    kinds = ("mean", "deconvolved") if method == "deconoising" else ("mean",)
+    wanted = case.denoiser.denoise(image, tile=24)
+    found = lean(case, image, kinds, tile=24)
+    deployed = Deployed(open_session(case.path)).denoise(image, tile=24)
+    for kind in kinds:
+        for values in (found[kind], getattr(deployed, kind)):
+            np.testing.assert_allclose(values, getattr(wanted, kind), rtol=2e-3, atol=0.5)
+    assert deployed.std is None
+    with pytest.raises(SettingsError, match="mean"):
+        lean(case, image, ("std",))
+
+
+def test_noise_is_that_of_pytorch(exported) -> None:
+    card = open_session(exported["hdn"].path).card
+    tile = Tile((slice(8, 72), slice(20, 60)), (slice(8, 40), slice(20, 40)))
+    mine = tile_noise(card.latents, tile, seed=5, frame=2, samples=[0, 7])
+    theirs = torch_noise.tile_noise(exported["hdn"].denoiser.method.latents(), tile, seed=5, frame=2, samples=[0, 7])
+    assert not mine[0].any()
+    for one, other in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=2e-6)
+
+
+def test_moments_do_not_mind_a_large_offset() -> None:
+    samples = np.random.default_rng(0).normal(30_000, 1, (100, 4, 5)).astype(np.float32)
+    moments = Moments()
+    for batch in np.split(samples, [1, 8, 40]):
+        moments.update(batch)
+    np.testing.assert_allclose(moments.mean(), samples.astype(float).mean(0), rtol=1e-6)
+    np.testing.assert_allclose(moments.std(), samples.astype(float).std(0, ddof=1), rtol=1e-3)
+
+
+def test_images_that_do_not_fit(exported, picture) -> None:
+    case = exported["hdn"]
+    with pytest.raises(ChannelError, match="2 channels"):
+        lean(case, Image(picture.data[:, 0], "TYX"), ("mean",))
+    spoilt = picture.data.astype(np.float32)
+    spoilt[1, 1, 3, 4] = np.nan
+    with pytest.raises(PixelError, match="NaN"):
+        lean(case, Image(spoilt, "TCYX"), ("mean",))
+    with pytest.raises(AxesError):
+        lean(case, Image(picture.data, "TCYA"), ("mean",))
+
+
+@pytest.mark.parametrize("method", ["hdn", "deconoising"])
+def test_predict_never_imports_pytorch(exported, picture, tmp_path, method) -> None:
+    data = picture.data if method == "hdn" else picture.data[:, 0]
+    write_image(tmp_path / "in.tif", data, "TCYX" if method == "hdn" else "TYX")
+    save = "mean,std,samples" if method == "hdn" else "mean,deconvolved"
+    words = ["predict", exported[method].path, tmp_path / "in.tif", "-o", tmp_path / "out.tif"]
+    words += ["--save", save, "--samples", "3"]
+    program = (
+        "import sys; from quietscope.cli import run; status = run(sys.argv[1:]);"
+        "sys.exit(status or ('torch' in sys.modules and 99))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    assert len(list(tmp_path.glob("out*.tif"))) == len(save.split(","))
+
+
+def test_repeated_images_run_once_and_different_ones_each(exported) -> None:
+    case = exported["hdn"]
+    method = Deployed(open_session(case.path)).method
+    x = 300 + 50 * torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    noise = [
+        torch.zeros(2, spec.channels, *(8 // r for r in spec.reduction)) + 0.3 * spec.is_random
+        for spec in method.latents()
+    ]
+    with torch.no_grad():
+        found = method.decode(method.encode(x), noise)
+        wanted = case.denoiser.method.decode(case.denoiser.method.encode(x), noise)
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-2)
+        repeated = method.decode((x[:1].expand(2, -1, -1, -1),), noise)
+    torch.testing.assert_close(repeated[0], repeated[1])

@@ -1,0 +1,134 @@
+"""Cards, folders, damaged files, devices that are not there: one line each."""
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quietscope.deploy import Card, describe_card, is_exported, model_in, open_session, read_card
+from quietscope.errors import ModelFileError, QuietScopeError, SettingsError
+
+NAMES = {"hdn": "model.onnx", "deconoising": "model.xml", "direct": "model.pt2"}
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_a_card_comes_back_as_it_was(exported, method) -> None:
+    card = read_card(exported[method].path)
+    assert Card.from_json(card.to_json(), Path("m")) == card
+    assert card.method == method
+    assert describe_card(card)["method"] == method
+    assert card.samples == (method == "hdn")
+    assert card.deconvolves == (method == "deconoising")
+    if method == "deconoising":
+        assert card.reach != (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kind": "noise"}, "a noise file"),
+        ({"format_version": 99}, "pip install --upgrade quietscope"),
+        ({"outputs": ["surprise"]}, "does not make sense"),
+        ({"size_multiple": [3, 3]}, "does not make sense"),
+        ({"halo": None}, "does not make sense"),
+        ({"spread_factor": -1}, "does not make sense"),
+        ({"precision": "int3"}, "does not make sense"),
+        ({"latents": []}, "does not make sense"),
+    ],
+)
+def test_cards_that_cannot_be(exported, changes, said) -> None:
+    values = json.loads(read_card(exported["hdn"].path).to_json()) | changes
+    with pytest.raises(ModelFileError, match=said) as found:
+        Card.from_json(json.dumps(values), Path("model.onnx"))
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("text", [None, "", "no json", "[]", '{"kind": "exported model"}'])
+def test_texts_that_are_no_card(text) -> None:
+    with pytest.raises(ModelFileError):
+        Card.from_json(text, Path("model.onnx"))
+
+
+def test_a_folder_stands_for_the_one_model_in_it(exported, tmp_path) -> None:
+    with pytest.raises(ModelFileError, match="none"):
+        model_in(tmp_path)
+    shutil.copy(exported["hdn"].path, tmp_path / "model.onnx")
+    assert is_exported(tmp_path)
+    assert model_in(tmp_path) == tmp_path / "model.onnx"
+    assert open_session(tmp_path).card.method == "hdn"
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelFileError, match=r"model\.onnx and model\.safetensors"):
+        open_session(tmp_path)
+    assert not is_exported(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("length", [0, 100, 0.5, 0.99])
+def test_damaged_files_are_one_line(exported, tmp_path, method, length) -> None:
+    path = exported[method].path
+    for each in path.parent.iterdir():
+        shutil.copy(each, tmp_path)
+    content = path.read_bytes()
+    damaged = tmp_path / path.name
+    damaged.write_bytes(content[: length if isinstance(length, int) else int(length * len(content))])
+    with pytest.raises(ModelFileError) as found:
+        open_session(damaged)
+    assert "\n" not in str(found.value)
+
+
+def test_files_that_are_missing_or_foreign(exported, tmp_path) -> None:
+    with pytest.raises(ModelFileError, match="does not exist"):
+        open_session(tmp_path / "model.onnx")
+    shutil.copy(exported["deconoising"].path, tmp_path)
+    with pytest.raises(ModelFileError, match=r"model\.bin"):
+        open_session(tmp_path / "model.xml")
+    (tmp_path / "other.xml").write_text("<net/>", encoding="utf-8")
+    with pytest.raises(ModelFileError, match="no card"):
+        open_session(tmp_path / "other.xml")
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(ModelFileError, match="ends in one of"):
+        open_session(tmp_path / "model.tflite")
+    (tmp_path / "package.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    with pytest.raises(ModelFileError, match=r"rdf\.yaml"):
+        open_session(tmp_path / "package.zip")
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("device", ["cuda", "gpu:7", "quantum"])
+def test_devices_that_are_not_there(exported, method, device) -> None:
+    with pytest.raises(SettingsError, match="--device cpu"):
+        open_session(exported[method].path, device)
+
+
+def test_onnx_runs_without_onnx_runtime_by_openvino(exported, monkeypatch) -> None:
+    path = exported["hdn"].path
+    card = read_card(path)
+    x = np.full((1, 2, 8, 8), 200, np.float32)
+    noise = [np.full((3, each.channels, *(8 // r for r in each.reduction)), 0.5, np.float32) for each in card.latents]
+    wanted = open_session(path).run(x, noise)["sample"]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    found = open_session(path, precision="float32").run(x, noise)["sample"]
+    assert found.shape == (3, 2, 8, 8)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-2)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ModelFileError, match=r'pip install "quietscope\[export\]"'):
+        open_session(path)
+
+
+def test_results_survive_the_next_run(exported) -> None:
+    session = open_session(exported["deconoising"].path)
+    first = session.run(np.full((1, 1, 8, 8), 100, np.float32))["denoised"]
+    kept = first.copy()
+    session.run(np.full((1, 1, 8, 8), 900, np.float32))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_card_refuses_nonsense(exported) -> None:
+    card = read_card(exported["hdn"].path)
+    with pytest.raises(ValueError, match="channels"):
+        replace(card, num_channels=0)
+    assert not issubclass(ValueError, QuietScopeError)

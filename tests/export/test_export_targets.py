@@ -1,0 +1,152 @@
+"""Every method in every format: it runs there, gives what PyTorch gives, and carries its card."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from quietscope.deploy import open_session, read_card
+from quietscope.errors import ExportError, OutputError
+from quietscope.export import TARGETS, Graph, check, check_export, export_model
+from quietscope.export.onnx import OPSET, to_onnx
+from quietscope.methods import METHODS
+from quietscope.methods.base import PointMethod
+
+# Tracing takes seconds: every method once, every target, both numbers of axes.
+CASES = {
+    "hdn": (".pt2", {"channels": 2, "deterministic_levels": (0,)}),
+    "divnoising": (".onnx", {"channels": 2}),
+    "dvlae": (".pt2", {"dims": 3, "direction": "y"}),
+    "noise2void": (".onnx", {"preset": "n2v2"}),
+    "deconoising": (".xml", {"dims": 3, "z_halvings": 1, "psf_sigma": (0.6, 1.0, 1.0)}),
+    "direct": (".xml", {"filters": 8}),
+}
+
+
+def test_every_method_is_exported() -> None:
+    assert CASES.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize("method", CASES)
+def test_an_exported_method_is_the_same(denoiser, tmp_path: Path, method: str) -> None:
+    suffix, settings = CASES[method]
+    trained = denoiser(method, **settings)
+    if method == "direct":
+        trained.method.statistics.mean.fill_(30_000.0)
+    path = tmp_path / f"model{suffix}"
+    done = export_model(trained, path)
+    assert done.difference < 1e-4
+    assert done.num_bytes == sum(each.stat().st_size for each in tmp_path.iterdir())
+    assert {*done.files} == {*tmp_path.iterdir()}
+    card = read_card(path)
+    graph = Graph.of(trained.method)
+    assert card.method == method
+    assert card.outputs == graph.output_names
+    assert card.input_names == graph.input_names
+    assert card.size_multiple == trained.method.size_multiple
+    assert card.orientations == trained.method.orientations
+    assert card.spread_factor == 1.25
+    assert card.pixel_size_um == {"Y": 0.1, "X": 0.1}
+    assert card.configuration["method"] == method
+    assert card.bytes_per_pixel > 0
+    if method == "divnoising":
+        _check_free_sizes(path)
+    if method == "direct":
+        _check_high_offset(trained.method, path)
+
+
+def _check_free_sizes(path: Path) -> None:
+    """Sizes and samples are free and named, and the opset is what is said."""
+    import onnx
+
+    model = onnx.load(path)
+    assert [each.version for each in model.opset_import if not each.domain] == [OPSET]
+    names = {each.name: [size.dim_param or size.dim_value for size in each.type.tensor_type.shape.dim]
+             for each in (*model.graph.input, *model.graph.output)}  # fmt: skip
+    assert names["x"] == [1, 2, "height", "width"]
+    assert names["noise_0"] == ["samples", 2, "noise_0_height", "noise_0_width"]
+    assert names["sample"][0] == "samples"
+
+
+def _check_high_offset(method: PointMethod, path: Path) -> None:
+    """OpenVINO computes in bfloat16 where the machine can; intensities must not be rounded to it."""
+    x = Graph.of(method).example_inputs((32, 32), seed=3)[0]
+    with torch.no_grad():
+        wanted = method.predict(x).numpy()
+    found = open_session(path).run(x.numpy())["denoised"]
+    assert np.abs(found - wanted).max() < 0.05 * float(method.statistics.std)
+
+
+def test_a_package_of_the_model_zoo_passes_its_own_test(denoiser, tmp_path: Path, monkeypatch) -> None:
+    import warnings
+
+    path = tmp_path / "cells.zip"
+    export_model(denoiser("divnoising"), path)
+    with zipfile.ZipFile(path) as package:
+        assert {"test_x.npy", "test_denoised.npy", "cover.png", "model.onnx"} <= set(package.namelist())
+        package.extractall(tmp_path / "opened")
+    description = tmp_path / "opened" / "rdf.yaml"  # of an open archive the library lets the handle lie about
+    monkeypatch.setenv("BIOIMAGEIO_PERFORM_IO_CHECKS", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from bioimageio.core import load_description, test_model
+
+        summary = test_model(description)
+        described = load_description(description)
+    assert summary.status == "passed", summary.format()
+    axes = {axis.id: axis for axis in described.inputs[0].axes}
+    assert axes["x"].size.step == 2
+    assert described.outputs[0].axes[-1].halo == 32
+    assert axes["x"].scale == 0.1
+    assert described.cite[0].doi
+    assert described.license == "BSD-3-Clause"
+    card = read_card(path)
+    assert card.outputs == ("denoised",)
+    assert card.method == "divnoising"
+    x = np.full((1, 1, 8, 8), 300, np.float32)
+    assert open_session(path).run(x)["denoised"].shape == x.shape
+
+
+def test_a_file_that_computes_something_else_does_not_appear(denoiser, tmp_path: Path, monkeypatch) -> None:
+    trained = denoiser("direct")
+    monkeypatch.setattr(check, "TOLERANCE", 0.0)
+    with pytest.raises(ExportError, match="nothing was written"):
+        export_model(trained, tmp_path / "model.xml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_targets_are_refused_before_the_work(denoiser, tmp_path: Path) -> None:
+    trained = denoiser("direct")
+    with pytest.raises(ExportError, match=r"\.onnx \(ONNX\), \.xml \(OpenVINO\)"):
+        export_model(trained, tmp_path / "model.tflite")
+    (tmp_path / "model.bin").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="--overwrite"):
+        export_model(trained, tmp_path / "model.xml")
+    assert (tmp_path / "model.bin").read_bytes() == b"mine"
+    assert check_export(tmp_path / "model.xml", overwrite=True).name == "OpenVINO"
+    assert len(TARGETS) == len({each.suffix for each in TARGETS})
+
+
+class Strange(torch.nn.Module):
+    """A layer that no exchange format has."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(x)
+
+
+def test_an_operator_that_a_target_lacks_is_named(build) -> None:
+    method = build("direct")
+    method.unet.head = torch.nn.Sequential(method.unet.head, Strange())
+    with pytest.raises(ExportError, match="bessel_j0") as found:
+        to_onnx(Graph.of(method))
+    assert "\n" not in str(found.value)
+
+
+def test_a_missing_library_is_one_line(build, monkeypatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ExportError, match=r'pip install "quietscope\[export\]"'):
+        to_onnx(Graph.of(build("direct")))

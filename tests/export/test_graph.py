@@ -1,0 +1,54 @@
+"""A graph gives what its method gives, and leaves the method alone."""
+
+import pytest
+import torch
+
+from quietscope.export import Graph
+from quietscope.export.centre import Centre, centred
+from quietscope.methods import METHODS
+from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dims", [2, 3])
+def test_graph_equals_method(build, method: str, dims: int) -> None:
+    original = build(method, dims=dims, channels=2)
+    before = {name: value.clone() for name, value in original.state_dict().items()}
+    graph = Graph.of(original)
+    x, *noise = graph.example_inputs(num_samples=3, seed=1)
+    assert x.shape[:2] == (1, 2)
+    found = graph(x, *noise)
+    assert len(found) == len(graph.output_names)
+    assert len(graph.input_names) == 1 + len(noise)
+    with torch.no_grad():
+        if isinstance(original, PosteriorMethod):
+            encoding = tuple(part.expand(3, *part.shape[1:]) for part in original.encode(x))
+            wanted = [original.decode(encoding, noise)]
+            assert graph.output_names == ("sample",)
+        elif isinstance(original, DeconvolvingMethod):
+            wanted = [original.predict(x), original.deconvolve(x)]
+        else:
+            wanted = [original.predict(x)]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-3)
+    assert original.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in original.state_dict().items())
+
+
+def test_noise_that_is_not_random_is_zero(build) -> None:
+    graph = Graph.of(build("hdn", preset="paper", deterministic_levels=(0,)))
+    _, fine, coarse = graph.example_inputs()
+    assert not fine.any()
+    assert coarse.any()
+
+
+def test_the_centre_of_a_posterior_is_its_image_at_zero_noise(build) -> None:
+    method = build("hdn")
+    centre = centred(method)
+    assert isinstance(centre, Centre)
+    graph = Graph.of(centre)
+    assert graph.output_names == ("denoised",)
+    (x,) = graph.example_inputs()
+    zeros = [torch.zeros_like(each) for each in Graph.of(method).example_inputs(num_samples=1)[1:]]
+    torch.testing.assert_close(graph(x)[0], Graph.of(method)(x, *zeros)[0])
+    assert centred(build("noise2void")).name == "noise2void"
