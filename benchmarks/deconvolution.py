@@ -19,6 +19,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def structure(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def lucy(image: np.ndarray, psf: Psf, background: float, iterations: int) -> np.ndarray:
-    """Deconvolve what lies above the background by scikit-image's Richardson-Lucy."""
+    """Deconvolve what lies above a background by scikit-image's Richardson-Lucy; with background 0, all of it."""
     above = np.maximum(image.astype(np.float64) - background, 1e-3)
     scale = above.max()
     reach = psf.values.shape[0]
@@ -129,16 +130,29 @@ def lucy(image: np.ndarray, psf: Psf, background: float, iterations: int) -> np.
     return (found[reach:-reach, reach:-reach] * scale + background).astype(np.float32)
 
 
-def best_lucy(images: np.ndarray, scene: Scene) -> tuple[int, np.ndarray]:
-    """Return the number of iterations with the highest mean PSNR against the sharp reference, and its images."""
-    best: tuple[float, int, np.ndarray] = (-np.inf, 0, images)
-    for iterations in (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, MOST_ITERATIONS):
-        found = np.stack([lucy(image, scene.psf, scene.background, iterations) for image in images])
-        quality = float(np.mean([psnr(a, b) for a, b in zip(found, scene.sharp, strict=True)]))
-        if quality < best[0] - 0.2:
-            break
-        best = max(best, (quality, iterations, found), key=lambda entry: entry[0])
-    return best[1], best[2]
+@dataclass(frozen=True)
+class Lucy:
+    """The best that Richardson-Lucy can do."""
+
+    quality: float
+    iterations: int
+    background: float
+    images: np.ndarray
+
+
+def best_lucy(images: np.ndarray, scene: Scene) -> Lucy:
+    """Return the iteration of the highest mean PSNR against the sharp reference, with the background left in or not."""
+    best = Lucy(-np.inf, 0, 0.0, images)
+    for background in (scene.background, 0.0):
+        own = Lucy(-np.inf, 0, 0.0, images)
+        for iterations in (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, MOST_ITERATIONS):
+            found = np.stack([lucy(image, scene.psf, background, iterations) for image in images])
+            quality = float(np.mean([psnr(a, b) for a, b in zip(found, scene.sharp, strict=True)]))
+            if quality < own.quality - 0.2:
+                break
+            own = max(own, Lucy(quality, iterations, background, found), key=lambda entry: entry.quality)
+        best = max(best, own, key=lambda entry: entry.quality)
+    return best
 
 
 def sharp_scores(first: np.ndarray, second: np.ndarray, scene: Scene) -> dict[str, float]:
@@ -178,8 +192,9 @@ def show(title: str, rows: dict[str, dict[str, float]], steps: dict[str, float])
 def run(args: argparse.Namespace) -> dict[str, Any]:
     is_made = args.data == "synthetic"
     scene = synthetic(args.fields, args.gain) if is_made else w2s(read_psf(args.psf).trimmed(), args.fields)
-    args.models.mkdir(parents=True, exist_ok=True)
-    file = args.models / f"psf_{args.data}.npy"
+    folder = args.models or Path(mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"psf_{args.data}.npy"
     np.save(file, scene.psf.values)
     others = dict(part.split("=", 1) for part in args.other)
     plain = trained(f"noise2void_{args.preset}", scene, args)
@@ -205,9 +220,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         ("Richardson-Lucy of noisy", scene.noisy, scene.second),
         ("Richardson-Lucy of Noise2Void", denoised["Noise2Void"], other),
     ):
-        iterations, found = best_lucy(one, scene)
-        again = np.stack([lucy(x, scene.psf, scene.background, iterations) for x in two])
-        sharp[f"{title}, {iterations} iterations"] = sharp_scores(found, again, scene)
+        found = best_lucy(one, scene)
+        again = np.stack([lucy(x, scene.psf, found.background, found.iterations) for x in two])
+        sharp[f"{title}, {found.iterations} iterations"] = sharp_scores(found.images, again, scene)
     deconvolved = [images(through, x, "deconvolved") for x in (scene.noisy, scene.second)]
     sharp["DecoNoising, deconvolved"] = sharp_scores(*deconvolved, scene)
     show(f"{args.data}: deconvolved, against the sharp reference", sharp, {})
@@ -243,14 +258,20 @@ def main() -> None:
     parser.add_argument("--budget", default=None)
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=Path, default=Path("benchmarks/models"))
+    parser.add_argument(
+        "--models",
+        type=Path,
+        help="keep models there; one that is there is not trained again, whatever else is asked for",
+    )
     parser.add_argument("--other", nargs="*", default=[], help="network settings, e.g. positivity=0.1")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--name", help="name of the result file")
     args = parser.parse_args()
     began = time.perf_counter()
     results = run(args)
-    asked = {name: getattr(args, name) for name in ("data", "preset", "fields", "budget", "steps", "seed")}
+    asked = {
+        name: getattr(args, name) for name in ("data", "preset", "fields", "gain", "budget", "steps", "seed", "other")
+    }
     path = write_result(
         args.name or f"deconvolution_{args.data}", {"asked": asked, **results, "seconds": time.perf_counter() - began}
     )

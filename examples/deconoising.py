@@ -25,10 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from rich.console import Console
 
-from quietscope import Denoiser, read_image, sample_path
-from quietscope.compression import Compression, compress
-from quietscope.deploy import open_session
-from quietscope.deploy.deployed import Deployed
+from quietscope import Compression, Denoiser, Deployed, compress, read_image, sample_path
 from quietscope.metrics import psnr
 from quietscope.psf.optics import Optics
 from quietscope.psf.record import write_psf
@@ -87,7 +84,7 @@ images = {"noisy": noisy[0], "denoised": result.mean, "deconvolved": result.deco
 for name, way in ways.items():
     report = compress(denoiser, noisy, FOLDER / name, way, clean=clean, axes="TYX")
     Console(width=140).print(report.table())
-    small = Deployed(open_session(FOLDER / name)).denoise(noisy[0], axes="YX")
+    small = Deployed.load(FOLDER / name).denoise(noisy[0], axes="YX")
     images[name] = small.mean
     print(f"{name}: {psnr(small.mean, clean[0]):.2f} dB")
 

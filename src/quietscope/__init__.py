@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from quietscope.version import __version__
 
 if TYPE_CHECKING:
+    from quietscope.compression import Compression, compress
     from quietscope.denoiser import Denoiser
+    from quietscope.deploy.deployed import Deployed
     from quietscope.distillation import distill
+    from quietscope.export import export_model
     from quietscope.io import Image, read_image, write_image
     from quietscope.predictor import Result
     from quietscope.samples import sample_path
@@ -14,15 +17,32 @@ if TYPE_CHECKING:
 
 # Imported when first asked for: PyTorch takes longer to import than a short command to run.
 _HOMES = {
+    "Compression": "quietscope.compression",
     "Denoiser": "quietscope.denoiser",
+    "Deployed": "quietscope.deploy.deployed",
     "Image": "quietscope.io",
     "Result": "quietscope.predictor",
+    "compress": "quietscope.compression",
     "distill": "quietscope.distillation",
+    "export_model": "quietscope.export",
     "read_image": "quietscope.io",
     "sample_path": "quietscope.samples",
     "write_image": "quietscope.io",
 }
-__all__ = ["Denoiser", "Image", "Result", "__version__", "distill", "read_image", "sample_path", "write_image"]
+__all__ = [
+    "Compression",
+    "Denoiser",
+    "Deployed",
+    "Image",
+    "Result",
+    "__version__",
+    "compress",
+    "distill",
+    "export_model",
+    "read_image",
+    "sample_path",
+    "write_image",
+]
 
 
 def __getattr__(name: str) -> Any:

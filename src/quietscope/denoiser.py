@@ -186,7 +186,7 @@ class Denoiser(Predictor):
         opened = as_images(images, axes)
         frames = Frames.of(opened, self.configuration.dims)
         self.configuration = settle(self.configuration, frames, notify)
-        self.configuration, psf = choose_psf(self.configuration, opened, frames, notify)
+        self.configuration, psf = choose_psf(self.configuration, opened, frames, notify, folder=folder, resume=resume)
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
         self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
         if isinstance(self._method, DecoNoising) and psf is not None:

@@ -154,7 +154,7 @@ def test_kl_that_is_reported_is_not_propped_up_by_free_bits() -> None:
     [
         ({"network": {"direction": "z"}}, "planes have no direction z"),
         ({"network": {"halves": (True,)}}, "one entry per level"),
-        ({"network": {"dilations": (0,)}}, "at least 1"),
+        ({"network": {"dilations": (0,)}}, "dilations"),
         ({"network": {"context_fade": (0.5, 0.2)}}, "context_fade"),
     ],
 )

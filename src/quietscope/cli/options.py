@@ -152,7 +152,9 @@ class PredictionOptions:
         str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
     ] = None
     augment: Annotated[
-        bool, Flag, Parameter(help="Look at the image in all 8 orientations (fewer where the noise has a direction).")
+        bool,
+        Flag,
+        Parameter(help="Look at the image in all 8 orientations (fewer where noise or PSF have a direction)."),
     ] = False
     bandwidth: Annotated[
         float | None, Parameter(help="Bandwidth of map, relative to the samples' spread: smaller is sharper.")

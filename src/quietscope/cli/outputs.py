@@ -40,8 +40,13 @@ class Plan:
     options: PredictionOptions
 
     def dtype_of(self, kind: Kind) -> np.dtype[Any]:
-        """Return the data type of a result; a deviation is never rounded, as it is often below one."""
-        rounded = self.options.dtype == "input" and kind != "std" and self.image.dtype.kind in "biuf"
+        """Return the data type of a result.
+
+        A deviation is never rounded, as it is often below one, nor what deconvolution raised above the type's range.
+        """
+        rounded = (
+            self.options.dtype == "input" and kind not in ("std", "deconvolved") and self.image.dtype.kind in "biuf"
+        )
         return self.image.dtype if rounded else np.dtype(np.float32)
 
     @contextmanager
@@ -182,8 +187,11 @@ def choose_results(options: PredictionOptions, able: Abilities, default: Sequenc
             "use `--method deconoising --psf psf.tif`",
         )
     if beyond:
+        possible = " and ".join(kind for kind in KINDS if kind in able.kinds)
         raise SettingsError(
-            f"the mean alone from {able.method}, which draws no samples", beyond[0], "use `--save mean` or --method hdn"
+            f"{possible} alone from {able.method}, which draws no samples",
+            next(kind for kind in beyond if kind != "deconvolved"),
+            "use `--save mean` or --method hdn",
         )
     for option, given, kind in (
         ("--bandwidth", options.bandwidth, "map"),

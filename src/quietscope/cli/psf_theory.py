@@ -36,6 +36,13 @@ def psf_theory(
     screen = Screen()
     if z_nm is None and size_z is not None:
         raise PsfError("--z-nm with --size-z", "no --z-nm", "pass e.g. `--z-nm 200`, or leave out --size-z")
+    for option, given, needed, partner in (
+        ("--pinhole-airy", pinhole_airy != 1.0, "--excitation-nm 488", excitation_nm),
+        ("--depth-um", depth_um > 0.0, "--sample-index 1.33", sample_index),
+        ("--sample-index", sample_index is not None, "--depth-um 5", depth_um or None),
+    ):
+        if given and partner is None:
+            raise PsfError(f"{option} together with {needed.split()[0]}", f"{option} alone", f"add `{needed}`")
     optics = Optics(
         numerical_aperture=na,
         wavelength_nm=wavelength_nm,

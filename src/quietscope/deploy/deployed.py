@@ -1,6 +1,8 @@
 """An exported model as a method, so that everything that prediction can do works with it."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, NoReturn, Self, final
 
 import numpy as np
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import Card
-from quietscope.deploy.session import Session
+from quietscope.deploy.session import Session, open_session
 from quietscope.methods.base import (
     DeconvolvingMethod,
     Encoding,
@@ -38,6 +40,22 @@ class Deployed(Predictor):
         self.device = torch.device("cpu")  # where the arrays are; the session knows where it computes
         self.session = session
         self._method = as_method(session)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
+        """Open an exported model.
+
+        Args:
+            path: A file that `quietscope export` wrote, or a folder of `quietscope compress`.
+            device: Where its runtime is to compute, see `open_session`; the CPU if None.
+
+        Returns:
+            The model, ready to predict.
+
+        Raises:
+            ModelFileError: If it is no exported model.
+        """
+        return cls(open_session(Path(path), device))
 
     @property
     def method(self) -> Method:

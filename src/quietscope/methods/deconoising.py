@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Self, final
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
-from quietscope.errors import SizeError
+from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.base import DeconvolvingMethod, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.nn.convolve import convolve
@@ -36,11 +36,11 @@ class DecoNoisingSettings(BlindSpotSettings):
 
     filters: int = Field(default=64, ge=1)
     merge: Merge = "add"
-    psf_sigma: float | tuple[float, ...] = 1.0
+    psf_sigma: FiniteFloat | tuple[FiniteFloat, ...] = 1.0
     psf_size: tuple[int, ...] = ()
     positivity: float = Field(default=1.0, ge=0)
     total_variation: float = Field(default=0.0, ge=0)
-    background: float | tuple[float, ...] | None = None
+    background: FiniteFloat | tuple[FiniteFloat, ...] | None = None
 
     @property
     def sigmas(self) -> tuple[float, ...]:
@@ -51,8 +51,10 @@ class DecoNoisingSettings(BlindSpotSettings):
     def _psf_is_one(self) -> Self:
         if len(self.sigmas) != self.spatial_dims or not min(self.sigmas) > 0:
             raise ValueError(f"psf_sigma must be one number above zero, or {self.spatial_dims}")
-        if self.psf_size and (len(self.psf_size) != self.spatial_dims or any(side % 2 == 0 for side in self.psf_size)):
-            raise ValueError(f"psf_size must be {self.spatial_dims} odd numbers")
+        if self.psf_size and (
+            len(self.psf_size) != self.spatial_dims or any(n < 3 or n % 2 == 0 for n in self.psf_size)
+        ):
+            raise ValueError(f"psf_size must be {self.spatial_dims} odd numbers from 3 up")
         return self
 
 
@@ -85,7 +87,7 @@ class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
         self.register_buffer("psf", _square(psf).clone())
         background = statistics.darkest
         if settings.background is not None:
-            background = torch.as_tensor(settings.background).expand(channels)
+            background = _per_channel(settings.background, channels)
         self.register_buffer("background", background.float().clone())
 
     @classmethod
@@ -122,12 +124,12 @@ class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
         Raises:
             SizeError: If one is.
         """
-        sides = self.psf.shape[1:]
+        sides = self.settings.psf_size or tuple(self.psf.shape[1:])
         if any(length < side for length, side in zip(size, sides, strict=True)):
             raise SizeError(
                 f"images at least as large as the PSF, {' x '.join(map(str, sides))} pixels",
                 f"one of {' x '.join(map(str, size))}",
-                "crop the PSF, or take larger images",
+                "pass a smaller one with `--psf`, or take larger images",
             )
 
     def loss(self, x: Tensor) -> Loss:
@@ -162,6 +164,13 @@ class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
         chosen = [allowed[n] for n in torch.randint(len(allowed), (len(x),)).tolist()]
         patches = torch.stack([turned(patch, turn) for patch, turn in zip(x, chosen, strict=True)])
         return patches, torch.stack([turned(self.psf, turn) for turn in chosen])
+
+
+def _per_channel(value: float | tuple[float, ...], channels: int) -> Tensor:
+    values = (value,) if isinstance(value, float) else value
+    if len(values) not in (1, channels):
+        raise SettingsError(f"one background, or {channels}", f"{len(values)}", "name one per channel of the images")
+    return torch.tensor(values).expand(channels)
 
 
 def _square(psf: Tensor) -> Tensor:

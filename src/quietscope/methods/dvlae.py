@@ -106,8 +106,6 @@ class DVLAESettings(MethodSettings):
             raise ValueError("filters, latent_channels and halves must have one entry per level, and a level at least")
         if self.direction == "z" and self.spatial_dims == 2:
             raise ValueError("planes have no direction z: choose x or y, or denoise volumes with `--dims 3`")
-        if min(self.dilations) < 1:
-            raise ValueError("dilations must be at least 1")
         if not 0 <= self.context_fade[0] <= self.context_fade[1] <= 1:
             raise ValueError("context_fade must be two shares in order, 0 to 1")
         return self

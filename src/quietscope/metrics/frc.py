@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.errors import SizeError
+from quietscope.errors import PixelError, SizeError
 from quietscope.metrics.psnr import as_pair
 
 THRESHOLD = 1.0 / 7.0
@@ -75,12 +75,15 @@ def ring_correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> RingCorr
 
     Raises:
         SizeError: If the images differ in shape, are no planes, or are too small.
+        PixelError: If a pixel is NaN or infinite.
     """
     a, b = as_pair(one, other)
     if a.ndim != 2 or min(a.shape) < _LEAST_SIDE:
         raise SizeError(
             f"planes of at least {_LEAST_SIDE} x {_LEAST_SIDE} pixels", f"shape {a.shape}", "pass one plane at a time"
         )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise PixelError("finite pixels", "NaN or infinite ones", "mask or replace them")
     window = np.outer(np.hanning(a.shape[0]), np.hanning(a.shape[1]))
     spectra = [np.fft.rfft2((image - image.mean()) * window) for image in (a, b)]
     radius = np.hypot(np.fft.fftfreq(a.shape[0])[:, None], np.fft.rfftfreq(a.shape[1])[None])
@@ -91,7 +94,7 @@ def ring_correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> RingCorr
     twice[:, 0] = 1.0
     if a.shape[1] % 2 == 0:
         twice[:, -1] = 1.0
-    last = int(0.5 / width)
+    last = min(a.shape) // 2
     cross, power_a, power_b = (
         np.bincount(ring.ravel(), (twice * values).ravel())[1 : last + 1]
         for values in ((spectra[0] * spectra[1].conj()).real, np.abs(spectra[0]) ** 2, np.abs(spectra[1]) ** 2)

@@ -161,7 +161,8 @@ def source_of(method: Method, request: Request, wanted: Sequence[str]) -> Source
         The source.
 
     Raises:
-        SettingsError: If more than the mean is wanted of a point method.
+        SettingsError: If samples, or what is made of them, are wanted of a point method, or a deconvolved image of a
+            method that gives none.
     """
     if "deconvolved" in wanted and not isinstance(method, DeconvolvingMethod):
         able = " or ".join(f"`--method {n}`" for n, each in METHODS.items() if issubclass(each, DeconvolvingMethod))

@@ -18,6 +18,7 @@ DIRECTION, LEVELS = "direction", "deterministic_levels"
 """Network settings that may be "auto", because the images decide them."""
 PSF_SIZE = "psf_size"
 """The network setting of methods that are shown a PSF."""
+PSF_SIGMA = "psf_sigma"
 
 
 class Configuration(BaseModel):
@@ -93,11 +94,7 @@ class Configuration(BaseModel):
                 f"noise = {configuration.noise!r}",
                 "leave it out, or choose `--method hdn`",
             )
-        if configuration.psf is not None and PSF_SIZE not in SETTINGS[configuration.method].model_fields:
-            able = " or ".join(f"`--method {name}`" for name in SETTINGS if PSF_SIZE in SETTINGS[name].model_fields)
-            raise SettingsError(
-                f"a PSF with {able}", f"psf = {configuration.psf!r} with {configuration.method}", "leave it out"
-            )
+        _check_psf(configuration)
         find_preset(configuration.method, configuration.preset)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
@@ -160,6 +157,18 @@ class Configuration(BaseModel):
 
         with path.open("w", encoding="utf-8") as file:
             YAML().dump(self.model_dump(), file)
+
+
+def _check_psf(configuration: Configuration) -> None:
+    """Refuse a PSF for a method that takes none, and one that is named twice or not at all."""
+    psf, named = configuration.psf, configuration.network
+    if psf is not None and PSF_SIZE not in SETTINGS[configuration.method].model_fields:
+        able = " or ".join(f"`--method {name}`" for name in SETTINGS if PSF_SIZE in SETTINGS[name].model_fields)
+        raise SettingsError(f"a PSF with {able}", f"psf = {psf!r} with {configuration.method}", "leave it out")
+    if psf is None and PSF_SIZE in named:
+        raise SettingsError("the PSF along with its size", f"{PSF_SIZE} alone", "pass `--psf psf.tif`, or leave it out")
+    if psf is not None and PSF_SIGMA in named:
+        raise SettingsError("one PSF", f"{PSF_SIGMA} and psf = {psf!r}", f"leave out {PSF_SIGMA}")
 
 
 def read_configuration(path: Path) -> dict[str, Any]:

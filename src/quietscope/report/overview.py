@@ -142,7 +142,8 @@ def _rows(overview: Overview) -> list[_Row]:
     name = "denoised" if overview.std is None else "mean of the samples"
     noisy, results = image("noisy", overview.noisy), [image(name, overview.mean)]
     if overview.deconvolved is not None:
-        results.append(image("deconvolved", overview.deconvolved))
+        sharp = overview.deconvolved  # brighter than the blurred image at its peaks, by far
+        results.append(_Panel("deconvolved (contrast of its own)", sharp, "gray", _spread(sharp)))
     samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
     judged: list[_Panel | Calibration] = []
     if overview.std is not None:

@@ -155,6 +155,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
     rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
     rows |= {f"{name} version": version for name, version in card.versions.items()}

@@ -11,17 +11,25 @@ from torch import Tensor
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.errors import PsfError
-from quietscope.io import Image
+from quietscope.io import Image, atomic_path
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import PSF_SIZE
 from quietscope.psf.gaussian import gaussian_psf
 from quietscope.psf.record import Psf, check_fits, read_psf
 
+KEPT = "psf.npy"
+"""What a run folder keeps the PSFs in, so that a resumed run sees through the same."""
 _SIGMA = "sigma="
 
 
 def choose_psf(
-    configuration: Configuration, images: Sequence[Image], frames: Frames, notify: Notify | None = None
+    configuration: Configuration,
+    images: Sequence[Image],
+    frames: Frames,
+    notify: Notify | None = None,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
 ) -> tuple[Configuration, Tensor | None]:
     """Read the PSF of every channel, trim what is next to nothing, and see whether it fits the images.
 
@@ -31,6 +39,8 @@ def choose_psf(
         images: The images.
         frames: Their frames.
         notify: Receives a line where a PSF was moved to its middle, or has another pixel size than the images.
+        folder: Run folder, which keeps the PSFs; None keeps none.
+        resume: Take the PSFs that the folder has kept, whatever has become of their files.
 
     Returns:
         The configuration with the size of the PSFs among its network settings, and the PSFs, (C, *K), of one size; the
@@ -41,6 +51,9 @@ def choose_psf(
     """
     if configuration.psf is None:
         return configuration, None
+    if folder is not None and resume and (folder / KEPT).is_file():
+        kept = np.load(folder / KEPT, allow_pickle=False)
+        return _with_size(configuration, kept.shape[1:]), torch.from_numpy(kept)
     words = configuration.psf.split(",")
     if len(words) not in (1, frames.num_channels):
         raise PsfError(
@@ -48,19 +61,28 @@ def choose_psf(
             f"{len(words)}",
             "separate them by commas, e.g. `--psf red.tif,green.tif`",
         )
-    smallest = min((frames.spatial_shape(n) for n in range(len(frames))), key=math.prod)
+    smallest = tuple(min(sides) for sides in zip(*(frames.spatial_shape(n) for n in range(len(frames))), strict=True))
     tell = notify or (lambda _: None)
-    psfs = [_one(word.strip(), configuration.dims, tell) for word in words]
+    psfs = [_one(word.strip(), configuration.dims, tell).trimmed() for word in words]
     for psf in psfs:
         check_fits(psf, configuration.dims, smallest, images[0].pixel_size_um, notify)
-    values = [psf.trimmed().values for psf in psfs] * (frames.num_channels // len(psfs))
+    values = [psf.values for psf in psfs] * (frames.num_channels // len(psfs))
     size = tuple(max(sides) for sides in zip(*(each.shape for each in values), strict=True))
     padded = [np.pad(each, [((n - k) // 2,) * 2 for n, k in zip(size, each.shape, strict=True)]) for each in values]
+    if folder is not None:
+        with atomic_path(folder / KEPT, overwrite=True) as temporary, temporary.open("wb") as file:
+            np.save(file, np.stack(padded))
+    return _with_size(configuration, size), torch.from_numpy(np.stack(padded))
+
+
+def _with_size(configuration: Configuration, size: tuple[int, ...]) -> Configuration:
     network = {**configuration.network, PSF_SIZE: size}
-    return Configuration.of({**configuration.model_dump(), "network": network}), torch.from_numpy(np.stack(padded))
+    return Configuration.of({**configuration.model_dump(), "network": network})
 
 
 def _one(word: str, spatial_dims: int, notify: Notify) -> Psf:
+    if not word:
+        raise PsfError("sigma=PIXELS or a PSF file", "nothing", "pass e.g. `--psf psf.tif`")
     if not word.startswith(_SIGMA):
         return read_psf(Path(word), notify)
     try:
