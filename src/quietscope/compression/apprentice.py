@@ -1,18 +1,16 @@
 """Fine-tuning after pruning: the narrow network learns by its own loss, and from the full one what that answers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from quietscope.data.frames import Frames
-from quietscope.data.normalize import Statistics
-from quietscope.methods.base import DeconvolvingMethod, Loss, Method, MethodSettings, PointMethod
+from quietscope.methods.base import DeconvolvingMethod, Loss, Method, PointMethod
 from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
-from quietscope.noise.base import NoiseModel
 from quietscope.training.budget import Budget
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
@@ -33,7 +31,7 @@ class Master:
 
 
 @final
-class Apprentice(Method):
+class Apprentice(WrappedMethod):
     """A pruned method that goes on learning; one that gives one image, from the full one too.
 
     ``w_own loss(x) + w_full mean (f(x) - g(x))^2 / std^2``, with f the full method, g the pruned one and std the
@@ -58,51 +56,11 @@ class Apprentice(Method):
     """
 
     name: ClassVar[str] = "apprentice"
-    needs_noise: ClassVar[bool] = False
 
     def __init__(self, method: Method, master: Master, own_weight: float, full_weight: float) -> None:
-        super().__init__()
-        self.method = method
-        self.settings = method.settings
-        self.statistics = method.statistics
-        self.noise_models = method.noise_models
+        super().__init__(method)
         self._master = master
         self._own_weight, self._full_weight = own_weight, full_weight
-
-    @classmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "Apprentice":
-        """Never called: an apprentice is made of a method, and is none that a file could hold."""
-        raise NotImplementedError
-
-    @property
-    def spatial_dims(self) -> int:
-        """2 or 3."""
-        return self.method.spatial_dims
-
-    @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """That of the method."""
-        return self.method.size_multiple
-
-    @property
-    def reach(self) -> tuple[int, ...]:
-        """That of the method."""
-        return self.method.reach
-
-    @property
-    def orientations(self) -> tuple[int, ...]:
-        """Those of the method."""
-        return self.method.orientations
-
-    def check_size(self, size: tuple[int, ...]) -> None:
-        """Refuse what the method cannot learn from."""
-        self.method.check_size(size)
-
-    def parts(self) -> tuple[list[nn.Parameter], ...]:
-        """Those of the method."""
-        return self.method.parts()
 
     def loss(self, x: Tensor) -> Loss:
         """Return the weighted sum of the own loss and the distance from the full method, of patches (B, C, *S)."""

@@ -11,13 +11,13 @@ import torch
 
 from quietscope.compression.calibration import Inputs
 from quietscope.compression.gate import Runner
-from quietscope.compression.libraries import imported
 from quietscope.compression.quantize import quantize_onnx, quantize_openvino
 from quietscope.deploy.card import Card
 from quietscope.errors import CompressionError
 from quietscope.export.graph import Graph
 from quietscope.export.onnx import save_onnx, to_onnx
 from quietscope.export.openvino import save_openvino, to_openvino
+from quietscope.optional import imported
 
 BackendName: TypeAlias = Literal["openvino", "onnx", "torch"]
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -73,8 +73,8 @@ class OpenVinoBackend(Backend):
 
     def check(self) -> None:
         """Import OpenVINO and NNCF."""
-        imported("openvino")
-        imported("nncf")
+        imported("openvino", CompressionError)
+        imported("nncf", CompressionError)
 
     def precisions(self, lower: bool) -> Sequence[str]:
         """Return bfloat16 where the CPU gains from it, and float32."""
@@ -95,7 +95,9 @@ class OpenVinoBackend(Backend):
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        request = imported("openvino").Core().compile_model(model, "CPU", options).create_infer_request()
+        request = (
+            imported("openvino", CompressionError).Core().compile_model(model, "CPU", options).create_infer_request()
+        )
 
         def run(x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
             found = request.infer({"x": x, **noise})
@@ -119,7 +121,7 @@ class OnnxBackend(Backend):
     def check(self) -> None:
         """Import ONNX, ONNX Runtime and NNCF."""
         for name in ("onnx", "onnxscript", "onnxruntime", "nncf"):
-            imported(name)
+            imported(name, CompressionError)
 
     def precisions(self, lower: bool) -> Sequence[str]:
         """Return float32: ONNX Runtime's CPU kernels know no bfloat16."""
@@ -135,7 +137,7 @@ class OnnxBackend(Backend):
 
     def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
         """Open a session on as many threads as PyTorch has, so that times compare."""
-        runtime = imported("onnxruntime")
+        runtime = imported("onnxruntime", CompressionError)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -132,8 +132,9 @@ def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec]
     error cannot be seen: the distance from the noisy image holds the noise itself, and the difference of two such
     distances is biased, as both estimates depend on that noise. Here the full model's estimate s = f(x) is the truth,
     and what it removed, x - s, is exchanged among pixels of like s: noise of the same distribution at every brightness,
-    and new to both models. Both miss a truth that is known. It is a little smoother than the real one, so the full
-    model misses it by less, and the loss comes out rather too high than too low.
+    and new to both models. Both miss a truth that is known. It is smoother than the real one, so the full model
+    misses it by less, and a small loss weighs more. Measured on W2S, rehearsed against true loss: U-Nets 0.02 and
+    0.02, 0.10 and 0.03, 1.24 and 1.16, once -0.09 and 0.01 dB; HDN in int8 0.4 and 0.05 dB, far too strict.
 
     Rejected: noise drawn from the noise model, which is wrong where few photons make it skewed, and wanting for half of
     the methods; ``10 log10(1 + MSE(compressed, full) / MSE(full))``, which wants the error of the full model, and takes
@@ -190,12 +191,13 @@ def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -
     )
 
 
-def check_loss(costs: Mapping[str, float], allowed: float) -> None:
+def check_loss(costs: Mapping[str, float], allowed: float, kind: Kind = "clean") -> None:
     """Refuse a compression that loses too much.
 
     Args:
         costs: What each step lost beyond the one before, in dB, by name.
         allowed: What all together may lose, in dB.
+        kind: What was judged by: a rehearsal is strict with methods that sample, and clean references settle it.
 
     Raises:
         CompressionError: If they lose more, or the result is no number.
@@ -209,6 +211,8 @@ def check_loss(costs: Mapping[str, float], allowed: float) -> None:
         fixes += ["a smaller `--prune`", "a longer `--budget`"]
     if "int8" in costs:
         fixes.append("no `--int8`")
+    if kind == "rehearsal":
+        fixes.append("`--clean clean.tif` to judge by")
     fixes.append(f"`--max-loss-db {np.ceil(100 * total) / 100:g}`" if np.isfinite(total) else "another `--backend`")
     raise CompressionError(f"at most {allowed:g} dB lost", f"{total:.2f} dB ({each})", "try " + " or ".join(fixes))
 

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from quietscope.compression.libraries import imported
 from quietscope.errors import CompressionError
 from quietscope.methods.base import HierarchicalMethod, Method, PointMethod, PosteriorMethod
 from quietscope.nn.autoregressive import CausalNetwork
@@ -21,6 +20,7 @@ from quietscope.nn.ladder import DecoderLevel, Ladder
 from quietscope.nn.signal_decoder import SignalDecoder
 from quietscope.nn.unet import UNet
 from quietscope.nn.vae import VAE
+from quietscope.optional import imported
 
 LANES = 8
 """Widths are kept at multiples of it, which the kernels of CPUs compute at once; narrow layers go as they come."""
@@ -64,7 +64,7 @@ def prune(method: Method, share: float) -> Pruned:
         CompressionError: If the share is out of range, torch-pruning is missing, or nothing can be removed.
     """
     check_share(share)
-    pruning = imported("torch_pruning")
+    pruning = imported("torch_pruning", CompressionError)
     before = num_parameters(method)
     groups = list(_groups(pruning, method))
     importance = pruning.importance.GroupMagnitudeImportance(p=2)

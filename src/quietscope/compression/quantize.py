@@ -8,7 +8,8 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from quietscope.compression.calibration import Inputs
-from quietscope.compression.libraries import imported
+from quietscope.errors import CompressionError
+from quietscope.optional import imported
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData")
 _ELEMENTWISE = ("Multiply", "Subtract", "Divide")
@@ -55,7 +56,7 @@ def quantize_onnx(model: Any, inputs: Sequence[Inputs], num_channels: int) -> An
 
 
 def _quantize(model: Any, inputs: Sequence[Inputs], spared: list[str], spared_types: list[str]) -> Any:
-    nncf = imported("nncf")
+    nncf = imported("nncf", CompressionError)
     with _quiet():
         return nncf.quantize(
             model,

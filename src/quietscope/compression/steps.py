@@ -126,7 +126,7 @@ def compress(
         line.convert()
     if compression.int8:
         line.quantize()
-    check_loss(line.costs, compression.max_loss_db)
+    check_loss(line.costs, compression.max_loss_db, bench.trial.kind)
     with atomic_path(folder, overwrite=overwrite, replaceable=is_compressed) as target:
         target.mkdir()
         line.write(target)

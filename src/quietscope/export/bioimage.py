@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from quietscope.deploy.card import KEY, Card
+from quietscope.errors import ExportError
 from quietscope.export.centre import Centre, centred
 from quietscope.export.graph import Graph
 from quietscope.export.onnx import OPSET, save_onnx, to_onnx
-from quietscope.export.program import imported, quiet, told
+from quietscope.export.program import quiet, told
 from quietscope.export.target import Target
+from quietscope.optional import imported
 
 LICENSE = "BSD-3-Clause"
 _AUTHOR = "the QuietScope authors"
@@ -47,9 +49,9 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     Raises:
         ExportError: If bioimageio.core or what ONNX needs is not installed, or the description is refused.
     """
-    imported("bioimageio.core")
-    spec = imported("bioimageio.spec")
-    model = imported("bioimageio.spec.model.v0_5")
+    imported("bioimageio.core", ExportError)
+    spec = imported("bioimageio.spec", ExportError)
+    model = imported("bioimageio.spec.model.v0_5", ExportError)
     with tempfile.TemporaryDirectory() as name, quiet(), told("the BioImage Model Zoo"):
         folder = Path(name)
         save_onnx(to_onnx(graph), folder / "model.onnx", card)

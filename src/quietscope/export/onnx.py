@@ -6,9 +6,11 @@ from typing import Any
 import torch
 
 from quietscope.deploy.card import KEY, Card
+from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
-from quietscope.export.program import imported, quiet, told, trace
+from quietscope.export.program import quiet, told, trace
 from quietscope.export.target import Target, whole
+from quietscope.optional import imported
 
 OPSET = 18
 """Version of ONNX's operators: the one that PyTorch's exporter writes without conversion."""
@@ -29,7 +31,7 @@ def to_onnx(graph: Graph) -> Any:
         ExportError: If onnx or onnxscript is not installed, or an operator has no counterpart.
     """
     for library in ("onnx", "onnxscript"):
-        imported(library)
+        imported(library, ExportError)
     program = trace(graph)
     with quiet(), torch.no_grad(), told("ONNX"):
         made = torch.onnx.export(
@@ -54,7 +56,7 @@ def save_onnx(model: Any, path: Path, card: Card) -> None:
         path: Where to write.
         card: Its card.
     """
-    onnx = imported("onnx")
+    onnx = imported("onnx", ExportError)
     onnx.helper.set_model_props(model, {KEY: card.to_json()})
     path.write_bytes(model.SerializeToString())
 

@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 import numpy as np
 
 from quietscope.deploy.card import KEY, Card
+from quietscope.errors import ExportError
 from quietscope.export.graph import IMAGE, Graph
 from quietscope.export.onnx import to_onnx
-from quietscope.export.program import imported, told
+from quietscope.export.program import told
 from quietscope.export.target import Target, whole
+from quietscope.optional import imported
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData")
 _KEEP = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16,bf16"}
@@ -35,7 +37,7 @@ def to_openvino(graph: Graph) -> Any:
     Raises:
         ExportError: If openvino, onnx or onnxscript is not installed, or an operator has no counterpart.
     """
-    openvino = imported("openvino")
+    openvino = imported("openvino", ExportError)
     content = to_onnx(graph).SerializeToString()
     with told("OpenVINO"):
         return _keep_precision(openvino, openvino.Core().read_model(io.BytesIO(content)))
@@ -49,7 +51,7 @@ def save_openvino(model: Any, path: Path, card: Card) -> None:
         path: Where to write, ending in .xml.
         card: Its card.
     """
-    openvino = imported("openvino")
+    openvino = imported("openvino", ExportError)
     assert path.suffix == ".xml", path
     model.set_rt_info(card.to_json(), [KEY])
     openvino.save_model(model, path, compress_to_fp16=False)

@@ -5,7 +5,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
@@ -81,27 +80,3 @@ def quiet() -> Iterator[None]:
     finally:
         for each, level in zip(loggers, levels, strict=True):
             each.setLevel(level)
-
-
-def imported(name: str) -> Any:
-    """Import an optional library.
-
-    Args:
-        name: Name of the module.
-
-    Returns:
-        The module.
-
-    Raises:
-        ExportError: If it is not installed.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
-        package = "bioimageio.core" if package == "bioimageio" else package
-        raise ExportError(
-            f"{package} to be installed", f"no module {error.name or name}", 'run `pip install "quietscope[export]"`'
-        ) from error
