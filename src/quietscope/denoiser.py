@@ -20,7 +20,7 @@ from quietscope.explorer import Progress
 from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method
+from quietscope.methods.base import BuiltMethod, Method
 from quietscope.methods.deconoising import DecoNoising
 from quietscope.metrics import Calibration
 from quietscope.nn.hardware import chosen_device
@@ -370,7 +370,7 @@ class Denoiser(Predictor):
         is_met = self.configuration.method_settings().expects_correlation
         return choose_noise(self.configuration.noise, frames, notify, bootstrap, correlation_is_met=is_met)
 
-    def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Method:
+    def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> BuiltMethod:
         with torch.random.fork_rng([]):
             torch.manual_seed(self.configuration.seed)
             return METHODS[self.configuration.method].build(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from quietscope.data.frames import Frames
-from quietscope.methods.base import DeconvolvingMethod, Loss, Method, PointMethod
+from quietscope.methods.base import DeconvolvingMethod, LearningMethod, Loss, Method, PointMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
@@ -31,7 +31,7 @@ class Master:
 
 
 @final
-class Apprentice(WrappedMethod):
+class Apprentice(WrappedMethod, LearningMethod):
     """A pruned method that goes on learning; one that gives one image, from the full one too.
 
     ``w_own loss(x) + w_full mean (f(x) - g(x))^2 / std^2``, with f the full method, g the pruned one and std the
@@ -73,6 +73,7 @@ class Apprentice(WrappedMethod):
             distance = torch.stack([(answer - want).square().mean() for answer, want in pairs]).sum()
             total, terms["full"] = total + self._full_weight * distance, distance.detach()
         if self._own_weight:
+            assert isinstance(self.method, LearningMethod)
             own = self.method.loss(x)
             total = total + self._own_weight * own.total
             terms |= own.terms

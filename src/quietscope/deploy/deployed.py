@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NoReturn, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -16,13 +16,11 @@ from quietscope.methods.base import (
     DeconvolvingMethod,
     Encoding,
     LatentSpec,
-    Loss,
     Method,
     MethodSettings,
     PointMethod,
     PosteriorMethod,
 )
-from quietscope.noise.base import NoiseModel
 from quietscope.prediction import Precision
 from quietscope.prediction.memory import MeasuredMethod
 from quietscope.predictor import Predictor
@@ -94,11 +92,6 @@ class _Exported(MeasuredMethod):
         self.noise_models = nn.ModuleList()
         self.bytes_per_pixel = card.bytes_per_pixel
 
-    @classmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Self:
-        """Never called: it is read from a file."""
-        raise NotImplementedError
-
     @property
     def card(self) -> Card:
         """What is to be known of it."""
@@ -123,10 +116,6 @@ class _Exported(MeasuredMethod):
     def reach(self) -> tuple[int, ...]:
         """From the card."""
         return self.card.reach
-
-    def loss(self, x: Tensor) -> Loss:
-        """Never called: an exported model does not learn."""
-        return _never()
 
     def run(self, x: Tensor, noise: Sequence[Tensor] = ()) -> tuple[Tensor, ...]:
         """Run the model on one image (1, C, *S); what comes out is where the image was."""
@@ -185,7 +174,3 @@ class _Posterior(_Exported, PosteriorMethod):
             return self.run(x[:1], noise)[0]
         each = range(len(x))
         return torch.cat([self.run(x[n : n + 1], [level[n : n + 1] for level in noise])[0] for n in each])
-
-
-def _never() -> NoReturn:
-    raise NotImplementedError("an exported model does not learn")

@@ -4,7 +4,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from quietscope.methods.base import Loss, Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.methods.wrapped import WrappedMethod
 
 
@@ -20,10 +20,6 @@ class Centre(WrappedMethod, PointMethod):
     """
 
     name: ClassVar[str] = "centre"
-
-    def loss(self, x: Tensor) -> Loss:
-        """Return the loss of the method."""
-        return self.method.loss(x)
 
     def predict(self, x: Tensor) -> Tensor:
         """Turn x (B, C, *S) into the image of noise zero, both in intensity units."""

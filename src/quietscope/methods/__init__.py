@@ -1,6 +1,6 @@
 """One file per paper: network, likelihood, loss and sampler together."""
 
-from quietscope.methods.base import Method, MethodSettings
+from quietscope.methods.base import BuiltMethod, MethodSettings
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.methods.direct import DirectDenoiser, DirectSettings
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
@@ -8,7 +8,7 @@ from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
 
-METHODS: dict[str, type[Method]] = {
+METHODS: dict[str, type[BuiltMethod]] = {
     HDN.name: HDN,
     DivNoising.name: DivNoising,
     DVLAE.name: DVLAE,

@@ -60,7 +60,7 @@ Encoding: TypeAlias = tuple[Tensor, ...]
 
 
 class Method(nn.Module, ABC):
-    """A network with its likelihood and statistics: everything that `loss` needs.
+    """A network with its statistics, at work on images.
 
     Images come in and go out in intensity units, shape (B, C, *S), float32.
     """
@@ -71,11 +71,6 @@ class Method(nn.Module, ABC):
     settings: MethodSettings
     statistics: Statistics
     noise_models: nn.ModuleList
-
-    @classmethod
-    @abstractmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "Method":
-        """Make an untrained method for images of the given statistics; one noise model per channel, or none."""
 
     @property
     def channel_noise(self) -> tuple[NoiseModel, ...]:
@@ -116,12 +111,27 @@ class Method(nn.Module, ABC):
         """The parameters in groups that share no gradients; each is clipped by the norm of its own."""
         return (list(self.parameters()),)
 
+
+class LearningMethod(Method):
+    """A method that can be trained."""
+
     @abstractmethod
     def loss(self, x: Tensor) -> Loss:
         """Return the training loss of noisy patches (B, C, *S) in intensity units."""
 
 
-class AnnealedMethod(Method):
+class BuiltMethod(LearningMethod):
+    """A method of its own, made of settings alone: what `METHODS` lists and model files hold."""
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
+    ) -> "BuiltMethod":
+        """Make an untrained method for images of the given statistics; one noise model per channel, or none."""
+
+
+class AnnealedMethod(BuiltMethod):
     """A variational method that is in danger of posterior collapse: q(z|x) = p(z), and every image comes out alike.
 
     Training watches ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and may lower `kl_weight` for a
@@ -132,7 +142,7 @@ class AnnealedMethod(Method):
     """Factor of the KL divergence in the loss, a buffer of shape (); 1 but for the escape."""
 
 
-class ScheduledMethod(Method):
+class ScheduledMethod(LearningMethod):
     """A method whose loss changes while it is trained."""
 
     @abstractmethod

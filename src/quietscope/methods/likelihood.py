@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Method, MethodSettings
+from quietscope.methods.base import BuiltMethod, MethodSettings
 from quietscope.noise.base import NoiseModel
 
 
-class LikelihoodMethod(Method):
+class LikelihoodMethod(BuiltMethod):
     """A method that is trained to explain the noisy pixels through a noise model per channel.
 
     Args:

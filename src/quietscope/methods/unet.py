@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from quietscope.methods.base import MethodSettings, PointMethod
+from quietscope.methods.base import BuiltMethod, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.unet import Merge, UNet, UNetShape
 
@@ -48,7 +48,7 @@ class UNetSettings(MethodSettings):
         )
 
 
-class UNetMethod(PointMethod):
+class UNetMethod(PointMethod, BuiltMethod):
     """A point method whose network is a U-Net."""
 
     settings: UNetSettings

@@ -1,11 +1,8 @@
 """A method around another, which it shows to the outside in another light."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Method, MethodSettings
-from quietscope.noise.base import NoiseModel
+from quietscope.methods.base import Method
 
 
 class WrappedMethod(Method):
@@ -23,11 +20,6 @@ class WrappedMethod(Method):
         self.settings = method.settings
         self.statistics = method.statistics
         self.noise_models = method.noise_models
-
-    @classmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Self:
-        """Never called: there is nothing to build it of."""
-        raise NotImplementedError
 
     @property
     def spatial_dims(self) -> int:

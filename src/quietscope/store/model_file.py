@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from quietscope.data.normalize import Statistics
+from quietscope.deploy.files import holds_model, is_exported
 from quietscope.errors import ModelFileError, QuietScopeError
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method
+from quietscope.methods.base import BuiltMethod, Method
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.presets import Configuration
@@ -93,7 +94,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
     write_tensor_file(path, tensors, header, overwrite=overwrite)
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[Method, ModelCard]:
+def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     """Read a method and its card.
 
     Args:
@@ -172,6 +173,12 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if (path.is_file() or holds_model(path)) and is_exported(path):
+        raise ModelFileError(
+            "a model file",
+            f"{path}, an exported or compressed model, which predicts and no more",
+            "name the .safetensors file that it was made of",
+        )
     try:
         tensors, header = read_tensor_file(path)
     except FileNotFoundError as error:

@@ -10,7 +10,7 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.methods.base import GenerativeMethod, Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import BuiltMethod, GenerativeMethod, LearningMethod, Method, PointMethod, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.nn.hardware import place
 from quietscope.presets import Configuration
@@ -19,7 +19,7 @@ from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.settings import TrainingSettings
 
-BuildMethod = Callable[[], Method]
+BuildMethod = Callable[[], BuiltMethod]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def toy_settings(**changes: object) -> TrainingSettings:
     return TrainingSettings.model_validate({**base, **changes})
 
 
-def train_toy(method: Method, steps: int, *, folder: Path | None = None, stop_at: int | None = None) -> FitReport:
+def train_toy(
+    method: LearningMethod, steps: int, *, folder: Path | None = None, stop_at: int | None = None
+) -> FitReport:
     """Train on the toy; ``stop_at`` ends the run there as Ctrl-C would, a later call on the folder resumes it."""
     import signal
 
@@ -117,7 +119,7 @@ def _loss_falls(build: BuildMethod) -> None:
     assert after < before - 0.05, (before, after)
 
 
-def _loss(method: Method, x: torch.Tensor) -> torch.Tensor:
+def _loss(method: LearningMethod, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad(), torch.random.fork_rng([]):
         torch.manual_seed(0)
         return method.eval().loss(x).total

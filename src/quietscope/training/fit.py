@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from quietscope.data.frames import Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
 from quietscope.data.split import split_frames
-from quietscope.methods.base import Method
+from quietscope.methods.base import LearningMethod, Method
 from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.tiles import round_up
 from quietscope.training.budget import Budget
@@ -71,7 +71,7 @@ class FitReport:
 
 
 def fit(
-    method: Method,
+    method: LearningMethod,
     frames: Frames,
     settings: TrainingSettings,
     budget: Budget,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from quietscope.data.patches import Patches
 from quietscope.errors import TrainingError
-from quietscope.methods.base import AnnealedMethod, Loss, Method, ScheduledMethod
+from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, Method, ScheduledMethod
 from quietscope.training.budget import Budget
 from quietscope.training.collapse import CollapseGuard
 from quietscope.training.schedule import LearningRate
@@ -39,7 +39,7 @@ class Companion:
         relative_rate: Its learning rate relative to the first one's.
     """
 
-    method: Method
+    method: LearningMethod
     relative_rate: float = 1.0
 
 
@@ -59,7 +59,7 @@ class TrainingModule(L.LightningModule):
 
     def __init__(
         self,
-        method: Method,
+        method: LearningMethod,
         patches: Patches,
         validation: Tensor,
         settings: TrainingSettings,
