@@ -21,11 +21,11 @@ from rich.table import Table
 from environment import data_folder, write_result
 from quietscope import read_image
 from quietscope.axes import Layout
-from quietscope.bootstrap import STEPS, bootstrap_noise
 from quietscope.data.frames import Frames
 from quietscope.memory import tune_allocator
 from quietscope.noise import NoiseModel, fit_noise, measure_noise
 from quietscope.noise.censored import Censored
+from quietscope.setup.bootstrap import STEPS, bootstrap_noise
 
 PAIRS = {
     "w2s ch0": ("w2s/ch0_train_noisy.tif", "w2s/ch0_train_clean.tif"),

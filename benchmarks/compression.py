@@ -23,9 +23,9 @@ from rich.table import Table
 
 from environment import data_folder, write_result
 from quietscope import Denoiser
-from quietscope.compression.apprentice import fine_tune
 from quietscope.compression.backend import BACKENDS
 from quietscope.compression.calibration import calibration_inputs, latent_noise
+from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import Runner, Trial, judge, rehearsal
 from quietscope.compression.prune import prune
 from quietscope.compression.run import TorchRunner

@@ -35,7 +35,7 @@ from quietscope.metrics import psnr, psnr_affine, ring_correlation
 from quietscope.nn.convolve import convolve
 from quietscope.noise import PoissonGaussian
 from quietscope.psf.optics import Optics
-from quietscope.psf.record import Psf, read_psf
+from quietscope.psf.psf import Psf, read_psf
 from quietscope.psf.theory import theory_psf
 from yardstick import bm3d_anscombe, score, sharpness, told_every_minute
 

@@ -18,9 +18,9 @@ import tifffile
 from scipy.ndimage import convolve1d, gaussian_filter
 
 from environment import data_folder, write_result
+from quietscope.diagnosis import Diagnosis, diagnose
+from quietscope.diagnosis.correlation import CORRELATED
 from quietscope.io import read_image
-from quietscope.noise import Diagnosis, diagnose
-from quietscope.noise.correlation import CORRELATED
 
 STRENGTHS = (0.04, 0.08, 0.15)
 SEED = 11

@@ -22,8 +22,10 @@ from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.nn.hardware import place
 from quietscope.noise import PoissonGaussian
-from quietscope.prediction import Request, TileSpec, predict_frame
+from quietscope.prediction import predict_frame
 from quietscope.presets import Configuration
+from quietscope.tiling.request import Request
+from quietscope.tiling.spec import TileSpec
 
 SIZE, TILE = 1024, 1024
 

@@ -22,7 +22,7 @@ from quietscope.psf.beads import average_beads
 from quietscope.psf.detect import box_at, find_spots
 from quietscope.psf.gaussian import gaussian_psf
 from quietscope.psf.optics import Optics
-from quietscope.psf.record import Psf, prepare_psf
+from quietscope.psf.psf import Psf, prepare_psf
 from quietscope.psf.theory import theory_psf
 from quietscope.psf.width import full_widths
 

@@ -25,8 +25,9 @@ from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
 from quietscope.nn.hardware import best_device, place
 from quietscope.noise import PoissonGaussian
-from quietscope.prediction import Request, predict_frame
+from quietscope.prediction import predict_frame
 from quietscope.presets import Configuration, find_preset
+from quietscope.tiling.request import Request
 
 SIZE = 512
 

@@ -28,7 +28,7 @@ from rich.console import Console
 from quietscope import Compression, Denoiser, Deployed, compress, read_image, sample_path
 from quietscope.metrics import psnr
 from quietscope.psf.optics import Optics
-from quietscope.psf.record import write_psf
+from quietscope.psf.psf import write_psf
 from quietscope.psf.theory import theory_psf
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.

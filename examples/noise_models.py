@@ -26,11 +26,11 @@ import torch
 
 from quietscope import read_image, sample_path
 from quietscope.axes import Layout
-from quietscope.bootstrap import bootstrap_noise
 from quietscope.data.frames import Frames
 from quietscope.noise import PoissonGaussian, fit_noise
 from quietscope.noise.calibration import pairs_from_frames
-from quietscope.store.noise_file import load_noise_model, save_noise_model
+from quietscope.noise.file import load_noise_model, save_noise_model
+from quietscope.setup.bootstrap import bootstrap_noise
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.
 REDUCED = bool(os.environ.get("QUIETSCOPE_REDUCED"))

@@ -29,8 +29,8 @@ import numpy as np
 
 from quietscope import Denoiser, read_image, sample_path, write_image
 from quietscope.cli import run
+from quietscope.diagnosis import diagnose
 from quietscope.metrics import autocorrelation, psnr, stripes_left
-from quietscope.noise import diagnose
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.
 REDUCED = bool(os.environ.get("QUIETSCOPE_REDUCED"))

@@ -7,11 +7,11 @@ from quietscope.version import __version__
 if TYPE_CHECKING:
     from quietscope.compression import Compression, compress
     from quietscope.denoiser import Denoiser
-    from quietscope.deploy.deployed import Deployed
-    from quietscope.distillation import distill
+    from quietscope.distillation.train import distill
     from quietscope.export import export_model
     from quietscope.io import Image, read_image, write_image
-    from quietscope.predictor import Result
+    from quietscope.model.exported import Deployed
+    from quietscope.model.predictor import Result
     from quietscope.samples import sample_path
 
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Compression": "quietscope.compression",
     "Denoiser": "quietscope.denoiser",
-    "Deployed": "quietscope.deploy.deployed",
+    "Deployed": "quietscope.model.exported",
     "Image": "quietscope.io",
-    "Result": "quietscope.predictor",
+    "Result": "quietscope.model.predictor",
     "compress": "quietscope.compression",
-    "distill": "quietscope.distillation",
+    "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
     "read_image": "quietscope.io",
     "sample_path": "quietscope.samples",

@@ -1,6 +1,6 @@
 """Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library.
 
-What a trained one does with images stands in `quietscope.predictor`.
+What a trained one does with images stands in `quietscope.model.predictor`.
 """
 
 import os
@@ -11,29 +11,29 @@ from typing import Any, Literal, Self, final
 
 import torch
 
-from quietscope.bootstrap import bootstrap_noise
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, prepare
+from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
-from quietscope.explorer import Progress
 from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.methods.deconoising import DecoNoising
 from quietscope.metrics import Calibration
+from quietscope.model.explorer import Progress
+from quietscope.model.file import ModelCard, describe_model, load_model, save_model
+from quietscope.model.honesty import judge, spread_factor
+from quietscope.model.predictor import Predictor
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
-from quietscope.prediction import Precision
-from quietscope.predictor import Predictor
 from quietscope.presets import Configuration
-from quietscope.reliability import judge, spread_factor
-from quietscope.settle import settle
-from quietscope.store.model_file import ModelCard, describe_model, load_model, save_model
-from quietscope.store.noise_choice import choose_noise, load_bootstrap, save_bootstrap
-from quietscope.store.psf_choice import choose_psf
-from quietscope.teaching import Student, check_trainable
+from quietscope.setup.bootstrap import bootstrap_noise
+from quietscope.setup.method import settle
+from quietscope.setup.noise import choose_noise, load_bootstrap, save_bootstrap
+from quietscope.setup.psf import choose_psf
+from quietscope.tiling.request import Precision
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from quietscope import Denoiser, read_image
-from quietscope.bootstrap import bootstrap_noise
 from quietscope.cli import run
 from quietscope.io import write_image
+from quietscope.setup.bootstrap import bootstrap_noise
 
 TINY = {
     "divnoising": "network: {depth: 1, filters: 8, latent_channels: 4, blocks: 1}",

@@ -8,7 +8,7 @@ from scipy.special import erf
 
 from quietscope.io import read_image, write_image
 from quietscope.psf.gaussian import gaussian_psf
-from quietscope.psf.record import read_psf
+from quietscope.psf.psf import read_psf
 
 SIGMA = (1.3, 1.6)
 

@@ -10,9 +10,9 @@ from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
+from quietscope.model.file import ModelCard
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
-from quietscope.store.model_file import ModelCard
 
 LADDER = {"filters": (16, 16), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 16}
 CODE = {"code_channels": 16, "noise_filters": 8, "signal_filters": 16, "dilations": (1,), "halves": (True, True)}

@@ -7,7 +7,7 @@ import pytest
 
 from quietscope import Denoiser
 from quietscope.compression import Compression, compress, is_compressed
-from quietscope.deploy.files import read_card
+from quietscope.deploy.formats import read_card
 from quietscope.deploy.session import open_session
 from quietscope.errors import BudgetError, ChannelError, CompressionError, OutputError, SizeError
 

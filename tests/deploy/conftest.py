@@ -11,9 +11,9 @@ from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
 from quietscope.export import export_model
 from quietscope.methods import METHODS
+from quietscope.model.file import ModelCard
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
-from quietscope.store.model_file import ModelCard
 
 LADDER = {"filters": (4, 4), "latent_channels": (2, 3), "blocks": 0, "final_blocks": 0, "stem_filters": 4}
 CASES = {

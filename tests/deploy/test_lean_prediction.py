@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from quietscope.deploy import open_session
-from quietscope.deploy.deployed import Deployed
 from quietscope.deploy.moments import Moments
 from quietscope.deploy.noise import tile_noise
 from quietscope.deploy.predict import LeanPredictor
 from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError
 from quietscope.io import Image, write_image
+from quietscope.model.exported import Deployed
 from quietscope.prediction import noise as torch_noise
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
 
 SIZE = (45, 70)
 

@@ -6,7 +6,8 @@ import torch
 
 from quietscope.errors import SettingsError
 from quietscope.explore import Generation, generate, generate_into
-from quietscope.prediction import TileSpec, predict_frame
+from quietscope.prediction import predict_frame
+from quietscope.tiling.spec import TileSpec
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (70, 65)])

@@ -7,7 +7,9 @@ import pytest
 
 from quietscope.errors import AxesError, SettingsError, SizeError
 from quietscope.explore import interpolate
-from quietscope.prediction import Request, TileSpec, predict_frame
+from quietscope.prediction import predict_frame
+from quietscope.tiling.request import Request
+from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
 

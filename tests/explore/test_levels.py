@@ -10,9 +10,10 @@ from quietscope.errors import AxesError, ChannelError, SettingsError, SizeError
 from quietscope.explore import levels
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.noise import PoissonGaussian
-from quietscope.prediction import TileSpec, predict_frame
+from quietscope.prediction import predict_frame
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
 THREE = {"filters": (8,) * 3, "latent_channels": (4,) * 3}

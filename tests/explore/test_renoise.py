@@ -9,7 +9,9 @@ from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.explore import Generation, generate, renoise
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.noise import Gaussian
-from quietscope.prediction import Request, TileSpec, predict_frame
+from quietscope.prediction import predict_frame
+from quietscope.tiling.request import Request
+from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
 REQUEST = Request(seed=7)

@@ -10,9 +10,9 @@ from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
+from quietscope.model.file import ModelCard
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
-from quietscope.store.model_file import ModelCard
 
 LADDER = {"filters": (4, 4), "latent_channels": (2, 2), "blocks": 0, "final_blocks": 0, "stem_filters": 4}
 CODE = {"code_channels": 4, "noise_filters": 4, "signal_filters": 4, "dilations": (1,), "halves": (True, True)}

@@ -14,10 +14,10 @@ from quietscope.methods.direct import DirectDenoiser, DirectSettings, Teacher
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.nn.hardware import place
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.presets import Configuration
-from quietscope.store.model_file import ModelCard, load_model, save_model
 from quietscope.testing.method_contract import toy_frames, toy_settings
 from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport, fit

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quietscope.keyed import noise_key
+from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import GaussianLatent, gaussian_kl, keyed_normal
 
 coordinates = st.integers(-(2**40), 2**40)

@@ -9,7 +9,9 @@ from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
-from quietscope.prediction import Request, Sinks, TileSpec, predict_frame, predict_image
+from quietscope.prediction import predict_frame, predict_image
+from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,9 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.errors import AxesError, ChannelError, SettingsError
-from quietscope.prediction import Request, Sinks, TileSpec, predict_frame, predict_image
+from quietscope.prediction import predict_frame, predict_image
+from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
 

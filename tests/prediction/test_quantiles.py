@@ -8,8 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quietscope.prediction import Request, StreamingQuantiles, TileSpec, predict_frame
+from quietscope.prediction import StreamingQuantiles, predict_frame
 from quietscope.prediction.quantiles import kept_values
+from quietscope.tiling.request import Request
+from quietscope.tiling.spec import TileSpec
 
 PROBABILITIES = (0.0, 0.05, 0.5, 0.77, 1.0)
 

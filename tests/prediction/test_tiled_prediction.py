@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from quietscope.errors import SettingsError
 from quietscope.methods.base import LatentSpec
-from quietscope.mirroring import read_outer
-from quietscope.prediction import Request, TileSpec, default_halo, predict_frame
+from quietscope.prediction import predict_frame
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.tiled import automatic_tile
-from quietscope.tiles import Tile, tile_grid
+from quietscope.tiling.border import read_outer
+from quietscope.tiling.grid import Tile, tile_grid
+from quietscope.tiling.request import Request
+from quietscope.tiling.spec import TileSpec, automatic_tile, default_halo
 
 LATENTS = (
     LatentSpec(level=0, channels=3, reduction=(2, 2), is_random=True),

@@ -62,13 +62,13 @@ def make_app() -> App:
     )
     noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
     for verb, summary in VERBS.items():
-        app.command(f"quietscope.cli.{verb}:{verb}", name=verb, help=summary)
+        app.command(f"quietscope.cli.verbs.{verb}:{verb}", name=verb, help=summary)
     for verb, summary in NOISE_VERBS.items():
-        noise.command(f"quietscope.cli.noise_{verb}:noise_{verb}", name=verb, help=summary)
+        noise.command(f"quietscope.cli.verbs.noise_{verb}:noise_{verb}", name=verb, help=summary)
     app.command(noise)
     psf = App(name="psf", help="Point spread functions: how the microscope blurs a point.")
     for verb, summary in PSF_VERBS.items():
-        psf.command(f"quietscope.cli.psf_{verb}:psf_{verb}", name=verb, help=summary)
+        psf.command(f"quietscope.cli.verbs.psf_{verb}:psf_{verb}", name=verb, help=summary)
     app.command(psf)
     return app
 

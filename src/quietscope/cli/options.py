@@ -105,8 +105,8 @@ class TrainingOptions:
         Raises:
             SettingsError: If a setting is unknown or out of range.
         """
+        from quietscope.distillation.student import check_trainable
         from quietscope.presets import Configuration
-        from quietscope.teaching import check_trainable
 
         configuration = Configuration.of(self._checked(self.typed()))
         check_trainable(configuration)

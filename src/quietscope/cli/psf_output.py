@@ -14,7 +14,7 @@ from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
-    from quietscope.psf.record import Psf
+    from quietscope.psf.psf import Psf
 
 PsfFile: TypeAlias = Annotated[Path, Output, Parameter(help="PSF, .tif; its picture goes beside it, .png.")]
 Size: TypeAlias = Annotated[int | None, Parameter(help="Pixels of the box along Y and X, odd. Default: what it needs.")]
@@ -63,7 +63,7 @@ def finish(
         overwrite: Whether files that exist may be replaced.
         rows: Further rows of the table.
     """
-    from quietscope.psf.record import sizes, write_psf
+    from quietscope.psf.psf import sizes, write_psf
     from quietscope.report.psf_figure import write_psf_figure
 
     write_psf(output, psf, overwrite=overwrite)

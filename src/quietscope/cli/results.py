@@ -7,7 +7,7 @@ from quietscope.cli.screen import Screen
 
 if TYPE_CHECKING:
     from quietscope.deploy.predict import LeanPredictor
-    from quietscope.predictor import Predictor
+    from quietscope.model.predictor import Predictor
 
 
 def write_results(denoiser: "Predictor | LeanPredictor", plan: Plan, screen: Screen, seed: int) -> None:

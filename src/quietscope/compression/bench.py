@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
-from quietscope.compression.record import Row
+from quietscope.compression.report import Row
 from quietscope.compression.run import TorchRunner
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
 from quietscope.data.frames import Frames
@@ -15,7 +15,7 @@ from quietscope.errors import ChannelError, SizeError
 from quietscope.export.graph import Graph
 from quietscope.io import Image
 from quietscope.methods.base import LatentSpec, Method
-from quietscope.tiles import round_up
+from quietscope.tiling.grid import round_up
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quietscope.compression.apprentice import fine_tune
 from quietscope.compression.backend import BACKENDS, check_backend
 from quietscope.compression.bench import Bench, Candidate, rows_of
 from quietscope.compression.calibration import calibration_inputs
+from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import check_loss
 from quietscope.compression.prune import check_share, prune
-from quietscope.compression.record import REPORT_FILE, CompressionReport
+from quietscope.compression.report import REPORT_FILE, CompressionReport
 from quietscope.compression.run import TorchRunner
 from quietscope.denoiser import Denoiser
 from quietscope.deploy.card import Card
@@ -24,9 +24,9 @@ from quietscope.io import ImageSource, as_images
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.memory import tune_allocator
 from quietscope.methods.base import Method
+from quietscope.model.file import save_model
 from quietscope.nn.hardware import gains_from_bf16
-from quietscope.prediction import Precision
-from quietscope.store.model_file import save_model
+from quietscope.tiling.request import Precision
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport

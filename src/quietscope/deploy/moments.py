@@ -1,6 +1,6 @@
 """Mean and standard deviation of samples that are seen once and thrown away, in NumPy.
 
-The same sums as `quietscope.prediction.streaming`: Welford 1962; Chan, Golub, LeVeque 1979.
+The same sums as `quietscope.prediction.moments`: Welford 1962; Chan, Golub, LeVeque 1979.
 """
 
 import numpy as np

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.deploy.card import CardLatent
-from quietscope.keyed import keyed_normal, noise_key
-from quietscope.tiles import Tile
+from quietscope.nn.keyed import keyed_normal, noise_key
+from quietscope.tiling.grid import Tile
 
 
 def tile_noise(

@@ -20,10 +20,10 @@ from quietscope.errors import SettingsError
 from quietscope.io.check import CheckedArray
 from quietscope.io.image import Image, Sink
 from quietscope.memory import free_main_memory
-from quietscope.mirroring import ReadBox, read_outer
-from quietscope.prediction.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Entry, Request, Sinks
-from quietscope.prediction.tiled import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
-from quietscope.tiles import Tile
+from quietscope.tiling.border import ReadBox, read_outer
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Entry, Request, Sinks
+from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Receives (samples of tiles done, samples of tiles in all)."""
@@ -70,7 +70,7 @@ class LeanPredictor:
         probabilities: Sequence[float] = DEFAULT_PROBABILITIES,
         progress: Progress | None = None,
     ) -> None:
-        """Denoise an image into arrays or writers; see `quietscope.predictor.Predictor.denoise_into`.
+        """Denoise an image into arrays or writers; see `quietscope.model.predictor.Predictor.denoise_into`.
 
         Args:
             image: The noisy image.

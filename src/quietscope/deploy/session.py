@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.deploy.card import Card
-from quietscope.deploy.files import SUFFIXES, model_in, read_card
+from quietscope.deploy.formats import SUFFIXES, model_in, read_card
 from quietscope.errors import ModelFileError, SettingsError
 
 Array = npt.NDArray[np.float32]

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from quietscope.deploy.card import Card, damaged
-from quietscope.deploy.files import zoo_description
+from quietscope.deploy.formats import zoo_description
 from quietscope.deploy.onnx import open_onnx
 from quietscope.deploy.session import Session
 

@@ -14,10 +14,12 @@ from quietscope.explore.generative import as_generative
 from quietscope.explore.noise import check_noise, noise_blocks, observed
 from quietscope.io.image import Sink
 from quietscope.methods.base import GenerativeMethod, Method
-from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
+from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Precision
+from quietscope.tiling.spec import TileSpec
 
 # No frame bears this number, so the prior shares no noise with any posterior.
 _PRIOR = -1

@@ -9,11 +9,13 @@ import torch
 from quietscope.errors import AxesError, SettingsError, SizeError
 from quietscope.explore.generative import as_generative
 from quietscope.methods.base import GenerativeMethod, Latents, Method
-from quietscope.mirroring import read_outer
-from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
+from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiles import Tile
+from quietscope.tiling.border import read_outer
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Precision
+from quietscope.tiling.spec import TileSpec
 
 
 def interpolate(

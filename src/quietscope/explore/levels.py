@@ -16,20 +16,14 @@ from torch import Tensor
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
-from quietscope.mirroring import read_outer
-from quietscope.prediction import (
-    Precision,
-    Progress,
-    Request,
-    StreamingMoments,
-    TileSpec,
-    choose_tile,
-    ready_to_predict,
-)
+from quietscope.prediction import Progress, StreamingMoments, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.predict import check_frame
-from quietscope.tiles import Tile
+from quietscope.tiling.border import read_outer
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Precision, Request
+from quietscope.tiling.spec import TileSpec
 
 Pixels: TypeAlias = npt.NDArray[np.float32]
 

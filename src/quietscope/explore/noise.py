@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.keyed import noise_key
 from quietscope.methods.base import GenerativeMethod, Latents, LearnedNoiseMethod
+from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import keyed_normal
 from quietscope.noise.base import NoiseModel
 from quietscope.prediction.estimator import cropped
-from quietscope.tiles import Tile, round_up, tile_grid
+from quietscope.tiling.grid import Tile, round_up, tile_grid
 
 # Noise of a model is drawn block by block, so that it does not depend on the tiles: no tile cuts a block.
 _BLOCK = {2: (64, 64), 3: (8, 64, 64)}

@@ -10,10 +10,12 @@ from quietscope.errors import SettingsError
 from quietscope.explore.generative import as_generative
 from quietscope.explore.noise import check_noise, noise_blocks, observed
 from quietscope.methods.base import Method
-from quietscope.mirroring import read_outer
-from quietscope.prediction import Precision, Progress, TileSpec, choose_tile, ready_to_predict
+from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.predict import check_frame
+from quietscope.tiling.border import read_outer
+from quietscope.tiling.request import Precision
+from quietscope.tiling.spec import TileSpec
 
 
 def renoise(

@@ -137,7 +137,7 @@ def _test_tensors(graph: Graph) -> dict[str, np.ndarray]:
 
 
 def _least_size(graph: Graph) -> list[int]:
-    from quietscope.prediction import default_halo
+    from quietscope.tiling.spec import default_halo
 
     halos = default_halo(graph.method)
     sizes = [m + -(-2 * halo // m) * m for m, halo in zip(graph.size_multiple, halos, strict=True)]

@@ -9,9 +9,11 @@ import torch
 from quietscope.deploy.card import Card, CardLatent
 from quietscope.export.graph import Graph
 from quietscope.methods.base import Method
-from quietscope.prediction import Precision, default_halo, ready_to_predict
+from quietscope.model.file import ModelCard
+from quietscope.prediction import ready_to_predict
 from quietscope.prediction.memory import bytes_per_pixel
-from quietscope.store.model_file import ModelCard
+from quietscope.tiling.request import Precision
+from quietscope.tiling.spec import default_halo
 from quietscope.version import __version__
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from quietscope.keyed import GOLDEN, MASK64, ROUNDS
+from quietscope.nn.keyed import GOLDEN, MASK64, ROUNDS
 
 Width = Literal["exponential", "softplus"]
 """How a latent's width follows from what a network puts out."""
@@ -63,7 +63,7 @@ def keyed_normal(
     """Draw standard normal noise that is a function of (key, channel, absolute coordinate) alone.
 
     Args:
-        key: 64-bit key, see `quietscope.keyed.noise_key`.
+        key: 64-bit key, see `quietscope.nn.keyed.noise_key`.
         origin: Absolute coordinate of the first latent pixel, one per spatial axis.
         shape: (C, *S).
         device: Where to make it.

@@ -4,11 +4,9 @@ A new model is one file and one line in ``registry``; the command line, the file
 follow from that list.
 """
 
-from quietscope.noise.advice import Advice, deterministic_levels
 from quietscope.noise.base import NoiseModel, NoiseRecord
 from quietscope.noise.censored import Censored, censor
 from quietscope.noise.clipping import ClipLevels
-from quietscope.noise.diagnosis import Diagnosis, diagnose
 from quietscope.noise.estimate import NoiseEstimate, estimate_noise, measure_noise
 from quietscope.noise.fitting import fit_noise
 from quietscope.noise.gaussian import Gaussian
@@ -39,10 +37,8 @@ def noise_model_from_record(record: NoiseRecord) -> NoiseModel:
 __all__ = [
     "BASE_MODELS",
     "NOISE_MODELS",
-    "Advice",
     "Censored",
     "ClipLevels",
-    "Diagnosis",
     "Gaussian",
     "GaussianMixture",
     "Histogram",
@@ -53,8 +49,6 @@ __all__ = [
     "PoissonGaussian",
     "censor",
     "choose_model",
-    "deterministic_levels",
-    "diagnose",
     "estimate_noise",
     "fit_noise",
     "measure_noise",

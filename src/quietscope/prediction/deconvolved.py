@@ -6,8 +6,8 @@ from typing import Self
 from torch import Tensor
 
 from quietscope.prediction.estimator import Estimator, Site
-from quietscope.prediction.request import Kind, Request
-from quietscope.prediction.streaming import StreamingMoments
+from quietscope.prediction.moments import StreamingMoments
+from quietscope.tiling.request import Kind, Request
 
 
 class DeconvolvedMean(Estimator):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
-from quietscope.prediction.request import Kind, Request
+from quietscope.tiling.request import Kind, Request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.prediction.estimator import Estimator, Site
-from quietscope.prediction.request import DEFAULT_BANDWIDTH, Kind, Request
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, Kind, Request
 
 # Slices lie farther apart than pixels, and say less of each other.
 _REGION = {2: (16, 16), 3: (4, 16, 16)}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from quietscope.memory import free_main_memory
 from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
 
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
 # and the copies that convolution libraries make to reorder them.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from quietscope.keyed import noise_key
 from quietscope.methods.base import LatentSpec
+from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import keyed_normal
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
 
 
 def tile_noise(

@@ -13,15 +13,15 @@ from torch import Tensor
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
 from quietscope.methods.base import Method
-from quietscope.mirroring import Pixels, ReadBox
 from quietscope.prediction.estimator import Site, cropped
+from quietscope.prediction.estimators import Panel
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
-from quietscope.prediction.panel import Panel
-from quietscope.prediction.request import Entry, Estimates, Kind, Request, Sinks, checked_kinds, leading_shape
+from quietscope.prediction.orientations import Turn, turns
 from quietscope.prediction.sampling import Source, ready_to_predict, source_of
-from quietscope.prediction.tiled import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
-from quietscope.prediction.turns import Turn, turns
-from quietscope.tiles import Tile
+from quietscope.tiling.border import Pixels, ReadBox
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Entry, Estimates, Kind, Request, Sinks, checked_kinds, leading_shape
+from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
 
 SampleSink: TypeAlias = Callable[[tuple[slice, ...], int, Pixels], None]
 """Receives (box of the frame, sample number, the sample there, (C, *box)) as soon as it is drawn."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from quietscope.prediction.estimator import Estimator, Site, cropped
-from quietscope.prediction.request import Kind, Request
+from quietscope.tiling.request import Kind, Request
 
 DEFAULT_CAPACITY = 128
 # Values sorted in one call: what sorting needs beside them, 64-bit positions above all, stays small.

@@ -14,8 +14,8 @@ from quietscope.methods import METHODS
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.noise import tile_noise
-from quietscope.prediction.request import Precision, Request
-from quietscope.tiles import Tile
+from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Precision, Request
 
 
 @dataclass(frozen=True, kw_only=True)

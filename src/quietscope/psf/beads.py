@@ -13,7 +13,7 @@ from quietscope.io.check import check_finite
 from quietscope.psf.bead_fit import BeadFit, fit_bead, rim_of
 from quietscope.psf.centre import resampled
 from quietscope.psf.detect import MARGIN, box_at, find_spots
-from quietscope.psf.record import Notify, Psf, check_box, prepare_psf, sizes
+from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf, sizes
 
 Real = npt.NDArray[np.float64]
 

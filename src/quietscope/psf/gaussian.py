@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PsfError
-from quietscope.psf.record import LARGEST, Psf, check_box, prepare_psf
+from quietscope.psf.psf import LARGEST, Psf, check_box, prepare_psf
 
 REACH = 4.0
 """Standard deviations that the default box reaches: six parts in 10^5 of the sum lie beyond, per axis."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from quietscope.errors import PsfError
 from quietscope.psf.centre import TOLERANCE, centre_offset
 from quietscope.psf.optics import Optics, intensity, radii
-from quietscope.psf.record import Notify, Psf, check_box, prepare_psf
+from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf
 
 AIRY_RADII = 5.0
 """How far the default box reaches from the axis: 97 % of the light in focus lie within."""

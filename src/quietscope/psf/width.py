@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.psf.record import Psf
+from quietscope.psf.psf import Psf
 
 _PER_PIXEL = 100
 

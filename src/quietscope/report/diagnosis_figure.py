@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
+from quietscope.diagnosis import Diagnosis
+from quietscope.diagnosis.correlation import CORRELATED, UNCORRELATED, AxisCorrelation
 from quietscope.io import atomic_path
-from quietscope.noise import Diagnosis
-from quietscope.noise.correlation import CORRELATED, UNCORRELATED, AxisCorrelation
 from quietscope.report.crop import choose_crop
 
 Plane: TypeAlias = npt.NDArray[Any]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.io import atomic_path
-from quietscope.psf.record import Psf
+from quietscope.psf.psf import Psf
 from quietscope.psf.width import peak_of, profiles
 
 Section: TypeAlias = npt.NDArray[np.float32]

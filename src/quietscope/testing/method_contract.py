@@ -12,9 +12,9 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.methods.base import BuiltMethod, GenerativeMethod, LearningMethod, Method, PointMethod, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser
+from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.nn.hardware import place
 from quietscope.presets import Configuration
-from quietscope.store.model_file import ModelCard, load_model, save_model
 from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.settings import TrainingSettings

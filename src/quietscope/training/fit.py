@@ -18,7 +18,7 @@ from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, Streame
 from quietscope.data.split import split_frames
 from quietscope.methods.base import LearningMethod, Method
 from quietscope.nn.hardware import gains_from_bf16, place
-from quietscope.tiles import round_up
+from quietscope.tiling.grid import round_up
 from quietscope.training.budget import Budget
 from quietscope.training.callbacks import Checkpoint, Interrupt, Watch, Watcher
 from quietscope.training.module import Companion, TrainingModule

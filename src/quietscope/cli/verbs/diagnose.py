@@ -1,0 +1,100 @@
+"""``quietscope diagnose``: what the noise of an image is, and which method takes it away."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.screen import Screen
+from quietscope.errors import OutputError
+from quietscope.io.atomic import check_target
+
+if TYPE_CHECKING:
+    from quietscope.diagnosis import Diagnosis
+    from quietscope.diagnosis.correlation import AxisCorrelation
+
+PICTURE = Path("diagnose.png")
+
+
+def diagnose(
+    images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Picture, .png.")] = PICTURE,
+    axes: Axes = None,
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
+) -> None:
+    """Look at the noise of an image, and say which method to take.
+
+    Prints how the noise is correlated along x, y, z and t, how strong it is, which pixels are saturated or hot, and
+    the command to type; draws all that as a picture. It says so where it is not sure.
+    """
+    from quietscope.data.frames import Frames
+    from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
+    from quietscope.setup.method import diagnose_frames
+
+    screen = Screen()
+    if output.suffix.lower() != ".png":
+        raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
+    noisy = read_images(images, axes)
+    check_target(output, overwrite)
+    frames = Frames.of(noisy, 2)
+    found = diagnose_frames(frames)
+    names = noisy[0].channel_names
+    labels = [names[channel] if channel < len(names) else str(channel) for channel in range(frames.num_channels)]
+    title = images[0].name + (f" and {len(images) - 1} more" if len(images) > 1 else "")
+    screen.show(_table(title, labels, found))
+    for label, each in zip(labels, found, strict=True):
+        channel = f"channel {label}: " if len(found) > 1 else ""
+        (screen.note if each.is_clean else screen.show)(f"{channel}{each.verdict}")
+        for note in each.notes():
+            screen.note(f"{channel}{note}")
+    middle = len(frames) // 2
+    rows = [
+        diagnosis_row(frames[middle][channel], each, f"{title}, channel {label}" if len(found) > 1 else title)
+        for channel, (label, each) in enumerate(zip(labels, found, strict=True))
+    ]
+    write_diagnosis_figure(output, rows, overwrite=overwrite)
+    command = _command(images, found, axes)
+    if command:
+        screen.show(command)
+    screen.show(f"picture: {output}")
+
+
+def _command(images: list[Path], found: "list[Diagnosis]", axes: str | None) -> str:
+    """Return the line to type; where the channels disagree, one that weighs them up when it looks at them."""
+    commands = {each.command(*images, axes=axes) for each in found} - {""}
+    if len(commands) > 1:
+        named = ["--axes", axes] if axes else []
+        return shlex.join(["quietscope", "denoise", *map(str, images), "--method", "auto", *named, "-o", "out"])
+    return next(iter(commands), "")
+
+
+def _table(title: str, labels: list[str], found: "list[Diagnosis]") -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    axes = [axis for axis in "xyzt" if any(getattr(each, axis) is not None for each in found)]
+    table.add_column("channel")
+    table.add_column("noise", style="bold", no_wrap=True)
+    for name in (*(f"along {axis}" for axis in axes), "noise/signal", "saturated", "hot"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("strength", overflow="fold")
+    for label, each in zip(labels, found, strict=True):
+        estimate, defects = each.estimate, each.defects
+        table.add_row(
+            label,
+            each.kind,
+            *(_correlation(getattr(each, axis)) for axis in axes),
+            f"{each.noise_to_signal:.2g}",
+            f"{defects.saturated:.2%}" if defects.has_saturated else "none",
+            str(defects.num_hot) if defects.has_hot else "none",
+            "not measured" if estimate is None else estimate.model.describe().partition(": ")[2],
+        )
+    return table
+
+
+def _correlation(part: "AxisCorrelation | None") -> str:
+    """Return the lag-1 correlation with two standard errors, or a dash where an axis has no neighbours."""
+    return "-" if part is None else f"{round(part.neighbours, 2) + 0.0:.2f} ±{2.0 * part.errors[1]:.2f}"

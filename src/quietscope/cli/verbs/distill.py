@@ -1,0 +1,106 @@
+"""``quietscope distill``: a network that gives a model's mean or median in one pass."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from quietscope.cli.options import Axes, Flag, Output, Several, read_images
+from quietscope.cli.screen import Screen
+from quietscope.io.atomic import check_target
+from quietscope.report.table import duration, num_steps
+
+if TYPE_CHECKING:
+    from quietscope import Denoiser
+    from quietscope.io import Image
+
+INTERRUPTED = 130
+
+
+def distill(
+    model: Annotated[Path, Parameter(help="Model file of a method that samples, e.g. runs/cells/model.safetensors.")],
+    images: Annotated[list[Path], Parameter(help="Noisy images like those that the model learnt from, or the same.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Model file of the direct denoiser.")],
+    loss: Annotated[
+        Literal["mean", "median"], Parameter(help="What it gives: the samples' mean, or their median pixel by pixel.")
+    ] = "mean",
+    preset: Annotated[str, Parameter(help="fast (minutes on a CPU) or large (for a GPU).")] = "fast",
+    budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None,
+    steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None,
+    clean: Annotated[
+        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge both by.")
+    ] = None,
+    samples: Annotated[int, Parameter(help="Samples of the model to compare with in the end.")] = 100,
+    axes: Axes = None,
+    seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
+    device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
+) -> int:
+    """Train a network that gives a model's mean or median in one pass, instead of a hundred samples.
+
+    The result is a model as any other: predict takes it. In the end it is compared with the samples of MODEL, in
+    quality and time; the figures go into the file.
+    """
+    from quietscope import Denoiser, distill
+    from quietscope.distillation.student import check_teacher
+    from quietscope.distillation.train import check_alike, check_num_samples
+
+    screen = Screen()
+    check_target(output, overwrite)
+    teacher = Denoiser.load(model, device=device)
+    check_teacher(type(teacher.method))
+    check_num_samples(samples)
+    noisy, truth = read_images(images, axes), None
+    if clean is not None:
+        truth = read_images(clean, axes)
+        check_alike(noisy, truth, teacher.method.spatial_dims)
+    with screen.training() as watch:
+        direct = distill(
+            teacher,
+            noisy,
+            loss=loss,
+            preset=preset,
+            budget=budget,
+            steps=steps,
+            seed=seed,
+            watch=watch,
+            notify=screen.note,
+        )
+    report = direct.fit_report
+    assert report is not None
+    direct.save(output, overwrite=overwrite)  # before anything else can go wrong
+    screen.show(f"trained {num_steps(report.steps)} in {duration(report.seconds)}: {output}")
+    if report.interrupted:
+        screen.note("training ended early; the model is as good as it had become")
+        return INTERRUPTED
+    report_comparison(screen, teacher, direct, noisy, truth, samples)
+    direct.save(output, overwrite=True)
+    return 0
+
+
+def report_comparison(
+    screen: Screen,
+    teacher: "Denoiser",
+    direct: "Denoiser",
+    noisy: "list[Image]",
+    clean: "list[Image] | None" = None,
+    num_samples: int = 100,
+) -> None:
+    """Compare a direct denoiser with the samples of its teacher, and print how it does.
+
+    Args:
+        screen: Where to print.
+        teacher: The model that it learnt from.
+        direct: The direct denoiser; its card takes the figures up.
+        noisy: Noisy images.
+        clean: Their clean references.
+        num_samples: Samples of the teacher.
+    """
+    from quietscope.distillation.train import compare
+
+    with screen.predicting(f"{num_samples} samples to compare with") as progress:
+        found = compare(teacher, direct, noisy, clean, num_samples=num_samples, progress=progress)
+    for line in found.lines():
+        screen.show(line)

@@ -1,0 +1,205 @@
+"""``quietscope evaluate``: PSNR and SSIM of an image against a clean one, and whether its uncertainty is honest."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy.typing as npt
+from cyclopts import Parameter
+from rich.table import Table
+
+from quietscope.cli.options import Axes, Flag, read_images
+from quietscope.cli.outputs import SAMPLE_LETTERS
+from quietscope.cli.planes import Pair, describe, pairs
+from quietscope.cli.screen import Screen
+from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
+from quietscope.io import Image, read_image
+from quietscope.io.check import check_finite
+from quietscope.metrics import (
+    MIN_SAMPLES,
+    Calibration,
+    Exposure,
+    calibration_of_moments,
+    calibration_of_samples,
+    percent,
+    psnr,
+    psnr_affine,
+    ssim,
+)
+
+if TYPE_CHECKING:
+    from quietscope.noise import NoiseModel
+
+Plane = npt.NDArray[Any]
+
+
+def evaluate(
+    denoised: Annotated[Path, Parameter(help="Image to judge.")],
+    clean: Annotated[Path, Parameter(help="Clean reference; with --noise a second noisy exposure.")],
+    /,
+    *,
+    range: Annotated[
+        float | None, Parameter(help="Range of intensities, e.g. 255. Default: of each clean plane, maximum - minimum.")
+    ] = None,
+    affine: Annotated[bool, Flag, Parameter(help="Also PSNR after the best scale and offset.")] = False,
+    std: Annotated[Path | None, Parameter(help="Deviation saved with the image: is it honest?")] = None,
+    samples: Annotated[Path | None, Parameter(help="Posterior samples saved with the image: are they honest?")] = None,
+    noise: Annotated[
+        str | None,
+        Parameter(help="Noise of the reference: a noise file or sigma=NUMBER, or one per channel, with commas."),
+    ] = None,
+    num_exposures: Annotated[
+        int | None, Parameter(help="Exposures that the reference is the mean of, with --noise. Default: 1.")
+    ] = None,
+    seed: Annotated[int, Parameter(help="Seed of the noise that is added to samples.")] = 0,
+    axes: Axes = None,
+) -> None:
+    """Compare a denoised image with a clean one: PSNR and SSIM of every plane, and their means.
+
+    With --std or --samples also how often the truth lies in the intervals that these promise. A reference that has
+    noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
+    """
+    if range is not None and not 0.0 < range < float("inf"):
+        raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
+    _check_options(std, samples, noise, num_exposures)
+    screen = Screen()
+    image, reference = read_images([denoised, clean], axes)
+    spread = _open_spread(image, std, samples)
+    exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
+    screen.show(_score_table(image, reference, range, affine))
+    if noise is not None:
+        screen.note(
+            "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
+        )
+    if spread is not None:
+        for channel, exposure in enumerate(exposures):
+            found = spread.judge(image, reference, channel, exposure)
+            screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
+            screen.show(found.describe())
+
+
+def _check_options(std: Path | None, samples: Path | None, noise: str | None, num_exposures: int | None) -> None:
+    if std is not None and samples is not None:
+        raise SettingsError("--std or --samples", "both", "leave one out")
+    if num_exposures is not None and noise is None:
+        raise SettingsError("--noise with --num-exposures", "no --noise", "name the noise file of one exposure")
+    if num_exposures is not None and num_exposures < 1:
+        raise SettingsError("at least one exposure", f"{num_exposures}", "pass e.g. `--num-exposures 2`")
+    if noise is not None and std is None and samples is None:
+        raise SettingsError("--std or --samples with --noise", "neither", "pass e.g. `--std NAME_std.ome.tif`")
+
+
+def _score_table(image: Image, reference: Image, range: float | None, affine: bool) -> Table:
+    metrics = {"PSNR (dB)": (psnr, ".2f"), "SSIM": (ssim, ".4f")}
+    if affine:
+        metrics["affine PSNR (dB)"] = (psnr_affine, ".2f")
+    table = Table()
+    for name in ("frame", "channel", *metrics):
+        table.add_column(name, justify="right")
+    values: list[list[float]] = []
+    for pair in pairs(image, reference):
+        values.append([metric(pair.image, pair.clean, range) for metric, _ in metrics.values()])
+        table.add_row(str(pair.frame), str(pair.channel), *_words(values[-1], metrics))
+    table.add_section()
+    table.add_row("mean", "", *_words([fmean(column) for column in zip(*values, strict=True)], metrics))
+    return table
+
+
+def _words(values: list[float], metrics: Mapping[str, tuple[object, str]]) -> list[str]:
+    return [format(value, form) for value, (_, form) in zip(values, metrics.values(), strict=True)]
+
+
+def _coverage_table(found: Calibration, channel: int | None) -> Table:
+    where = "" if channel is None else f" of channel {channel}"
+    table = Table(title=f"coverage of the intervals{where}", title_justify="left")
+    table.add_column("nominal", justify="right")
+    table.add_column("measured", justify="right")
+    for nominal, measured in zip(found.nominal, found.measured, strict=True):
+        table.add_row(percent(nominal), f"{100.0 * measured:.1f} %")
+    return table
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How sure the image says it is: a deviation for every pixel, or samples along the first axis."""
+
+    file: Image
+    is_samples: bool
+
+    def judge(self, image: Image, reference: Image, channel: int, exposure: Exposure | None) -> Calibration:
+        """Return the coverage over all frames of one channel."""
+        chosen = (pair for pair in pairs(image, reference) if pair.channel == channel)
+        if self.is_samples:
+            num_frames = image.layout().num_frames
+            parts = ((self._planes(pair, num_frames), pair.clean) for pair in chosen)
+            return calibration_of_samples(parts, exposure=exposure)
+        return calibration_of_moments(
+            ((pair.image, self._plane(pair.frame, channel), pair.clean) for pair in chosen), exposure=exposure
+        )
+
+    def _planes(self, pair: Pair, num_frames: int) -> Iterator[Plane]:
+        # The leading axis of samples counts slowest.
+        return (self._plane(k * num_frames + pair.frame, pair.channel) for k in range(self.file.shape[0]))
+
+    def _plane(self, frame: int, channel: int) -> Plane:
+        plane: Plane = self.file.layout().take(self.file.data, frame)[channel]
+        check_finite(plane, str(self.file.path))
+        return plane
+
+
+def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Spread | None:
+    """Open the deviation or the samples by the axes of their image, once they are known to fit it.
+
+    Raises:
+        SizeError: If they do not fit the image, or there are too few samples.
+    """
+    path = std if samples is None else samples
+    if path is None:
+        return None
+    free = "" if samples is None else next(letter for letter in SAMPLE_LETTERS if letter not in image.axes)
+    try:
+        file = read_image(path, free + image.axes)
+        fits = file.shape[len(free) :] == image.shape
+    except QuietScopeError:
+        file = read_image(path, None)  # raises where the file itself is the trouble, and not its axes
+        fits = False
+    if free and (file.shape == image.shape or (fits and file.shape[0] < MIN_SAMPLES)):
+        # Formats may drop an axis of length one: a single sample is then like the image itself.
+        raise SizeError(
+            f"at least {MIN_SAMPLES} samples of the image, along the first axis",
+            f"{path}: {describe(file)}",
+            "save more, e.g. `--samples 50 --save samples`",
+        )
+    if not fits:
+        what = "samples, then the axes of the image," if free else "a deviation like the image,"
+        raise SizeError(f"{what} {describe(image)}", f"{path}: {describe(file)}", "pass the file saved with that image")
+    return _Spread(file, bool(free))
+
+
+def _exposures(text: str | None, num_exposures: int, num_channels: int, seed: int) -> list[Exposure | None]:
+    """Return the noise of the reference channel by channel; None for a clean one."""
+    if text is None:
+        return [None] * num_channels
+    words = text.split(",")
+    if len(words) not in (1, num_channels):
+        raise NoiseError(
+            f"one noise model, or one for each of {num_channels} channels", f"{len(words)}", "separate them by commas"
+        )
+    from quietscope.noise.exposure import exposure_of
+
+    models = [_load(word) for word in words] * (num_channels // len(words))
+    return [exposure_of(model, num_exposures, seed + channel) for channel, model in enumerate(models)]
+
+
+def _load(word: str) -> "NoiseModel":
+    from quietscope.noise import Gaussian
+    from quietscope.noise.file import NoiseFile, SigmaNoise, load_noise_model, parse_noise_spec
+
+    spec = parse_noise_spec(word)
+    if isinstance(spec, SigmaNoise):
+        return Gaussian(spec.sigma)
+    if isinstance(spec, NoiseFile):
+        return load_noise_model(spec.path)
+    raise NoiseError("a noise file or sigma=NUMBER", repr(word), "make one with `quietscope noise estimate`")

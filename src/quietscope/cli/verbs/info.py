@@ -1,0 +1,67 @@
+"""``quietscope info``: what a file is."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from quietscope.cli.options import Axes, read_images
+from quietscope.cli.screen import Screen
+from quietscope.cli.verbs.noise_show import describe_noise
+
+NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
+
+
+def info(
+    file: Annotated[Path, Parameter(help="An image, a model, an exported model or a noise model.")],
+    /,
+    *,
+    axes: Axes = None,
+) -> None:
+    """Say what a file is: an image, a model, an exported model or a noise model."""
+    from quietscope.deploy import describe_card, holds_model, is_exported, model_in, read_card
+
+    file = model_in(file) if holds_model(file) else file
+    suffix = file.suffix.lower()
+    if suffix == NOISE_SUFFIX or (suffix == MODEL_SUFFIX and _kind(file) == "noise"):
+        rows = {"what": "noise model", **describe_noise(file)}
+    elif suffix == MODEL_SUFFIX:
+        from quietscope import Denoiser
+
+        rows = {"what": "model", **Denoiser.load(file, device="cpu").describe()}
+    elif is_exported(file):
+        rows = {"what": "exported model", **describe_card(read_card(file))}
+    else:
+        rows = {"what": "image", **_describe_image(file, axes)}
+    table = Table(show_header=False, title=str(file), title_justify="left", title_style="bold")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in rows.items():
+        table.add_row(name, words)
+    Screen().show(table)
+
+
+def _kind(file: Path) -> str | None:
+    from quietscope.io.tensor_file import TensorFileError, read_tensor_file
+
+    try:
+        return str(read_tensor_file(file)[1]["kind"])
+    except (OSError, TensorFileError):
+        return None  # the reader of models says what is wrong
+
+
+def _describe_image(file: Path, axes: str | None) -> dict[str, str]:
+    [image] = read_images([file], axes)
+    layout = image.layout()
+    rows = {
+        "axes": image.axes,
+        "shape": " x ".join(map(str, image.shape)),
+        "data type": str(image.dtype),
+        "frames": f"{layout.num_frames} of {layout.num_channels} channel(s)",
+        "pixel size": ", ".join(f"{axis} {size:g} µm" for axis, size in sorted(image.pixel_size_um.items())),
+        "channel names": ", ".join(image.channel_names),
+        "frame interval": "" if image.frame_interval_s is None else f"{image.frame_interval_s:g} s",
+    }
+    unknown = {"pixel size": "not in the file"}
+    return {name: words or unknown.get(name, "") for name, words in rows.items() if words or name in unknown}

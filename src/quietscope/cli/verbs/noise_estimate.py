@@ -1,0 +1,45 @@
+"""``quietscope noise estimate``: a noise model from noisy images alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.outputs import files_per_channel
+from quietscope.cli.screen import Screen
+from quietscope.io.atomic import check_target
+
+
+def noise_estimate(
+    images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],
+    axes: Axes = None,
+    overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
+) -> None:
+    """Estimate the noise from noisy images alone."""
+    from quietscope.data.frames import Frames
+    from quietscope.data.preparation import prepare
+    from quietscope.noise import PoissonGaussian
+    from quietscope.noise.file import check_kind_fits, save_noise_model
+    from quietscope.setup.noise import correlation_note, measure_channel
+
+    screen = Screen()
+    noisy = read_images(images, axes)
+    frames = Frames(tuple((image.data, image.layout()) for image in noisy))
+    files = files_per_channel(output, frames.num_channels)
+    for path in files:
+        check_kind_fits(path, PoissonGaussian.kind)
+        check_target(path, overwrite)
+    prepare(frames, 1, screen.note)
+    for channel, path in enumerate(files):
+        estimate = measure_channel(frames, channel)
+        note = correlation_note(estimate)
+        if note is not None:
+            screen.note(note)
+        save_noise_model(path, estimate.training_model, overwrite=overwrite)
+        screen.show(f"{path}: {estimate.training_model.describe()}")
+    if len(files) > 1:
+        screen.show(f"use them with --noise {','.join(map(str, files))}")

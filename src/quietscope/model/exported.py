@@ -1,0 +1,176 @@
+"""An exported model as a method, so that everything that prediction can do works with it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Self, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from quietscope.data.normalize import Statistics
+from quietscope.deploy.card import Card
+from quietscope.deploy.session import Session, open_session
+from quietscope.methods.base import (
+    DeconvolvingMethod,
+    Encoding,
+    LatentSpec,
+    Method,
+    MethodSettings,
+    PointMethod,
+    PosteriorMethod,
+)
+from quietscope.model.predictor import Predictor
+from quietscope.prediction.memory import MeasuredMethod
+from quietscope.tiling.request import Precision
+
+
+@final
+class Deployed(Predictor):
+    """An exported model at work, with all that a `Predictor` offers.
+
+    Args:
+        session: The model.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.device = torch.device("cpu")  # where the arrays are; the session knows where it computes
+        self.session = session
+        self._method = as_method(session)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
+        """Open an exported model.
+
+        Args:
+            path: A file that `quietscope export` wrote, or a folder of `quietscope compress`.
+            device: Where its runtime is to compute, see `open_session`; the CPU if None.
+
+        Returns:
+            The model, ready to predict.
+
+        Raises:
+            ModelFileError: If it is no exported model.
+        """
+        return cls(open_session(Path(path), device))
+
+    @property
+    def method(self) -> Method:
+        """The model as a method."""
+        return self._method
+
+    @property
+    def precision(self) -> Precision:
+        """What is around the model computes in float32; the session knows what it computes in itself."""
+        return "float32"
+
+    @property
+    def spread(self) -> float:
+        """What the deviation of samples is multiplied by, from the card."""
+        return self.session.card.spread_factor
+
+
+def as_method(session: Session) -> Method:
+    """Return an exported model as a method of its kind."""
+    if session.card.samples:
+        return _Posterior(session)
+    return _Deconvolving(session) if session.card.deconvolves else _Point(session)
+
+
+class _Exported(MeasuredMethod):
+    """What is known of every exported model; it learns nothing any more."""
+
+    needs_noise: ClassVar[bool] = False
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        card = session.card
+        self.session = session
+        self.settings = MethodSettings()
+        self.statistics = Statistics(torch.zeros(card.num_channels), torch.ones(card.num_channels))
+        self.noise_models = nn.ModuleList()
+        self.bytes_per_pixel = card.bytes_per_pixel
+
+    @property
+    def card(self) -> Card:
+        """What is to be known of it."""
+        return self.session.card
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.card.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """From the card."""
+        return self.card.size_multiple
+
+    @property
+    def orientations(self) -> tuple[int, ...]:
+        """From the card."""
+        return self.card.orientations
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """From the card."""
+        return self.card.reach
+
+    def run(self, x: Tensor, noise: Sequence[Tensor] = ()) -> tuple[Tensor, ...]:
+        """Run the model on one image (1, C, *S); what comes out is where the image was."""
+        found = self.session.run(x.float().cpu().numpy(), [each.float().cpu().numpy() for each in noise])
+        return tuple(torch.from_numpy(np.ascontiguousarray(each)).to(x.device) for each in found.values())
+
+
+@final
+class _Point(_Exported, PointMethod):
+    name: ClassVar[str] = "an exported model that gives one image"
+
+    def predict(self, x: Tensor) -> Tensor:
+        return torch.cat([self.run(image[None])[0] for image in x])
+
+
+@final
+class _Deconvolving(_Exported, DeconvolvingMethod):
+    """The file gives both images at once: `blur` hands out the twin of what `deconvolve` has just made."""
+
+    name: ClassVar[str] = "an exported model that deconvolves"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._twins: tuple[Tensor, Tensor] | None = None
+
+    def deconvolve(self, x: Tensor) -> Tensor:
+        pairs = [self.run(image[None]) for image in x]
+        denoised, deconvolved = (torch.cat(each) for each in zip(*pairs, strict=True))
+        self._twins = deconvolved, denoised
+        return deconvolved
+
+    def blur(self, d: Tensor) -> Tensor:
+        assert self._twins is not None, "nothing has been deconvolved yet"
+        assert d is self._twins[0], "an exported model blurs only what it has just deconvolved"
+        return self._twins[1]
+
+
+@final
+class _Posterior(_Exported, PosteriorMethod):
+    """The encoding is the image: the file encodes it in every call."""
+
+    name: ClassVar[str] = "an exported model that samples"
+
+    def latents(self) -> tuple[LatentSpec, ...]:
+        return tuple(
+            LatentSpec(level=each.level, channels=each.channels, reduction=each.reduction, is_random=each.is_random)
+            for each in self.card.latents
+        )
+
+    def encode(self, x: Tensor) -> Encoding:
+        return (x,)
+
+    def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
+        (x,) = encoding
+        if len(x) > 1 and x.stride(0) == 0:  # one image, repeated for its samples
+            return self.run(x[:1], noise)[0]
+        each = range(len(x))
+        return torch.cat([self.run(x[n : n + 1], [level[n : n + 1] for level in noise])[0] for n in each])

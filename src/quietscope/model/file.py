@@ -1,0 +1,210 @@
+"""A trained model as one safe file: safetensors weights under a JSON header. Nothing is ever unpickled."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from quietscope.data.normalize import Statistics
+from quietscope.deploy.formats import holds_model, is_exported
+from quietscope.errors import ModelFileError, QuietScopeError
+from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
+from quietscope.methods import METHODS
+from quietscope.methods.base import BuiltMethod, Method
+from quietscope.nn.narrow import narrow
+from quietscope.noise import NoiseModel, NoiseRecord, noise_model_from_record
+from quietscope.presets import Configuration
+from quietscope.version import __version__
+
+FILE_KIND = "model"
+FORMAT_VERSION = 1
+HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
+_NOISE_PREFIX = "noise_file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a model file says beside its weights.
+
+    Attributes:
+        configuration: How it was trained.
+        axes: Axes of the training images.
+        pixel_size_um: Their pixel size by axis, in micrometres.
+        channel_names: Their channel names; empty where unknown.
+        training: Steps, seconds, validation loss and the like.
+        spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
+        pruned_share: Share of the channels that pruning removed, 0 to 1; the configuration tells the widths before.
+        versions: Versions of QuietScope, PyTorch and Python that wrote it.
+        created: When it was written, UTC, ISO 8601.
+    """
+
+    configuration: Configuration
+    axes: str = ""
+    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    spread_factor: float = 1.0
+    pruned_share: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+
+def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
+    """Write a method and its card, whole or not at all.
+
+    Args:
+        path: Target, by custom ending in ``.safetensors``.
+        method: The trained method.
+        card: What is to be known of it.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: If the file cannot be written, or exists and `overwrite` is false.
+    """
+    records = [model.to_record() for model in method.channel_noise]
+    tensors = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith("noise_models.")}
+    for channel, record in enumerate(records):
+        tensors |= {f"{_NOISE_PREFIX}.{channel}.{name}": tensor for name, tensor in record.tensors.items()}
+    header = {
+        "kind": FILE_KIND,
+        "format_version": FORMAT_VERSION,
+        "method": method.name,
+        "configuration": card.configuration.model_dump(),
+        "num_channels": method.statistics.num_channels,
+        "noise": [{"kind": record.kind, "settings": dict(record.settings)} for record in records],
+        "axes": card.axes,
+        "pixel_size_um": dict(card.pixel_size_um),
+        "channel_names": list(card.channel_names),
+        "training": dict(card.training),
+        "spread_factor": card.spread_factor,
+        "versions": {
+            "quietscope": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if card.pruned_share:
+        header["pruned"] = {"share": card.pruned_share}
+    write_tensor_file(path, tensors, header, overwrite=overwrite)
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
+    """Read a method and its card.
+
+    Args:
+        path: A file that `save_model` wrote.
+
+    Returns:
+        The method on the CPU, in evaluation mode, and its card.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
+    """
+    tensors, header = _read(Path(path))
+    try:
+        configuration = Configuration.of(header["configuration"])
+        noise_models = [_noise_model(entry, channel, tensors) for channel, entry in enumerate(header["noise"])]
+        placeholder = torch.ones(int(header["num_channels"]))
+        statistics = Statistics(placeholder, placeholder)
+        method = METHODS[header["method"]].build(configuration.method_settings(), statistics, noise_models)
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
+        pruned_share = float(header.get("pruned", {}).get("share", 0.0))
+        if pruned_share:
+            narrow(method, weights)
+        own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
+        method.load_state_dict({**own_noise, **weights})
+        card = ModelCard(
+            configuration=configuration,
+            axes=str(header["axes"]),
+            pixel_size_um={str(axis): float(size) for axis, size in header["pixel_size_um"].items()},
+            channel_names=tuple(header["channel_names"]),
+            training=dict(header["training"]),
+            spread_factor=float(header.get("spread_factor", 1.0)),
+            pruned_share=pruned_share,
+            versions=dict(header["versions"]),
+            created=str(header["created"]),
+        )
+    except (KeyError, TypeError, AttributeError, RuntimeError, QuietScopeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(
+            "a complete QuietScope model", f"{path}, whose parts do not fit ({reason})", HOW_TO_MAKE_ONE
+        ) from error
+    return method.eval(), card
+
+
+def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
+    """Return what is to be known of a model, name by name, for a table."""
+    pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())
+    rows = {
+        "method": method.name,
+        "preset": card.configuration.preset,
+        "dimensions": f"{method.spatial_dims}-D",
+        "network": ", ".join(f"{name} = {value}" for name, value in card.configuration.network.items()),
+        "parameters": f"{sum(p.numel() for p in method.parameters()):,}",
+        "channels": str(method.statistics.num_channels),
+    }
+    for channel, model in enumerate(method.channel_noise):
+        name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
+        rows[f"noise of channel {name}"] = model.describe()
+    if card.pruned_share:
+        rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
+    if card.spread_factor != 1.0:
+        rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows["PSF"] = card.configuration.psf or ""
+    rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
+    rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
+    rows |= {f"{name} version": version for name, version in card.versions.items()}
+    rows["created"] = card.created
+    return {name: value for name, value in rows.items() if value}
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a QuietScope model, readable by this version or not."""
+    try:
+        return bool(read_tensor_file(path)[1]["kind"] == FILE_KIND)
+    except (OSError, TensorFileError):
+        return False
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if (path.is_file() or holds_model(path)) and is_exported(path):
+        raise ModelFileError(
+            "a model file",
+            f"{path}, an exported or compressed model, which predicts and no more",
+            "name the .safetensors file that it was made of",
+        )
+    try:
+        tensors, header = read_tensor_file(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            "a model file", f"{path}, which does not exist", "check the name, or " + HOW_TO_MAKE_ONE
+        ) from error
+    except (OSError, TensorFileError) as error:
+        raise ModelFileError("a QuietScope model file", f"{path}: {error}", HOW_TO_MAKE_ONE) from error
+    if header["kind"] != FILE_KIND:
+        raise ModelFileError("a model file", f"{path}, a {header['kind']} file", HOW_TO_MAKE_ONE)
+    if header["format_version"] > FORMAT_VERSION:
+        raise ModelFileError(
+            f"a model file of format {FORMAT_VERSION} or older",
+            f"{path} of format {header['format_version']}",
+            "upgrade: `pip install --upgrade quietscope`",
+        )
+    if header.get("method") not in METHODS:
+        raise ModelFileError(
+            f"a model of {', '.join(METHODS)}",
+            f"{path} of method {header.get('method')!r}",
+            "upgrade: `pip install --upgrade quietscope`",
+        )
+    return tensors, header
+
+
+def _noise_model(entry: Mapping[str, Any], channel: int, tensors: Mapping[str, torch.Tensor]) -> NoiseModel:
+    prefix = f"{_NOISE_PREFIX}.{channel}."
+    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return noise_model_from_record(NoiseRecord(kind=entry["kind"], tensors=own, settings=entry["settings"]))

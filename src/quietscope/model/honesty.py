@@ -1,0 +1,109 @@
+"""Is a trained model's uncertainty honest? Its intervals are compared with a reference."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.errors import NoiseError, SettingsError, SizeError
+from quietscope.io import Image
+from quietscope.io.check import CheckedArray
+from quietscope.metrics import Calibration, calibration_of_moments
+from quietscope.model.explorer import Progress
+from quietscope.model.predictor import Predictor
+from quietscope.noise.exposure import exposure_of
+
+MIN_SAMPLES = 10
+"""A deviation of fewer samples is itself uncertain by more than a quarter."""
+
+Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def judge(
+    predictor: Predictor,
+    image: Image,
+    reference: Image,
+    *,
+    num_exposures: int | None = None,
+    num_samples: int = 50,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Calibration, ...]:
+    """Compare the intervals ``mean +- z std`` of an image with a reference.
+
+    Args:
+        predictor: A trained model that samples.
+        image: The noisy image.
+        reference: Its clean reference, or an independent exposure of the same scene.
+        num_exposures: None for a clean reference; else how many exposures it is the mean of: the model's noise is then
+            folded into the intervals.
+        num_samples: Posterior samples.
+        seed: Seed of the samples.
+        progress: Called with (done, total) posterior samples.
+
+    Returns:
+        One calibration per channel.
+
+    Raises:
+        SizeError: If image and reference differ in frames, channels or size.
+        NoiseError: If the model has no noise model to fold in.
+        SettingsError: If the method does not sample, or there are too few samples.
+        PixelError: If the reference holds NaN or infinite pixels.
+    """
+    layout, truth = (each.layout(predictor.method.spatial_dims) for each in (image, reference))
+    if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
+        raise SizeError(
+            f"a reference of {layout.num_frames} x {layout.frame_shape}",
+            f"{truth.num_frames} x {truth.frame_shape}",
+            "pass the reference of this very image",
+        )
+    if num_samples < MIN_SAMPLES:
+        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", "pass e.g. `--samples 50`")
+    noise = predictor.method.channel_noise
+    if num_exposures is not None and not noise:
+        raise NoiseError("a method with a noise model", predictor.method.name, "pass a clean reference instead")
+    checked = CheckedArray(reference.data, str(reference.path or "the reference"))
+    mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
+    predictor.denoise_into(image, mean=mean, std=std, num_samples=num_samples, seed=seed, progress=progress)
+
+    def parts(channel: int) -> Iterator[Moments]:
+        for n in range(layout.num_frames):
+            yield (
+                layout.take(mean, n)[channel],
+                layout.take(std, n)[channel],
+                truth.take(checked, n)[channel],
+            )
+
+    return tuple(
+        calibration_of_moments(
+            parts(channel),
+            exposure=None if num_exposures is None else exposure_of(noise[channel], num_exposures, seed + channel),
+            num_samples=num_samples,
+        )
+        for channel in range(layout.num_channels)
+    )
+
+
+def spread_factor(found: tuple[Calibration, ...]) -> float:
+    """Return the one factor that makes a model's deviations honest: the geometric mean over its channels.
+
+    Args:
+        found: One calibration per channel.
+
+    Returns:
+        The factor, above zero.
+
+    Raises:
+        NoiseError: If a channel's spread cannot be judged.
+    """
+    factors = [each.spread_factor for each in found]
+    for channel, factor in enumerate(factors):
+        if not 0.0 < factor < math.inf:
+            raise NoiseError(
+                "a spread that the reference can judge",
+                f"channel {channel}: {found[channel].verdict()}",
+                "pass a clean reference, or the mean of more exposures with `--num-exposures`",
+            )
+    return math.exp(sum(map(math.log, factors)) / len(factors))

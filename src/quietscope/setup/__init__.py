@@ -1,0 +1,1 @@
+"""What a run settles before training: method, noise models, point spread functions."""

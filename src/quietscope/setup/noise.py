@@ -1,0 +1,128 @@
+"""From the words a user gave for the noise to one noise model per channel."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from quietscope.data.frames import Frames
+from quietscope.data.preparation import Notify, spread
+from quietscope.errors import NoiseError
+from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
+from quietscope.noise.calibration import observed_range, range_note
+from quietscope.noise.file import (
+    AutoNoise,
+    BootstrapNoise,
+    NoiseFile,
+    SigmaNoise,
+    load_noise_model,
+    parse_noise_spec,
+    save_noise_model,
+)
+
+MOST_FRAMES = 64
+NOTEWORTHY_CORRELATION = 0.15
+
+
+Bootstrap: TypeAlias = Callable[[Frames], Sequence[NoiseModel]]
+"""Makes the noise model of every channel from noisy frames alone, at the cost of training a first denoiser."""
+
+
+def choose_noise(
+    text: str,
+    frames: Frames,
+    notify: Notify | None = None,
+    bootstrap: Bootstrap | None = None,
+    *,
+    correlation_is_met: bool = False,
+) -> list[NoiseModel]:
+    """Make the noise model of every channel.
+
+    Args:
+        text: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one for all channels, or one per channel separated by
+            commas.
+        frames: The noisy frames, looked at by "auto" and "bootstrap", and to see whether a file covers them.
+        notify: Receives a note where the noise is correlated between neighbouring pixels, and where the images hold
+            signals that a file's model was not fitted on.
+        bootstrap: Called, once, where "bootstrap" is asked for.
+        correlation_is_met: Whether the method deals with correlated noise, so that there is no need for a note.
+
+    Returns:
+        One noise model per channel.
+
+    Raises:
+        NoiseError: If the words, a file or the images cannot be used.
+    """
+    specs = [parse_noise_spec(part) for part in text.split(",")]
+    if len(specs) not in (1, frames.num_channels):
+        raise NoiseError(
+            f"one noise model, or one for each of {frames.num_channels} channels",
+            f"{len(specs)}",
+            "separate them by commas, e.g. `--noise c0.safetensors,c1.safetensors`",
+        )
+    specs = specs * (frames.num_channels // len(specs))
+    made: Sequence[NoiseModel] = ()
+    if any(isinstance(spec, BootstrapNoise) for spec in specs):
+        assert bootstrap is not None
+        made = bootstrap(frames)
+    tell = notify or (lambda _: None)
+    return [
+        made[channel] if isinstance(spec, BootstrapNoise) else _one(spec, frames, channel, tell, correlation_is_met)
+        for channel, spec in enumerate(specs)
+    ]
+
+
+def bootstrap_files(folder: Path, num_channels: int) -> list[Path]:
+    """Name the files that keep the noise models of a bootstrap in a run folder."""
+    return [folder / f"bootstrap_c{channel}.safetensors" for channel in range(num_channels)]
+
+
+def save_bootstrap(folder: Path, models: Sequence[NoiseModel]) -> None:
+    """Keep the noise models of a bootstrap, one file per channel, so that a resumed run trains with the same."""
+    for path, model in zip(bootstrap_files(folder, len(models)), models, strict=True):
+        save_noise_model(path, model, overwrite=True)
+
+
+def load_bootstrap(folder: Path, num_channels: int) -> list[NoiseModel]:
+    """Load what `save_bootstrap` kept.
+
+    Raises:
+        NoiseError: If a file is missing or damaged.
+    """
+    return [load_noise_model(path) for path in bootstrap_files(folder, num_channels)]
+
+
+def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:
+    """Estimate the noise of one channel blind, from at most 64 frames spread evenly."""
+    return measure_noise([frames[n][channel] for n in spread(frames, MOST_FRAMES)])
+
+
+def correlation_note(estimate: NoiseEstimate) -> str | None:
+    """Return a line on noise that is correlated between neighbours, or None where it is not."""
+    x, y = estimate.correlation_x, estimate.correlation_y
+    value, along, direction = max((x, "rows", "x"), (y, "columns", "y"))
+    if value < NOTEWORTHY_CORRELATION:
+        return None
+    is_both = min(x, y) >= NOTEWORTHY_CORRELATION
+    fix = "`--method hdn --deterministic-levels auto`" if is_both else f"`--method dvlae --direction {direction}`"
+    return (
+        f"The noise is correlated along {'rows and columns' if is_both else along} (lag-1 correlation {value:.2f}): it "
+        f"would be kept as if it were structure. Use {fix}, or `--method auto`; `quietscope diagnose` shows why."
+    )
+
+
+def _one(
+    spec: AutoNoise | SigmaNoise | NoiseFile, frames: Frames, channel: int, tell: Notify, correlation_is_met: bool
+) -> NoiseModel:
+    if isinstance(spec, SigmaNoise):
+        return Gaussian(spec.sigma)
+    if isinstance(spec, NoiseFile):
+        model = load_noise_model(spec.path)
+        note = range_note(model, *observed_range(frames[n][channel] for n in spread(frames, MOST_FRAMES)))
+        if note is not None:
+            tell(f"{spec.path}: {note}")
+        return model
+    estimate = measure_channel(frames, channel)
+    note = correlation_note(estimate)
+    if note is not None and not correlation_is_met:
+        tell(note)
+    return estimate.training_model

@@ -1,1 +1,0 @@
-"""Models and noise models in files."""

@@ -1,0 +1,194 @@
+"""What is asked of a prediction, and where its results go: frozen records, checked once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy.typing as npt
+
+from quietscope.errors import SettingsError
+from quietscope.io.image import Sink
+from quietscope.tiling.border import Pixels
+from quietscope.tiling.spec import TileSpec
+
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+"""What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
+
+Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "deconvolved"]
+"""What can be estimated."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+DEFAULT_BANDWIDTH = 0.1
+DEFAULT_PROBABILITIES = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """How to predict.
+
+    Attributes:
+        num_samples: Samples to draw; the error of the mean falls with their square root. A point method draws none.
+        seed: Seed of the samples: equal seeds, equal samples.
+        tile: How to cut frames; chosen from the free memory if None.
+        precision: What networks compute in.
+        augment: Whether the samples are drawn, in turn, of the image in each of its orientations.
+        bandwidth: Last bandwidth of the mean shift, in units of the spread of the samples of a region.
+        region: Size of the regions of the mean shift, in pixels per spatial axis; its own default if None.
+        probabilities: Which quantiles to estimate.
+        spread: What standard deviations, and distances of quantiles from the median, are multiplied by: 1, or what a
+            recalibration found.
+
+    Raises:
+        SettingsError: If a value lies outside its range.
+    """
+
+    num_samples: int = 50
+    seed: int = 0
+    tile: TileSpec | None = None
+    precision: Precision = "float32"
+    augment: bool = False
+    bandwidth: float = DEFAULT_BANDWIDTH
+    region: tuple[int, ...] | None = None
+    probabilities: tuple[float, ...] = DEFAULT_PROBABILITIES
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.num_samples < 1:
+            raise SettingsError("at least 1 sample", str(self.num_samples), "try `--samples 100`")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise SettingsError("auto, float32 or bfloat16", f"precision {self.precision!r}", "try `--precision auto`")
+        if not self.bandwidth > 0:
+            raise SettingsError(
+                "a bandwidth above 0", str(self.bandwidth), f"leave it out, or pass bandwidth={DEFAULT_BANDWIDTH}"
+            )
+        if self.region is not None and any(length < 2 or length % 2 for length in self.region):
+            raise SettingsError(
+                "regions of an even number of pixels along every axis",
+                " x ".join(map(str, self.region)),
+                "leave it out, or pass region=(16, 16)",
+            )
+        if not 0 < self.spread < float("inf"):
+            raise SettingsError("a spread above 0", str(self.spread), "pass spread=1")
+        if not self.probabilities or not all(0 <= p <= 1 for p in self.probabilities):
+            raise SettingsError(
+                "one or more probabilities from 0 to 1",
+                ", ".join(map(str, self.probabilities)) or "none",
+                "pass e.g. quantiles=(0.05, 0.5, 0.95)",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sinks:
+    """Where the results of an image go; None for what is not wanted, and not computed.
+
+    Each receives ``sink[index] = block``, index and block in the order of the image's axes.
+
+    Attributes:
+        mean: Mean of the samples, the estimate of least mean squared error.
+        std: Their standard deviation at every pixel (n - 1 in the denominator; 0 for one sample).
+        map: The most probable image, see `quietscope.prediction.mean_shift`.
+        samples: The samples, with a leading sample axis.
+        quantiles: The quantiles, with a leading axis in the order of `Request.probabilities`.
+        deconvolved: The deconvolved image, of a method that gives one.
+    """
+
+    mean: Sink | None = None
+    std: Sink | None = None
+    map: Sink | None = None
+    samples: Sink | None = None
+    quantiles: Sink | None = None
+    deconvolved: Sink | None = None
+
+    @property
+    def estimates(self) -> Mapping[Kind, Sink]:
+        """The sinks of estimates that are wanted, by kind."""
+        sinks: dict[Kind, Sink | None]
+        sinks = {
+            "mean": self.mean,
+            "std": self.std,
+            "map": self.map,
+            "quantiles": self.quantiles,
+            "deconvolved": self.deconvolved,
+        }
+        return {kind: sink for kind, sink in sinks.items() if sink is not None}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a sink with a leading axis, written to as if it were an image.
+
+    Attributes:
+        sink: The sink.
+        number: Number of the entry.
+    """
+
+    sink: Sink
+    number: int
+
+    def __setitem__(self, index: tuple[int | slice, ...], block: npt.NDArray[Any]) -> None:
+        """Write a block."""
+        self.sink[(self.number, *index)] = block
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What was estimated of one frame; asking it for anything else is a mistake of the program.
+
+    Attributes:
+        arrays: The estimates that were asked for, by kind, float32, intensity units.
+    """
+
+    arrays: Mapping[Kind, Pixels]
+
+    @property
+    def mean(self) -> Pixels:
+        """Mean of the samples, (C, *S)."""
+        return self._of("mean")
+
+    @property
+    def std(self) -> Pixels:
+        """Standard deviation of the samples, (C, *S)."""
+        return self._of("std")
+
+    @property
+    def map(self) -> Pixels:
+        """The most probable image, (C, *S)."""
+        return self._of("map")
+
+    @property
+    def deconvolved(self) -> Pixels:
+        """The deconvolved image, (C, *S)."""
+        return self._of("deconvolved")
+
+    @property
+    def quantiles(self) -> Pixels:
+        """Quantiles, (P, C, *S)."""
+        return self._of("quantiles")
+
+    def _of(self, kind: Kind) -> Pixels:
+        assert kind in self.arrays, f"{kind} was not asked for, only {', '.join(self.arrays)}"
+        return self.arrays[kind]
+
+
+def leading_shape(kind: Kind, request: Request) -> tuple[int, ...]:
+    """Return the axes that an estimate has in front of those of the frame."""
+    return (len(request.probabilities),) if kind == "quantiles" else ()
+
+
+def checked_kinds(kinds: Sequence[str]) -> tuple[Kind, ...]:
+    """Return the kinds of estimates that were asked for, in their usual order.
+
+    Args:
+        kinds: Their names.
+
+    Returns:
+        The kinds.
+
+    Raises:
+        SettingsError: If a name is unknown.
+    """
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise SettingsError(f"estimates among {', '.join(KINDS)}", repr(unknown[0]), 'pass e.g. estimate="mean"')
+    return tuple(kind for kind in KINDS if kind in kinds)

@@ -1,0 +1,148 @@
+"""Looking at a frame from eight sides, tile by tile; and methods that give one image alone."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quietscope.axes import Layout
+from quietscope.data.patches import FLIPS, orient
+from quietscope.errors import SettingsError
+from quietscope.prediction import predict_frame, predict_image
+from quietscope.prediction.orientations import Turn, turns
+from quietscope.tiling.grid import tile_grid
+from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.spec import TileSpec
+
+RNG = np.random.default_rng(0)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 7), st.integers(1, 23), st.integers(1, 23), st.integers(0, 6), st.sampled_from([1, 4, 6]))
+def test_a_turned_tile_reads_the_turned_frame_and_comes_back(number, height, width, halo, multiple):
+    frame = np.random.default_rng(0).normal(size=(2, 3, height, width)).astype(np.float32)
+    turn = Turn(number, frame.shape[1:])
+    turned = orient(frame, number)
+    assert turn.turned_size == turned.shape[1:]
+    grow = tuple((0, -n % multiple) for n in turned.shape[2:])
+    padded = np.pad(turned, [(0, 0), (0, 0), *grow], mode="reflect")
+    for piece in tile_grid(turn.size, (3, 8, 8), (0, 0, 0), (1, multiple, multiple)):
+        tile = turn.tile(piece.inner, (0, halo, halo), (1, multiple, multiple))
+        assert turn.original(turn.box(piece.inner)) == piece.inner
+        found = turn.read(lambda box: frame[(slice(None), *box)], tile)
+        np.testing.assert_array_equal(found, padded[(slice(None), *tile.outer)])
+        back = turn.undo(torch.from_numpy(found[(slice(None), *tile.inner_in_outer)]))
+        np.testing.assert_array_equal(back, frame[(slice(None), *piece.inner)])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_tiled_equals_untiled(tiny_hdn, dims):
+    method = tiny_hdn() if dims == 2 else tiny_hdn(spatial_dims=3, filters=(4, 4), latent_channels=(2, 2))
+    frame = RNG.normal(100, 20, (1, 57, 83) if dims == 2 else (1, 3, 21, 38)).astype(np.float32)
+    halo = (48, 48) if dims == 2 else (16, 48, 48)
+    found = [
+        predict_frame(method, frame, request=Request(num_samples=9, augment=True, tile=tile))
+        for tile in (TileSpec((128,) * dims, (0,) * dims), TileSpec((16,) * dims, halo))
+    ]
+    np.testing.assert_allclose(found[1].mean, found[0].mean, atol=2e-3)
+    np.testing.assert_allclose(found[1].std, found[0].std, atol=2e-3)
+
+
+def test_the_halo_turns_with_the_image(tiny_hdn):
+    frame = RNG.normal(100, 20, (1, 24, 90)).astype(np.float32)
+    # Cut along X alone, so a halo along X alone will do; in a swapped frame it lies along Y.
+    found = [
+        predict_frame(tiny_hdn(), frame, request=Request(num_samples=8, augment=True, tile=tile)).mean
+        for tile in (TileSpec((128, 128), (0, 0)), TileSpec((128, 16), (0, 48)))
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=2e-3)
+
+
+def test_the_samples_are_shared_out_to_the_turns(tiny_hdn):
+    method, frame = tiny_hdn(), RNG.normal(100, 20, (1, 24, 40)).astype(np.float32)
+
+    def draw(frame, **options):
+        found = {}
+        request = Request(num_samples=10, **options)
+        predict_frame(
+            method, frame, kinds=(), request=request, on_sample=lambda box, k, block: found.update({k: block})
+        )
+        return found
+
+    plain, augmented = draw(frame), draw(frame, augment=True)
+    assert sorted(augmented) == list(range(10))
+    np.testing.assert_allclose(augmented[0], plain[0], atol=1e-3)
+    np.testing.assert_allclose(augmented[8], plain[8], atol=1e-3)
+    for k in range(1, 8):
+        # Sample k of the frame turned k times, turned back: its noise has the coordinates of the turned frame.
+        turned = draw(np.stack([orient(frame[0], k)]))[k]
+        back = Turn(k, frame.shape[1:]).undo(torch.from_numpy(turned))
+        np.testing.assert_allclose(augmented[k], back, atol=1e-3)
+        assert np.abs(augmented[k] - plain[k]).max() > 0.1
+
+
+def test_every_turn_is_encoded_once(conjugate):
+    method = conjugate()
+    request = Request(num_samples=20, augment=True, tile=TileSpec((16, 16), (0, 0)))
+    predict_frame(method, RNG.normal(100, 20, (1, 12, 8)).astype(np.float32), request=request)
+    assert method.calls == [(1, 1, 12, 8)] * 4 + [(1, 1, 8, 12)] * 4
+
+
+def test_a_noise_direction_or_unlike_reductions_allow_flips_only(conjugate):
+    method = conjugate()
+    assert len(turns(method, (8, 8), augment=False)) == 1
+    assert len(turns(method, (8, 8), augment=True)) == 8
+
+    class Striped(conjugate):
+        orientations = FLIPS
+
+    assert [turn.number for turn in turns(Striped(), (8, 8), augment=True)] == [0, 1, 2, 3]
+
+    class Unlike(conjugate):
+        size_multiple = (4, 8)
+
+    assert len(turns(Unlike(), (8, 8), augment=True)) == 4
+
+
+def test_a_point_method_is_asked_once_per_tile(shrink):
+    method, frame = shrink(), RNG.normal(100, 20, (1, 16, 24)).astype(np.float32)
+    found = predict_frame(method, frame, kinds=("mean",), request=Request(tile=TileSpec((8, 24), (0, 0))))
+    assert method.calls == [(1, 1, 8, 24)] * 2
+    np.testing.assert_allclose(found.mean, method.predict(torch.from_numpy(frame[None]))[0], rtol=1e-5)
+    with pytest.raises(AssertionError, match="not asked for"):
+        _ = found.std
+
+
+def test_an_augmented_point_method_gives_the_mean_of_eight(shrink):
+    method, frame = shrink(), RNG.normal(100, 20, (1, 16, 24)).astype(np.float32)
+    found = predict_frame(method, frame, kinds=("mean",), request=Request(augment=True))
+    singles = []
+    for k in range(8):
+        single = method.predict(torch.from_numpy(orient(frame, k)[None]))[0]
+        singles.append(Turn(k, frame.shape[1:]).undo(single).numpy())
+    np.testing.assert_allclose(found.mean, np.mean(singles, axis=0), rtol=1e-5)
+    assert np.abs(found.mean - singles[0]).max() > 1
+
+
+def test_an_image_of_a_point_method_is_written_and_counted(shrink):
+    array, out, seen = RNG.normal(100, 20, (3, 8, 8)).astype(np.float32), np.zeros((3, 8, 8)), []
+    predict_image(
+        shrink(),
+        Layout.of("TYX", array.shape),
+        array,
+        sinks=Sinks(mean=out),
+        request=Request(augment=True),
+        progress=lambda *counts: seen.append(counts),
+    )
+    assert (out != 0).all()
+    assert seen[-1] == (24, 24)
+
+
+@pytest.mark.parametrize("kind", ["std", "map", "quantiles"])
+def test_a_point_method_refuses_what_needs_samples(shrink, kind):
+    frame = np.zeros((1, 8, 8), np.float32)
+    with pytest.raises(SettingsError, match=r"shrink.*--method hdn"):
+        predict_frame(shrink(), frame, kinds=("mean", kind))
+    with pytest.raises(SettingsError, match="samples"):
+        predict_image(shrink(), Layout.of("YX", (8, 8)), frame[0], sinks=Sinks(samples=np.zeros((1, 8, 8))))

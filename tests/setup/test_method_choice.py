@@ -1,0 +1,95 @@
+"""What a configuration leaves open follows from the noise of the images."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import convolve1d, gaussian_filter
+
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
+from quietscope.errors import SettingsError
+from quietscope.presets import Configuration
+from quietscope.setup.method import settle
+
+
+def noise(kind: str, shape: tuple[int, ...], seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal(shape)
+    if kind == "white":
+        return white
+    if kind == "both":
+        blurred = gaussian_filter(white, 0.8, axes=(-2, -1))
+        return blurred / blurred.std()
+    axis = {"row": -1, "column": -2, "z": -3}[kind]
+    return convolve1d(white, np.array([0.6, 0.8]), axis=axis, mode="wrap")
+
+
+def frames(kind: str, axes: str = "YX", shape: tuple[int, ...] = (128, 128), dims: int = 2) -> Frames:
+    y, x = np.mgrid[: shape[-2], : shape[-1]]
+    image = 100.0 + 60.0 * np.sin(y / 25.0) * np.cos(x / 31.0) + 20.0 * noise(kind, shape)
+    return Frames(((image, Layout.of(axes, shape, dims)),))
+
+
+def settled(values: dict[str, Any], images: Frames) -> tuple[Configuration, list[str]]:
+    told: list[str] = []
+    return settle(Configuration.of(values), images, told.append), told
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "network"),
+    [
+        ("white", "hdn", {"deterministic_levels": ()}),
+        ("row", "dvlae", {"direction": "x"}),
+        ("column", "dvlae", {"direction": "y"}),
+        ("both", "hdn", {"deterministic_levels": (0, 1)}),
+    ],
+)
+def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
+    found, told = settled({"method": "auto"}, frames(kind))
+    assert (found.method, found.network) == (method, network)
+    assert not found.unsettled
+    assert told[0].startswith(f"method: {method}")
+
+
+@pytest.mark.parametrize(("kind", "direction"), [("white", "none"), ("row", "x"), ("column", "y")])
+def test_direction_that_nobody_named(kind: str, direction: str) -> None:
+    found, told = settled({"method": "cosdd"}, frames(kind))
+    assert (found.method, found.network["direction"]) == ("dvlae", direction)
+    assert len(told) == 1
+
+
+def test_levels_fit_the_hierarchy() -> None:
+    values = {"method": "hdn", "preset": "paper", "network": {"deterministic_levels": "auto"}}
+    assert settled(values, frames("both"))[0].network["deterministic_levels"] == (0, 1)
+    low = {"filters": (8, 8), "latent_channels": (4, 4), "deterministic_levels": "auto"}
+    assert settled({**values, "network": low}, frames("both"))[0].network["deterministic_levels"] == (0,)
+
+
+def test_what_was_chosen_is_left_alone() -> None:
+    configuration = Configuration.of({"method": "dvlae", "network": {"direction": "y"}})
+    told: list[str] = []
+    assert settle(configuration, frames("row"), told.append) is configuration
+    assert not told
+
+
+def test_direction_z_is_for_volumes_alone() -> None:
+    shape = (6, 96, 96)
+    volume, _ = settled({"method": "auto", "dims": 3}, frames("z", "ZYX", shape, dims=3))
+    assert (volume.method, volume.network) == ("dvlae", {"direction": "z"})
+    planes, _ = settled({"method": "auto"}, frames("z", "ZYX", shape))
+    assert planes.method == "hdn"
+
+
+def test_channels_that_disagree_take_hdn() -> None:
+    image = np.stack([np.asarray(frames(kind)[0][0]) for kind in ("row", "column")])
+    found, _ = settled({"method": "auto"}, Frames(((image, Layout.of("CYX", image.shape)),)))
+    assert found.method == "hdn"
+    assert found.network["deterministic_levels"]
+
+
+def test_a_method_that_is_no_name_is_refused_in_one_line() -> None:
+    for method in (["hdn"], 5, "magic"):
+        with pytest.raises(SettingsError) as caught:
+            Configuration.of({"method": method})
+        assert "\n" not in str(caught.value)
