@@ -16,6 +16,7 @@ from quietscope.io import Image, write_image
 from quietscope.model.exported import Deployed
 from quietscope.prediction import noise as torch_noise
 from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
 
 SIZE = (45, 70)
 
@@ -28,9 +29,10 @@ def picture() -> Image:
     return Image(rng.poisson(np.stack([clean, clean + 20])).astype(np.uint16), "TCYX")
 
 
-def lean(case, image, kinds, leading=(), **options):
-    sinks = {kind: np.empty((*leading, *image.shape) if kind == "samples" else image.shape) for kind in kinds}
-    LeanPredictor(session=open_session(case.path)).denoise_into(image, **sinks, **options)
+def lean(case, image, kinds, request=DEFAULT_REQUEST, progress=None):
+    leading = {"samples": (request.num_samples,)}
+    sinks = {kind: np.empty((*leading.get(kind, ()), *image.shape)) for kind in kinds}
+    LeanPredictor(session=open_session(case.path)).denoise_into(image, sinks, request, progress=progress)
     return sinks
 
 
@@ -38,12 +40,10 @@ def lean(case, image, kinds, leading=(), **options):
 def test_samples_are_those_of_pytorch(exported, picture, tile) -> None:
     case = exported["hdn"]
     told = []
-    options = {"num_samples": 5, "seed": 3, "tile": tile}
-    found = lean(
-        case, picture, ("mean", "std", "samples"), (5,), **options, progress=lambda *counts: told.append(counts)
-    )
+    request = Request(num_samples=5, seed=3, tile=tile)
+    found = lean(case, picture, ("mean", "std", "samples"), request, lambda *counts: told.append(counts))
     wanted = {kind: np.empty_like(values) for kind, values in found.items()}
-    case.denoiser.denoise_into(picture, **wanted, **options)
+    case.denoiser.denoise_into(picture, wanted, request)
     for kind, values in wanted.items():
         np.testing.assert_allclose(found[kind], values, rtol=1e-4, atol=1e-2)
     assert found["std"].min() >= 0
@@ -68,7 +68,7 @@ def test_methods_of_one_image(exported, picture, method) -> None:
     image = Image(picture.data[:, 0], "TYX")
     kinds = ("mean", "deconvolved") if method == "deconoising" else ("mean",)
     wanted = case.denoiser.denoise(image, tile=24)
-    found = lean(case, image, kinds, tile=24)
+    found = lean(case, image, kinds, Request(tile=24))
     deployed = Deployed(open_session(case.path)).denoise(image, tile=24)
     for kind in kinds:
         for values in (found[kind], getattr(deployed, kind)):

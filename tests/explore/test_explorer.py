@@ -8,6 +8,7 @@ from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
 from quietscope.errors import AxesError, ModelFileError, SettingsError, SizeError
 from quietscope.methods.base import Loss, MethodSettings, PointMethod
+from quietscope.tiling.request import Request
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +83,8 @@ def test_results_go_into_receivers_in_the_order_of_the_image(denoiser):
 
     out = {name: np.full(image.shape, np.nan, np.float32) for name in ("mean", "std", "map")}
     quantiles, samples = (np.full((n, *image.shape), np.nan, np.float32) for n in (3, 4))
-    made.denoise_into(as_image(image, "YTX"), **out, quantiles=quantiles, samples=samples, num_samples=4, tile=16)
+    sinks = {**out, "quantiles": quantiles, "samples": samples}
+    made.denoise_into(as_image(image, "YTX"), sinks, Request(num_samples=4, tile=16))
     np.testing.assert_allclose(samples.mean(0), out["mean"], rtol=1e-5)
     np.testing.assert_allclose(np.median(samples, 0), quantiles[1], rtol=1e-5)
     assert np.isfinite(out["map"]).all()

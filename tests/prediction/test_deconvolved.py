@@ -10,7 +10,7 @@ from quietscope.errors import SettingsError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
 from quietscope.prediction import predict_frame, predict_image
-from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def test_it_goes_into_its_own_sink():
     stack = RNG.normal(100, 20, (3, 16, 20)).astype(np.float32)
     mean, deconvolved = np.empty_like(stack), np.empty_like(stack)
     layout = Layout.of("TYX", stack.shape)
-    predict_image(method, layout, stack, sinks=Sinks(mean=mean, deconvolved=deconvolved))
+    predict_image(method, layout, stack, sinks={"mean": mean, "deconvolved": deconvolved})
     for n, frame in enumerate(stack):
         found = predict_frame(method, frame[None], kinds=("mean", "deconvolved"), frame_index=n)
         np.testing.assert_array_equal(found.mean[0], mean[n])

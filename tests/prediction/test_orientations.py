@@ -12,7 +12,7 @@ from quietscope.errors import SettingsError
 from quietscope.prediction import predict_frame, predict_image
 from quietscope.prediction.orientations import Turn, turns
 from quietscope.tiling.grid import tile_grid
-from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
@@ -131,7 +131,7 @@ def test_an_image_of_a_point_method_is_written_and_counted(shrink):
         shrink(),
         Layout.of("TYX", array.shape),
         array,
-        sinks=Sinks(mean=out),
+        sinks={"mean": out},
         request=Request(augment=True),
         progress=lambda *counts: seen.append(counts),
     )
@@ -145,4 +145,4 @@ def test_a_point_method_refuses_what_needs_samples(shrink, kind):
     with pytest.raises(SettingsError, match=r"shrink.*--method hdn"):
         predict_frame(shrink(), frame, kinds=("mean", kind))
     with pytest.raises(SettingsError, match="samples"):
-        predict_image(shrink(), Layout.of("YX", (8, 8)), frame[0], sinks=Sinks(samples=np.zeros((1, 8, 8))))
+        predict_image(shrink(), Layout.of("YX", (8, 8)), frame[0], sinks={"samples": np.zeros((1, 8, 8))})

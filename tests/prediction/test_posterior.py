@@ -10,7 +10,7 @@ import torch
 from quietscope.axes import Layout
 from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.prediction import predict_frame, predict_image
-from quietscope.tiling.request import Request, Sinks
+from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
@@ -163,7 +163,7 @@ def test_progress_counts_every_sample_of_every_tile_and_frame(conjugate):
         conjugate(),
         layout,
         frame_of(3, 16, 16),
-        sinks=Sinks(),
+        sinks={},
         request=Request(num_samples=4, tile=TileSpec((8, 16), (0, 0))),
         progress=lambda done, total: seen.append((done, total)),
     )
@@ -183,7 +183,7 @@ def test_an_image_is_written_in_its_own_order_of_axes(conjugate, axes, shape, di
     mean, std = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     samples = np.full((3, *shape), np.nan, np.float32)
     request = Request(num_samples=3, seed=4, tile=TileSpec((8,) * dims, (4,) * dims))
-    predict_image(method, layout, array, sinks=Sinks(mean=mean, std=std, samples=samples), request=request)
+    predict_image(method, layout, array, sinks={"mean": mean, "std": std, "samples": samples}, request=request)
     for n in range(layout.num_frames):
         expected = predict_frame(method, layout.take(array, n), request=Request(num_samples=3, seed=4), frame_index=n)
         np.testing.assert_allclose(layout.take(mean, n), expected.mean, rtol=1e-5)
@@ -213,7 +213,7 @@ def test_an_image_is_read_and_written_piece_by_piece(conjugate):
         conjugate(),
         Layout.of("TYX", shape),
         source,
-        sinks=Sinks(mean=mean, samples=samples),
+        sinks={"mean": mean, "samples": samples},
         request=Request(num_samples=2, tile=TileSpec((16, 16), (8, 8))),
     )
     assert source.largest <= 32 * 32

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from quietscope.errors import QuietScopeError, SettingsError
+from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
     from quietscope.io import Image
     from quietscope.presets import Configuration
+    from quietscope.tiling.request import Request
 
 Flag = Parameter(negative="")
 Several = Parameter(negative="", consume_multiple=True)
@@ -141,9 +143,7 @@ class PredictionOptions:
     ] = None
     save: Annotated[
         str | None,
-        Parameter(
-            help="What to write: mean, std, map, quantiles, samples, deconvolved. Default of predict: the estimate."
-        ),
+        Parameter(help=f"What to write: {', '.join(names_of_kinds())}. Default of predict: the estimate."),
     ] = None
     samples: Annotated[
         int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")
@@ -175,6 +175,19 @@ class PredictionOptions:
             raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
             raise SettingsError("quantiles between 0 and 1", f"{self.quantiles}", "pass e.g. `--quantiles 0.05,0.95`")
+
+    def request(self, seed: int) -> "Request":
+        """Return what is asked of a prediction with a seed."""
+        from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
+
+        return Request(
+            num_samples=self.samples,
+            seed=seed,
+            tile=self.tile,
+            augment=self.augment,
+            bandwidth=DEFAULT_BANDWIDTH if self.bandwidth is None else self.bandwidth,
+            probabilities=self.probabilities,
+        )
 
     @property
     def probabilities(self) -> tuple[float, ...]:

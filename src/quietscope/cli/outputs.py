@@ -5,20 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quietscope.cli.options import PredictionOptions
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import FORMATS, Image, Sink, open_writer
+from quietscope.tiling.kinds import kind_of, kinds_within, names_of_kinds
 
 if TYPE_CHECKING:
     from quietscope.methods.base import Method
 
-Kind: TypeAlias = Literal["mean", "deconvolved", "std", "map", "quantiles", "samples"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-POINT_KINDS: tuple[Kind, ...] = ("mean", "deconvolved")
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
 SAMPLE_LETTERS = "RQPHAE"
 
@@ -35,22 +33,17 @@ class Plan:
     """
 
     image: Image
-    files: Mapping[Kind, Path]
-    main: Kind
+    files: Mapping[str, Path]
+    main: str
     options: PredictionOptions
 
-    def dtype_of(self, kind: Kind) -> np.dtype[Any]:
-        """Return the data type of a result.
-
-        A deviation is never rounded, as it is often below one, nor what deconvolution raised above the type's range.
-        """
-        rounded = (
-            self.options.dtype == "input" and kind not in ("std", "deconvolved") and self.image.dtype.kind in "biuf"
-        )
+    def dtype_of(self, kind: str) -> np.dtype[Any]:
+        """Return the data type of a result; some kinds are never rounded, see `quietscope.tiling.kinds`."""
+        rounded = self.options.dtype == "input" and kind_of(kind).is_rounded and self.image.dtype.kind in "biuf"
         return self.image.dtype if rounded else np.dtype(np.float32)
 
     @contextmanager
-    def writers(self) -> Iterator[dict[Kind, Sink]]:
+    def writers(self) -> Iterator[dict[str, Sink]]:
         """Open all results; they appear under their names when the block ends well, and not at all otherwise."""
         with ExitStack() as stack:
             yield {
@@ -70,12 +63,12 @@ class Plan:
         with suppress(_RehearsalOverError), self.writers():
             raise _RehearsalOverError
 
-    def _writer(self, kind: Kind, path: Path) -> Any:
+    def _writer(self, kind: str, path: Path) -> Any:
         shape, axes = self.image.shape, self.image.axes
-        leading = {"samples": self.options.samples, "quantiles": len(self.options.probabilities)}
-        if kind in leading:
+        leading = kind_of(kind).leading(self.options.samples, len(self.options.probabilities))
+        if leading:
             free = next(letter for letter in SAMPLE_LETTERS if letter not in axes)
-            shape, axes = (leading[kind], *shape), free + axes
+            shape, axes = (*leading, *shape), free + axes
         return open_writer(
             path,
             shape,
@@ -87,7 +80,7 @@ class Plan:
             overwrite=self.options.overwrite,
         )
 
-    def _rounded(self, kind: Kind, sink: Sink) -> Sink:
+    def _rounded(self, kind: str, sink: Sink) -> Sink:
         dtype = self.dtype_of(kind)
         return sink if dtype.kind == "f" else Rounded(sink, dtype)
 
@@ -121,11 +114,11 @@ class Wanted:
 
     Attributes:
         main: The estimate that is the denoised image.
-        kinds: All results, in the order of `KINDS`.
+        kinds: All results, in the order in which kinds are listed.
     """
 
-    main: Kind
-    kinds: tuple[Kind, ...]
+    main: str
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +131,7 @@ class Abilities:
     """
 
     method: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[str]
 
     @classmethod
     def of(cls, method: "type[Method]") -> "Abilities":
@@ -152,11 +145,11 @@ class Abilities:
     @classmethod
     def named(cls, method: str, *, samples: bool, deconvolves: bool) -> "Abilities":
         """Return the abilities of a method that samples, deconvolves, or does not."""
-        kinds = set(KINDS if samples else POINT_KINDS)
-        return cls(method=method, kinds=frozenset(kinds if deconvolves else kinds - {"deconvolved"}))
+        able = kinds_within(samples=samples, deconvolves=deconvolves)
+        return cls(method=method, kinds=frozenset(kind.name for kind in able))
 
 
-def choose_results(options: PredictionOptions, able: Abilities, default: Sequence[Kind]) -> Wanted:
+def choose_results(options: PredictionOptions, able: Abilities, default: Sequence[str]) -> Wanted:
     """Read what is to be saved, such as ``mean,std``, in the light of what the method can give.
 
     Args:
@@ -173,13 +166,13 @@ def choose_results(options: PredictionOptions, able: Abilities, default: Sequenc
     save, estimate = options.save, options.estimate
     main = estimate or "mean"
     words = set() if save is None else {word for word in re.split(r"[,\s]+", save.strip().lower()) if word}
-    if save is not None and (not words or not words <= set(KINDS)):
-        raise SettingsError(f"{', '.join(KINDS)} after --save", repr(save), "pass e.g. `--save mean,std`")
+    if save is not None and (not words or not words <= set(names_of_kinds())):
+        raise SettingsError(f"{', '.join(names_of_kinds())} after --save", repr(save), "pass e.g. `--save mean,std`")
     if save is None:
         words = {main, *(kind for kind in default if kind in able.kinds)}
     elif estimate is not None:
         words.add(estimate)
-    beyond = [kind for kind in KINDS if kind in words and kind not in able.kinds]
+    beyond = [kind for kind in names_of_kinds() if kind in words and kind not in able.kinds]
     if beyond == ["deconvolved"]:
         raise SettingsError(
             "no deconvolved image from a method that is shown no PSF",
@@ -187,7 +180,7 @@ def choose_results(options: PredictionOptions, able: Abilities, default: Sequenc
             "use `--method deconoising --psf psf.tif`",
         )
     if beyond:
-        possible = " and ".join(kind for kind in KINDS if kind in able.kinds)
+        possible = " and ".join(kind for kind in names_of_kinds() if kind in able.kinds)
         raise SettingsError(
             f"{possible} alone from {able.method}, which draws no samples",
             next(kind for kind in beyond if kind != "deconvolved"),
@@ -199,7 +192,7 @@ def choose_results(options: PredictionOptions, able: Abilities, default: Sequenc
     ):
         if given is not None and kind not in words:
             raise SettingsError(f"{option} for {kind}", f"no {kind} among the results", f"add {kind} to `--save`")
-    return Wanted(main=main, kinds=tuple(kind for kind in KINDS if kind in words))
+    return Wanted(main=main, kinds=tuple(kind for kind in names_of_kinds() if kind in words))
 
 
 def split_name(path: Path) -> tuple[str, str]:
@@ -210,13 +203,13 @@ def split_name(path: Path) -> tuple[str, str]:
     return path.name[: len(path.name) - length], path.name[len(path.name) - length :]
 
 
-def files_beside(path: Path, wanted: Wanted) -> dict[Kind, Path]:
+def files_beside(path: Path, wanted: Wanted) -> dict[str, Path]:
     """Name the results of `predict`: the estimate at `path`, the others with a word before the extension."""
     stem, suffix = split_name(path)
     return {kind: path if kind == wanted.main else path.with_name(f"{stem}_{kind}{suffix}") for kind in wanted.kinds}
 
 
-def files_in(folder: Path, images: Sequence[Image], wanted: Wanted, suffix: str) -> list[dict[Kind, Path]]:
+def files_in(folder: Path, images: Sequence[Image], wanted: Wanted, suffix: str) -> list[dict[str, Path]]:
     """Name the results of `denoise`: ``cells_denoised.ome.tif``, ``cells_std.ome.tif``, ...
 
     Args:

@@ -21,19 +21,4 @@ def write_results(denoiser: "Predictor | LeanPredictor", plan: Plan, screen: Scr
     """
     name = plan.image.path.name if plan.image.path is not None else "image"
     with plan.writers() as sinks, screen.predicting(name) as progress:
-        denoiser.denoise_into(
-            plan.image,
-            mean=sinks.get("mean"),
-            std=sinks.get("std"),
-            deconvolved=sinks.get("deconvolved"),
-            map=sinks.get("map"),
-            quantiles=sinks.get("quantiles"),
-            samples=sinks.get("samples"),
-            num_samples=plan.options.samples,
-            probabilities=plan.options.probabilities,
-            augment=plan.options.augment,
-            bandwidth=plan.options.bandwidth,
-            seed=seed,
-            tile=plan.options.tile,
-            progress=progress,
-        )
+        denoiser.denoise_into(plan.image, sinks, plan.options.request(seed), progress=progress)

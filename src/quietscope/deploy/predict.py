@@ -4,8 +4,8 @@ Tiles, halos, mirrored borders and latent noise are those of `quietscope.predict
 rounding.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
 
@@ -22,14 +22,12 @@ from quietscope.io.image import Image, Sink
 from quietscope.memory import free_main_memory
 from quietscope.tiling.border import ReadBox, read_outer
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Entry, Request, Sinks
-from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
+from quietscope.tiling.kinds import chosen_kinds, kinds_within
+from quietscope.tiling.request import DEFAULT_REQUEST, Entry, Request
+from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, automatic_tile, check_shape
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Receives (samples of tiles done, samples of tiles in all)."""
-
-LEAN_KINDS = ("mean", "std", "samples", "deconvolved")
-"""What can be had without PyTorch."""
 
 _BYTES_OF_MOMENTS = 6 * 4
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
@@ -48,67 +46,38 @@ class LeanPredictor:
     session: Session
 
     @staticmethod
-    def can(kinds: Sequence[str], augment: bool) -> bool:
+    def can(kinds: Iterable[str], augment: bool) -> bool:
         """Tell whether results of these kinds need no PyTorch."""
-        return set(kinds) <= set(LEAN_KINDS) and not augment
+        return not any(kind.needs_torch for kind in chosen_kinds(kinds)) and not augment
 
     def denoise_into(
         self,
         image: Image,
+        sinks: Mapping[str, Sink],
+        request: Request = DEFAULT_REQUEST,
         *,
-        mean: Sink | None = None,
-        std: Sink | None = None,
-        map: Sink | None = None,
-        samples: Sink | None = None,
-        quantiles: Sink | None = None,
-        deconvolved: Sink | None = None,
-        num_samples: int = 50,
-        seed: int = 0,
-        tile: int | None = None,
-        augment: bool = False,
-        bandwidth: float | None = None,
-        probabilities: Sequence[float] = DEFAULT_PROBABILITIES,
         progress: Progress | None = None,
     ) -> None:
-        """Denoise an image into arrays or writers; see `quietscope.model.predictor.Predictor.denoise_into`.
+        """Denoise an image into arrays or writers; see `quietscope.Deployed.denoise_into`.
 
         Args:
             image: The noisy image.
-            mean: Receives the posterior mean by ``mean[index] = block``, in the image's axis order; None for none.
-            std: Receives the standard deviation likewise.
-            map: None: it is not to be had here.
-            samples: Receives the samples, with a leading sample axis.
-            quantiles: None: they are not to be had here.
-            deconvolved: Receives the deconvolved image, of a model that gives one.
-            num_samples: Posterior samples.
-            seed: Seed of the samples.
-            tile: Tile size in pixels; chosen from the free memory if None.
-            augment: False: turns are not to be had here.
-            bandwidth: Ignored without `map`.
-            probabilities: Ignored without `quantiles`.
+            sinks: Where results go, by kind; those that need no PyTorch.
+            request: How to predict, not augmented.
             progress: Called with (done, total) posterior samples.
 
         Raises:
             QuietScopeError: If the image does not fit the model, holds NaN or infinite pixels, or the model does not
                 give what is asked for.
         """
-        assert map is None, "the most probable image needs PyTorch"
-        assert quantiles is None, "quantiles need PyTorch"
-        assert not augment, "turns need PyTorch"
+        assert self.can(sinks, request.augment), f"PyTorch is needed for some of {', '.join(sinks)}"
         card = self.session.card
         predict_image(
             self.session,
             image.layout(card.spatial_dims),
             CheckedArray(image.data, str(image.path or "the image")),
-            sinks=Sinks(mean=mean, std=std, samples=samples, deconvolved=deconvolved),
-            request=Request(
-                num_samples=num_samples,
-                seed=seed,
-                tile=None if tile is None else TileSpec.of(card, tile),
-                bandwidth=DEFAULT_BANDWIDTH if bandwidth is None else bandwidth,
-                probabilities=tuple(probabilities),
-                spread=card.spread_factor,
-            ),
+            sinks=sinks,
+            request=replace(request, spread=request.spread * card.spread_factor),
             progress=progress,
         )
 
@@ -118,7 +87,7 @@ def predict_image(
     layout: Layout,
     array: Any,
     *,
-    sinks: Sinks,
+    sinks: Mapping[str, Sink],
     request: Request,
     progress: Progress | None = None,
 ) -> None:
@@ -128,7 +97,7 @@ def predict_image(
         session: The model.
         layout: How the dimensions of `array` map to frames, channels and space.
         array: The noisy image: anything that is indexed like a NumPy array.
-        sinks: Where results go, of those in `LEAN_KINDS`.
+        sinks: Where results go, by kind.
         request: How to predict.
         progress: Called after each call of the model.
 
@@ -141,7 +110,7 @@ def predict_image(
     check_shape(card.spatial_dims, card.num_channels, layout.frame_shape)
     _check_sinks(card, sinks)
     most = _most_pixels(card)
-    spec = request.tile or automatic_tile(card, layout.spatial_shape, most)
+    spec = request.tiles_for(card) or automatic_tile(card, layout.spatial_shape, most)
     tiles = spec.grid(card, layout.spatial_shape)
     per_tile = request.num_samples if card.samples else 1
     done, total = 0, per_tile * len(tiles) * layout.num_frames
@@ -174,11 +143,13 @@ class _Where:
         self.layout.put_region(sink, self.frame, self.tile.inner, image)
 
 
-def _draw(session: Session, x: Array, where: _Where, sinks: Sinks, request: Request, most: int) -> Iterator[int]:
+def _draw(
+    session: Session, x: Array, where: _Where, sinks: Mapping[str, Sink], request: Request, most: int
+) -> Iterator[int]:
     """Compute and write everything there is of one tile; yields how many images were made."""
     if not session.card.samples:
         found = session.run(x)
-        for name, sink in (("denoised", sinks.mean), ("deconvolved", sinks.deconvolved)):
+        for name, sink in (("denoised", sinks.get("mean")), ("deconvolved", sinks.get("deconvolved"))):
             if sink is not None:
                 where.put(sink, where.kept(found[name])[0])
         yield 1
@@ -191,14 +162,14 @@ def _draw(session: Session, x: Array, where: _Where, sinks: Sinks, request: Requ
         noise = tile_noise(session.card.latents, where.tile, seed=request.seed, frame=where.frame, samples=numbers)
         drawn = where.kept(session.run(x, noise)["sample"])
         moments.update(drawn)
-        if sinks.samples is not None:
+        if "samples" in sinks:
             for number, sample in zip(numbers, drawn, strict=True):
-                where.put(Entry(sinks.samples, number), sample)
+                where.put(Entry(sinks["samples"], number), sample)
         yield len(numbers)
-    if sinks.mean is not None:
-        where.put(sinks.mean, moments.mean())
-    if sinks.std is not None:
-        where.put(sinks.std, np.float32(request.spread) * moments.std())
+    if "mean" in sinks:
+        where.put(sinks["mean"], moments.mean())
+    if "std" in sinks:
+        where.put(sinks["std"], np.float32(request.spread) * moments.std())
 
 
 def _reader(layout: Layout, array: Any, frame: int) -> ReadBox:
@@ -211,14 +182,12 @@ def _most_pixels(card: Card) -> int:
     return int(SHARE_OF_FREE_MEMORY * free_main_memory() / needed)
 
 
-def _check_sinks(card: Card, sinks: Sinks) -> None:
-    wanted = [*sinks.estimates, *(["samples"] if sinks.samples is not None else [])]
-    assert set(wanted) <= set(LEAN_KINDS), wanted
-    able = {"mean", "std", "samples"} if card.samples else {"mean", *card.outputs}
-    beyond = [kind for kind in wanted if kind not in able]
+def _check_sinks(card: Card, sinks: Mapping[str, Sink]) -> None:
+    able = [kind.name for kind in kinds_within(samples=card.samples, deconvolves=card.deconvolves)]
+    beyond = [kind.name for kind in chosen_kinds(sinks) if kind.name not in able]
     if beyond:
         raise SettingsError(
-            f"one of {', '.join(each for each in LEAN_KINDS if each in able)} from {card.method}",
+            f"one of {', '.join(able)} from {card.method}",
             beyond[0],
             "ask for the mean alone, or export another method",
         )

@@ -14,6 +14,7 @@ from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.explorer import Progress
 from quietscope.model.predictor import Predictor
 from quietscope.noise.exposure import exposure_of
+from quietscope.tiling.request import Request
 
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
@@ -66,7 +67,8 @@ def judge(
         raise NoiseError("a method with a noise model", predictor.method.name, "pass a clean reference instead")
     checked = CheckedArray(reference.data, str(reference.path or "the reference"))
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-    predictor.denoise_into(image, mean=mean, std=std, num_samples=num_samples, seed=seed, progress=progress)
+    request = Request(num_samples=num_samples, seed=seed)
+    predictor.denoise_into(image, {"mean": mean, "std": std}, request, progress=progress)
 
     def parts(channel: int) -> Iterator[Moments]:
         for n in range(layout.num_frames):

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -10,11 +10,11 @@ import numpy as np
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.io.check import CheckedArray
-from quietscope.methods.base import DeconvolvingMethod, PointMethod
+from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
 from quietscope.model.explorer import Explorer, Pixels, Progress
 from quietscope.prediction import predict_image as predict
-from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, Request, Sinks
-from quietscope.tiling.spec import TileSpec
+from quietscope.tiling.kinds import chosen_kinds
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
 
 Estimate: TypeAlias = Literal["mean", "map"]
 
@@ -24,25 +24,15 @@ class Result:
     """A denoised image.
 
     Attributes:
-        mean: Mean of the posterior samples, the estimate of least mean squared error, or the one answer of a method
-            that does not sample; float32, shape and axes of the input, intensity units.
-        std: Standard deviation of the samples at every pixel: how sure the model is; likewise. None where the method
-            does not sample.
-        map: The most probable image, where it was asked for; likewise.
-        deconvolved: The image without the microscope's blur, of a method that gives it; likewise.
-        quantiles: Quantiles of the samples, where they were asked for, with a leading axis in the order of
-            `probabilities`.
+        estimates: Every result by its kind, see `quietscope.tiling.kinds`; float32, shape and axes of the input,
+            intensity units, with a leading axis for quantiles and samples.
         probabilities: Which quantiles these are.
-        axes: Axes of mean, std and map.
+        axes: Axes of the input, and of all results behind their leading axis.
         pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
         channel_names: Channel names, where the input has them.
     """
 
-    mean: Pixels
-    std: Pixels | None
-    map: Pixels | None = None
-    deconvolved: Pixels | None = None
-    quantiles: Pixels | None = None
+    estimates: Mapping[str, Pixels]
     probabilities: tuple[float, ...] = ()
     axes: str
     pixel_size_um: Mapping[str, float] = field(default_factory=dict)
@@ -52,6 +42,31 @@ class Result:
     def image(self) -> Pixels:
         """The estimate that was asked for: the most probable image, or else the mean."""
         return self.mean if self.map is None else self.map
+
+    @property
+    def mean(self) -> Pixels:
+        """Mean of the posterior samples, the estimate of least mean squared error, or a point method's one answer."""
+        return self.estimates["mean"]
+
+    @property
+    def std(self) -> Pixels | None:
+        """Standard deviation of the samples at every pixel, how sure the model is; None of a method without samples."""
+        return self.estimates.get("std")
+
+    @property
+    def map(self) -> Pixels | None:
+        """The most probable image; None where it was not asked for."""
+        return self.estimates.get("map")
+
+    @property
+    def deconvolved(self) -> Pixels | None:
+        """The image without the microscope's blur; None of a method that does not give it."""
+        return self.estimates.get("deconvolved")
+
+    @property
+    def quantiles(self) -> Pixels | None:
+        """Quantiles of the samples, one per entry of `probabilities`; None where they were not asked for."""
+        return self.estimates.get("quantiles")
 
 
 class Predictor(Explorer):
@@ -74,6 +89,7 @@ class Predictor(Explorer):
         augment: bool = False,
         bandwidth: float | None = None,
         quantiles: Sequence[float] | None = None,
+        also: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Any:
         """Denoise images that fit in memory; `denoise_into` takes larger ones.
@@ -90,6 +106,7 @@ class Predictor(Explorer):
                 each of which gets its share of the samples.
             bandwidth: Bandwidth of the mean shift behind "map": smaller is sharper, larger nearer to the mean.
             quantiles: Probabilities of quantiles to estimate, such as (0.05, 0.95).
+            also: Further kinds of results by name, see `quietscope.tiling.kinds`, to be found in `Result.estimates`.
             progress: Called with (done, total) posterior samples.
 
         Returns:
@@ -101,34 +118,29 @@ class Predictor(Explorer):
         if isinstance(images, list | tuple):
             each: dict[str, Any] = {"estimate": estimate, "num_samples": num_samples, "seed": seed, "axes": axes}
             each |= {"tile": tile, "augment": augment, "bandwidth": bandwidth, "quantiles": quantiles}
-            return [self.denoise(image, **each, progress=progress) for image in images]
+            return [self.denoise(image, **each, also=also, progress=progress) for image in images]
         image = as_image(images, axes)
         if estimate not in get_args(Estimate):
             raise SettingsError("mean or map", f"estimate {estimate!r}", 'pass e.g. estimate="map"')
-        is_sampler = not isinstance(self.method, PointMethod)
-        probabilities = () if quantiles is None else tuple(quantiles)
-        out = {"mean": _empty(image)} | ({"std": _empty(image)} if is_sampler else {})
-        out |= {"deconvolved": _empty(image)} if isinstance(self.method, DeconvolvingMethod) else {}
-        out |= {"map": _empty(image)} if estimate == "map" else {}
-        out |= {} if quantiles is None else {"quantiles": _empty(image, len(probabilities))}
-        self.denoise_into(
-            image,
-            **out,
+        request = Request(
             num_samples=num_samples,
             seed=seed,
             tile=tile,
             augment=augment,
-            bandwidth=bandwidth,
-            probabilities=DEFAULT_PROBABILITIES if quantiles is None else probabilities,
-            progress=progress,
+            bandwidth=DEFAULT_BANDWIDTH if bandwidth is None else bandwidth,
+            probabilities=DEFAULT_PROBABILITIES if quantiles is None else tuple(quantiles),
         )
+        wanted = {"mean", estimate, *also, *_given_by(self.method)} | (
+            {"quantiles"} if quantiles is not None else set()
+        )
+        out = {
+            kind.name: _empty(image, *kind.leading(num_samples, len(request.probabilities)))
+            for kind in chosen_kinds(wanted)
+        }
+        self.denoise_into(image, out, request, progress=progress)
         return Result(
-            mean=out["mean"],
-            std=out.get("std"),
-            map=out.get("map"),
-            deconvolved=out.get("deconvolved"),
-            quantiles=out.get("quantiles"),
-            probabilities=probabilities,
+            estimates=out,
+            probabilities=request.probabilities if "quantiles" in out else (),
             axes=image.axes,
             pixel_size_um=image.pixel_size_um,
             channel_names=image.channel_names,
@@ -150,44 +162,26 @@ class Predictor(Explorer):
             SettingsError: If the method does not sample.
         """
         image = as_image(images, axes)
-        samples = _empty(image, max(num_samples, 0))
-        self.denoise_into(image, samples=samples, num_samples=num_samples, seed=seed)
+        request = Request(num_samples=num_samples, seed=seed)
+        samples = _empty(image, num_samples)
+        self.denoise_into(image, {"samples": samples}, request)
         return samples
 
     def denoise_into(
         self,
         image: Image,
+        sinks: Mapping[str, Sink],
+        request: Request = DEFAULT_REQUEST,
         *,
-        mean: Sink | None = None,
-        std: Sink | None = None,
-        map: Sink | None = None,
-        samples: Sink | None = None,
-        quantiles: Sink | None = None,
-        deconvolved: Sink | None = None,
-        num_samples: int = 50,
-        seed: int = 0,
-        tile: int | None = None,
-        augment: bool = False,
-        bandwidth: float | None = None,
-        probabilities: Sequence[float] = DEFAULT_PROBABILITIES,
         progress: Progress | None = None,
     ) -> None:
-        """Denoise an image of any size into arrays or writers, tile by tile; what has no receiver is not computed.
+        """Denoise an image of any size into arrays or writers, tile by tile; what has no sink is not computed.
 
         Args:
             image: The noisy image.
-            mean: Receives the posterior mean by ``mean[index] = block``, in the image's axis order; None for none.
-            std: Receives the standard deviation likewise.
-            map: Receives the most probable image likewise.
-            samples: Receives the samples, with a leading sample axis.
-            quantiles: Receives the quantiles, with a leading axis in the order of `probabilities`.
-            num_samples: Posterior samples.
-            seed: Seed of the samples.
-            tile: Tile size in pixels; chosen from the free memory if None.
-            augment: Whether to look at the image in all its orientations.
-            bandwidth: Bandwidth of the mean shift behind `map`.
-            deconvolved: Receives the deconvolved image, of a method that gives one.
-            probabilities: Which quantiles to estimate.
+            sinks: Where results go, by kind ("mean", "std", ..., see `quietscope.tiling.kinds`): each receives
+                ``sink[index] = block`` in the image's axis order, after a leading axis where its kind has one.
+            request: How to predict.
             progress: Called with (done, total) posterior samples.
 
         Raises:
@@ -199,20 +193,20 @@ class Predictor(Explorer):
             method,
             image.layout(method.spatial_dims),
             CheckedArray(image.data, str(image.path or "the image")),
-            sinks=Sinks(mean=mean, std=std, map=map, samples=samples, quantiles=quantiles, deconvolved=deconvolved),
-            request=Request(
-                num_samples=num_samples,
-                seed=seed,
-                tile=None if tile is None else TileSpec.of(method, tile),
-                precision=self.precision,
-                augment=augment,
-                bandwidth=DEFAULT_BANDWIDTH if bandwidth is None else bandwidth,
-                probabilities=tuple(probabilities),
-                spread=self.spread,
+            sinks=sinks,
+            request=replace(
+                request, precision=request.precision or self.precision, spread=request.spread * self.spread
             ),
             device=self.device,
             progress=progress,
         )
+
+
+def _given_by(method: Method) -> tuple[str, ...]:
+    """Return the kinds of results that are given without asking."""
+    if isinstance(method, PointMethod):
+        return ("deconvolved",) if isinstance(method, DeconvolvingMethod) else ()
+    return ("std",)
 
 
 def _empty(image: Image, *leading: int) -> Pixels:

@@ -1,7 +1,6 @@
 """From a trained method and a noisy image to its clean image: mean, deviation, most probable image, quantiles."""
 
 from quietscope.prediction.estimator import Estimator, Site
-from quietscope.prediction.estimators import ESTIMATORS
 from quietscope.prediction.mean_shift import MeanShift
 from quietscope.prediction.moments import StreamingMoments
 from quietscope.prediction.predict import Progress, SampleSink, choose_tile, predict_frame, predict_image
@@ -9,7 +8,6 @@ from quietscope.prediction.quantiles import StreamingQuantiles
 from quietscope.prediction.sampling import ready_to_predict
 
 __all__ = [
-    "ESTIMATORS",
     "Estimator",
     "MeanShift",
     "Progress",

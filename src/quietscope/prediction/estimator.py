@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from torch import Tensor
 
-from quietscope.tiling.request import Kind, Request
+from quietscope.tiling.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +51,6 @@ class Estimator(ABC):
     Estimates must not depend on how samples are grouped, nor, beyond what is documented, on their order.
     """
 
-    gives: ClassVar[tuple[Kind, ...]]
-    looks_at_deconvolved: ClassVar[bool] = False
-    """Whether it sees deconvolved images in place of denoised ones."""
-
     @classmethod
     @abstractmethod
     def of(cls, request: Request, site: Site) -> Self:
@@ -75,5 +71,5 @@ class Estimator(ABC):
         """Take in a batch of samples, (K, C, *core), K at least 1."""
 
     @abstractmethod
-    def result(self) -> Mapping[Kind, Tensor]:
-        """Return the estimates named in `gives`, (..., C, *inner), float32."""
+    def result(self) -> Mapping[str, Tensor]:
+        """Return what it estimates by name, see `Kind.output`, (..., C, *inner), float32."""

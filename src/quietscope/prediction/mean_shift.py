@@ -15,7 +15,7 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.prediction.estimator import Estimator, Site
-from quietscope.tiling.request import DEFAULT_BANDWIDTH, Kind, Request
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
 
 # Slices lie farther apart than pixels, and say less of each other.
 _REGION = {2: (16, 16), 3: (4, 16, 16)}
@@ -67,8 +67,6 @@ class MeanShift(Estimator):
         region: Size of a region in pixels, even, one number per spatial axis.
     """
 
-    gives = ("map",)
-
     def __init__(
         self, site: Site, num_samples: int, bandwidth: float = DEFAULT_BANDWIDTH, region: tuple[int, ...] | None = None
     ) -> None:
@@ -99,7 +97,7 @@ class MeanShift(Estimator):
         self._samples[self._count : self._count + len(samples)] = samples
         self._count += len(samples)
 
-    def result(self) -> Mapping[Kind, Tensor]:
+    def result(self) -> Mapping[str, Tensor]:
         """Return the most probable image."""
         assert self._count == self._num_samples, (self._count, self._num_samples)
         return {"map": torch.stack([self._channel(self._samples[:, c]) for c in range(self._samples.shape[1])])}

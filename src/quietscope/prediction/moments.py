@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from quietscope.prediction.estimator import Estimator, Site, cropped
-from quietscope.tiling.request import Kind, Request
+from quietscope.tiling.request import Request
 
 # Reference, offset, squares, and as much again while a batch is taken in.
 _BYTES_PER_VALUE = 6 * 4
@@ -28,8 +28,6 @@ class StreamingMoments(Estimator):
         crop: The part of the samples' last axes that counts; all of them where empty.
         spread: What `result` multiplies the standard deviation by.
     """
-
-    gives = ("mean", "std")
 
     def __init__(self, crop: tuple[slice, ...] = (), spread: float = 1.0) -> None:
         self._crop, self._spread = crop, spread
@@ -89,6 +87,6 @@ class StreamingMoments(Estimator):
         assert self._count > 0, "no samples yet"
         return torch.sqrt(self._squares / max(self._count - 1, 1))
 
-    def result(self) -> Mapping[Kind, Tensor]:
+    def result(self) -> Mapping[str, Tensor]:
         """Return mean and, with its factor, standard deviation."""
         return {"mean": self.mean(), "std": self._spread * self.std()}

@@ -20,7 +20,8 @@ from quietscope.prediction.orientations import Turn, turns
 from quietscope.prediction.sampling import Source, ready_to_predict, source_of
 from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.request import Entry, Estimates, Kind, Request, Sinks, checked_kinds, leading_shape
+from quietscope.tiling.kinds import Kind, chosen_kinds
+from quietscope.tiling.request import DEFAULT_REQUEST, Entry, Estimates, Request
 from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
 
 SampleSink: TypeAlias = Callable[[tuple[slice, ...], int, Pixels], None]
@@ -28,8 +29,6 @@ SampleSink: TypeAlias = Callable[[tuple[slice, ...], int, Pixels], None]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Receives (samples of tiles done, samples of tiles in all)."""
-
-DEFAULT_REQUEST = Request()
 
 
 def predict_frame(
@@ -52,8 +51,8 @@ def predict_frame(
     Args:
         method: A trained method.
         frame: The noisy frame x, (C, *S), intensity units; any size from one pixel up.
-        kinds: What to estimate, among "mean", "std", "map", "quantiles" and "deconvolved"; a point method gives the
-            mean alone, one that deconvolves also "deconvolved".
+        kinds: What to make, see `quietscope.tiling.kinds`; a point method gives the mean alone, one that deconvolves
+            also "deconvolved".
         request: How to predict.
         num_samples: Number of samples, where it differs from the request's.
         frame_index: Number of the frame in its series; gives every frame noise of its own.
@@ -70,11 +69,13 @@ def predict_frame(
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
     check_frame(method, frame.shape)
-    chosen = checked_kinds(kinds)
+    chosen = chosen_kinds(kinds)
+    assert "samples" not in kinds, "samples go to `on_sample`"
     request = request if num_samples is None else replace(request, num_samples=num_samples)
     size = tuple(frame.shape[1:])
-    out = {kind: np.empty((*leading_shape(kind, request), *frame.shape), np.float32) for kind in chosen}
-    with ready_to_predict(method, device, request.precision) as where:
+    counts = request.num_samples, len(request.probabilities)
+    out = {kind.name: np.empty((*kind.leading(*counts), *frame.shape), np.float32) for kind in chosen}
+    with ready_to_predict(method, device, request.precision or "float32") as where:
         run = _Run.of(method, request, chosen, size, where, has_samples=on_sample is not None)
         counter = Counter(progress, run.num_images)
         for inner in run.boxes:
@@ -90,7 +91,7 @@ def predict_image(
     layout: Layout,
     array: Any,
     *,
-    sinks: Sinks,
+    sinks: Mapping[str, Sink],
     request: Request = DEFAULT_REQUEST,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
@@ -105,7 +106,7 @@ def predict_image(
         method: A trained method.
         layout: How the dimensions of `array` map to frames, channels and space.
         array: The noisy image: anything that is indexed like a NumPy array, a lazy reader too.
-        sinks: Where results go; what has no sink is not computed.
+        sinks: Where results go, by kind; what has no sink is not computed.
         request: How to predict.
         device: Where to compute; where the method is if None.
         progress: Called after each decoded batch, see `Progress`.
@@ -116,18 +117,16 @@ def predict_image(
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
     check_frame(method, layout.frame_shape)
-    outputs = sinks.estimates
-    with ready_to_predict(method, device, request.precision) as where:
-        run = _Run.of(
-            method, request, tuple(outputs), layout.spatial_shape, where, has_samples=sinks.samples is not None
-        )
+    wanted, samples = chosen_kinds(sinks), sinks.get("samples")
+    with ready_to_predict(method, device, request.precision or "float32") as where:
+        run = _Run.of(method, request, wanted, layout.spatial_shape, where, has_samples=False)
         counter = Counter(progress, run.num_images * layout.num_frames)
         for n in range(layout.num_frames):
-            on_sample = None if sinks.samples is None else _sample_writer(layout, sinks.samples, n)
+            on_sample = None if samples is None else _sample_writer(layout, samples, n)
             read = _frame_reader(layout, array, n)
             for inner in run.boxes:
                 for kind, values in run.estimate(read, inner, n, on_sample, counter).items():
-                    _write(layout, outputs[kind], n, inner, values)
+                    _write(layout, sinks[kind], n, inner, values)
 
 
 def choose_tile(
@@ -189,9 +188,9 @@ class _Run:
         *,
         has_samples: bool,
     ) -> "_Run":
-        source = source_of(method, request, (*kinds, *["samples"] * has_samples))
-        panel = Panel(kinds, request, method.spatial_dims)
-        spec = request.tile or choose_tile(
+        source = source_of(method, request, [*(kind.name for kind in kinds), *["samples"] * has_samples])
+        panel = Panel(tuple(kind for kind in kinds if kind.estimator is not None), request, method.spatial_dims)
+        spec = request.tiles_for(method) or choose_tile(
             method, size, device, margin=panel.margin, bytes_per_value=panel.bytes_per_value
         )
         looks = turns(method, size, request.augment)
@@ -214,7 +213,7 @@ class _Run:
         frame: int,
         on_sample: SampleSink | None,
         on_drawn: Callable[[int], None],
-    ) -> Mapping[Kind, Pixels]:
+    ) -> Mapping[str, Pixels]:
         """Draw everything there is of one inner box, and return what was estimated of it."""
         site = Site.of(inner, self.panel.margin, self.turns[0].size)
         estimators = self.panel.at(site)

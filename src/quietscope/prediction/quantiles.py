@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from quietscope.prediction.estimator import Estimator, Site, cropped
-from quietscope.tiling.request import Kind, Request
+from quietscope.tiling.request import Request
 
 DEFAULT_CAPACITY = 128
 # Values sorted in one call: what sorting needs beside them, 64-bit positions above all, stays small.
@@ -40,8 +40,6 @@ class StreamingQuantiles(Estimator):
         crop: The part of the samples' last axes that counts; all of them where empty.
         spread: What `result` multiplies the distance of every quantile from the median by.
     """
-
-    gives = ("quantiles",)
 
     def __init__(
         self,
@@ -119,7 +117,7 @@ class StreamingQuantiles(Estimator):
             out[:, box] = self._read(values, weight, probabilities)
         return out.reshape(-1, *shape)
 
-    def result(self) -> Mapping[Kind, Tensor]:
+    def result(self) -> Mapping[str, Tensor]:
         """Return the quantiles, with their factor."""
         if self._spread == 1.0:
             return {"quantiles": self.quantiles()}

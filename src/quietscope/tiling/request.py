@@ -1,6 +1,6 @@
 """What is asked of a prediction, and where its results go: frozen records, checked once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -9,15 +9,10 @@ import numpy.typing as npt
 from quietscope.errors import SettingsError
 from quietscope.io.image import Sink
 from quietscope.tiling.border import Pixels
-from quietscope.tiling.spec import TileSpec
+from quietscope.tiling.spec import Predictable, TileSpec
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 """What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
-
-Kind: TypeAlias = Literal["mean", "std", "map", "quantiles", "deconvolved"]
-"""What can be estimated."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DEFAULT_BANDWIDTH = 0.1
 DEFAULT_PROBABILITIES = (0.05, 0.5, 0.95)
@@ -30,14 +25,16 @@ class Request:
     Attributes:
         num_samples: Samples to draw; the error of the mean falls with their square root. A point method draws none.
         seed: Seed of the samples: equal seeds, equal samples.
-        tile: How to cut frames; chosen from the free memory if None.
-        precision: What networks compute in.
+        tile: How to cut frames: the side of a tile in pixels, or tiles and halo in full; chosen from the free memory
+            if None.
+        precision: What networks compute in; None for what the model was trained in, which is float32 for a method
+            without a model around it.
         augment: Whether the samples are drawn, in turn, of the image in each of its orientations.
         bandwidth: Last bandwidth of the mean shift, in units of the spread of the samples of a region.
         region: Size of the regions of the mean shift, in pixels per spatial axis; its own default if None.
         probabilities: Which quantiles to estimate.
-        spread: What standard deviations, and distances of quantiles from the median, are multiplied by: 1, or what a
-            recalibration found.
+        spread: What standard deviations, and distances of quantiles from the median, are multiplied by, on top of the
+            factor that a recalibrated model brings along.
 
     Raises:
         SettingsError: If a value lies outside its range.
@@ -45,8 +42,8 @@ class Request:
 
     num_samples: int = 50
     seed: int = 0
-    tile: TileSpec | None = None
-    precision: Precision = "float32"
+    tile: int | TileSpec | None = None
+    precision: Precision | None = None
     augment: bool = False
     bandwidth: float = DEFAULT_BANDWIDTH
     region: tuple[int, ...] | None = None
@@ -56,7 +53,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise SettingsError("at least 1 sample", str(self.num_samples), "try `--samples 100`")
-        if self.precision not in ("auto", "float32", "bfloat16"):
+        if self.precision not in (None, *get_args(Precision)):
             raise SettingsError("auto, float32 or bfloat16", f"precision {self.precision!r}", "try `--precision auto`")
         if not self.bandwidth > 0:
             raise SettingsError(
@@ -77,41 +74,16 @@ class Request:
                 "pass e.g. quantiles=(0.05, 0.5, 0.95)",
             )
 
+    def tiles_for(self, method: Predictable) -> TileSpec | None:
+        """Return how to cut frames for a method, checked against it; None where the free memory is to decide.
 
-@dataclass(frozen=True, kw_only=True)
-class Sinks:
-    """Where the results of an image go; None for what is not wanted, and not computed.
+        Raises:
+            SettingsError: If the tile size is not positive.
+        """
+        return TileSpec.of(method, self.tile) if isinstance(self.tile, int) else self.tile
 
-    Each receives ``sink[index] = block``, index and block in the order of the image's axes.
 
-    Attributes:
-        mean: Mean of the samples, the estimate of least mean squared error.
-        std: Their standard deviation at every pixel (n - 1 in the denominator; 0 for one sample).
-        map: The most probable image, see `quietscope.prediction.mean_shift`.
-        samples: The samples, with a leading sample axis.
-        quantiles: The quantiles, with a leading axis in the order of `Request.probabilities`.
-        deconvolved: The deconvolved image, of a method that gives one.
-    """
-
-    mean: Sink | None = None
-    std: Sink | None = None
-    map: Sink | None = None
-    samples: Sink | None = None
-    quantiles: Sink | None = None
-    deconvolved: Sink | None = None
-
-    @property
-    def estimates(self) -> Mapping[Kind, Sink]:
-        """The sinks of estimates that are wanted, by kind."""
-        sinks: dict[Kind, Sink | None]
-        sinks = {
-            "mean": self.mean,
-            "std": self.std,
-            "map": self.map,
-            "quantiles": self.quantiles,
-            "deconvolved": self.deconvolved,
-        }
-        return {kind: sink for kind, sink in sinks.items() if sink is not None}
+DEFAULT_REQUEST = Request()
 
 
 @dataclass(frozen=True)
@@ -139,7 +111,7 @@ class Estimates:
         arrays: The estimates that were asked for, by kind, float32, intensity units.
     """
 
-    arrays: Mapping[Kind, Pixels]
+    arrays: Mapping[str, Pixels]
 
     @property
     def mean(self) -> Pixels:
@@ -166,29 +138,6 @@ class Estimates:
         """Quantiles, (P, C, *S)."""
         return self._of("quantiles")
 
-    def _of(self, kind: Kind) -> Pixels:
+    def _of(self, kind: str) -> Pixels:
         assert kind in self.arrays, f"{kind} was not asked for, only {', '.join(self.arrays)}"
         return self.arrays[kind]
-
-
-def leading_shape(kind: Kind, request: Request) -> tuple[int, ...]:
-    """Return the axes that an estimate has in front of those of the frame."""
-    return (len(request.probabilities),) if kind == "quantiles" else ()
-
-
-def checked_kinds(kinds: Sequence[str]) -> tuple[Kind, ...]:
-    """Return the kinds of estimates that were asked for, in their usual order.
-
-    Args:
-        kinds: Their names.
-
-    Returns:
-        The kinds.
-
-    Raises:
-        SettingsError: If a name is unknown.
-    """
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise SettingsError(f"estimates among {', '.join(KINDS)}", repr(unknown[0]), 'pass e.g. estimate="mean"')
-    return tuple(kind for kind in KINDS if kind in kinds)

@@ -29,6 +29,7 @@ from quietscope.errors import AxesError, SizeError, Terminated
 from quietscope.io import Image, atomic_path, read_image
 from quietscope.io.atomic import check_target
 from quietscope.report import Denoised, Summary, summary_table
+from quietscope.tiling.kinds import kind_of
 
 if TYPE_CHECKING:
     from quietscope import Denoiser
@@ -156,11 +157,10 @@ class _Work:
         after = None
         if self.references and plan.main in plan.files:
             after = score(read_image(plan.files[plan.main], plan.image.axes), self.references[number])
-        names = {"std": "deviation", "map": "most probable", plan.main: "denoised"}
         return Denoised(
             source=plan.image.path,
             what=describe(plan.image),
-            files={names.get(kind, kind): path for kind, path in plan.files.items()},
+            files={"denoised" if kind == plan.main else kind_of(kind).word: path for kind, path in plan.files.items()},
             seconds=time.monotonic() - started,
             before=self.before[number] if self.before else None,
             after=after,

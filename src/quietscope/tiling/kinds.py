@@ -1,0 +1,131 @@
+"""The kinds of results that a noisy image can give, each declared once.
+
+Command line, sinks, `Result` and the path without PyTorch read this list. A new kind of estimate is one file with its
+estimator, a subclass of `quietscope.prediction.estimator.Estimator`, and one record here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+from quietscope.errors import SettingsError
+
+Ability: TypeAlias = Literal["point", "samples", "deconvolves"]
+"""What a model can do: give one image (every model can), draw posterior samples, give a deconvolved image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of results.
+
+    Attributes:
+        name: Its name, in sinks, in `Result.estimates`, after ``--save`` and in names of files.
+        word: What tables and pictures call it.
+        needs: What a model must be able to do to give it.
+        per: What it has one entry of along a leading axis: every sample, every probability of the request, or None
+            for an image like the noisy one.
+        is_rounded: Whether ``--dtype input`` rounds it to the type of the noisy image.
+        estimator: Class that makes it from the images of a tile, as "module:class", imported when it is needed; None
+            for the images themselves.
+        twin: Class that makes the same without PyTorch, where there is one.
+        output: What the estimator calls it; its own name where empty.
+    """
+
+    name: str
+    word: str
+    needs: Ability
+    per: Literal["sample", "probability"] | None = None
+    is_rounded: bool = True
+    estimator: str | None = None
+    twin: str | None = None
+    output: str = ""
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether nothing but PyTorch can make it."""
+        return self.estimator is not None and self.twin is None
+
+    def leading(self, num_samples: int, num_probabilities: int) -> tuple[int, ...]:
+        """Return the sizes of the axes in front of those of the image."""
+        return {None: (), "sample": (num_samples,), "probability": (num_probabilities,)}[self.per]
+
+
+_MOMENTS, _NUMPY_MOMENTS = "quietscope.prediction.moments:StreamingMoments", "quietscope.deploy.moments:Moments"
+
+KINDS: tuple[Kind, ...] = (
+    Kind(name="mean", word="mean", needs="point", estimator=_MOMENTS, twin=_NUMPY_MOMENTS),
+    Kind(
+        name="deconvolved",
+        word="deconvolved",
+        needs="deconvolves",
+        is_rounded=False,  # what deconvolution raises may lie above the range of the input's type
+        estimator=_MOMENTS,
+        twin=_NUMPY_MOMENTS,
+        output="mean",
+    ),
+    Kind(
+        name="std",
+        word="deviation",
+        needs="samples",
+        is_rounded=False,  # it is often below one
+        estimator=_MOMENTS,
+        twin=_NUMPY_MOMENTS,
+    ),
+    Kind(name="map", word="most probable", needs="samples", estimator="quietscope.prediction.mean_shift:MeanShift"),
+    Kind(
+        name="quantiles",
+        word="quantiles",
+        needs="samples",
+        per="probability",
+        estimator="quietscope.prediction.quantiles:StreamingQuantiles",
+    ),
+    Kind(name="samples", word="samples", needs="samples", per="sample"),
+)
+"""Every kind of results, in the order in which they are listed."""
+
+
+def names_of_kinds() -> tuple[str, ...]:
+    """Return the names of all kinds of results."""
+    return tuple(kind.name for kind in KINDS)
+
+
+def chosen_kinds(names: Iterable[str]) -> tuple[Kind, ...]:
+    """Return the kinds of some names, in their usual order.
+
+    Args:
+        names: Their names.
+
+    Returns:
+        The kinds.
+
+    Raises:
+        SettingsError: If a name is unknown.
+    """
+    wanted = tuple(names)
+    unknown = [name for name in wanted if name not in names_of_kinds()]
+    if unknown:
+        raise SettingsError(f"results among {', '.join(names_of_kinds())}", repr(unknown[0]), 'ask e.g. for "mean"')
+    return tuple(kind for kind in KINDS if kind.name in wanted)
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of a name.
+
+    Raises:
+        SettingsError: If the name is unknown.
+    """
+    (kind,) = chosen_kinds([name])
+    return kind
+
+
+def kinds_within(*, samples: bool, deconvolves: bool) -> tuple[Kind, ...]:
+    """Return the kinds of results that a model can give which draws samples, or deconvolves, or does not."""
+    able = {"point": True, "samples": samples, "deconvolves": deconvolves}
+    return tuple(kind for kind in KINDS if able[kind.needs])
+
+
+def imported(address: str) -> Any:
+    """Return what stands at an address "module:name", importing the module where it has not been."""
+    module, _, name = address.partition(":")
+    return getattr(import_module(module), name)
