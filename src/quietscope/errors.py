@@ -83,3 +83,7 @@ class PsfError(QuietScopeError):
 
 class ExportError(QuietScopeError):
     """A model that cannot be written for another program, or that would not compute the same there."""
+
+
+class PluginError(QuietScopeError):
+    """A member that another package declares and that cannot be used, or whose package is missing."""

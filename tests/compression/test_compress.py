@@ -7,8 +7,7 @@ import pytest
 
 from quietscope import Denoiser
 from quietscope.compression import Compression, compress, is_compressed
-from quietscope.deploy.formats import read_card
-from quietscope.deploy.session import open_session
+from quietscope.deploy.formats import open_session, read_card
 from quietscope.errors import BudgetError, ChannelError, CompressionError, OutputError, SizeError
 
 LENIENT = {"max_loss_db": 90.0, "steps": 2}

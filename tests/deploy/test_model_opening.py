@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietscope.deploy import Card, describe_card, is_exported, model_in, open_session, read_card
+from quietscope.deploy import RUNTIMES, Card, describe_card, is_exported, model_in, open_session, read_card
 from quietscope.errors import ModelFileError, QuietScopeError, SettingsError
+from quietscope.export import TARGETS
 
 NAMES = {"hdn": "model.onnx", "deconoising": "model.xml", "direct": "model.pt2"}
 
@@ -132,3 +134,20 @@ def test_a_card_refuses_nonsense(exported) -> None:
     with pytest.raises(ValueError, match="channels"):
         replace(card, num_channels=0)
     assert not issubclass(ValueError, QuietScopeError)
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_a_card_is_read_without_what_runs_the_model(exported, method) -> None:
+    code = (
+        "import sys; from pathlib import Path; from quietscope.deploy import read_card;"
+        "print(read_card(Path(sys.argv[1])).method, {'torch', 'onnx', 'onnxruntime', 'openvino'} & set(sys.modules))"
+    )
+    arguments = [sys.executable, "-c", code, str(exported[method].path)]
+    found = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert found.stdout == f"{method} set()\n"
+
+
+def test_every_kind_of_file_has_an_ending_of_its_own() -> None:
+    endings = [each.suffix for each in RUNTIMES.values()]
+    assert len(endings) == len(set(endings))
+    assert {each.suffix for each in TARGETS} == set(endings)

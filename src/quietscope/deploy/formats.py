@@ -1,23 +1,32 @@
-"""Which file is an exported model, and its card, read without the library that runs it."""
+"""Which file is an exported model, its card, and what runs it.
 
-import zipfile
-from collections.abc import Iterator
-from io import BufferedReader
+A new kind is one new file that defines a `Runtime`, and one line in `RUNTIMES`; another package declares its own in
+the entry-point group "quietscope.runtimes". Importing them, or reading a card, imports neither PyTorch nor a runtime.
+"""
+
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
-from quietscope.deploy.card import HOW_TO_MAKE_ONE, KEY, Card, damaged
+from quietscope.deploy import onnx, openvino, torch_program, zoo
+from quietscope.deploy.card import HOW_TO_MAKE_ONE, Card, damaged
+from quietscope.deploy.runtime import Runtime
+from quietscope.deploy.session import Session
 from quietscope.errors import ModelFileError
+from quietscope.registry import Registry, record
 
-SUFFIXES = (".xml", ".onnx", ".pt2", ".zip")
-"""Endings of exported models: OpenVINO, ONNX, torch.export, BioImage Model Zoo."""
+RUNTIMES: Registry[Runtime] = Registry(
+    "quietscope.runtimes",
+    {
+        "openvino": openvino.RUNTIME,
+        "onnx": onnx.RUNTIME,
+        "torch-export": torch_program.RUNTIME,
+        "bioimage": zoo.RUNTIME,
+    },
+    record(Runtime),
+)
+"""What runs each kind of exported model."""
 
-STEM, TRAINED = "model", ".safetensors"
-RDF_NAMES = ("rdf.yaml", "bioimageio.yaml")
-# Field numbers of onnx.proto: ModelProto.metadata_props, and the two of its entries.
-_METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_STEM, _TRAINED = "model", ".safetensors"
 
 
 def model_in(path: Path) -> Path:
@@ -48,7 +57,12 @@ def holds_model(path: Path) -> bool:
 
 def is_exported(path: Path) -> bool:
     """Tell by its ending whether a file, or what a folder holds, is an exported model; nothing is read."""
-    return (model_in(path) if path.is_dir() else path).suffix.lower() in SUFFIXES
+    return runtime_for(model_in(path)) is not None
+
+
+def runtime_for(path: Path) -> Runtime | None:
+    """Return what runs a file of this ending; None where nothing does."""
+    return next((each for each in RUNTIMES.values() if path.name.lower().endswith(each.suffix)), None)
 
 
 def read_card(path: Path) -> Card:
@@ -63,13 +77,44 @@ def read_card(path: Path) -> Card:
     Raises:
         ModelFileError: If there is no such file, or it is damaged, foreign or from a newer version.
     """
+    return _card(_known_runtime(path), path)
+
+
+def open_session(path: Path | str, device: str | None = None, *, precision: str | None = None) -> Session:
+    """Open an exported model.
+
+    Args:
+        path: A file that `quietscope export` wrote, or a folder of `quietscope compress` with one in it.
+        device: "cpu", or the accelerator that the model's runtime knows: "cuda" for ONNX and torch.export, "gpu" for
+            OpenVINO. The CPU if None.
+        precision: "auto" or "float32" in place of what the card says.
+
+    Returns:
+        The model, ready to run.
+
+    Raises:
+        ModelFileError: If it is no exported model, damaged, from a newer version, or its runtime is not installed.
+        SettingsError: If the device is not there.
+    """
+    file = model_in(Path(path))
+    runtime = _known_runtime(file)
+    card = _card(runtime, file)
+    return runtime.open(card if precision is None else replace(card, precision=precision), file, device)
+
+
+def _known_runtime(path: Path) -> Runtime:
     if not path.is_file():
         raise ModelFileError("a model file", f"{path}, which does not exist", "check the name, or " + HOW_TO_MAKE_ONE)
-    read = {".xml": _of_openvino, ".onnx": _of_onnx, ".pt2": _of_program, ".zip": _of_zoo}.get(path.suffix.lower())
-    if read is None:
-        raise ModelFileError(f"a file that ends in one of {' '.join(SUFFIXES)}", str(path), HOW_TO_MAKE_ONE)
+    runtime = runtime_for(path)
+    if runtime is None:
+        endings = " ".join(each.suffix for each in RUNTIMES.values())
+        raise ModelFileError(f"a file that ends in one of {endings}", str(path), HOW_TO_MAKE_ONE)
+    return runtime
+
+
+def _card(runtime: Runtime, path: Path) -> Card:
     try:
-        text = read(path)
+        text = runtime.card_text(path)
     except ModelFileError:
         raise
     except Exception as error:  # parsers of damaged files raise whatever they like
@@ -77,100 +122,6 @@ def read_card(path: Path) -> Card:
     return Card.from_json(text, path)
 
 
-def zoo_description(path: Path) -> dict[str, Any]:
-    """Return the description inside a package of the BioImage Model Zoo.
-
-    Args:
-        path: The package.
-
-    Returns:
-        The contents of its rdf.yaml.
-
-    Raises:
-        ModelFileError: If it has none.
-    """
-    from ruamel.yaml import YAML
-
-    with zipfile.ZipFile(path) as package:
-        name = next((each for each in RDF_NAMES if each in package.namelist()), None)
-        if name is None:
-            raise ModelFileError("a package of the BioImage Model Zoo", f"{path} without rdf.yaml", HOW_TO_MAKE_ONE)
-        found = YAML(typ="safe").load(package.read(name))
-    if not isinstance(found, dict):
-        raise damaged(path, "its description is no mapping")
-    return found
-
-
 def _models(folder: Path) -> list[Path]:
-    names = (f"{STEM}{suffix}" for suffix in (*SUFFIXES, TRAINED))
+    names = (f"{_STEM}{suffix}" for suffix in (*(each.suffix for each in RUNTIMES.values()), _TRAINED))
     return [folder / name for name in names if (folder / name).is_file()]
-
-
-def _of_openvino(path: Path) -> str | None:
-    entry = ElementTree.parse(path).getroot().find(f"rt_info/{KEY}")
-    return None if entry is None else entry.get("value")
-
-
-def _of_program(path: Path) -> str | None:
-    with zipfile.ZipFile(path) as archive:
-        name = next((each for each in archive.namelist() if each.endswith(f"extra/{KEY}")), None)
-        return None if name is None else archive.read(name).decode()
-
-
-def _of_zoo(path: Path) -> str | None:
-    found = (zoo_description(path).get("config") or {}).get(KEY)
-    return None if found is None else str(found)
-
-
-def _of_onnx(path: Path) -> str | None:
-    """Read the metadata that lies beside the graph; the graph, which holds the weights, is stepped over."""
-    with path.open("rb") as file:
-        for entry in _fields(file, _METADATA, path.stat().st_size):
-            name, value = b"", b""
-            for field, content in _inner_fields(entry):
-                name = content if field == _ENTRY_KEY else name
-                value = content if field == _ENTRY_VALUE else value
-            if name == KEY.encode():
-                return value.decode()
-    return None
-
-
-def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:
-    """Yield the contents of one field of a protocol buffer."""
-    while file.tell() < size:
-        tag = _varint(file)
-        field, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            _varint(file)
-            continue
-        length = {_FIXED64: 8, _FIXED32: 4}.get(kind)
-        if kind == _LENGTH:
-            length = _varint(file)
-        if length is None or file.tell() + length > size:
-            raise ValueError("it is cut short, or no ONNX file")
-        if field == wanted and kind == _LENGTH:
-            yield file.read(length)
-        else:
-            file.seek(length, 1)
-
-
-def _inner_fields(entry: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at < len(entry):
-        field, at = entry[at] >> 3, at + 1
-        length, shift = 0, 0
-        while entry[at] & 0x80:
-            length, shift, at = length | (entry[at] & 0x7F) << shift, shift + 7, at + 1
-        length, at = length | entry[at] << shift, at + 1
-        yield field, entry[at : at + length]
-        at += length
-
-
-def _varint(file: BufferedReader) -> int:
-    value, shift = 0, 0
-    while True:
-        byte = file.read(1)[0]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            return value

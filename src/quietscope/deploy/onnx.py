@@ -1,15 +1,21 @@
-"""Exported models run by ONNX Runtime; by OpenVINO where that is not installed."""
+"""ONNX models: their card, and ONNX Runtime to run them; OpenVINO where that is not installed."""
 
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, final
 
-from quietscope.deploy.card import Card, damaged
+from quietscope.deploy.card import KEY, Card, damaged
 from quietscope.deploy.openvino import open_openvino
+from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
 from quietscope.errors import ModelFileError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
+# Field numbers of onnx.proto: ModelProto.metadata_props, and the two of its entries.
+_METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 @final
@@ -70,3 +76,60 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     except Exception as error:  # its exceptions have no class of their own
         raise damaged(path, str(error)) from error
     return ONNXSession(card, path, runtime)
+
+
+def card_text(path: Path) -> str | None:
+    """Return the card, which lies beside the graph; the graph, which holds the weights, is stepped over."""
+    with path.open("rb") as file:
+        for entry in _fields(file, _METADATA, path.stat().st_size):
+            name, value = b"", b""
+            for field, content in _inner_fields(entry):
+                name = content if field == _ENTRY_KEY else name
+                value = content if field == _ENTRY_VALUE else value
+            if name == KEY.encode():
+                return value.decode()
+    return None
+
+
+def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:
+    """Yield the contents of one field of a protocol buffer."""
+    while file.tell() < size:
+        tag = _varint(file)
+        field, kind = tag >> 3, tag & 7
+        if kind == _VARINT:
+            _varint(file)
+            continue
+        length = {_FIXED64: 8, _FIXED32: 4}.get(kind)
+        if kind == _LENGTH:
+            length = _varint(file)
+        if length is None or file.tell() + length > size:
+            raise ValueError("it is cut short, or no ONNX file")
+        if field == wanted and kind == _LENGTH:
+            yield file.read(length)
+        else:
+            file.seek(length, 1)
+
+
+def _inner_fields(entry: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(entry):
+        field, at = entry[at] >> 3, at + 1
+        length, shift = 0, 0
+        while entry[at] & 0x80:
+            length, shift, at = length | (entry[at] & 0x7F) << shift, shift + 7, at + 1
+        length, at = length | entry[at] << shift, at + 1
+        yield field, entry[at : at + length]
+        at += length
+
+
+def _varint(file: BufferedReader) -> int:
+    value, shift = 0, 0
+    while True:
+        byte = file.read(1)[0]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value
+
+
+RUNTIME = Runtime(name="ONNX", suffix=".onnx", card_text=card_text, open=open_onnx)

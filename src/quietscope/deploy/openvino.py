@@ -1,12 +1,14 @@
-"""Exported models run by OpenVINO."""
+"""OpenVINO models: their card, and OpenVINO to run them."""
 
 import io
 from pathlib import Path
 from typing import Any, final
+from xml.etree import ElementTree
 
 import numpy as np
 
-from quietscope.deploy.card import Card, damaged
+from quietscope.deploy.card import KEY, Card, damaged
+from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
 
 
@@ -67,3 +69,12 @@ def open_openvino(card: Card, path: Path, device: str | None, content: bytes | N
         return OpenVINOSession(card, path, model, core, chosen)
     except RuntimeError as error:
         raise damaged(path, str(error)) from error
+
+
+def card_text(path: Path) -> str | None:
+    """Return the card in the .xml file of a model."""
+    entry = ElementTree.parse(path).getroot().find(f"rt_info/{KEY}")
+    return None if entry is None else entry.get("value")
+
+
+RUNTIME = Runtime(name="OpenVINO", suffix=".xml", card_text=card_text, open=open_openvino)

@@ -1,16 +1,13 @@
 """An exported model, opened: NumPy arrays in, NumPy arrays out, whatever runs it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.deploy.card import Card
-from quietscope.deploy.formats import SUFFIXES, model_in, read_card
 from quietscope.errors import ModelFileError, SettingsError
 
 Array = npt.NDArray[np.float32]
@@ -49,29 +46,6 @@ class Session(ABC):
         """Compute all outputs by name."""
 
 
-def open_session(path: Path | str, device: str | None = None, *, precision: str | None = None) -> Session:
-    """Open an exported model.
-
-    Args:
-        path: A file that `quietscope export` wrote, or a folder of `quietscope compress` with one in it.
-        device: "cpu", or the accelerator that the model's runtime knows: "cuda" for ONNX and torch.export, "gpu" for
-            OpenVINO. The CPU if None.
-        precision: "auto" or "float32" in place of what the card says.
-
-    Returns:
-        The model, ready to run.
-
-    Raises:
-        ModelFileError: If it is no exported model, damaged, from a newer version, or its runtime is not installed.
-        SettingsError: If the device is not there.
-    """
-    file = model_in(Path(path))
-    card = read_card(file)
-    if precision is not None:
-        card = replace(card, precision=precision)
-    return _opener(file.suffix.lower())(card, file, device)
-
-
 def missing(library: str, path: Path) -> ModelFileError:
     """Build the error of a runtime that is not installed."""
     return ModelFileError(f"{library} to be installed, which runs {path.name}", f"no module {library}", INSTALL)
@@ -80,19 +54,3 @@ def missing(library: str, path: Path) -> ModelFileError:
 def unknown_device(device: str, known: Sequence[str], fix: str = "try `--device cpu`") -> SettingsError:
     """Build the error of a device that is not there."""
     return SettingsError("a device that is there", f"{device!r}, and there is {' and '.join(known)}", fix)
-
-
-def _opener(suffix: str) -> Callable[[Card, Path, str | None], Session]:
-    # Imported where they are needed: each brings a runtime along.
-    assert suffix in SUFFIXES, suffix
-    opener: Any
-    if suffix == ".xml":
-        from quietscope.deploy.openvino import open_openvino as opener
-    elif suffix == ".onnx":
-        from quietscope.deploy.onnx import open_onnx as opener
-    elif suffix == ".pt2":
-        from quietscope.deploy.torch_program import open_program as opener
-    else:
-        from quietscope.deploy.zoo import open_zoo as opener
-    chosen: Callable[[Card, Path, str | None], Session] = opener
-    return chosen

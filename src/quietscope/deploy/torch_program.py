@@ -1,9 +1,11 @@
-"""Exported models run by PyTorch: programs of torch.export."""
+"""Programs of torch.export: their card, and PyTorch to run them."""
 
+import zipfile
 from pathlib import Path
 from typing import final
 
-from quietscope.deploy.card import Card, damaged
+from quietscope.deploy.card import KEY, Card, damaged
+from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session
 
 
@@ -60,3 +62,13 @@ def open_program(card: Card, path: Path, device: str | None) -> Session:
         SettingsError: If the device is not there.
     """
     return ProgramSession(card, path, device)
+
+
+def card_text(path: Path) -> str | None:
+    """Return the card in a program, which is an archive."""
+    with zipfile.ZipFile(path) as archive:
+        name = next((each for each in archive.namelist() if each.endswith(f"extra/{KEY}")), None)
+        return None if name is None else archive.read(name).decode()
+
+
+RUNTIME = Runtime(name="torch.export", suffix=".pt2", card_text=card_text, open=open_program)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quietscope.deploy.session import open_session
+from quietscope.deploy.formats import open_session
 from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod

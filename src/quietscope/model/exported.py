@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import Card
-from quietscope.deploy.session import Session, open_session
+from quietscope.deploy.formats import open_session
+from quietscope.deploy.session import Session
 from quietscope.methods.base import (
     DeconvolvingMethod,
     Encoding,

@@ -13,10 +13,11 @@ from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
 from quietscope.noise.poisson_gaussian import PoissonGaussian
-from quietscope.noise.registry import BASE_MODELS, rebuild
+from quietscope.noise.registry import BASE_MODELS, rebuild, registered
 from quietscope.noise.selection import NoiseChoice, choose_model
 
-NOISE_MODELS: dict[str, type[NoiseModel]] = {**BASE_MODELS, Censored.kind: Censored}
+NOISE_MODELS = registered(Censored)
+"""Every noise model by its kind: those of a detector, and the one that wraps them."""
 
 
 def noise_model_from_record(record: NoiseRecord) -> NoiseModel:

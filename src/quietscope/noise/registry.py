@@ -1,4 +1,8 @@
-"""The noise models of a detector by themselves: what a file may name, and what a censored model may wrap."""
+"""The noise models of a detector by themselves: what a file may name, and what a censored model may wrap.
+
+A new one is one file and one line in ``_OWN``; another package declares its own in the entry-point group
+"quietscope.noise_models", under the model's ``kind``.
+"""
 
 from collections.abc import Mapping
 
@@ -8,13 +12,19 @@ from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
 from quietscope.noise.poisson_gaussian import PoissonGaussian
+from quietscope.registry import Registry, subclass
 
-BASE_MODELS: dict[str, type[NoiseModel]] = {
-    Gaussian.kind: Gaussian,
-    PoissonGaussian.kind: PoissonGaussian,
-    GaussianMixture.kind: GaussianMixture,
-    Histogram.kind: Histogram,
-}
+_OWN: tuple[type[NoiseModel], ...] = (Gaussian, PoissonGaussian, GaussianMixture, Histogram)
+
+
+def registered(*more: type[NoiseModel]) -> Registry[type[NoiseModel]]:
+    """Return the noise models of a detector, those of other packages, and some more of our own, by kind."""
+    own = {model.kind: model for model in (*_OWN, *more)}
+    return Registry("quietscope.noise_models", own, subclass(NoiseModel, "kind"))
+
+
+BASE_MODELS = registered()
+"""Every noise model of a detector by its kind."""
 
 
 def base_model_from_record(record: NoiseRecord) -> NoiseModel:

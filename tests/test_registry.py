@@ -1,0 +1,130 @@
+"""Members of our own and of other packages, behind one mapping."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quietscope import registry
+from quietscope.errors import PluginError
+from quietscope.registry import Package, PluginWarning, Registry, record, subclass
+
+Declare = Callable[..., None]
+
+
+@pytest.fixture
+def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare]:
+    """Return what puts a package with a module and entry points onto the path."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = []
+
+    def make(package: str, module: str, code: str, **names: str) -> None:
+        (tmp_path / f"{module}.py").write_text(code)
+        folder = tmp_path / f"{package}-1.5.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
+        lines = "".join(f"{name} = {module}:{member}\n" for name, member in names.items())
+        (folder / "entry_points.txt").write_text(f"[console_scripts]\nx = y:z\n\n[quietscope.numbers]\n{lines}")
+        modules.append(module)
+        registry._declarations.cache_clear()
+
+    registry._declarations.cache_clear()
+    yield make
+    registry._declarations.cache_clear()
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def numbers() -> Registry[int]:
+    """Return two numbers of our own, and those of other packages."""
+    return Registry("quietscope.numbers", {"two": 2, "one": 1}, record(int))
+
+
+def test_alone(declare: Declare) -> None:
+    members = numbers()
+    assert list(members) == ["two", "one"]
+    assert dict(members) == {"two": 2, "one": 1}
+    assert len(members) == 2
+    assert members.source_of("one") is None
+    assert "three" not in members
+    assert members.get("three") is None
+    with pytest.raises(KeyError):
+        members["three"]
+    with pytest.raises(KeyError):
+        members.source_of("three")
+
+
+def test_names_are_known_without_importing(declare: Declare) -> None:
+    declare("more-numbers", "more_numbers", "seven, three = 7, 3", seven="seven", three="three")
+    members = numbers()
+    assert list(members) == ["two", "one", "seven", "three"]
+    assert len(members) == 4
+    assert "three" in members
+    assert members.source_of("three") == Package("more-numbers", "1.5")
+    assert str(members.source_of("three")) == "more-numbers 1.5"
+    assert "more_numbers" not in sys.modules
+    assert members["two"] == 2
+    assert "more_numbers" not in sys.modules
+    assert members["three"] == 3
+    assert list(members.items()) == [("two", 2), ("one", 1), ("seven", 7), ("three", 3)]
+    assert members.notes() == ()
+
+
+def test_a_taken_name_stays_ours(declare: Declare) -> None:
+    declare("first", "first", "one, four = -1, 4", one="one", four="four")
+    declare("second", "second", "four = -4", four="four")
+    members = numbers()
+    with pytest.warns(PluginWarning) as caught:
+        assert dict(members) == {"two": 2, "one": 1, "four": 4}
+    words = [str(each.message) for each in caught]
+    assert len(words) == 2
+    assert "four of the package second 1.5 is passed over: the package first 1.5 has one" in words[0]
+    assert "one of the package first 1.5 is passed over: QuietScope has one" in words[1]
+    assert list(members) == ["two", "one", "four"]  # and is not told again
+
+
+def test_a_broken_package_stops_nobody_but_who_asks_for_it(declare: Declare) -> None:
+    declare("broken", "broken", "import a_library_that_is_not_there", six="six")
+    declare("fine", "fine", "five = 5", five="five")
+    members = numbers()
+    assert list(members.values()) == [2, 1, 5]
+    assert list(members) == ["two", "one", "five", "six"]
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            members["six"]
+        words = str(caught.value)
+        for part in ("six", "the package broken 1.5", "a_library_that_is_not_there", "pip install --upgrade broken"):
+            assert part in words
+        assert "\n" not in words
+    assert members.notes() == (words,)
+
+
+@pytest.mark.parametrize("code", ["six = '6'", "seven = 6", "raise SystemError('no\\nmore')"])
+def test_something_else_is_refused(declare: Declare, code: str) -> None:
+    declare("odd", "odd", code, six="six")
+    with pytest.raises(PluginError, match="odd") as caught:
+        numbers()["six"]
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_bear_their_name(declare: Declare) -> None:
+    code = "class Six(int): name = 'six'\nclass Ten(int): name = 'twelve'\nclass Four: name = 'four'"
+    declare("classes", "classes", code, six="Six", ten="Ten", four="Four")
+    members = Registry("quietscope.numbers", {}, subclass(int, "name"))
+    assert [kind.__name__ for kind in members.values()] == ["Six"]
+    with pytest.raises(PluginError, match=r"Ten.name is to be the declared name 'ten', and is 'twelve'"):
+        members["ten"]
+    with pytest.raises(PluginError, match="a subclass of int"):
+        members["four"]
+
+
+def test_a_package_twice_on_the_path(declare: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare("twice", "twice", "six = 6", six="six")
+    older = tmp_path / "older" / "twice-1.0.dist-info"
+    older.mkdir(parents=True)
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 1.0\n")
+    (older / "entry_points.txt").write_text("[quietscope.numbers]\nsix = twice:six\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "older"), str(tmp_path / "nowhere")])
+    registry._declarations.cache_clear()
+    assert numbers().source_of("six") == Package("twice", "1.5")
