@@ -7,13 +7,16 @@ WORKERS ?= 2
 # One thread per process: two test workers with two threads each would fight for two cores.
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help setup fmt lint types test demo bench clean
+.PHONY: help setup fmt lint style format layers torchvision types test demo bench clean
 
 help:
 	@echo "make setup   environment in $(VENV)"
 	@echo "make demo    denoise the sample that comes with the package, into demo/"
 	@echo "make test    everything that CI checks"
-	@echo "make fmt lint types bench clean"
+	@echo "make fmt     put the code in order: imports, line ends, what ruff mends by itself"
+	@echo "make lint    ruff, who may import whom, no torchvision (what git runs before a commit, see CONTRIBUTING.md)"
+	@echo "make types   mypy --strict"
+	@echo "make bench   the benchmarks; clean takes away what tools left behind"
 
 setup: $(STAMP)
 
@@ -31,10 +34,19 @@ fmt: setup
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-lint: setup
+# .pre-commit-config.yaml runs the same, one by one; a test holds the two lists equal.
+lint: style format layers torchvision
+
+style: setup
 	$(BIN)/ruff check .
+
+format: setup
 	$(BIN)/ruff format --check .
+
+layers: setup
 	$(BIN)/lint-imports
+
+torchvision: setup
 	# Where torchvision is installed for another device than PyTorch, Lightning cannot even be imported.
 	$(BIN)/python -c 'from importlib.util import find_spec as f; bad = [n for n in ("torchvision", "torchaudio") if f(n)]; assert not bad, f"pip uninstall {bad}"'
 

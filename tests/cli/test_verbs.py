@@ -108,14 +108,6 @@ def test_presets_lists_parameters(quietscope):
     assert "7,301,697" in printed
 
 
-def test_help_does_not_import_torch():
-    import subprocess
-    import sys
-
-    code = "import sys; from quietscope.cli import run; run(['--help']); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
-
-
 def test_a_path_with_brackets_is_printed_as_it_is(quietscope, images, tmp_path):
     odd = tmp_path / "cells [red].tif"
     odd.write_bytes((images / "cells.tif").read_bytes())

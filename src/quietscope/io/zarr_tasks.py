@@ -5,8 +5,6 @@ they would write into a folder that is being removed, or be cut off at the end o
 on the terminal.
 """
 
-import asyncio
-
 
 def settle() -> None:
     """Wait until Zarr has nothing under way."""
@@ -18,6 +16,8 @@ def settle() -> None:
 
 
 async def _the_rest() -> None:
+    import asyncio  # takes as long to import as TIFF takes to read, which needs none of it
+
     # Not cancelled but awaited: some of them may belong to another thread that is doing well.
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*rest, return_exceptions=True)

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from quietscope.cli.options import Axes, read_images
 from quietscope.cli.screen import Screen
-from quietscope.cli.verbs.noise_show import describe_noise
 
 NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
 
@@ -25,6 +24,8 @@ def info(
     file = model_in(file) if holds_model(file) else file
     suffix = file.suffix.lower()
     if suffix == NOISE_SUFFIX or (suffix == MODEL_SUFFIX and _kind(file) == "noise"):
+        from quietscope.cli.verbs.noise_show import describe_noise
+
         rows = {"what": "noise model", **describe_noise(file)}
     elif suffix == MODEL_SUFFIX:
         from quietscope import Denoiser

@@ -1,0 +1,37 @@
+"""What CONTRIBUTING.md, the Makefile and the hooks of git say is one and the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def prerequisites(target: str) -> list[str]:
+    [line] = re.findall(rf"^{target}:(.*)$", MAKEFILE, re.MULTILINE)
+    return str(line).split()
+
+
+def test_git_runs_before_a_commit_what_make_lint_runs() -> None:
+    configuration = YAML(typ="safe").load(ROOT / ".pre-commit-config.yaml")
+    [repository] = configuration["repos"]
+    assert repository["repo"] == "local"
+    hooks = repository["hooks"]
+    assert [hook["entry"] for hook in hooks] == [f"make --silent {part}" for part in prerequisites("lint")]
+    assert all((hook["language"], hook["pass_filenames"]) == ("system", False) for hook in hooks)
+
+
+def test_ci_runs_what_a_contributor_runs() -> None:
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
+    assert set(prerequisites("test")) >= {"lint", "types"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_every_target_that_is_named_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE))
+    assert named
+    assert named <= set(re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE))
