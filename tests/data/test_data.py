@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, PatchPlan, ResidentPatches, StreamedPatches, orient, pad_to_patch
+from quietscope.data.patches import PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
 from quietscope.data.preparation import prepare, spread
 from quietscope.data.split import split_frames
 from quietscope.errors import ChannelError, PixelError
+from quietscope.tiling.orientations import ALL_TURNS, orient
 
 CPU = torch.device("cpu")
 

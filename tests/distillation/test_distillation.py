@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from quietscope import Denoiser, distill
-from quietscope.data.patches import FLIPS
 from quietscope.distillation.student import check_trainable
 from quietscope.distillation.train import compare
 from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError, SizeError
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.presets import Configuration
+from quietscope.tiling.orientations import FLIPS
 
 TRAINING = {"patch": 16, "patch_z": 4, "batch_size": 2, "validate_every": 2, "validation_patches": 2}
 TRAINING |= {"warmup_steps": 0, "precision": "float32"}

@@ -7,12 +7,13 @@ import torch
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIPS, orient, turned
+from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
 from quietscope.presets import Configuration
 from quietscope.testing.method_contract import toy_settings
+from quietscope.tiling.orientations import ALL_TURNS, FLIPS, orient
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import FLIPS
 from quietscope.methods.base import LatentSpec, Loss, Method, MethodSettings, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser, DirectSettings, Teacher
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
@@ -19,6 +18,7 @@ from quietscope.nn.hardware import place
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.presets import Configuration
 from quietscope.testing.method_contract import toy_frames, toy_settings
+from quietscope.tiling.orientations import FLIPS
 from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.module import Companion

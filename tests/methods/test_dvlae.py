@@ -7,12 +7,12 @@ import torch
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIP_X, FLIP_Y
 from quietscope.errors import SettingsError
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.noise import Gaussian
 from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
+from quietscope.tiling.orientations import ALL_TURNS, FLIP_X, FLIP_Y
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit, make_patches
 

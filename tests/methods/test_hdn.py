@@ -8,13 +8,13 @@ from torch import Tensor
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIPS
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise import Gaussian
 from quietscope.prediction import predict_frame
 from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
+from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
 

@@ -10,7 +10,7 @@ from quietscope.errors import SettingsError
 from quietscope.prediction import MeanShift, Site, choose_tile, predict_frame
 from quietscope.prediction.mean_shift import climb
 from quietscope.prediction.memory import bytes_per_pixel
-from quietscope.prediction.orientations import Turn
+from quietscope.tiling.orientations import Turn
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 

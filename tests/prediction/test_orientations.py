@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.axes import Layout
-from quietscope.data.patches import FLIPS, orient
 from quietscope.errors import SettingsError
 from quietscope.prediction import predict_frame, predict_image
-from quietscope.prediction.orientations import Turn, turns
 from quietscope.tiling.grid import tile_grid
+from quietscope.tiling.orientations import FLIPS, Turn, orient, turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 
@@ -32,7 +31,7 @@ def test_a_turned_tile_reads_the_turned_frame_and_comes_back(number, height, wid
         assert turn.original(turn.box(piece.inner)) == piece.inner
         found = turn.read(lambda box: frame[(slice(None), *box)], tile)
         np.testing.assert_array_equal(found, padded[(slice(None), *tile.outer)])
-        back = turn.undo(torch.from_numpy(found[(slice(None), *tile.inner_in_outer)]))
+        back = turn.undo(torch.from_numpy(found[(slice(None), *tile.inner_in_outer)]), torch.flip)
         np.testing.assert_array_equal(back, frame[(slice(None), *piece.inner)])
 
 
@@ -77,7 +76,7 @@ def test_the_samples_are_shared_out_to_the_turns(tiny_hdn):
     for k in range(1, 8):
         # Sample k of the frame turned k times, turned back: its noise has the coordinates of the turned frame.
         turned = draw(np.stack([orient(frame[0], k)]))[k]
-        back = Turn(k, frame.shape[1:]).undo(torch.from_numpy(turned))
+        back = Turn(k, frame.shape[1:]).undo(torch.from_numpy(turned), torch.flip)
         np.testing.assert_allclose(augmented[k], back, atol=1e-3)
         assert np.abs(augmented[k] - plain[k]).max() > 0.1
 
@@ -120,7 +119,7 @@ def test_an_augmented_point_method_gives_the_mean_of_eight(shrink):
     singles = []
     for k in range(8):
         single = method.predict(torch.from_numpy(orient(frame, k)[None]))[0]
-        singles.append(Turn(k, frame.shape[1:]).undo(single).numpy())
+        singles.append(Turn(k, frame.shape[1:]).undo(single, torch.flip).numpy())
     np.testing.assert_allclose(found.mean, np.mean(singles, axis=0), rtol=1e-5)
     assert np.abs(found.mean - singles[0]).max() > 1
 

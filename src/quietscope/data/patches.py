@@ -13,12 +13,7 @@ import torch
 from torch import Tensor
 
 from quietscope.data.frames import Frame, Frames
-
-FLIP_Y, FLIP_X, TRANSPOSE = 1, 2, 4
-FLIPS: tuple[int, ...] = (0, FLIP_Y, FLIP_X, FLIP_Y | FLIP_X)
-"""Turns that leave the axes where they are."""
-ALL_TURNS: tuple[int, ...] = (*FLIPS, *(turn | TRANSPOSE for turn in FLIPS))
-"""The square's eight symmetries."""
+from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE, orient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,19 +122,8 @@ class StreamedPatches:
         return orient(pad_to_patch(patch, self._plan.patch), int(row[-1]))
 
 
-def orient(patch: np.ndarray, turn: int) -> np.ndarray:
-    """Flip and transpose the last two axes: bit 0 flips Y, bit 1 flips X, bit 2 then swaps them."""
-    if turn & FLIP_Y:
-        patch = patch[..., ::-1, :]
-    if turn & FLIP_X:
-        patch = patch[..., ::-1]
-    if turn & TRANSPOSE:
-        patch = patch.swapaxes(-1, -2)
-    return np.ascontiguousarray(patch)
-
-
 def turned(images: Tensor, turn: int) -> Tensor:
-    """Turn images (..., Y, X) as `orient` turns arrays."""
+    """Turn images (..., Y, X) as `quietscope.tiling.orientations.orient` turns arrays."""
     axes = [axis for axis, flip in ((-2, FLIP_Y), (-1, FLIP_X)) if turn & flip]
     images = images.flip(axes) if axes else images
     return images.transpose(-1, -2) if turn & TRANSPOSE else images

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS
 from quietscope.noise.base import NoiseModel
+from quietscope.tiling.orientations import ALL_TURNS
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 """A number of filters, pixels or the like: at least one."""
@@ -89,7 +89,7 @@ class Method(nn.Module, ABC):
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """The turns of an image in its plane that augmentation may use, as `quietscope.data.patches.orient` has them.
+        """The turns of an image in its plane that augmentation may use, see `quietscope.tiling.orientations.orient`.
 
         All eight; noise with a direction allows only those that keep it.
         """

@@ -7,9 +7,9 @@ from torch import nn
 
 from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIPS
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
+from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 
 class BlindSpotSettings(UNetSettings):

@@ -16,13 +16,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Loss, MethodSettings, PosteriorMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
 from quietscope.noise.base import NoiseModel
+from quietscope.tiling.orientations import ALL_TURNS
 
 Centre: TypeAlias = Literal["mean", "median"]
 """What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""

@@ -12,7 +12,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIP_X, FLIP_Y
 from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
 from quietscope.methods.base import (
@@ -34,6 +33,7 @@ from quietscope.nn.mixture import PARAMETERS, PixelMixture
 from quietscope.nn.sampler import sample_causally
 from quietscope.nn.signal_decoder import SignalDecoder
 from quietscope.noise.base import NoiseModel
+from quietscope.tiling.orientations import ALL_TURNS, FLIP_X, FLIP_Y
 
 Direction = Literal["x", "y", "z", "none"]
 _LEAST_WIDTH = 1e-3

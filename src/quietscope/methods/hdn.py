@@ -11,13 +11,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import ALL_TURNS, FLIPS
 from quietscope.methods.base import Count, Encoding, Loss, MethodSettings
 from quietscope.methods.hierarchical import LadderMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.noise.base import NoiseModel
+from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 
 class HDNSettings(MethodSettings):

@@ -16,11 +16,11 @@ from quietscope.methods.base import Method
 from quietscope.prediction.estimator import Site, cropped
 from quietscope.prediction.estimators import Panel
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
-from quietscope.prediction.orientations import Turn, turns
 from quietscope.prediction.sampling import Source, ready_to_predict, source_of
 from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds
+from quietscope.tiling.orientations import Turn, turns
 from quietscope.tiling.request import DEFAULT_REQUEST, Entry, Estimates, Request
 from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile, check_shape
 
@@ -235,7 +235,7 @@ class _Run:
 
 def _core(images: Tensor, turn: Turn, tile: Tile) -> Tensor:
     """Cut images of a turned tile, (K, C, *outer), to its inner box, and turn them back."""
-    return turn.undo(cropped(images, tile.inner_in_outer))
+    return turn.undo(cropped(images, tile.inner_in_outer), torch.flip)
 
 
 def _write(layout: Layout, sink: Sink, n: int, inner: tuple[slice, ...], values: Pixels) -> None:

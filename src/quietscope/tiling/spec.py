@@ -24,6 +24,10 @@ class Predictable(Protocol):
         """Image sizes must be multiples of these, one per spatial axis."""
 
     @property
+    def orientations(self) -> tuple[int, ...]:
+        """The turns of an image in its plane that augmentation may use, see `quietscope.tiling.orientations`."""
+
+    @property
     def reach(self) -> tuple[int, ...]:
         """How far its image is blurred at the end, in pixels per spatial axis."""
 

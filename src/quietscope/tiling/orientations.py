@@ -4,21 +4,46 @@ A turned frame is a frame like any other: it has its own coordinates, is padded 
 noise is keyed by its own coordinates. So what holds of tiled and untiled results holds of each turn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from quietscope.data.patches import FLIP_X, FLIP_Y, TRANSPOSE, orient
-from quietscope.methods.base import Method
 from quietscope.tiling.border import Pixels, ReadBox, read_outer
 from quietscope.tiling.grid import Tile, round_up
+from quietscope.tiling.spec import Predictable
+
+FLIP_Y, FLIP_X, TRANSPOSE = 1, 2, 4
+FLIPS: tuple[int, ...] = (0, FLIP_Y, FLIP_X, FLIP_Y | FLIP_X)
+"""Turns that leave the axes where they are."""
+ALL_TURNS: tuple[int, ...] = (*FLIPS, *(turn | TRANSPOSE for turn in FLIPS))
+"""The square's eight symmetries."""
 
 Box = tuple[slice, ...]
 Entry = TypeVar("Entry")
+
+
+class Swappable(Protocol):
+    """An array of PyTorch or NumPy, as far as turning it is concerned."""
+
+    def swapaxes(self, a: int, b: int, /) -> Any:
+        """Swap two axes."""
+
+
+Images = TypeVar("Images", bound=Swappable)
+
+
+def orient(patch: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:
+    """Flip and transpose the last two axes: bit 0 flips Y, bit 1 flips X, bit 2 then swaps them."""
+    if turn & FLIP_Y:
+        patch = patch[..., ::-1, :]
+    if turn & FLIP_X:
+        patch = patch[..., ::-1]
+    if turn & TRANSPOSE:
+        patch = patch.swapaxes(-1, -2)
+    return np.ascontiguousarray(patch)
 
 
 @dataclass(frozen=True)
@@ -26,7 +51,7 @@ class Turn:
     """One way to look at frames of one size: flip Y (bit 0), flip X (bit 1), then swap the two (bit 2).
 
     Attributes:
-        number: Which, from 0 (as it is) to 7, as in `quietscope.data.patches.orient`.
+        number: Which, from 0 (as it is) to 7, as in `orient`.
         size: Size of the frame before, in pixels per spatial axis.
     """
 
@@ -80,12 +105,20 @@ class Turn:
 
         return read_outer(turned, self.turned_size, tile)
 
-    def undo(self, pixels: Tensor) -> Tensor:
-        """Turn pixels of the turned frame, (..., *S), back."""
+    def undo(self, images: Images, flip: Callable[[Images, tuple[int, ...]], Images]) -> Images:
+        """Turn images of the turned frame, (..., *S), back.
+
+        Args:
+            images: The images, in PyTorch or NumPy.
+            flip: What reverses axes of such arrays: `torch.flip` or `numpy.flip`.
+
+        Returns:
+            The images as they lie in the frame.
+        """
         if self.number & TRANSPOSE:
-            pixels = pixels.transpose(-1, -2)
-        axes = [axis for axis, flip in ((-2, FLIP_Y), (-1, FLIP_X)) if self.number & flip]
-        return pixels.flip(axes) if axes else pixels
+            images = images.swapaxes(-1, -2)
+        axes = tuple(axis for axis, bit in ((-2, FLIP_Y), (-1, FLIP_X)) if self.number & bit)
+        return flip(images, axes) if axes else images
 
     def _flipped(self, box: Box) -> Box:
         depth, (y, x) = box[:-2], box[-2:]
@@ -98,7 +131,7 @@ class Turn:
         return (*entries[:-2], entries[-1], entries[-2]) if self.number & TRANSPOSE else entries
 
 
-def turns(method: Method, size: tuple[int, ...], augment: bool) -> tuple[Turn, ...]:
+def turns(method: Predictable, size: tuple[int, ...], augment: bool) -> tuple[Turn, ...]:
     """Return the turns in which a method looks at frames of one size.
 
     Args:
