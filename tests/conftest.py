@@ -1,9 +1,36 @@
-"""The longest tests start first, so that no worker is left with one of them at the end."""
+"""The longest tests start first, so that no worker is left with one of them at the end; packages for tests of doors."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 LONGEST = ("test_readme.py", "test_examples.py")
+MakePackage = Callable[[str, str, str, Mapping[str, str]], Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture
+def make_package(tmp_path: Path) -> MakePackage:
+    """Return what puts a package of version 1.5 into a folder, as pip leaves it, and returns the folder.
+
+    Its arguments are the package's name, the code of its one module, the entry-point group, and the members of the
+    module by the names that they are declared under. The module is called as the package, with underscores.
+    """
+    folder = tmp_path / "packages"
+    folder.mkdir()
+
+    def make(package: str, code: str, group: str, names: Mapping[str, str]) -> Path:
+        module = package.replace("-", "_")
+        (folder / f"{module}.py").write_text(code)
+        metadata = folder / f"{module}-1.5.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
+        lines = "".join(f"{name} = {module}:{member}\n" for name, member in names.items())
+        (metadata / "entry_points.txt").write_text(f"[console_scripts]\nx = y:z\n\n[{group}]\n{lines}")
+        return folder
+
+    return make

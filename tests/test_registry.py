@@ -14,19 +14,13 @@ Declare = Callable[..., None]
 
 
 @pytest.fixture
-def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare]:
-    """Return what puts a package with a module and entry points onto the path."""
-    monkeypatch.syspath_prepend(tmp_path)
+def declare(make_package, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare]:
+    """Return what declares numbers in a package on the path."""
     modules = []
 
-    def make(package: str, module: str, code: str, **names: str) -> None:
-        (tmp_path / f"{module}.py").write_text(code)
-        folder = tmp_path / f"{package}-1.5.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n")
-        lines = "".join(f"{name} = {module}:{member}\n" for name, member in names.items())
-        (folder / "entry_points.txt").write_text(f"[console_scripts]\nx = y:z\n\n[quietscope.numbers]\n{lines}")
-        modules.append(module)
+    def make(package: str, code: str, **names: str) -> None:
+        monkeypatch.syspath_prepend(make_package(package, code, "quietscope.numbers", names))
+        modules.append(package.replace("-", "_"))
         registry._declarations.cache_clear()
 
     registry._declarations.cache_clear()
@@ -56,7 +50,7 @@ def test_alone(declare: Declare) -> None:
 
 
 def test_names_are_known_without_importing(declare: Declare) -> None:
-    declare("more-numbers", "more_numbers", "seven, three = 7, 3", seven="seven", three="three")
+    declare("more-numbers", "seven, three = 7, 3", seven="seven", three="three")
     members = numbers()
     assert list(members) == ["two", "one", "seven", "three"]
     assert len(members) == 4
@@ -72,21 +66,24 @@ def test_names_are_known_without_importing(declare: Declare) -> None:
 
 
 def test_a_taken_name_stays_ours(declare: Declare) -> None:
-    declare("first", "first", "one, four = -1, 4", one="one", four="four")
-    declare("second", "second", "four = -4", four="four")
+    declare("first", "one, four = -1, 4", one="one", four="four")
+    declare("second", "four = -4", four="four")
     members = numbers()
     with pytest.warns(PluginWarning) as caught:
         assert dict(members) == {"two": 2, "one": 1, "four": 4}
     words = [str(each.message) for each in caught]
     assert len(words) == 2
-    assert "four of the package second 1.5 is passed over: the package first 1.5 has one" in words[0]
-    assert "one of the package first 1.5 is passed over: QuietScope has one" in words[1]
+    assert "four of the package second 1.5 is passed over: the package first 1.5 uses that name" in words[0]
+    assert "one of the package first 1.5 is passed over: QuietScope uses that name" in words[1]
     assert list(members) == ["two", "one", "four"]  # and is not told again
+    reserving = Registry("quietscope.numbers", {}, record(int), reserved=("one", "four"))
+    with pytest.warns(PluginWarning):
+        assert not reserving
 
 
 def test_a_broken_package_stops_nobody_but_who_asks_for_it(declare: Declare) -> None:
-    declare("broken", "broken", "import a_library_that_is_not_there", six="six")
-    declare("fine", "fine", "five = 5", five="five")
+    declare("broken", "import a_library_that_is_not_there", six="six")
+    declare("fine", "five = 5", five="five")
     members = numbers()
     assert list(members.values()) == [2, 1, 5]
     assert list(members) == ["two", "one", "five", "six"]
@@ -102,7 +99,7 @@ def test_a_broken_package_stops_nobody_but_who_asks_for_it(declare: Declare) -> 
 
 @pytest.mark.parametrize("code", ["six = '6'", "seven = 6", "raise SystemError('no\\nmore')"])
 def test_something_else_is_refused(declare: Declare, code: str) -> None:
-    declare("odd", "odd", code, six="six")
+    declare("odd", code, six="six")
     with pytest.raises(PluginError, match="odd") as caught:
         numbers()["six"]
     assert "\n" not in str(caught.value)
@@ -110,7 +107,7 @@ def test_something_else_is_refused(declare: Declare, code: str) -> None:
 
 def test_classes_bear_their_name(declare: Declare) -> None:
     code = "class Six(int): name = 'six'\nclass Ten(int): name = 'twelve'\nclass Four: name = 'four'"
-    declare("classes", "classes", code, six="Six", ten="Ten", four="Four")
+    declare("classes", code, six="Six", ten="Ten", four="Four")
     members = Registry("quietscope.numbers", {}, subclass(int, "name"))
     assert [kind.__name__ for kind in members.values()] == ["Six"]
     with pytest.raises(PluginError, match=r"Ten.name is to be the declared name 'ten', and is 'twelve'"):
@@ -120,7 +117,7 @@ def test_classes_bear_their_name(declare: Declare) -> None:
 
 
 def test_a_package_twice_on_the_path(declare: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declare("twice", "twice", "six = 6", six="six")
+    declare("twice", "six = 6", six="six")
     older = tmp_path / "older" / "twice-1.0.dist-info"
     older.mkdir(parents=True)
     (older / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 1.0\n")

@@ -12,7 +12,7 @@ when all members are gone through.
 import os
 import sys
 import warnings
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -54,12 +54,16 @@ class Registry(Mapping[str, T]):
         own: Our own members by name.
         check: Returns what a package declared under a name if it is a member, and raises TypeError, saying what a
             member would be, if it is not; see `record` and `subclass`.
+        reserved: Names that mean something else where members are named, and that no package can take.
     """
 
-    def __init__(self, group: str, own: Mapping[str, T], check: Callable[[str, object], T]) -> None:
+    def __init__(
+        self, group: str, own: Mapping[str, T], check: Callable[[str, object], T], reserved: Iterable[str] = ()
+    ) -> None:
         self.group = group
         self._own = dict(own)
         self._check = check
+        self._taken = {*own, *reserved}
         self._loaded: dict[str, T] = {}
         self._failed: dict[str, PluginError] = {}
 
@@ -141,10 +145,10 @@ class Registry(Mapping[str, T]):
     def _declared(self) -> dict[str, "EntryPoint"]:
         found: dict[str, EntryPoint] = {}
         for entry in sorted(_entry_points(self.group), key=lambda each: each.name):
-            if entry.name in self._own or entry.name in found:
-                owner = "QuietScope" if entry.name in self._own else f"the package {_package(found[entry.name])}"
+            if entry.name in self._taken or entry.name in found:
+                owner = "QuietScope" if entry.name in self._taken else f"the package {_package(found[entry.name])}"
                 warnings.warn(
-                    f"{entry.name} of the package {_package(entry)} is passed over: {owner} has one of that name in "
+                    f"{entry.name} of the package {_package(entry)} is passed over: {owner} uses that name in "
                     f"{self.group}",
                     PluginWarning,
                     stacklevel=3,

@@ -150,4 +150,4 @@ def test_a_card_is_read_without_what_runs_the_model(exported, method) -> None:
 def test_every_kind_of_file_has_an_ending_of_its_own() -> None:
     endings = [each.suffix for each in RUNTIMES.values()]
     assert len(endings) == len(set(endings))
-    assert {each.suffix for each in TARGETS} == set(endings)
+    assert {each.suffix for each in TARGETS.values()} == set(endings)

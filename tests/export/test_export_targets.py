@@ -126,7 +126,7 @@ def test_targets_are_refused_before_the_work(denoiser, tmp_path: Path) -> None:
         export_model(trained, tmp_path / "model.xml")
     assert (tmp_path / "model.bin").read_bytes() == b"mine"
     assert check_export(tmp_path / "model.xml", overwrite=True).name == "OpenVINO"
-    assert len(TARGETS) == len({each.suffix for each in TARGETS})
+    assert len(TARGETS) == len({each.suffix for each in TARGETS.values()})
 
 
 class Strange(torch.nn.Module):

@@ -138,6 +138,6 @@ def test_importing_io_loads_no_heavy_library():
 
 
 def test_the_list_of_formats_is_consistent():
-    for fmt in FORMATS:
+    for fmt in FORMATS.values():
         assert set(fmt.written) <= set(fmt.suffixes)
         assert (fmt.create is not None) == bool(fmt.written)

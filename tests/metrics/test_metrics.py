@@ -1,7 +1,6 @@
 """Metrics against closed forms."""
 
 import math
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.errors import PixelError, SizeError
-from quietscope.metrics import METRICS, Score, affine_fit, autocorrelation, evaluate, psnr, psnr_affine, ssim
+from quietscope.metrics import METRICS, Metric, affine_fit, autocorrelation, evaluate, psnr, psnr_affine, ssim
 
 CLEAN = np.random.default_rng(0).uniform(100, 356, (40, 50))
 
@@ -59,12 +58,27 @@ def test_score_is_the_mean_over_images_of_each_metric():
     score = evaluate(images, truths, 255)
     assert score.num_images == 2
     for name, metric in METRICS.items():
-        expected = np.mean([metric(i, t, 255) for i, t in zip(images, truths, strict=True)])
-        assert getattr(score, name) == pytest.approx(expected)
+        expected = np.mean([metric.compute(i, t, 255) for i, t in zip(images, truths, strict=True)])
+        assert score[name] == pytest.approx(expected)
+    assert [*score.means] == [*METRICS] == ["psnr", "ssim", "psnr_affine"]
 
 
-def test_every_metric_has_its_place_in_the_score():
-    assert {field.name for field in fields(Score)} == {"num_images", *METRICS}
+def test_a_metric_tells_which_direction_is_good():
+    assert METRICS["psnr"].heading == "PSNR (dB)"
+    assert METRICS["ssim"].heading == "SSIM"
+    distance = Metric(title="distance", compute=lambda image, clean, _: 1.5, higher_is_better=False, unit="counts")
+    assert distance.heading == "distance (counts, lower is better)"
+    assert distance.words(1.5) == "1.50"
+    assert evaluate([CLEAN], [CLEAN], metrics={"distance": distance}).means == {"distance": 1.5}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_worse_for_a_worse_image(name):
+    """And has the sign that it says."""
+    noise = np.random.default_rng(1).normal(0, 1, CLEAN.shape)
+    metric = METRICS[name]
+    near, far = (metric.compute(CLEAN + sigma * noise, CLEAN, None) for sigma in (5, 50))
+    assert (near > far) == metric.higher_is_better
 
 
 def test_errors_name_what_is_wrong():
@@ -76,6 +90,8 @@ def test_errors_name_what_is_wrong():
         ssim(CLEAN[:5], CLEAN[:5])
     with pytest.raises(SizeError):
         evaluate([CLEAN], [])
+    with pytest.raises(SizeError):
+        evaluate([], [])
     with pytest.raises(SizeError):
         autocorrelation(CLEAN[:5], max_lag=5)
 

@@ -12,8 +12,8 @@ from quietscope.report.table import duration
 
 
 def test_the_table_names_files_noise_time_and_gain():
-    before = Score(num_images=1, psnr=22.5, ssim=0.3, psnr_affine=23.0)
-    after = Score(num_images=1, psnr=30.25, ssim=0.85, psnr_affine=31.0)
+    before = Score(num_images=1, means={"psnr": 22.5, "ssim": 0.3})
+    after = Score(num_images=1, means={"psnr": 30.25, "ssim": 0.85})
     image = Denoised(
         source=Path("a.tif"), what="2 x 8 x 8", files={"denoised": Path("b.tif")}, seconds=3, before=before, after=after
     )

@@ -1,17 +1,21 @@
 """The command line: one file per verb, each of which parses, makes one call and prints.
 
-A new verb is one file and one line in `VERBS`. The files are imported when their verb is typed, and PyTorch only
-when the verb needs it, so that help comes at once.
+A new verb is one file and one line in `VERBS`; another package declares its own in the entry-point group
+"quietscope.commands". The files are imported when their verb is typed, and PyTorch only when the verb needs it, so
+that help comes at once.
 """
 
 import signal
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from types import FrameType, MappingProxyType
+from typing import TextIO
 
 from cyclopts import App, CycloptsError
 
 from quietscope.errors import QuietScopeError, Terminated
+from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
 
 VERBS = MappingProxyType(
@@ -51,6 +55,18 @@ PSF_VERBS = MappingProxyType(
 USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 
 
+def _command(name: str, member: object) -> Callable[..., object]:
+    if not callable(member):
+        raise TypeError(f"it is to be a function, and is a {type(member).__name__}")
+    return member
+
+
+COMMANDS: Registry[Callable[..., object]] = Registry(
+    "quietscope.commands", {}, _command, reserved=(*VERBS, "noise", "psf")
+)
+"""Verbs of other packages: functions as in `quietscope.cli.verbs`, whose parameters and docstring are their help."""
+
+
 def make_app() -> App:
     """Return the command line with all its verbs."""
     app = App(
@@ -70,6 +86,8 @@ def make_app() -> App:
     for verb, summary in PSF_VERBS.items():
         psf.command(f"quietscope.cli.verbs.psf_{verb}:psf_{verb}", name=verb, help=summary)
     app.command(psf)
+    for verb in COMMANDS:
+        app.command(f"quietscope.cli.commands:{verb}", name=verb, help=f"Of the package {COMMANDS.source_of(verb)}.")
     return app
 
 
@@ -79,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
     """
+    warnings.showwarning = _tell
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -120,6 +139,21 @@ def run(arguments: list[str]) -> int:
 def _complain(text: str) -> int:
     print("quietscope:", " ".join(text.split()), file=sys.stderr)
     return USAGE_ERROR
+
+
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning: of a package that is passed over in one line, of anything else as Python does."""
+    if issubclass(category, PluginWarning):
+        print("quietscope: note:", message, file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

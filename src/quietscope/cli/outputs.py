@@ -197,7 +197,7 @@ def choose_results(options: PredictionOptions, able: Abilities, default: Sequenc
 
 def split_name(path: Path) -> tuple[str, str]:
     """Split a file's name into stem and extension: ``a.ome.tif`` into ``a`` and ``.ome.tif``."""
-    known = {suffix for each in FORMATS for suffix in each.suffixes}
+    known = {suffix for each in FORMATS.values() for suffix in each.suffixes}
     fitting = [suffix for suffix in known if path.name.lower().endswith(suffix)]
     length = len(max(fitting, key=len)) if fitting else len(path.suffix)
     return path.name[: len(path.name) - length], path.name[len(path.name) - length :]

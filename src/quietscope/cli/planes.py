@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import SizeError
 from quietscope.io import Image
-from quietscope.metrics import Score, evaluate
+from quietscope.metrics import METRICS, Score, evaluate_pairs
 
 Plane = npt.NDArray[Any]
 
@@ -55,7 +54,7 @@ def pairs(image: Image, clean: Image, stride: int = 1) -> Iterator[Pair]:
 
 
 def score(image: Image, clean: Image) -> Score:
-    """Judge an image by its planes.
+    """Judge an image by PSNR and SSIM of its planes.
 
     Args:
         image: What is to be judged.
@@ -68,14 +67,8 @@ def score(image: Image, clean: Image) -> Score:
         SizeError: If the two differ in size, or are too small.
         PixelError: If a plane of the reference is constant.
     """
-    # One by one: `evaluate` would hold all planes of a long recording in memory.
-    scores = [evaluate([pair.image], [pair.clean]) for pair in pairs(image, clean)]
-    return Score(
-        num_images=len(scores),
-        psnr=float(np.mean([each.psnr for each in scores])),
-        ssim=float(np.mean([each.ssim for each in scores])),
-        psnr_affine=float(np.mean([each.psnr_affine for each in scores])),
-    )
+    shown = {name: METRICS[name] for name in ("psnr", "ssim")}
+    return evaluate_pairs(((pair.image, pair.clean) for pair in pairs(image, clean)), metrics=shown)
 
 
 def describe(image: Image) -> str:

@@ -1,6 +1,7 @@
 """Trained models as files for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo.
 
-A new target is one new file that defines a `Target`, and one line in `TARGETS`.
+A new target is one new file that defines a `Target`, and one line in `TARGETS`; another package declares its own in
+the entry-point group "quietscope.export_targets", and what runs it in "quietscope.runtimes".
 """
 
 import os
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quietscope.deploy.formats import runtime_for
 from quietscope.errors import ExportError
 from quietscope.export import bioimage, onnx, openvino, torch_program
 from quietscope.export.check import check_difference, difference_from
@@ -18,18 +20,24 @@ from quietscope.export.graph import Graph
 from quietscope.export.target import Target
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.nn.hardware import place
+from quietscope.registry import Registry, record
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
 
 __all__ = ["TARGETS", "Exported", "Graph", "Target", "check_export", "export_model", "target_of"]
 
-TARGETS: tuple[Target, ...] = (
-    onnx.TARGET,
-    openvino.TARGET,
-    torch_program.TARGET,
-    bioimage.TARGET,
+TARGETS: Registry[Target] = Registry(
+    "quietscope.export_targets",
+    {
+        "onnx": onnx.TARGET,
+        "openvino": openvino.TARGET,
+        "torch-export": torch_program.TARGET,
+        "bioimage": bioimage.TARGET,
+    },
+    record(Target),
 )
+"""Every target by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +48,8 @@ class Exported:
         target: The kind of file.
         files: The file, and those beside it.
         num_bytes: Their size together.
-        difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured.
+        difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured,
+            or where nothing is declared that runs the file.
         samples: Whether what was written draws samples.
     """
 
@@ -86,7 +95,7 @@ def export_model(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-")))
             made = folder / f"model{target.suffix}"
             target.write(Graph.of(method), made, card)
-            difference = difference_from(method, made) if check else None
+            difference = difference_from(method, made) if check and runtime_for(made) is not None else None
             if difference is not None:
                 check_difference(difference, target.name)
             for source, place_of in zip(_files(target, made), temporary, strict=True):
@@ -109,11 +118,12 @@ def target_of(path: Path) -> Target:
     Raises:
         ExportError: If there is none.
     """
-    for target in TARGETS:
+    for target in TARGETS.values():
         if path.name.lower().endswith(target.suffix):
             return target
-    endings = ", ".join(f"{each.suffix} ({each.name})" for each in TARGETS)
-    raise ExportError(f"a name that ends in one of {endings}", str(path), f"try `-o {path.stem or 'model'}.onnx`")
+    endings = ", ".join(f"{each.suffix} ({each.name})" for each in TARGETS.values())
+    fix = "; ".join([f"try `-o {path.stem or 'model'}.onnx`", *TARGETS.notes()])
+    raise ExportError(f"a name that ends in one of {endings}", str(path), fix)
 
 
 def check_export(path: Path, *, overwrite: bool) -> Target:

@@ -1,6 +1,7 @@
 """Reading and writing images: pixels that stay in the file until asked for, axes, pixel size, channel names.
 
-A new format is one new file that defines a `Format`, and one line in `FORMATS`.
+A new format is one new file that defines a `Format`, and one line in `FORMATS`; another package declares its own in
+the entry-point group "quietscope.formats".
 """
 
 import difflib
@@ -20,6 +21,7 @@ from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.check import check_pixels, saturated_share
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
+from quietscope.registry import Registry, record
 
 __all__ = [
     "FORMATS",
@@ -41,12 +43,20 @@ __all__ = [
     "write_image",
 ]
 
-FORMATS: tuple[Format, ...] = (
-    tiff.FORMAT,
-    ngff.FORMAT,
-    npy.FORMAT,
-    png.FORMAT,
-)
+_OWN = {"tiff": tiff.FORMAT, "ome-zarr": ngff.FORMAT, "npy": npy.FORMAT, "png": png.FORMAT}
+
+
+def _declared_format(name: str, member: object) -> Format:
+    """Check what a package declares: its files are to end in something that QuietScope does not read by itself."""
+    found = record(Format)(name, member)
+    taken = {suffix for own in _OWN.values() for suffix in own.suffixes} & {*found.suffixes}
+    if taken:
+        raise TypeError(f"it reads {' '.join(sorted(taken))}, which QuietScope reads by itself")
+    return found
+
+
+FORMATS: Registry[Format] = Registry("quietscope.formats", _OWN, _declared_format)
+"""Every format by name."""
 
 _PROPRIETARY = {".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".ims", ".dv", ".mrc"}
 
@@ -221,7 +231,7 @@ def _reader(path: Path) -> Format:
     if not path.exists():
         raise _missing(path)
     if path.is_dir():
-        fitting = [each for each in FORMATS if each.is_folder and each.recognises(path)]
+        fitting = [each for each in FORMATS.values() if each.is_folder and each.recognises(path)]
         if fitting:
             return fitting[0]
         raise ImageFileError(
@@ -229,17 +239,19 @@ def _reader(path: Path) -> Format:
         )
     if not path.stat().st_size:
         raise ImageFileError(f"an image in {path}", "an empty file (0 bytes)", "copy or export it again")
-    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS if not each.is_folder for suffix in each.suffixes])
+    chosen = _by_suffix(
+        path, [(suffix, each) for each in FORMATS.values() if not each.is_folder for suffix in each.suffixes]
+    )
     if chosen is None:
-        supported = " ".join(sorted({suffix for each in FORMATS for suffix in each.suffixes}))
-        raise ImageFileError(f"one of {supported}", str(path), _advice(path))
+        supported = " ".join(sorted({suffix for each in FORMATS.values() for suffix in each.suffixes}))
+        raise ImageFileError(f"one of {supported}", str(path), "; ".join([_advice(path), *FORMATS.notes()]))
     return chosen
 
 
 def _writer(path: Path) -> Format:
-    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS for suffix in each.written])
+    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS.values() for suffix in each.written])
     if chosen is None:
-        supported = " ".join(sorted({suffix for each in FORMATS for suffix in each.written}))
+        supported = " ".join(sorted({suffix for each in FORMATS.values() for suffix in each.written}))
         raise OutputError(
             f"a name that ends in one of {supported}", str(path), f"write to {path.stem or 'result'}.ome.tif"
         )

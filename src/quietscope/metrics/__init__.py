@@ -1,4 +1,7 @@
-"""How good an image is, with the truth at hand and without."""
+"""How good an image is, with the truth at hand and without.
+
+A new metric against the truth is one file that defines a `Metric`, and one word in `quietscope.metrics.score`.
+"""
 
 from quietscope.metrics.autocorrelation import autocorrelation
 from quietscope.metrics.calibration import (
@@ -13,8 +16,9 @@ from quietscope.metrics.calibration import (
     spread_factor,
 )
 from quietscope.metrics.frc import RingCorrelation, ring_correlation
+from quietscope.metrics.metric import Metric
 from quietscope.metrics.psnr import affine_fit, psnr, psnr_affine
-from quietscope.metrics.score import METRICS, Score, evaluate
+from quietscope.metrics.score import METRICS, Score, evaluate, evaluate_pairs
 from quietscope.metrics.ssim import ssim
 from quietscope.metrics.stripes import stripe_correlation, stripe_power, stripes_left
 
@@ -24,6 +28,7 @@ __all__ = [
     "MIN_SAMPLES",
     "Calibration",
     "Exposure",
+    "Metric",
     "RingCorrelation",
     "Score",
     "affine_fit",
@@ -32,6 +37,7 @@ __all__ = [
     "calibration_of_samples",
     "coverage",
     "evaluate",
+    "evaluate_pairs",
     "percent",
     "psnr",
     "psnr_affine",

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PixelError, SizeError
+from quietscope.metrics.metric import Metric
 
 
 def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | None = None) -> float:
@@ -86,3 +87,7 @@ def range_of(clean: npt.NDArray[np.float64], data_range: float | None) -> float:
     if not span > 0:
         raise PixelError("a positive range of intensities", f"{span:g}", "pass a clean image that is not constant")
     return span
+
+
+PSNR = Metric(title="PSNR", unit="dB", compute=psnr, higher_is_better=True)
+AFFINE_PSNR = Metric(title="affine PSNR", unit="dB", compute=psnr_affine, higher_is_better=True)

@@ -1,6 +1,6 @@
 """All metrics against the truth, averaged over images."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -8,36 +8,40 @@ from typing import Any
 import numpy.typing as npt
 
 from quietscope.errors import SizeError
-from quietscope.metrics.psnr import psnr, psnr_affine
-from quietscope.metrics.ssim import ssim
+from quietscope.metrics.metric import Metric
+from quietscope.metrics.psnr import AFFINE_PSNR, PSNR
+from quietscope.metrics.ssim import SSIM
+from quietscope.registry import Registry, record
 
-METRICS: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any], float | None], float]] = {
-    "psnr": psnr,
-    "ssim": ssim,
-    "psnr_affine": psnr_affine,
-}
-"""Every metric against a clean image by its name; a new one is one line here and one in `Score`."""
+METRICS: Registry[Metric] = Registry(
+    "quietscope.metrics", {"psnr": PSNR, "ssim": SSIM, "psnr_affine": AFFINE_PSNR}, record(Metric)
+)
+"""Every metric against a clean image by its name; a new one is one file and one word here, or, in another package, an
+entry point of the group "quietscope.metrics"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Means over images, each judged on its own.
+    """Means over images, each judged on its own: ``score["psnr"]``.
 
     Attributes:
         num_images: Images averaged over.
-        psnr: Peak signal-to-noise ratio in dB, see `psnr`.
-        ssim: Structural similarity, see `ssim`.
-        psnr_affine: Peak signal-to-noise ratio in dB after the best scale and offset, see `psnr_affine`.
+        means: The mean of each metric, by its name in `METRICS`.
     """
 
     num_images: int
-    psnr: float
-    ssim: float
-    psnr_affine: float
+    means: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float:
+        return self.means[name]
 
 
 def evaluate(
-    images: Iterable[npt.NDArray[Any]], clean: Iterable[npt.NDArray[Any]], data_range: float | None = None
+    images: Iterable[npt.NDArray[Any]],
+    clean: Iterable[npt.NDArray[Any]],
+    data_range: float | None = None,
+    *,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> Score:
     """Judge images against the truth and average over them.
 
@@ -46,6 +50,7 @@ def evaluate(
             each has a range of its own.
         clean: The truth, one per image.
         data_range: Range of intensities; maximum minus minimum of each clean image if None.
+        metrics: What to judge by, by name.
 
     Returns:
         The means. A mean of decibels is what the literature reports, not the decibels of the mean error.
@@ -54,13 +59,27 @@ def evaluate(
         SizeError: If there are no images, not as many as clean ones, or sizes differ.
         PixelError: If a clean image is constant and no range is given.
     """
-    values: dict[str, list[float]] = {name: [] for name in METRICS}
-    pairs, truths = list(images), list(clean)
-    if not pairs or len(pairs) != len(truths):
+    noisy, truths = list(images), list(clean)
+    if len(noisy) != len(truths):
         raise SizeError(
-            "one clean image per image", f"{len(pairs)} and {len(truths)}", "pass as many of one as of the other"
+            "one clean image per image", f"{len(noisy)} and {len(truths)}", "pass as many of one as of the other"
         )
-    for image, truth in zip(pairs, truths, strict=True):
-        for name, metric in METRICS.items():
-            values[name].append(metric(image, truth, data_range))
-    return Score(num_images=len(pairs), **{name: fmean(found) for name, found in values.items()})
+    return evaluate_pairs(zip(noisy, truths, strict=True), data_range, metrics=metrics)
+
+
+def evaluate_pairs(
+    pairs: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any]]],
+    data_range: float | None = None,
+    *,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> Score:
+    """Judge images as `evaluate` does, one pair of (image, clean) after the other, so that only one is in memory."""
+    values: dict[str, list[float]] = {name: [] for name in metrics}
+    num_images = 0
+    for image, truth in pairs:
+        num_images += 1
+        for name, metric in metrics.items():
+            values[name].append(metric.compute(image, truth, data_range))
+    if not num_images:
+        raise SizeError("at least one image with its clean one", "none", "pass as many of one as of the other")
+    return Score(num_images=num_images, means={name: fmean(found) for name, found in values.items()})

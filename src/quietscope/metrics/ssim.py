@@ -5,6 +5,7 @@ from typing import Any
 import numpy.typing as npt
 
 from quietscope.errors import SizeError
+from quietscope.metrics.metric import Metric
 from quietscope.metrics.psnr import as_pair, range_of
 
 # A Gaussian of sigma 1.5 cut at 3.5 sigma, as published; scikit-image rounds that to 11 pixels.
@@ -40,3 +41,6 @@ def ssim(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | N
             image, clean, data_range=span, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
     )
+
+
+SSIM = Metric(title="SSIM", compute=ssim, higher_is_better=True, decimals=4)

@@ -87,16 +87,16 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
         yield name, str(path)
     yield "prediction", f"{f'{num_samples} samples' if num_samples else 'one pass'} in {duration(image.seconds)}"
     if image.before is not None and image.after is not None:
-        gain = image.after.psnr - image.before.psnr
-        yield "PSNR", f"{image.before.psnr:.2f} dB -> {image.after.psnr:.2f} dB ({gain:+.2f} dB)"
-        yield "SSIM", f"{image.before.ssim:.3f} -> {image.after.ssim:.3f}"
+        before, after = image.before["psnr"], image.after["psnr"]
+        yield "PSNR", f"{before:.2f} dB -> {after:.2f} dB ({after - before:+.2f} dB)"
+        yield "SSIM", f"{image.before['ssim']:.3f} -> {image.after['ssim']:.3f}"
     if image.honesty:
         yield "uncertainty", image.honesty
 
 
 def score_words(score: Score) -> str:
     """Return a score in a few words, for the title of a panel."""
-    return f"{score.psnr:.1f} dB"
+    return f"{score['psnr']:.1f} dB"
 
 
 def num_steps(number: int) -> str:

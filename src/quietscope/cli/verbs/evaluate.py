@@ -1,6 +1,6 @@
 """``quietscope evaluate``: PSNR and SSIM of an image against a clean one, and whether its uncertainty is honest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -18,15 +18,14 @@ from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeEr
 from quietscope.io import Image, read_image
 from quietscope.io.check import check_finite
 from quietscope.metrics import (
+    METRICS,
     MIN_SAMPLES,
     Calibration,
     Exposure,
+    Metric,
     calibration_of_moments,
     calibration_of_samples,
     percent,
-    psnr,
-    psnr_affine,
-    ssim,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def evaluate(
 ) -> None:
     """Compare a denoised image with a clean one: PSNR and SSIM of every plane, and their means.
 
+    Metrics of other installed packages stand beside them.
     With --std or --samples also how often the truth lies in the intervals that these promise. A reference that has
     noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
     """
@@ -69,6 +69,8 @@ def evaluate(
     spread = _open_spread(image, std, samples)
     exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
     screen.show(_score_table(image, reference, range, affine))
+    for note in METRICS.notes():
+        screen.note(note)
     if noise is not None:
         screen.note(
             "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
@@ -92,23 +94,21 @@ def _check_options(std: Path | None, samples: Path | None, noise: str | None, nu
 
 
 def _score_table(image: Image, reference: Image, range: float | None, affine: bool) -> Table:
-    metrics = {"PSNR (dB)": (psnr, ".2f"), "SSIM": (ssim, ".4f")}
-    if affine:
-        metrics["affine PSNR (dB)"] = (psnr_affine, ".2f")
+    metrics = [metric for name, metric in METRICS.items() if affine or name != "psnr_affine"]
     table = Table()
-    for name in ("frame", "channel", *metrics):
+    for name in ("frame", "channel", *(metric.heading for metric in metrics)):
         table.add_column(name, justify="right")
     values: list[list[float]] = []
     for pair in pairs(image, reference):
-        values.append([metric(pair.image, pair.clean, range) for metric, _ in metrics.values()])
+        values.append([metric.compute(pair.image, pair.clean, range) for metric in metrics])
         table.add_row(str(pair.frame), str(pair.channel), *_words(values[-1], metrics))
     table.add_section()
     table.add_row("mean", "", *_words([fmean(column) for column in zip(*values, strict=True)], metrics))
     return table
 
 
-def _words(values: list[float], metrics: Mapping[str, tuple[object, str]]) -> list[str]:
-    return [format(value, form) for value, (_, form) in zip(values, metrics.values(), strict=True)]
+def _words(values: list[float], metrics: list[Metric]) -> list[str]:
+    return [metric.words(value) for value, metric in zip(values, metrics, strict=True)]
 
 
 def _coverage_table(found: Calibration, channel: int | None) -> Table:
