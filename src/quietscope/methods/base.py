@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import ALL_TURNS
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 """A number of filters, pixels or the like: at least one."""

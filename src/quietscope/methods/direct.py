@@ -22,7 +22,7 @@ from quietscope.methods.base import Loss, MethodSettings, PosteriorMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 Centre: TypeAlias = Literal["mean", "median"]
 """What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""

@@ -30,10 +30,10 @@ from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.nn.latent import Width
-from quietscope.nn.mixture import PARAMETERS, PixelMixture
+from quietscope.nn.pixel_mixture import PARAMETERS, PixelMixture
 from quietscope.nn.sampler import sample_causally
 from quietscope.nn.signal_decoder import SignalDecoder
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 Direction = Literal["x", "y", "z", "none"]
 _LEAST_WIDTH = 1e-3

@@ -1,7 +1,7 @@
 """How good an image is, with the truth at hand and without."""
 
 from quietscope.metrics.autocorrelation import autocorrelation
-from quietscope.metrics.calibration import (
+from quietscope.metrics.coverage import (
     LEVELS,
     MIN_SAMPLES,
     Calibration,

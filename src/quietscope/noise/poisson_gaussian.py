@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import normal_log_density, normal_log_tail
 from quietscope.noise.pairs import flatten_pairs
 from quietscope.noise.photon_tail import photon_tail

@@ -14,7 +14,7 @@ from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
-from quietscope.io.check import check_finite
+from quietscope.io.pixel_check import check_finite
 
 if TYPE_CHECKING:
     from quietscope.noise import GaussianMixture, NoiseModel
@@ -128,7 +128,7 @@ def _channel(image: Image, channel: int | None) -> int:
 
 
 def _warn(model: "NoiseModel", noisy: Planes, screen: Screen) -> None:
-    from quietscope.noise.calibration import observed_range, range_note
+    from quietscope.noise.signal_range import observed_range, range_note
 
     note = range_note(model, *observed_range(noisy))
     if note is not None:
