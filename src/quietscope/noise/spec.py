@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from quietscope.errors import NoiseError
-from quietscope.noise.file import SUFFIXES
+from quietscope.noise.noise_file import SUFFIXES
 
 
 @dataclass(frozen=True)

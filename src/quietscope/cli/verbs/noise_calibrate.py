@@ -41,8 +41,8 @@ def noise_calibrate(
 
     All axes but channels and space count frames; a stack with Z is a scene in 3-D.
     """
-    from quietscope.noise.file import check_kind_fits, save_noise_model
     from quietscope.noise.fitting import fit_noise
+    from quietscope.noise.noise_file import check_kind_fits, save_noise_model
     from quietscope.noise.static_scene import pairs_from_frames
 
     screen = Screen()

@@ -43,7 +43,7 @@ def noise_show(
     alone the variances that can be told from noisy images. Pairs that the model was not fitted on are the fair ones.
     """
     from quietscope.noise import GaussianMixture
-    from quietscope.noise.file import load_noise_model
+    from quietscope.noise.noise_file import load_noise_model
     from quietscope.report.noise_curves import noise_figure, without_limits
     from quietscope.report.noise_figure import write_noise_figure
 
@@ -70,7 +70,7 @@ def noise_show(
 
 def describe_noise(file: Path) -> dict[str, str]:
     """Return what is to be known of a noise file, name by name."""
-    from quietscope.noise.file import load_noise_model
+    from quietscope.noise.noise_file import load_noise_model
 
     model = load_noise_model(file)
     return {
