@@ -22,7 +22,7 @@ from environment import data_folder, write_result
 from quietscope import read_image
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.noise import NoiseModel, fit_noise, measure_noise
 from quietscope.noise.censored import Censored
 from quietscope.setup.bootstrap import STEPS, bootstrap_noise

@@ -33,7 +33,7 @@ from quietscope.compression.stopwatch import interleaved
 from quietscope.data.frames import Frames
 from quietscope.export.graph import Graph
 from quietscope.io import read_image
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.training.budget import Budget
 

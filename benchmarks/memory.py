@@ -18,7 +18,7 @@ from rich.table import Table
 
 from environment import write_result
 from quietscope.data.normalize import Statistics
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.nn.hardware import place
 from quietscope.noise import PoissonGaussian

@@ -20,7 +20,7 @@ from environment import write_result
 from quietscope.psf.bead_fit import fit_bead, rim_of
 from quietscope.psf.beads import average_beads
 from quietscope.psf.detect import box_at, find_spots
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.optics import Optics
 from quietscope.psf.psf import Psf, prepare_psf
 from quietscope.psf.theory import theory_psf

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from environment import write_result
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods.dvlae import DVLAESettings
 from quietscope.nn.autoregressive import CausalNetwork
 from quietscope.nn.hardware import place
-from quietscope.nn.mixture import PixelMixture
+from quietscope.nn.pixel_mixture import PixelMixture
 from quietscope.nn.sampler import sample_causally
 from quietscope.presets import find_preset
 

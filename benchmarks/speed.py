@@ -20,7 +20,7 @@ from rich.table import Table
 
 from environment import write_result
 from quietscope.data.normalize import Statistics
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
 from quietscope.nn.hardware import best_device, place

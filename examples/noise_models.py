@@ -28,8 +28,8 @@ from quietscope import read_image, sample_path
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.noise import PoissonGaussian, fit_noise
-from quietscope.noise.calibration import pairs_from_frames
-from quietscope.noise.file import load_noise_model, save_noise_model
+from quietscope.noise.noise_file import load_noise_model, save_noise_model
+from quietscope.noise.static_scene import pairs_from_frames
 from quietscope.setup.bootstrap import bootstrap_noise
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.

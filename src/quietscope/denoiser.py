@@ -17,7 +17,7 @@ from quietscope.data.preparation import Notify, prepare
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
 from quietscope.io import Image, ImageSource, as_image, as_images
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.methods.deconoising import DecoNoising

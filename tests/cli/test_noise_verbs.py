@@ -6,7 +6,7 @@ import pytest
 from quietscope import read_image
 from quietscope.io import write_image
 from quietscope.noise import Gaussian, PoissonGaussian
-from quietscope.noise.file import load_noise_model, save_noise_model
+from quietscope.noise.noise_file import load_noise_model, save_noise_model
 
 SIDE = 64
 GAIN, OFFSET = 3.0, 50.0

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import erf
 
 from quietscope.io import read_image, write_image
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.psf import read_psf
 
 SIGMA = (1.3, 1.6)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
-from quietscope.nn.mixture import PARAMETERS, PixelMixture
+from quietscope.nn.pixel_mixture import PARAMETERS, PixelMixture
 from quietscope.nn.sampler import sample_causally
 
 COMPONENTS = 3

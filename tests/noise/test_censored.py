@@ -21,7 +21,7 @@ from quietscope.noise import (
     measure_noise,
     noise_model_from_record,
 )
-from quietscope.noise.dark_clipping import clipped_moments
+from quietscope.noise.clipped_line import clipped_moments
 
 
 def mixture() -> GaussianMixture:

@@ -6,8 +6,8 @@ from scipy.special import erf
 
 from quietscope.errors import PsfError
 from quietscope.io import write_image
-from quietscope.psf.centre import centre_offset
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.centring import centre_offset
+from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.psf import Psf, check_fits, prepare_psf, read_psf, write_psf
 from quietscope.psf.width import full_widths
 

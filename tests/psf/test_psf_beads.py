@@ -10,7 +10,7 @@ from quietscope.errors import PixelError, PsfError
 from quietscope.psf.bead_fit import fit_bead
 from quietscope.psf.beads import average_beads
 from quietscope.psf.detect import MARGIN, box_at, find_spots
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.gaussian_psf import gaussian_psf
 
 SIGMA, SIZE = (1.3, 1.8), (17, 17)
 SIGMA_3D, SIZE_3D = (2.2, 1.2, 1.3), (17, 13, 13)

@@ -22,7 +22,7 @@ from quietscope.export.describe import card_of
 from quietscope.export.graph import Graph
 from quietscope.io import ImageSource, as_images
 from quietscope.io.atomic import atomic_path, check_target
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.model.file import save_model
 from quietscope.nn.hardware import gains_from_bf16

@@ -6,7 +6,7 @@ from statistics import median
 
 from quietscope.compression.calibration import Inputs
 from quietscope.compression.gate import Runner
-from quietscope.memory import tune_allocator
+from quietscope.main_memory import tune_allocator
 
 SIDE = 512
 SIZE_3D = (16, 128, 128)

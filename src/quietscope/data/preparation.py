@@ -7,7 +7,7 @@ import numpy as np
 
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.io.check import check_finite, check_varied, saturated_share
+from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
 
 Notify: TypeAlias = Callable[[str], None]
 """Receives one line for a person."""

@@ -17,9 +17,9 @@ from quietscope.deploy.moments import Moments
 from quietscope.deploy.noise import tile_noise
 from quietscope.deploy.session import Array, Session
 from quietscope.errors import SettingsError
-from quietscope.io.check import CheckedArray
 from quietscope.io.image import Image, Sink
-from quietscope.memory import free_main_memory
+from quietscope.io.pixel_check import CheckedArray
+from quietscope.main_memory import free_main_memory
 from quietscope.tiling.border import ReadBox, read_outer
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import chosen_kinds, kinds_within

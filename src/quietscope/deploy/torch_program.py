@@ -23,7 +23,7 @@ class ProgramSession(Session):
         import torch
         from torch.export.passes import move_to_device_pass
 
-        from quietscope.memory import tune_allocator
+        from quietscope.main_memory import tune_allocator
         from quietscope.nn.hardware import chosen_device
 
         super().__init__(card, path)

@@ -27,8 +27,8 @@ from quietscope.diagnosis.correlation import (
     fraction_of,
 )
 from quietscope.diagnosis.hot_pixels import Mask, find_hot_pixels, fixed_share, without
-from quietscope.diagnosis.sampling import Plane, Tile, sample_tiles
 from quietscope.diagnosis.successive import measure_successive
+from quietscope.diagnosis.tiles import Plane, Tile, sample_tiles
 from quietscope.errors import NoiseError
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.estimate import NoiseEstimate, measure_noise

@@ -22,7 +22,7 @@ from quietscope.diagnosis.correlation import (
     ratios,
 )
 from quietscope.diagnosis.hot_pixels import find_hot_pixels, without
-from quietscope.diagnosis.sampling import Plane, read_tile, sample_tiles
+from quietscope.diagnosis.tiles import Plane, read_tile, sample_tiles
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.pairs import FloatArray
 

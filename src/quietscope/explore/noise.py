@@ -10,7 +10,7 @@ from quietscope.errors import SettingsError
 from quietscope.methods.base import GenerativeMethod, Latents, LearnedNoiseMethod
 from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import keyed_normal
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.prediction.estimator import cropped
 from quietscope.tiling.grid import Tile, round_up, tile_grid
 

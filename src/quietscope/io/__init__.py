@@ -18,9 +18,9 @@ from quietscope.axes import check_axes, guess_axes
 from quietscope.errors import ImageFileError, OutputError, QuietScopeError
 from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
-from quietscope.io.check import check_pixels, saturated_share
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
+from quietscope.io.pixel_check import check_pixels, saturated_share
 from quietscope.registry import Registry, record
 
 __all__ = [

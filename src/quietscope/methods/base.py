@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]

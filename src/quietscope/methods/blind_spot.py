@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 from torch import nn
 
-from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
+from quietscope.data.hidden_pixels import BlindSpots, MaskAxes, Replacement
 from quietscope.data.normalize import Statistics
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet

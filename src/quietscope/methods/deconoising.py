@@ -18,8 +18,8 @@ from quietscope.methods.base import DeconvolvingMethod, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
-from quietscope.noise.base import NoiseModel
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.noise.noise_model import NoiseModel
+from quietscope.psf.gaussian_psf import gaussian_psf
 
 
 class DecoNoisingSettings(BlindSpotSettings):

@@ -21,7 +21,7 @@ from quietscope.methods.base import Loss, MethodSettings, PosteriorMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
 Centre: TypeAlias = Literal["mean", "median"]

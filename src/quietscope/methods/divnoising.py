@@ -25,7 +25,7 @@ from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.latent import GaussianLatent, gaussian_kl
 from quietscope.nn.vae import VAE, VAEShape
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 
 class DivNoisingSettings(MethodSettings):

@@ -29,10 +29,10 @@ from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.nn.latent import Width
-from quietscope.nn.mixture import PARAMETERS, PixelMixture
+from quietscope.nn.pixel_mixture import PARAMETERS, PixelMixture
 from quietscope.nn.sampler import sample_causally
 from quietscope.nn.signal_decoder import SignalDecoder
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIP_X, FLIP_Y
 
 Direction = Literal["x", "y", "z", "none"]

@@ -16,7 +16,7 @@ from quietscope.methods.hierarchical import LadderMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 

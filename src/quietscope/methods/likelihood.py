@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import BuiltMethod, MethodSettings
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 
 class LikelihoodMethod(BuiltMethod):

@@ -1,7 +1,7 @@
 """Noise2Void: a network learns to predict hidden pixels from their neighbours, and so cannot learn their noise.
 
 Krull, Buchholz, Jug, "Noise2Void: Learning Denoising from Single Noisy Images", CVPR 2019; N2V2 and structN2V by
-options, see `quietscope.data.blind_spot`.
+options, see `quietscope.data.hidden_pixels`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 
 class Noise2VoidSettings(BlindSpotSettings):

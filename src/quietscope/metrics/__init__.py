@@ -4,7 +4,7 @@ A new metric against the truth is one file that defines a `Metric`, and one word
 """
 
 from quietscope.metrics.autocorrelation import autocorrelation
-from quietscope.metrics.calibration import (
+from quietscope.metrics.coverage import (
     LEVELS,
     MIN_SAMPLES,
     Calibration,

@@ -12,7 +12,7 @@ import torch
 from quietscope.errors import SizeError
 from quietscope.explore import Generation, Levels, as_generative, generate_into, interpolate, levels, renoise
 from quietscope.io import Image, ImageSource, Sink, as_image
-from quietscope.io.check import CheckedArray
+from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
 from quietscope.nn.hardware import place
 from quietscope.tiling.request import Precision

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from quietscope.errors import NoiseError, SettingsError, SizeError
 from quietscope.io import Image
-from quietscope.io.check import CheckedArray
+from quietscope.io.pixel_check import CheckedArray
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.explorer import Progress
 from quietscope.model.predictor import Predictor

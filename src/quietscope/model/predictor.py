@@ -9,7 +9,7 @@ import numpy as np
 
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
-from quietscope.io.check import CheckedArray
+from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
 from quietscope.model.explorer import Explorer, Pixels, Progress
 from quietscope.prediction import predict_image as predict

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.nn.autoregressive import CausalBlock, CausalConv, CausalNetwork
-from quietscope.nn.mixture import PixelMixture
+from quietscope.nn.pixel_mixture import PixelMixture
 
 Mixture: TypeAlias = Callable[[Tensor], PixelMixture]
 Rows: TypeAlias = Tensor

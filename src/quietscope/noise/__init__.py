@@ -4,7 +4,6 @@ A new model is one file and one line in ``registry``; the command line, the file
 follow from that list.
 """
 
-from quietscope.noise.base import NoiseModel, NoiseRecord
 from quietscope.noise.censored import Censored, censor
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.estimate import NoiseEstimate, estimate_noise, measure_noise
@@ -12,6 +11,7 @@ from quietscope.noise.fitting import fit_noise
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 from quietscope.noise.registry import BASE_MODELS, rebuild, registered
 from quietscope.noise.selection import NoiseChoice, choose_model

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples
 from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 from quietscope.noise.registry import BASE_MODELS, base_model_from_record
 

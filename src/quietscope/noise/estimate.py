@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel
 from quietscope.noise.cells import MIN_SIDE, Cells, Lags, join_cells, measure_cells
 from quietscope.noise.censored import censor
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.noise_model import NoiseModel
 from quietscope.noise.pairs import FloatArray
 from quietscope.noise.photon_transfer import VarianceBins, fit_line, loses_dark_noise, relative_error
 from quietscope.noise.poisson_gaussian import PoissonGaussian

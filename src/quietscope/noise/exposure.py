@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.metrics.calibration import Exposure
-from quietscope.noise.base import NoiseModel
+from quietscope.metrics.coverage import Exposure
+from quietscope.noise.noise_model import NoiseModel
 
 Plane = npt.NDArray[Any]
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, Samples
 from quietscope.noise.censored import censor
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.noise_model import NoiseModel, Samples
 from quietscope.noise.pairs import flatten_pairs
 from quietscope.noise.photon_transfer import bins_from_pairs, loses_dark_noise
 from quietscope.noise.registry import BASE_MODELS

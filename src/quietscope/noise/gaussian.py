@@ -10,8 +10,8 @@ from scipy.special import log_ndtr
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import normal_log_density, normal_log_tail
 from quietscope.noise.pairs import FloatArray, flatten_pairs
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels
-from quietscope.noise.mixture import Components, mixture_components, mixture_log_density, mixture_log_tail
+from quietscope.noise.mixture_density import Components, mixture_components, mixture_log_density, mixture_log_tail
 from quietscope.noise.mixture_fit import MixtureFitSettings, fit_mixture
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import broadcast
 
 MIN_SIGMA = 50.0

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.histogram_fit import fit_histogram
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import broadcast, normal_log_density, normal_log_tail
 
 TAIL_WIDTH = 3.0

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import Samples
 from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.noise_model import Samples
 from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.photon_transfer import MAX_CLIPPED, bins_from_pairs, fit_line
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import Samples
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
-from quietscope.noise.mixture import Components, mixture_components, mixture_log_density, mixture_log_tail
+from quietscope.noise.mixture_density import Components, mixture_components, mixture_log_density, mixture_log_tail
+from quietscope.noise.noise_model import Samples
 from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.photon_transfer import MAX_CLIPPED, VarianceBins, bins_from_pairs, fit_line, loses_dark_noise
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import Samples
+from quietscope.noise.noise_model import Samples
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
 from quietscope.errors import NoiseError
+from quietscope.noise.clipped_line import cost_of_line, fit_clipped_line
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
-from quietscope.noise.dark_clipping import cost_of_line, fit_clipped_line
 from quietscope.noise.pairs import FloatArray
 
 MODEL_ERROR = 0.03
@@ -128,7 +128,7 @@ def fit_line(bins: VarianceBins, low: float = -math.inf) -> tuple[float, float]:
 
     A pile-up at the lower end of the scale has two causes: clipping, which takes variance away and bends the curve, and
     pixels that caught no photon at all, which lie on the line like any other. So where bins are piled up, the line
-    whose clipped moments they have is fitted beside the line through them (``dark_clipping``), and believed where it
+    whose clipped moments they have is fitted beside the line through them (``clipped_line``), and believed where it
     explains them clearly better. Otherwise piled-up bins take part where they hold no less variance than the line
     through the others says, or where one line fits all bins about as well.
 

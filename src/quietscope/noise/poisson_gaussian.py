@@ -1,18 +1,20 @@
 """Poisson-Gaussian noise: photon shot noise through a gain, plus read noise, as a Gaussian of that variance."""
 
 import math
-from typing import ClassVar, Self, final
+from functools import lru_cache
+from typing import ClassVar, NamedTuple, Self, final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import erfcx, gammaln, log_ndtr, logsumexp, xlogy
 from torch import Tensor
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import normal_log_density, normal_log_tail
-from quietscope.noise.pairs import flatten_pairs
-from quietscope.noise.photon_tail import photon_tail
+from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.photon_transfer import bins_from_pairs, camera_terms, fit_line
 
 FLOOR_IN_PHOTONS = 0.05
@@ -23,6 +25,10 @@ FLOOR_IN_READ_NOISE = 0.1
 
 NORMAL_FROM_PHOTONS = 1000.0
 """Photons from which on the quasi-likelihood is the normal one: their skewness is 3 %, and float32 stays exact."""
+
+NUM_KNOTS = 512
+_TERMS = 1280
+"""Photon numbers that are added up: 9 standard deviations above ``NORMAL_FROM_PHOTONS``."""
 
 
 @final
@@ -208,3 +214,59 @@ class PoissonGaussian(NoiseModel):
         sign = "-" if self.offset >= 0.0 else "+"
         read = f" + {self.read_noise:.4g}^2" if self.read_noise > 0.0 else ""
         return f"Poisson-Gaussian: var = {self.gain:.4g} (s {sign} {abs(self.offset):.4g}){read}"
+
+
+class PhotonTail(NamedTuple):
+    """A tail over photon numbers l, tabulated at ``sqrt l = 0, step, 2 step, ...``; float32, shape (NUM_KNOTS,).
+
+    Args:
+        log_mass: ``log P(X beyond the limit | l)``.
+        mean: ``E[X | X beyond the limit, l]``, intensity units.
+    """
+
+    log_mass: Tensor
+    mean: Tensor
+
+    def at(self, photons: Tensor) -> "PhotonTail":
+        """Interpolate at ``photons``, any shape; negative numbers count as none."""
+        step = NORMAL_FROM_PHOTONS**0.5 / (NUM_KNOTS - 1)
+        position = (photons.clamp(0.0, NORMAL_FROM_PHOTONS).sqrt() / step).clamp(max=NUM_KNOTS - 1.001)
+        left = position.long()
+        part = position - left
+        log_mass, mean = (
+            torch.lerp(table[left], table[left + 1], part)
+            for table in (self.log_mass.to(photons.device), self.mean.to(photons.device))
+        )
+        return PhotonTail(log_mass=log_mass, mean=mean)
+
+
+@lru_cache(maxsize=64)
+def photon_tail(gain: float, offset: float, read_noise: float, limit: float, *, upper: bool) -> PhotonTail:
+    """Tabulate the tail of ``gain N + offset + read_noise e`` beyond ``limit``.
+
+    ``P = sum_n Poisson(n; l) Phi_n``, ``E[X | tail] = sum_n Poisson(n; l) (m_n Phi_n +- read_noise phi_n) / P``, with
+    ``m_n = gain n + offset`` and Phi_n, phi_n the tail and the density of N(m_n, read_noise^2) at the limit.
+
+    Args:
+        gain: Intensity per photon, positive.
+        offset: Intensity in the dark.
+        read_noise: Standard deviation of the read noise, intensity units, positive.
+        limit: Where the tail begins, intensity units.
+        upper: Whether the tail lies above the limit.
+
+    Returns:
+        The table, on the CPU.
+    """
+    photons = np.linspace(0.0, NORMAL_FROM_PHOTONS**0.5, NUM_KNOTS)[:, None] ** 2
+    number = np.arange(_TERMS, dtype=np.float64)
+    sign = 1.0 if upper else -1.0
+    centre = gain * number + offset
+    z = sign * (centre - limit) / read_noise
+    log_tail: FloatArray = log_ndtr(z)
+    # phi / Phi, the mean excess of a peak beyond the limit; by erfcx it is exact far out, where both are zero.
+    excess = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
+    log_terms = xlogy(number, photons) - photons - gammaln(number + 1.0) + log_tail
+    log_mass: FloatArray = logsumexp(log_terms, axis=1)
+    share = np.exp(log_terms - log_mass[:, None])
+    mean = share @ (centre + sign * read_noise * excess)
+    return PhotonTail(log_mass=torch.from_numpy(log_mass).float(), mean=torch.from_numpy(mean).float())

@@ -7,10 +7,10 @@ A new one is one file and one line in ``_OWN``; another package declares its own
 from collections.abc import Mapping
 
 from quietscope.errors import NoiseError
-from quietscope.noise.base import NoiseModel, NoiseRecord
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
+from quietscope.noise.noise_model import NoiseModel, NoiseRecord
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 from quietscope.registry import Registry, subclass
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from quietscope.noise.base import NoiseModel, Samples
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.fitting import clip_levels_of_pairs, fit_noise
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.noise_model import NoiseModel, Samples
 from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 

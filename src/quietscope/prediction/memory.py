@@ -5,7 +5,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from quietscope.memory import free_main_memory
+from quietscope.main_memory import free_main_memory
 from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile

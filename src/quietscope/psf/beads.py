@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PsfError
-from quietscope.io.check import check_finite
+from quietscope.io.pixel_check import check_finite
 from quietscope.psf.bead_fit import BeadFit, fit_bead, rim_of
-from quietscope.psf.centre import resampled
+from quietscope.psf.centring import resampled
 from quietscope.psf.detect import MARGIN, box_at, find_spots
 from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf, sizes
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from quietscope.errors import PsfError
 from quietscope.io import Image, read_image, write_image
-from quietscope.psf.centre import centred
+from quietscope.psf.centring import centred
 
 Notify: TypeAlias = Callable[[str], None]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PsfError
-from quietscope.psf.centre import TOLERANCE, centre_offset
+from quietscope.psf.centring import TOLERANCE, centre_offset
 from quietscope.psf.optics import Optics, intensity, radii
 from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf
 

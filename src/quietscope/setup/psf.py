@@ -14,7 +14,7 @@ from quietscope.errors import PsfError
 from quietscope.io import Image, atomic_path
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import PSF_SIZE
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.psf import Psf, check_fits, read_psf
 
 KEPT = "psf.npy"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from quietscope.noise.base import NoiseModel
+from quietscope.noise.noise_model import NoiseModel
 
 DEFAULT_SIGNALS = (5.0, 20.0, 60.0, 100.0, 200.0)
 """Signals, in intensity units, at which the checks look; inside the range that the model was made for."""

@@ -16,7 +16,7 @@ from quietscope.cli.planes import Pair, describe, pairs
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
-from quietscope.io.check import check_finite
+from quietscope.io.pixel_check import check_finite
 from quietscope.metrics import (
     METRICS,
     MIN_SAMPLES,
@@ -195,7 +195,8 @@ def _exposures(text: str | None, num_exposures: int, num_channels: int, seed: in
 
 def _load(word: str) -> "NoiseModel":
     from quietscope.noise import Gaussian
-    from quietscope.noise.file import NoiseFile, SigmaNoise, load_noise_model, parse_noise_spec
+    from quietscope.noise.noise_file import load_noise_model
+    from quietscope.noise.spec import NoiseFile, SigmaNoise, parse_noise_spec
 
     spec = parse_noise_spec(word)
     if isinstance(spec, SigmaNoise):

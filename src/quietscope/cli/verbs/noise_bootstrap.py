@@ -37,7 +37,7 @@ def noise_bootstrap(
     from quietscope.data.preparation import prepare
     from quietscope.nn.hardware import chosen_device
     from quietscope.noise import BASE_MODELS, Gaussian
-    from quietscope.noise.file import check_kind_fits, save_noise_model
+    from quietscope.noise.noise_file import check_kind_fits, save_noise_model
     from quietscope.setup.bootstrap import STEPS, bootstrap_noise
 
     screen = Screen()

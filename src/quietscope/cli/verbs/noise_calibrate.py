@@ -41,9 +41,9 @@ def noise_calibrate(
 
     All axes but channels and space count frames; a stack with Z is a scene in 3-D.
     """
-    from quietscope.noise.calibration import pairs_from_frames
-    from quietscope.noise.file import check_kind_fits, save_noise_model
     from quietscope.noise.fitting import fit_noise
+    from quietscope.noise.noise_file import check_kind_fits, save_noise_model
+    from quietscope.noise.static_scene import pairs_from_frames
 
     screen = Screen()
     if model not in MODELS:
@@ -104,7 +104,7 @@ def _target(path: Path, scene: Layout) -> Image:
 def _warn(
     screen: Screen, where: str, model: "NoiseModel", image: Image, channel: int, fitted: tuple[float, float]
 ) -> None:
-    from quietscope.noise.calibration import observed_range, range_note
+    from quietscope.noise.signal_range import observed_range, range_note
 
     layout = image.layout()
     numbers = np.unique(np.linspace(0, layout.num_frames - 1, MOST_FRAMES).astype(int))

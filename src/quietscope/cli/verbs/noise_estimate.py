@@ -23,7 +23,7 @@ def noise_estimate(
     from quietscope.data.frames import Frames
     from quietscope.data.preparation import prepare
     from quietscope.noise import PoissonGaussian
-    from quietscope.noise.file import check_kind_fits, save_noise_model
+    from quietscope.noise.noise_file import check_kind_fits, save_noise_model
     from quietscope.setup.noise import correlation_note, measure_channel
 
     screen = Screen()

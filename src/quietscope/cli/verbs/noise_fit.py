@@ -32,7 +32,7 @@ def noise_fit(
 ) -> None:
     """Fit the noise to pairs of noisy and clean images."""
     from quietscope.noise import BASE_MODELS, fit_noise
-    from quietscope.noise.file import check_kind_fits, save_noise_model
+    from quietscope.noise.noise_file import check_kind_fits, save_noise_model
 
     screen = Screen()
     if model not in BASE_MODELS:

@@ -14,7 +14,7 @@ from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
-from quietscope.io.check import check_finite
+from quietscope.io.pixel_check import check_finite
 
 if TYPE_CHECKING:
     from quietscope.noise import GaussianMixture, NoiseModel
@@ -43,7 +43,7 @@ def noise_show(
     alone the variances that can be told from noisy images. Pairs that the model was not fitted on are the fair ones.
     """
     from quietscope.noise import GaussianMixture
-    from quietscope.noise.file import load_noise_model
+    from quietscope.noise.noise_file import load_noise_model
     from quietscope.report.noise_curves import noise_figure, without_limits
     from quietscope.report.noise_figure import write_noise_figure
 
@@ -70,7 +70,7 @@ def noise_show(
 
 def describe_noise(file: Path) -> dict[str, str]:
     """Return what is to be known of a noise file, name by name."""
-    from quietscope.noise.file import load_noise_model
+    from quietscope.noise.noise_file import load_noise_model
 
     model = load_noise_model(file)
     return {
@@ -128,7 +128,7 @@ def _channel(image: Image, channel: int | None) -> int:
 
 
 def _warn(model: "NoiseModel", noisy: Planes, screen: Screen) -> None:
-    from quietscope.noise.calibration import observed_range, range_note
+    from quietscope.noise.signal_range import observed_range, range_note
 
     note = range_note(model, *observed_range(noisy))
     if note is not None:

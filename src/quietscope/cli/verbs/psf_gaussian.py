@@ -21,7 +21,7 @@ def psf_gaussian(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a Gaussian PSF, integrated over pixels: for planes, or with --sigma-z for volumes."""
-    from quietscope.psf.gaussian import gaussian_psf
+    from quietscope.psf.gaussian_psf import gaussian_psf
 
     screen = Screen()
     if sigma_z is None and (size_z is not None or z_nm is not None):

@@ -34,7 +34,7 @@ def recalibrate(
     stay as they are.
     """
     from quietscope import Denoiser
-    from quietscope.metrics.calibration import RIGHT
+    from quietscope.metrics.coverage import RIGHT
 
     screen = Screen()
     if (clean is None) == (second is None):

@@ -7,7 +7,8 @@ import pytest
 
 from quietscope.errors import NoiseError, PixelError
 from quietscope.noise import Gaussian, PoissonGaussian
-from quietscope.noise.calibration import MIN_FRAMES, observed_range, pairs_from_frames, range_note
+from quietscope.noise.signal_range import observed_range, range_note
+from quietscope.noise.static_scene import MIN_FRAMES, pairs_from_frames
 
 GAIN, OFFSET, READ = 4.0, 100.0, 6.0
 Y, X = np.mgrid[:96, :128]

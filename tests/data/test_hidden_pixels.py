@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quietscope.data.blind_spot import BlindSpots, MaskAxes, Replacement
+from quietscope.data.hidden_pixels import BlindSpots, MaskAxes, Replacement
 
 
 def spots(

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 from quietscope.errors import PsfError
-from quietscope.psf.gaussian import gaussian_psf
+from quietscope.psf.gaussian_psf import gaussian_psf
 
 
 @pytest.mark.parametrize("sigma", [0.25, 0.7, 2.0])
