@@ -29,6 +29,10 @@ class Terminated(KeyboardInterrupt):
     """The system asked the program to end (SIGTERM); it ends as after Ctrl-C, cleaning up behind itself."""
 
 
+class Stop(KeyboardInterrupt):
+    """Raised by whoever listens to a run, to end it: what was learnt until then is kept, and the run can be resumed."""
+
+
 class ImageFileError(QuietScopeError):
     """A file that is missing, truncated, or no image."""
 

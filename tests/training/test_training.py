@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quietscope.data.normalize import Statistics
-from quietscope.errors import BudgetError, TrainingError
+from quietscope.errors import BudgetError, Stop, TrainingError
 from quietscope.methods.base import Loss
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise import Gaussian
@@ -101,6 +101,18 @@ def test_sigterm_ends_in_order_and_says_so() -> None:
 
     report = fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=CPU, watch=watch)
     assert (report.interrupted, report.terminated, report.steps) == (True, True, 1)
+
+
+def test_a_watcher_may_stop_the_run(tmp_path: Path) -> None:
+    method = build()
+
+    def watch(state: object) -> None:
+        if getattr(state, "step", 0) == 3:
+            raise Stop
+
+    report = fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=CPU, folder=tmp_path, watch=watch)
+    assert (report.interrupted, report.terminated, report.steps) == (True, False, 3)
+    assert (tmp_path / "resume.ckpt").exists()
 
 
 def test_training_works_outside_the_main_thread() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning as L
 
+from quietscope.errors import Stop
 from quietscope.training.module import TrainingModule
 
 
@@ -28,30 +29,33 @@ class TrainingState:
 
 
 Watcher = Callable[[TrainingState], None]
+"""Told how training stands; ends it in order by raising `quietscope.errors.Stop`."""
 
 
 class Watch(L.Callback):
     """Tells a watcher how training stands, after every step."""
 
-    def __init__(self, watcher: Watcher | None) -> None:
-        self._watcher = watcher
+    def __init__(self, watcher: Watcher | None, interrupt: "Interrupt") -> None:
+        self._watcher, self._interrupt = watcher, interrupt
 
     def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
         """Tell."""
         assert isinstance(module, TrainingModule)
         if self._watcher is None or module.last_loss is None:
             return
-        self._watcher(
-            TrainingState(
-                step=module.global_step,
-                seconds=module.seconds,
-                progress=module.progress,
-                loss=float(module.last_loss.total.detach()),
-                terms={name: float(value) for name, value in module.last_loss.terms.items()},
-                validation_loss=module.validation_loss,
-                learning_rate=float(trainer.optimizers[0].param_groups[0]["lr"]),
-            )
+        state = TrainingState(
+            step=module.global_step,
+            seconds=module.seconds,
+            progress=module.progress,
+            loss=float(module.last_loss.total.detach()),
+            terms={name: float(value) for name, value in module.last_loss.terms.items()},
+            validation_loss=module.validation_loss,
+            learning_rate=float(trainer.optimizers[0].param_groups[0]["lr"]),
         )
+        try:
+            self._watcher(state)
+        except Stop:
+            self._interrupt.requested = True
 
 
 class Interrupt(L.Callback):

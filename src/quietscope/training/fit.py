@@ -40,7 +40,7 @@ class FitReport:
         skipped_steps: Steps whose loss or gradient was not finite.
         rollbacks: Returns to an earlier state.
         restarts: Starts with fresh weights after the posterior had collapsed.
-        interrupted: Whether the user, or the system, ended the run.
+        interrupted: Whether the user, the system or the watcher ended the run.
         terminated: Whether it was the system, by SIGTERM: nothing more should be started.
         best_state: Weights of the lowest validation loss.
         last_state: Weights at the end; the method carries these or those, as the settings say.
@@ -94,7 +94,7 @@ def fit(
         device: Where to train.
         folder: Where logs and the resume file go; None keeps nothing on disk.
         resume: Go on from the folder's resume file.
-        watch: Called after every step.
+        watch: Called after every step; ends the run in order by raising `quietscope.errors.Stop`.
         companion: Another method to train along in place, such as one that learns from the first. It changes nothing of
             the first one, and ends with its weights of the same moment.
 
@@ -115,7 +115,7 @@ def fit(
     for each in trained:
         place(each, device, method.spatial_dims)
     interrupt = Interrupt()
-    trainer = _trainer(settings, budget, device, folder, [Watch(watch), interrupt])
+    trainer = _trainer(settings, budget, device, folder, [Watch(watch, interrupt), interrupt])
     checkpoint = str(folder / RESUME_FILE) if folder is not None and resume else None
     with warnings.catch_warnings(), interrupt.handled():
         # Lightning warns of loaders without workers and of loops without length; neither applies to an index stream.
