@@ -23,12 +23,11 @@ from rich.table import Table
 
 from environment import data_folder, write_result
 from quietscope import Denoiser
-from quietscope.compression.backend import BACKENDS
+from quietscope.compression.backend import BACKENDS, TorchRunner
 from quietscope.compression.calibration import calibration_inputs, latent_noise
 from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import Runner, Trial, judge, rehearsal
 from quietscope.compression.prune import prune
-from quietscope.compression.run import TorchRunner
 from quietscope.compression.stopwatch import interleaved
 from quietscope.data.frames import Frames
 from quietscope.export.graph import Graph

@@ -19,8 +19,7 @@ from quietscope.errors import ModelFileError
 from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
-from quietscope.methods.base import BuiltMethod, Method
-from quietscope.methods.deconoising import DecoNoising
+from quietscope.methods.base import BuiltMethod, Method, PsfMethod
 from quietscope.metrics import Calibration
 from quietscope.model.explorer import Progress
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
@@ -189,7 +188,7 @@ class Denoiser(Predictor):
         self.configuration, psf = choose_psf(self.configuration, opened, frames, notify, folder=folder, resume=resume)
         statistics = prepare(frames, self.configuration.training_settings().patch, notify)
         self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
-        if isinstance(self._method, DecoNoising) and psf is not None:
+        if isinstance(self._method, PsfMethod) and psf is not None:
             self._method.show_psf(psf)
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(

@@ -116,16 +116,16 @@ class TrainingOptions:
 
     def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
         """Refuse an option that the method does not have."""
-        from quietscope.methods import ALIASES, SETTINGS
+        from quietscope.methods import METHODS, canonical
 
         method = values.get("method", "hdn")
-        kind = SETTINGS.get(ALIASES.get(method, method)) if isinstance(method, str) else None
+        kind = METHODS.get(canonical(method)) if isinstance(method, str) else None
         for name in ("direction", "deterministic_levels", "background"):
             option = "--" + name.replace("_", "-")
             is_unknown = kind is None and method != "auto"  # which is said elsewhere, with the names that there are
-            if getattr(self, name) is None or is_unknown or (kind is not None and name in kind.model_fields):
+            if getattr(self, name) is None or is_unknown or (kind is not None and kind.has_setting(name)):
                 continue
-            able = " or ".join(f"`--method {each}`" for each in SETTINGS if name in SETTINGS[each].model_fields)
+            able = " or ".join(f"`--method {each}`" for each, one in METHODS.items() if one.has_setting(name))
             raise SettingsError(f"{option} with {able}", f"{option} with {method}", "leave it out")
         return values
 

@@ -1,7 +1,9 @@
 """What runs a compressed model: each library with its float model, its int8 model and its file."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
@@ -17,10 +19,48 @@ from quietscope.errors import CompressionError
 from quietscope.export.graph import Graph
 from quietscope.export.onnx import save_onnx, to_onnx
 from quietscope.export.openvino import save_openvino, to_openvino
+from quietscope.methods.abilities import respond
+from quietscope.methods.base import Method
+from quietscope.nn.hardware import place
 from quietscope.optional import imported
 
 BackendName: TypeAlias = Literal["openvino", "onnx", "torch"]
 Array: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TorchRunner:
+    """A method in evaluation mode on the CPU.
+
+    Attributes:
+        method: The method.
+        lower: Networks run in bfloat16.
+    """
+
+    method: Method
+    lower: bool
+
+    @classmethod
+    def eager(cls, method: Method) -> "TorchRunner":
+        """Make the yardstick: a copy in float32 and PyTorch's own memory format."""
+        own = copy.deepcopy(method).to("cpu").eval()
+        for parameter in own.parameters():
+            parameter.data = parameter.data.contiguous()
+        return cls(own, lower=False)
+
+    @classmethod
+    def as_predicted(cls, method: Method, lower: bool) -> "TorchRunner":
+        """Make a copy that runs as prediction does: channels last, in bfloat16 where the hardware gains from it."""
+        own = copy.deepcopy(method).eval()
+        place(own, "cpu", own.spatial_dims)
+        return cls(own, lower=lower)
+
+    def __call__(self, x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
+        """Turn an image (1, C, *S) and noise per input name into images (K, C, *S) by output name."""
+        image = torch.from_numpy(np.ascontiguousarray(x))
+        drawn = [torch.from_numpy(each) for each in noise.values()]
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.lower):
+            return {name: out.float().numpy() for name, out in respond(self.method, image, drawn).items()}
 
 
 class Backend(ABC):

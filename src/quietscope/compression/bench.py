@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from quietscope.compression.backend import TorchRunner
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
 from quietscope.compression.report import Row
-from quietscope.compression.run import TorchRunner
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import prepare

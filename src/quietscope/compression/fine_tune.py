@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from quietscope.data.frames import Frames
-from quietscope.methods.base import DeconvolvingMethod, LearningMethod, Loss, Method, PointMethod
-from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.abilities import require, respond
+from quietscope.methods.base import LearningMethod, Loss, Method, PointMethod, TaughtMethod
 from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
 from quietscope.training.budget import Budget
@@ -66,15 +66,14 @@ class Apprentice(WrappedMethod, LearningMethod):
         """Return the weighted sum of the own loss and the distance from the full method, of patches (B, C, *S)."""
         total, terms = x.new_zeros(()), {}
         if self._full_weight:
-            answers = _answers(self.method, x)
+            answers = respond(self.method, x).values()
             with torch.no_grad():
-                wanted = _answers(self._master.method, x)
+                wanted = respond(self._master.method, x).values()
             pairs = zip(map(self.statistics.normalize, answers), map(self.statistics.normalize, wanted), strict=True)
             distance = torch.stack([(answer - want).square().mean() for answer, want in pairs]).sum()
             total, terms["full"] = total + self._full_weight * distance, distance.detach()
         if self._own_weight:
-            assert isinstance(self.method, LearningMethod)
-            own = self.method.loss(x)
+            own = require(self.method, LearningMethod).loss(x)
             total = total + self._own_weight * own.total
             terms |= own.terms
         return Loss(total, terms)
@@ -107,7 +106,7 @@ def fine_tune(
     Raises:
         TrainingError: If the loss does not stay finite.
     """
-    own_weight = 0.0 if isinstance(method, DirectDenoiser) else 1.0
+    own_weight = 0.0 if isinstance(method, TaughtMethod) else 1.0
     full_weight = 1.0 if isinstance(method, PointMethod) else 0.0
     apprentice = Apprentice(method, Master(full.eval()), own_weight, full_weight)
     place(full, "cpu", full.spatial_dims)
@@ -123,11 +122,3 @@ def fine_tune(
         )
     finally:
         method.eval()
-
-
-def _answers(method: Method, x: Tensor) -> tuple[Tensor, ...]:
-    if isinstance(method, DeconvolvingMethod):
-        deconvolved = method.deconvolve(x)
-        return method.blur(deconvolved), deconvolved
-    assert isinstance(method, PointMethod)
-    return (method.predict(x),)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.errors import CompressionError
-from quietscope.methods.base import HierarchicalMethod, Method, PointMethod, PosteriorMethod
+from quietscope.methods.abilities import latents_of, respond
+from quietscope.methods.base import HierarchicalMethod, Method, PosteriorMethod
 from quietscope.nn.autoregressive import CausalNetwork
 from quietscope.nn.conv import Gate
 from quietscope.nn.ladder import DecoderLevel, Ladder
@@ -144,9 +145,9 @@ class _Trace(nn.Module):
         self.method = method
 
     def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
-        if isinstance(self.method, PointMethod):
-            return (self.method.predict(x),)
-        assert isinstance(self.method, PosteriorMethod)
+        if not isinstance(self.method, PosteriorMethod):
+            return tuple(respond(self.method, x).values())
+        # As many samples as images: the tracer would take an encoding that is repeated for one of other channels.
         out = (self.method.decode(self.method.encode(x), noise),)
         if isinstance(self.method, HierarchicalMethod):
             return (*out, *self.method.complete([None] * len(noise), noise))
@@ -157,9 +158,7 @@ def _example(method: Method) -> tuple[Tensor, ...]:
     statistics = method.statistics
     size = [max(multiple, _TRACED_SIDE) for multiple in method.size_multiple]
     x = statistics.mean.reshape(1, -1, *[1] * len(size)).expand(1, -1, *size).clone()
-    if not isinstance(method, PosteriorMethod):
-        return (x,)
-    shapes = ((spec.channels, *_reduced(size, spec.reduction)) for spec in method.latents())
+    shapes = ((spec.channels, *_reduced(size, spec.reduction)) for spec in latents_of(method))
     return (x, *(torch.zeros(1, *shape) for shape in shapes))
 
 

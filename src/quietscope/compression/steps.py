@@ -7,14 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quietscope.compression.backend import BACKENDS, check_backend
+from quietscope.compression.backend import BACKENDS, TorchRunner, check_backend
 from quietscope.compression.bench import Bench, Candidate, rows_of
 from quietscope.compression.calibration import calibration_inputs
 from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import check_loss
 from quietscope.compression.prune import check_share, prune
 from quietscope.compression.report import REPORT_FILE, CompressionReport
-from quietscope.compression.run import TorchRunner
 from quietscope.denoiser import Denoiser
 from quietscope.deploy.card import Card
 from quietscope.errors import CompressionError, Terminated

@@ -9,7 +9,8 @@ import torch
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.methods.abilities import require
+from quietscope.methods.base import Method, PosteriorMethod, TaughtMethod
 from quietscope.methods.direct import DirectDenoiser, DirectSettings, scale_of
 from quietscope.presets import Configuration
 from quietscope.training.module import Companion
@@ -68,13 +69,12 @@ def check_teacher(method: type[Method]) -> None:
     Raises:
         SettingsError: If it draws none.
     """
-    if issubclass(method, PosteriorMethod):
-        return
-    able = " or ".join(f"`--method {name}`" for name, each in METHODS.items() if issubclass(each, PosteriorMethod))
-    raise SettingsError(
-        "a model that draws samples, to learn their mean or median from",
-        f"{method.name}, which gives its one image in one pass already",
-        f"distill a model trained with {able}",
+    require(
+        method,
+        PosteriorMethod,
+        "to learn their mean or median from",
+        "which gives its one image in one pass already",
+        "distill a model trained with {able}",
     )
 
 
@@ -87,7 +87,7 @@ def check_trainable(configuration: Configuration) -> None:
     method = METHODS.get(configuration.method)
     if method is None:  # "auto", which is yet to be settled
         return
-    if issubclass(method, DirectDenoiser):
+    if issubclass(method, TaughtMethod):
         raise SettingsError(
             "a method that learns from images alone",
             f"{method.name}, which learns from a trained model",
@@ -129,7 +129,6 @@ def student_configuration(
         SettingsError: If the teacher draws no samples, or a setting is unknown or out of range.
     """
     check_teacher(type(teacher))
-    assert isinstance(teacher, PosteriorMethod)
     given = {"loss": loss, "turns": teacher.orientations, "stabilize": scale_of(teacher) is not None}
     return Configuration.of(
         {

@@ -1,16 +1,13 @@
 """What a generative method has learnt: images from its prior, ways between two images, levels, new noise."""
 
 from quietscope.explore.generate import Generation, generate, generate_into
-from quietscope.explore.generative import as_generative
 from quietscope.explore.interpolate import interpolate
-from quietscope.explore.levels import Levels, as_hierarchical, levels
+from quietscope.explore.levels import Levels, levels
 from quietscope.explore.renoise import renoise
 
 __all__ = [
     "Generation",
     "Levels",
-    "as_generative",
-    "as_hierarchical",
     "generate",
     "generate_into",
     "interpolate",

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.explore.generative import as_generative
 from quietscope.explore.noise import check_noise, noise_blocks, observed
 from quietscope.io.image import Sink
+from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
@@ -103,7 +103,7 @@ def generate(
     Raises:
         SettingsError: If the method has no prior, or knows no noise where it is asked for.
     """
-    method = as_generative(method)
+    method = require(method, GenerativeMethod)
     images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
     generate_into(method, generation, images, device=device, progress=progress)
     return images
@@ -132,7 +132,7 @@ def generate_into(
     Raises:
         SettingsError: If the method has no prior, or knows no noise where it is asked for.
     """
-    able = as_generative(method)
+    able = require(method, GenerativeMethod)
     if generation.with_noise:
         check_noise(able)
     channels, size = slice(0, able.statistics.num_channels), generation.size

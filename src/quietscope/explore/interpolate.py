@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from quietscope.errors import AxesError, SettingsError, SizeError
-from quietscope.explore.generative import as_generative
+from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Latents, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
@@ -55,7 +55,7 @@ def interpolate(
         SizeError: If the frames differ in shape.
         AxesError: If they do not fit the method.
     """
-    able = as_generative(method)
+    able = require(method, GenerativeMethod)
     _check(able, a, b, num)
     size = tuple(a.shape[1:])
     images = np.empty((num, *a.shape), np.float32)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.methods import METHODS
+from quietscope.methods.abilities import require
 from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
 from quietscope.prediction import Progress, StreamingMoments, choose_tile, ready_to_predict
 from quietscope.prediction.estimator import cropped
@@ -137,7 +137,7 @@ def levels(
         AxesError: If the frame's number of dimensions does not fit the method.
         ChannelError: If its number of channels does not.
     """
-    able = as_hierarchical(method)
+    able = require(method, HierarchicalMethod)
     if num_samples < _LEAST_SAMPLES:
         raise SettingsError(f"at least {_LEAST_SAMPLES} samples", str(num_samples), "pass e.g. num_samples=20")
     check_frame(able, frame.shape)
@@ -163,24 +163,6 @@ def levels(
                     progress(number * num_samples + sample + 1, len(grid) * num_samples)
             study.put(found)
     return found
-
-
-def as_hierarchical(method: Method) -> HierarchicalMethod:
-    """Return a method as one that has a hierarchy of latents.
-
-    Args:
-        method: Any method.
-
-    Returns:
-        The same.
-
-    Raises:
-        SettingsError: If it has none.
-    """
-    if isinstance(method, HierarchicalMethod):
-        return method
-    able = " or ".join(f"`--method {name}`" for name, each in METHODS.items() if issubclass(each, HierarchicalMethod))
-    raise SettingsError("a method with a hierarchy of levels", method.name, f"train with {able}")
 
 
 class _TileStudy:

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 
 from quietscope.errors import SettingsError
-from quietscope.explore.generative import as_generative
 from quietscope.explore.noise import check_noise, noise_blocks, observed
-from quietscope.methods.base import Method
+from quietscope.methods.abilities import require
+from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.predict import check_frame
@@ -52,7 +52,7 @@ def renoise(
         AxesError: If the frame has another number of dimensions than the method's images.
         ChannelError: If it has another number of channels.
     """
-    able = as_generative(method)
+    able = require(method, GenerativeMethod)
     check_noise(able)
     _check(able, frame, num)
     size = tuple(frame.shape[1:])

@@ -14,6 +14,7 @@ from quietscope.export.graph import Graph
 from quietscope.export.onnx import OPSET, save_onnx, to_onnx
 from quietscope.export.program import quiet, told
 from quietscope.export.target import Target
+from quietscope.methods import METHODS
 from quietscope.optional import imported
 
 LICENSE = "BSD-3-Clause"
@@ -21,21 +22,6 @@ _AUTHOR = "the QuietScope authors"
 _TEST_SEED = 0
 _PICTURE = 512
 _LEAST_TEST_SIDE = 128
-
-CITATIONS: dict[str, tuple[str, str]] = {
-    "hdn": ("Prakash et al., Interpretable Unsupervised Diversity Denoising, ICLR 2022", "10.48550/arXiv.2104.01374"),
-    "divnoising": ("Prakash et al., Fully Unsupervised Diversity Denoising, ICLR 2021", "10.48550/arXiv.2006.06072"),
-    "dvlae": ("Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025", "10.48550/arXiv.2310.07887"),
-    "noise2void": ("Krull, Buchholz, Jug, Noise2Void, CVPR 2019", "10.1109/CVPR.2019.00223"),
-    "deconoising": ("Goncharova et al., Improving Blind Spot Denoising, ECCVW 2020", "10.48550/arXiv.2008.08414"),
-}
-"""Papers by method, with their DOIs."""
-
-_DIRECT = (
-    "Salmon, Krull, Direct Unsupervised Denoising, ICCV Workshops 2023",
-    "https://openaccess.thecvf.com/content/ICCV2023W/BIC/papers/"
-    "Salmon_Direct_Unsupervised_Denoising_ICCVW_2023_paper.pdf",
-)
 
 
 def write_package(graph: Graph, path: Path, card: Card) -> None:
@@ -162,10 +148,10 @@ def _draw_cover(path: Path, noisy: np.ndarray, denoised: np.ndarray) -> None:
 
 
 def _cite(model: Any, card: Card) -> list[Any]:
-    if card.method in CITATIONS:
-        text, doi = CITATIONS[card.method]
-        return [model.CiteEntry(text=text, doi=doi)]
-    return [model.CiteEntry(text=_DIRECT[0], url=_DIRECT[1])]
+    citation = METHODS[card.method].citation if card.method in METHODS else None
+    if citation is None:
+        return []
+    return [model.CiteEntry(text=citation.text, doi=citation.doi or None, url=citation.url or None)]
 
 
 _OUTPUTS = {

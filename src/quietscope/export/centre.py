@@ -4,6 +4,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
+from quietscope.methods.abilities import require
 from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.methods.wrapped import WrappedMethod
 
@@ -23,12 +24,12 @@ class Centre(WrappedMethod, PointMethod):
 
     def predict(self, x: Tensor) -> Tensor:
         """Turn x (B, C, *S) into the image of noise zero, both in intensity units."""
-        assert isinstance(self.method, PosteriorMethod)
+        method = require(self.method, PosteriorMethod)
         noise = []
-        for spec in self.method.latents():
+        for spec in method.latents():
             reduced = (length // r for length, r in zip(x.shape[2:], spec.reduction, strict=True))
             noise.append(x.new_zeros(len(x), spec.channels, *reduced))
-        return self.method.decode(self.method.encode(x), noise)
+        return method.decode(method.encode(x), noise)
 
 
 def centred(method: Method) -> Method:

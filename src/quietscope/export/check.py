@@ -10,7 +10,8 @@ from torch import Tensor
 from quietscope.deploy.formats import open_session
 from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
-from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod
+from quietscope.methods.abilities import respond
+from quietscope.methods.base import Method
 
 TOLERANCE = 1e-3
 """Largest difference allowed, as a share of the range of the image that comes out."""
@@ -77,11 +78,4 @@ def _sizes(graph: Graph, rng: np.random.Generator) -> list[tuple[int, ...]]:
 
 @torch.inference_mode()
 def _answers(method: Method, x: Tensor, noise: Sequence[Tensor]) -> list[np.ndarray]:
-    if isinstance(method, PosteriorMethod):
-        repeated = tuple(part.expand(len(noise[0]), *part.shape[1:]) for part in method.encode(x))
-        return [method.decode(repeated, noise).numpy()]
-    if isinstance(method, DeconvolvingMethod):
-        deconvolved = method.deconvolve(x)
-        return [method.blur(deconvolved).numpy(), deconvolved.numpy()]
-    assert isinstance(method, PointMethod), type(method)
-    return [method.predict(x).numpy()]
+    return [answer.numpy() for answer in respond(method, x, noise).values()]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from quietscope.data.stabilize import Stabilizer
 from quietscope.export.scale import ExportScale, ExportStatistics
-from quietscope.methods.base import DeconvolvingMethod, LatentSpec, Method, PointMethod, PosteriorMethod
-from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.abilities import latents_of, outputs, respond
+from quietscope.methods.base import LatentSpec, Method, TaughtMethod
 
 IMAGE = "x"
 _LEAST_EXAMPLE = 32
@@ -45,7 +45,7 @@ class Graph(nn.Module):
         own.noise_models = nn.ModuleList()  # they explain noisy pixels in training, and see none here
         statistics = own.statistics
         own.statistics = ExportStatistics(statistics.mean, statistics.std, statistics.quantiles)
-        if isinstance(own, DirectDenoiser):
+        if isinstance(own, TaughtMethod):
             own.learn_from(None)
         for parent in list(own.modules()):
             for name, child in list(parent.named_children()):
@@ -71,7 +71,7 @@ class Graph(nn.Module):
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
         """What noise goes in, one entry per input; empty where the method does not sample."""
-        return self.method.latents() if isinstance(self.method, PosteriorMethod) else ()
+        return latents_of(self.method)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -81,21 +81,11 @@ class Graph(nn.Module):
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of what `forward` returns, in its order."""
-        if isinstance(self.method, PosteriorMethod):
-            return ("sample",)
-        return ("denoised", "deconvolved") if isinstance(self.method, DeconvolvingMethod) else ("denoised",)
+        return outputs(self.method)
 
     def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
         """Turn an image and noise into images, see the class."""
-        method = self.method
-        if isinstance(method, PosteriorMethod):
-            repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in method.encode(x))
-            return (method.decode(repeated, noise),)
-        if isinstance(method, DeconvolvingMethod):
-            deconvolved = method.deconvolve(x)
-            return method.blur(deconvolved), deconvolved
-        assert isinstance(method, PointMethod), type(method)
-        return (method.predict(x),)
+        return tuple(respond(self.method, x, noise).values())
 
     def example_size(self) -> tuple[int, ...]:
         """Return a small size that the graph takes, pixels per spatial axis."""

@@ -1,12 +1,12 @@
 """One file per paper: network, likelihood, loss and sampler together."""
 
-from quietscope.methods.base import BuiltMethod, MethodSettings
-from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
-from quietscope.methods.direct import DirectDenoiser, DirectSettings
-from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
-from quietscope.methods.dvlae import DVLAE, DVLAESettings
-from quietscope.methods.hdn import HDN, HDNSettings
-from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.methods.base import BuiltMethod
+from quietscope.methods.deconoising import DecoNoising
+from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.divnoising import DivNoising
+from quietscope.methods.dvlae import DVLAE
+from quietscope.methods.hdn import HDN
+from quietscope.methods.noise2void import Noise2Void
 
 METHODS: dict[str, type[BuiltMethod]] = {
     HDN.name: HDN,
@@ -18,16 +18,12 @@ METHODS: dict[str, type[BuiltMethod]] = {
 }
 """Every method by the name that users type; a new one is one file and one line here."""
 
-SETTINGS: dict[str, type[MethodSettings]] = {
-    HDN.name: HDNSettings,
-    DivNoising.name: DivNoisingSettings,
-    DVLAE.name: DVLAESettings,
-    Noise2Void.name: Noise2VoidSettings,
-    DecoNoising.name: DecoNoisingSettings,
-    DirectDenoiser.name: DirectSettings,
-}
 
-ALIASES = {"cosdd": DVLAE.name}
-"""Other names of methods: COSDD is what the authors of DVLAE call it since."""
+def canonical(name: str) -> str:
+    """Return the name of a method by any of its names; a word that is none of them comes back as it is."""
+    if name in METHODS:
+        return name
+    return next((own for own, method in METHODS.items() if name in method.aliases), name)
 
-__all__ = ["ALIASES", "METHODS", "SETTINGS"]
+
+__all__ = ["METHODS", "canonical"]

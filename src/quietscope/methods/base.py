@@ -6,7 +6,7 @@ Training, prediction and exploring ask for nothing more.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -28,6 +28,21 @@ class MethodSettings(BaseModel):
     def expects_correlation(self) -> bool:
         """Whether noise that is correlated between neighbours is reckoned with."""
         return False
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A publication.
+
+    Attributes:
+        text: Authors, title, place and year.
+        doi: Its digital object identifier; empty where it has none.
+        url: Where it can be read, if it has no identifier.
+    """
+
+    text: str
+    doi: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Method(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    ability: ClassVar[str] = "works on images"
+    """What a type of method can do, in words that follow "a method that"."""
     needs_noise: ClassVar[bool]
     """Whether `build` wants a noise model per channel; none otherwise."""
     settings: MethodSettings
@@ -115,20 +132,40 @@ class Method(nn.Module, ABC):
 class LearningMethod(Method):
     """A method that can be trained."""
 
+    ability: ClassVar[str] = "can be trained"
+
     @abstractmethod
     def loss(self, x: Tensor) -> Loss:
         """Return the training loss of noisy patches (B, C, *S) in intensity units."""
 
 
 class BuiltMethod(LearningMethod):
-    """A method of its own, made of settings alone: what `METHODS` lists and model files hold."""
+    """A method that is made from settings: what `METHODS` lists and model files hold.
+
+    Args:
+        settings: An instance of `settings_type`.
+        statistics: Statistics of the training images.
+        noise_models: One per channel; a method that needs none takes no such argument.
+    """
+
+    settings_type: ClassVar[type[MethodSettings]]
+    """The class of its settings."""
+    citation: ClassVar[Citation | None] = None
+    """The publication to cite for it."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names that users know it by."""
 
     @classmethod
-    @abstractmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "BuiltMethod":
+    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Self:
         """Make an untrained method for images of the given statistics; one noise model per channel, or none."""
+        assert isinstance(settings, cls.settings_type), (settings, cls.settings_type)
+        assert len(noise_models) == (statistics.num_channels if cls.needs_noise else 0), len(noise_models)
+        return cls(settings, statistics, noise_models) if cls.needs_noise else cls(settings, statistics)
+
+    @classmethod
+    def has_setting(cls, name: str) -> bool:
+        """Tell whether its settings have one of this name."""
+        return name in cls.settings_type.model_fields
 
 
 class AnnealedMethod(BuiltMethod):
@@ -138,12 +175,15 @@ class AnnealedMethod(BuiltMethod):
     while to escape.
     """
 
+    ability: ClassVar[str] = "has a KL divergence that may collapse"
     kl_weight: Tensor
     """Factor of the KL divergence in the loss, a buffer of shape (); 1 but for the escape."""
 
 
 class ScheduledMethod(LearningMethod):
     """A method whose loss changes while it is trained."""
+
+    ability: ClassVar[str] = "changes its loss while it is trained"
 
     @abstractmethod
     def advance(self, progress: float) -> None:
@@ -152,6 +192,8 @@ class ScheduledMethod(LearningMethod):
 
 class PointMethod(Method):
     """A method that gives one clean image and says nothing of how sure it is."""
+
+    ability: ClassVar[str] = "gives one image"
 
     @abstractmethod
     def predict(self, x: Tensor) -> Tensor:
@@ -163,6 +205,8 @@ class DeconvolvingMethod(PointMethod):
 
     ``predict(x)`` equals ``blur(deconvolve(x))``.
     """
+
+    ability: ClassVar[str] = "deconvolves"
 
     def predict(self, x: Tensor) -> Tensor:
         """Turn x into the denoised image, the deconvolved one blurred by the microscope."""
@@ -180,6 +224,8 @@ class DeconvolvingMethod(PointMethod):
 class PosteriorMethod(Method):
     """A method that draws clean images from p(s|x) as a deterministic map of (x, noise)."""
 
+    ability: ClassVar[str] = "samples"
+
     @abstractmethod
     def latents(self) -> tuple[LatentSpec, ...]:
         """Describe the noise that `decode` wants, one entry per level."""
@@ -193,6 +239,20 @@ class PosteriorMethod(Method):
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s (B, C, *S), intensity units."""
 
 
+class PsfMethod(DeconvolvingMethod, BuiltMethod):
+    """A deconvolving method that is told the PSF of the microscope; its settings have `psf_size` and `psf_sigma`."""
+
+    ability: ClassVar[str] = "sees through a PSF"
+
+    @abstractmethod
+    def show_psf(self, psf: Tensor) -> None:
+        """Take over a PSF of the size that the settings name.
+
+        Args:
+            psf: Shape (C, *K), non-negative, each channel's sum 1, the middle in the middle.
+        """
+
+
 Latents: TypeAlias = tuple[Tensor, ...]
 """A point in latent space: one tensor per entry of `PosteriorMethod.latents`, each of shape (B, c_l, *S_l)."""
 
@@ -202,6 +262,8 @@ class GenerativeMethod(PosteriorMethod):
 
     ``decode(encoding, noise)`` equals ``emit(infer(encoding, noise))``.
     """
+
+    ability: ClassVar[str] = "has learnt what images look like"
 
     def generate(self, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s ~ p(s), intensity units.
@@ -226,6 +288,8 @@ class GenerativeMethod(PosteriorMethod):
 class HierarchicalMethod(GenerativeMethod):
     """A generative method with a ladder of latents, finest first, each with a prior that the coarser ones decide."""
 
+    ability: ClassVar[str] = "has a hierarchy of levels"
+
     @abstractmethod
     def complete(self, latents: Sequence[Tensor | None], noise: Sequence[Tensor]) -> Latents:
         """Draw the missing levels (None) from their priors p(z_l | z_>l) with the given noise; zeros give its mean."""
@@ -242,6 +306,8 @@ class HierarchicalMethod(GenerativeMethod):
 class LearnedNoiseMethod(GenerativeMethod):
     """A generative method that has learnt p(x|z) itself, and so needs no noise model to draw noisy images."""
 
+    ability: ClassVar[str] = "has learnt the noise"
+
     @abstractmethod
     def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
         """Draw a noisy image x ~ p(x|z), (B, C, *S), intensity units.
@@ -250,4 +316,18 @@ class LearnedNoiseMethod(GenerativeMethod):
             latents: One (B, c_l, *S_l) per entry of `latents`.
             choice: Uniform on [0, 1), (B, C, *S): picks a mixture component per pixel.
             noise: Standard normal, (B, C, *S).
+        """
+
+
+class TaughtMethod(BuiltMethod):
+    """A method that learns from the samples of another, and not from images alone."""
+
+    ability: ClassVar[str] = "learns from a trained model"
+
+    @abstractmethod
+    def learn_from(self, teacher: PosteriorMethod | None) -> None:
+        """Take a method as teacher; None lets the teacher go.
+
+        Args:
+            teacher: Of the same channels and spatial axes.
         """

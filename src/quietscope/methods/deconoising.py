@@ -4,7 +4,6 @@ Goncharova, Honigmann, Jug, Krull, "Improving Blind Spot Denoising for Microscop
 arXiv 2008.08414.
 """
 
-from collections.abc import Sequence
 from typing import ClassVar, Self, final
 
 import torch
@@ -14,11 +13,10 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
-from quietscope.methods.base import DeconvolvingMethod, Loss, MethodSettings
+from quietscope.methods.base import Citation, Loss, MethodSettings, PsfMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
-from quietscope.noise.noise_model import NoiseModel
 from quietscope.psf.gaussian_psf import gaussian_psf
 
 
@@ -59,7 +57,7 @@ class DecoNoisingSettings(BlindSpotSettings):
 
 
 @final
-class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
+class DecoNoising(BlindSpotMethod, PsfMethod):
     """DecoNoising for images of given statistics and a known PSF.
 
     The network puts out d, the deconvolved image; s = d * PSF is the denoised one. Loss, in units of the images'
@@ -72,6 +70,10 @@ class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
     """
 
     name: ClassVar[str] = "deconoising"
+    settings_type: ClassVar[type[MethodSettings]] = DecoNoisingSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Goncharova et al., Improving Blind Spot Denoising, ECCVW 2020", "10.48550/arXiv.2008.08414"
+    )
     settings: DecoNoisingSettings
     psf: Tensor
     background: Tensor
@@ -89,15 +91,6 @@ class DecoNoising(BlindSpotMethod, DeconvolvingMethod):
         if settings.background is not None:
             background = _per_channel(settings.background, channels)
         self.register_buffer("background", background.float().clone())
-
-    @classmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "DecoNoising":
-        """Make an untrained DecoNoising; it takes no noise models."""
-        assert isinstance(settings, DecoNoisingSettings)
-        assert not noise_models
-        return cls(settings, statistics)
 
     def show_psf(self, psf: Tensor) -> None:
         """Take over a PSF of the size that the settings name.

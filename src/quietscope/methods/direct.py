@@ -6,7 +6,7 @@ no gradients through the sampler, which may be trained already, or in the same r
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, TypeAlias, final
@@ -17,11 +17,10 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Loss, MethodSettings, PosteriorMethod
+from quietscope.methods.base import Citation, Loss, Method, MethodSettings, PosteriorMethod, TaughtMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.unet import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
-from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
 Centre: TypeAlias = Literal["mean", "median"]
@@ -94,7 +93,7 @@ class Teacher:
 
 
 @final
-class DirectDenoiser(UNetMethod):
+class DirectDenoiser(UNetMethod, TaughtMethod):
     """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
 
     ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
@@ -106,6 +105,12 @@ class DirectDenoiser(UNetMethod):
     """
 
     name: ClassVar[str] = "direct"
+    settings_type: ClassVar[type[MethodSettings]] = DirectSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Salmon, Krull, Direct Unsupervised Denoising, ICCV Workshops 2023",
+        url="https://openaccess.thecvf.com/content/ICCV2023W/BIC/papers/"
+        "Salmon_Direct_Unsupervised_Denoising_ICCVW_2023_paper.pdf",
+    )
     needs_noise: ClassVar[bool] = False
     settings: DirectSettings
 
@@ -121,15 +126,6 @@ class DirectDenoiser(UNetMethod):
             self.stabilizer = Stabilizer.of_variances(flat, statistics.quantiles)
         self.unet = UNet(settings.unet(statistics.num_channels))
         self._teacher: Teacher | None = None
-
-    @classmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "DirectDenoiser":
-        """Make an untrained direct denoiser without a teacher; it takes no noise models."""
-        assert isinstance(settings, DirectSettings)
-        assert not noise_models
-        return cls(settings, statistics)
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
@@ -199,7 +195,7 @@ class DirectDenoiser(UNetMethod):
         return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
 
 
-def scale_of(method: PosteriorMethod) -> Stabilizer | None:
+def scale_of(method: Method) -> Stabilizer | None:
     """Return the stabilised scale that a method works on; None where it has none."""
     return method.stabilizer if isinstance(method, LikelihoodMethod) else None
 

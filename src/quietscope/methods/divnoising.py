@@ -14,6 +14,7 @@ from torch import Tensor
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import (
     AnnealedMethod,
+    Citation,
     Encoding,
     GenerativeMethod,
     Latents,
@@ -63,6 +64,10 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
     """
 
     name: ClassVar[str] = "divnoising"
+    settings_type: ClassVar[type[MethodSettings]] = DivNoisingSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Prakash et al., Fully Unsupervised Diversity Denoising, ICLR 2021", "10.48550/arXiv.2006.06072"
+    )
     settings: DivNoisingSettings
 
     def __init__(
@@ -82,14 +87,6 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
                 activation=settings.activation,
             )
         )
-
-    @classmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "DivNoising":
-        """Make an untrained DivNoising."""
-        assert isinstance(settings, DivNoisingSettings)
-        return cls(settings, statistics, noise_models)
 
     @property
     def spatial_dims(self) -> int:

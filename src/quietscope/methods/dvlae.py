@@ -16,6 +16,7 @@ from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
 from quietscope.methods.base import (
     AnnealedMethod,
+    Citation,
     Count,
     Encoding,
     LearnedNoiseMethod,
@@ -172,6 +173,12 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     """
 
     name: ClassVar[str] = "dvlae"
+    settings_type: ClassVar[type[MethodSettings]] = DVLAESettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025", "10.48550/arXiv.2310.07887"
+    )
+    aliases: ClassVar[tuple[str, ...]] = ("cosdd",)
+    """COSDD is what its authors call it since 2025."""
     settings: DVLAESettings
     grain: Tensor
     noise_width: Tensor
@@ -196,12 +203,6 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         self.register_buffer("grain", statistics.grain.clone())
         self.register_buffer("kl_weight", torch.ones(()), persistent=False)
         self.register_buffer("context_share", torch.ones(()), persistent=False)
-
-    @classmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "DVLAE":
-        """Make an untrained DVLAE."""
-        assert isinstance(settings, DVLAESettings)
-        return cls(settings, statistics, noise_models)
 
     @property
     def orientations(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Count, Encoding, Loss, MethodSettings
+from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
 from quietscope.methods.hierarchical import LadderMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
@@ -103,17 +103,15 @@ class HDN(LikelihoodMethod, LadderMethod):
     """
 
     name: ClassVar[str] = "hdn"
+    settings_type: ClassVar[type[MethodSettings]] = HDNSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Prakash et al., Interpretable Unsupervised Diversity Denoising, ICLR 2022", "10.48550/arXiv.2104.01374"
+    )
     settings: HDNSettings
 
     def __init__(self, settings: HDNSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
         super().__init__(settings, statistics, noise_models, settings.stabilize)
         self.ladder = Ladder(settings.ladder(statistics.num_channels))
-
-    @classmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> "HDN":
-        """Make an untrained HDN."""
-        assert isinstance(settings, HDNSettings)
-        return cls(settings, statistics, noise_models)
 
     @property
     def orientations(self) -> tuple[int, ...]:

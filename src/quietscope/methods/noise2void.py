@@ -4,16 +4,13 @@ Krull, Buchholz, Jug, "Noise2Void: Learning Denoising from Single Noisy Images",
 options, see `quietscope.data.hidden_pixels`.
 """
 
-from collections.abc import Sequence
 from typing import ClassVar, final
 
 from pydantic import Field
 from torch import Tensor
 
-from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Loss, MethodSettings
+from quietscope.methods.base import Citation, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
-from quietscope.noise.noise_model import NoiseModel
 
 
 class Noise2VoidSettings(BlindSpotSettings):
@@ -33,16 +30,11 @@ class Noise2Void(BlindSpotMethod):
     """
 
     name: ClassVar[str] = "noise2void"
+    settings_type: ClassVar[type[MethodSettings]] = Noise2VoidSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Krull, Buchholz, Jug, Noise2Void, CVPR 2019", "10.1109/CVPR.2019.00223"
+    )
     settings: Noise2VoidSettings
-
-    @classmethod
-    def build(
-        cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]
-    ) -> "Noise2Void":
-        """Make an untrained Noise2Void; it takes no noise models."""
-        assert isinstance(settings, Noise2VoidSettings)
-        assert not noise_models
-        return cls(settings, statistics)
 
     @property
     def orientations(self) -> tuple[int, ...]:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 
 from quietscope.errors import SizeError
-from quietscope.explore import Generation, Levels, as_generative, generate_into, interpolate, levels, renoise
+from quietscope.explore import Generation, Levels, generate_into, interpolate, levels, renoise
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.io.pixel_check import CheckedArray
-from quietscope.methods.base import Method
+from quietscope.methods.abilities import require
+from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.nn.hardware import place
 from quietscope.tiling.request import Precision
 from quietscope.tiling.spec import TileSpec
@@ -81,7 +82,7 @@ class Explorer(ABC):
         Raises:
             SettingsError: If the method has no prior, or a setting lies outside its range.
         """
-        return Generation.of(as_generative(self.method), size, precision=self.precision, **settings)
+        return Generation.of(require(self.method, GenerativeMethod), size, precision=self.precision, **settings)
 
     def shape_of(self, generation: Generation) -> tuple[int, ...]:
         """Return (num, *size), or (num, C, *size) where there is more than one channel."""

@@ -7,8 +7,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quietscope.errors import SettingsError
-from quietscope.methods import ALIASES, METHODS, SETTINGS
-from quietscope.methods.base import MethodSettings
+from quietscope.methods import METHODS, canonical
+from quietscope.methods.abilities import able
+from quietscope.methods.base import MethodSettings, PsfMethod
 from quietscope.presets.preset import find_preset
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
@@ -68,7 +69,7 @@ class Configuration(BaseModel):
             SettingsError: If a name is unknown or a value out of range.
         """
         method = values.get("method")
-        named = {"method": ALIASES[method]} if isinstance(method, str) and method in ALIASES else {}
+        named = {"method": canonical(method)} if isinstance(method, str) else {}
         try:
             configuration = cls(**{**values, **named})
         except ValidationError as error:
@@ -109,7 +110,7 @@ class Configuration(BaseModel):
         Raises:
             SettingsError: If a name is unknown or a value out of range.
         """
-        kind = SETTINGS[find_preset(self.method, self.preset).method]
+        kind = METHODS[find_preset(self.method, self.preset).method].settings_type
         base = find_preset(self.method, self.preset).network.model_dump()
         try:
             chosen = {name: value for name, value in self.network.items() if value != AUTO}
@@ -123,7 +124,7 @@ class Configuration(BaseModel):
         if self.method == AUTO:
             return ("method",)
         found = [name for name, value in self.network.items() if value == AUTO]
-        if DIRECTION in SETTINGS[self.method].model_fields and DIRECTION not in self.network:
+        if METHODS[self.method].has_setting(DIRECTION) and DIRECTION not in self.network:
             found.append(DIRECTION)
         return tuple(found)
 
@@ -162,9 +163,9 @@ class Configuration(BaseModel):
 def _check_psf(configuration: Configuration) -> None:
     """Refuse a PSF for a method that takes none, and one that is named twice or not at all."""
     psf, named = configuration.psf, configuration.network
-    if psf is not None and PSF_SIZE not in SETTINGS[configuration.method].model_fields:
-        able = " or ".join(f"`--method {name}`" for name in SETTINGS if PSF_SIZE in SETTINGS[name].model_fields)
-        raise SettingsError(f"a PSF with {able}", f"psf = {psf!r} with {configuration.method}", "leave it out")
+    if psf is not None and not issubclass(METHODS[configuration.method], PsfMethod):
+        names = " or ".join(f"`--method {name}`" for name in able(PsfMethod))
+        raise SettingsError(f"a PSF with {names}", f"psf = {psf!r} with {configuration.method}", "leave it out")
     if psf is None and PSF_SIZE in named:
         raise SettingsError("the PSF along with its size", f"{PSF_SIZE} alone", "pass `--psf psf.tif`, or leave it out")
     if psf is not None and PSF_SIGMA in named:

@@ -47,7 +47,8 @@ def levels(
     longer.
     """
     from quietscope import Denoiser
-    from quietscope.explore import as_hierarchical
+    from quietscope.methods.abilities import require
+    from quietscope.methods.base import HierarchicalMethod
     from quietscope.report.levels_figure import LevelsFigure, write_levels_figure
 
     screen = Screen()
@@ -57,7 +58,7 @@ def levels(
     if samples < 2:
         raise SettingsError("at least two samples", f"{samples}", "pass e.g. `--samples 20`")
     denoiser = Denoiser.load(model, device=device)
-    method = as_hierarchical(denoiser.method)
+    method = require(denoiser.method, HierarchicalMethod)
     (opened,) = read_images([image], axes)
     layout = opened.layout(method.spatial_dims)
     _check_place(layout, frame, channel)
