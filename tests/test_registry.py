@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from quietscope import registry
-from quietscope.errors import PluginError
-from quietscope.registry import Package, PluginWarning, Registry, record, subclass
+from quietscope.errors import ModelFileError, PluginError
+from quietscope.registry import Package, PluginWarning, Registry, check_origins, record, subclass
 
 Declare = Callable[..., None]
 
@@ -125,3 +125,23 @@ def test_a_package_twice_on_the_path(declare: Declare, tmp_path: Path, monkeypat
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "older"), str(tmp_path / "nowhere")])
     registry._declarations.cache_clear()
     assert numbers().source_of("six") == Package("twice", "1.5")
+
+
+def test_a_file_tells_which_package_it_needs(declare: Declare) -> None:
+    declare("more-numbers", "three = 3", three="three")
+    members = numbers()
+    header = {"origins": members.origins("one", "three", "three", "no member")}
+    assert header["origins"] == [
+        {"group": "quietscope.numbers", "member": "three", "package": "more-numbers", "version": "1.5"}
+    ]
+    path = Path("model.safetensors")
+    check_origins(header, [members], path, ModelFileError)
+    check_origins({}, [members], path, ModelFileError)
+    check_origins(header, [], path, ModelFileError)  # what is not needed here is not looked for
+    without = Registry("quietscope.numbers", {}, record(int), reserved=("three",))
+    with pytest.warns(PluginWarning), pytest.raises(ModelFileError) as caught:
+        check_origins(header, [without], path, ModelFileError)
+    assert str(caught.value) == (
+        "expected the package more-numbers 1.5 to be installed, whose number three model.safetensors needs; "
+        "got no package that declares it; run `pip install more-numbers`"
+    )

@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quietscope.errors import PluginError
+from quietscope.errors import PluginError, QuietScopeError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -114,6 +114,22 @@ class Registry(Mapping[str, T]):
         """
         return None if name in self._own else _package(self._declared[name])
 
+    def origins(self, *names: str) -> list[dict[str, str]]:
+        """Return which packages members come from, for the header of a file that cannot be read without them.
+
+        Args:
+            names: Names of members; our own, and those that are no members, are left out.
+
+        Returns:
+            Group, member, package and version of each; see `check_origins`.
+        """
+        packages = {name: self.source_of(name) for name in dict.fromkeys(names) if name in self}
+        return [
+            {"group": self.group, "member": name, "package": package.name, "version": package.version}
+            for name, package in packages.items()
+            if package is not None
+        ]
+
     def notes(self) -> tuple[str, ...]:
         """Import all members, and return a line for each that cannot be."""
         self._working()
@@ -156,6 +172,33 @@ class Registry(Mapping[str, T]):
             else:
                 found[entry.name] = entry
         return found
+
+
+def check_origins(
+    header: Mapping[str, Any], registries: Iterable[Registry[Any]], path: Path, error: type[QuietScopeError]
+) -> None:
+    """Refuse a file that needs a member of a package that is not installed.
+
+    Args:
+        header: The file's header, whose "origins" are what `Registry.origins` returned; files that need nothing but
+            QuietScope have none.
+        registries: Where such members are looked for.
+        path: The file, for messages.
+        error: What to raise.
+
+    Raises:
+        QuietScopeError: Of that class, naming the first package that is missing.
+    """
+    known = {registry.group: registry for registry in registries}
+    for origin in header.get("origins", ()):
+        group, member, package = origin["group"], origin["member"], Package(origin["package"], origin["version"])
+        if group in known and member not in known[group]:
+            word = group.removeprefix("quietscope.").removesuffix("s").replace("_", " ")
+            raise error(
+                f"the package {package} to be installed, whose {word} {member} {path} needs",
+                "no package that declares it",
+                f"run `pip install {package.name}`",
+            )
 
 
 def record(kind: type[Record]) -> Callable[[str, object], Record]:

@@ -1,16 +1,17 @@
 """Every method keeps the contract, in 2-D and in 3-D, with its options."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
-from quietscope.noise import NoiseModel, PoissonGaussian
+from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
-from quietscope.testing.method_contract import MethodCase, method_cases
+from quietscope.testing.method_contract import MethodCase, method_cases, untrained
 
 TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
 TINY_VAE = {"depth": 1, "filters": 8, "latent_channels": 4}
@@ -52,31 +53,24 @@ VARIANTS = {
 }
 
 
-def teacher(spatial_dims: int, statistics: Statistics, noise: NoiseModel) -> DivNoising:
-    """Make a method to learn from, with random weights; its images are brighter than a fresh student's."""
-    brighter = Statistics(statistics.mean + 50.0, statistics.std)
-    settings = DivNoisingSettings(spatial_dims=spatial_dims, stabilize=True, **TINY_VAE)
-    return DivNoising(settings, brighter, [noise])
+def with_teacher(configuration: Configuration) -> DirectDenoiser:
+    """Make an untrained direct denoiser that learns from a method with random weights and brighter images."""
+    student = untrained(configuration)()
+    assert isinstance(student, DirectDenoiser)
+    brighter = Statistics(student.statistics.mean + 50.0, student.statistics.std)
+    settings = DivNoisingSettings(spatial_dims=student.spatial_dims, stabilize=True, **TINY_VAE)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(2)
+        student.learn_from(DivNoising(settings, brighter, [PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)]))
+    return student
 
 
 def cases() -> list[MethodCase]:
     listed = []
     for name, values in VARIANTS.items():
         configuration = Configuration.of(values)
-
-        def build(configuration: Configuration = configuration) -> Method:
-            with torch.random.fork_rng([]):
-                torch.manual_seed(1)
-                statistics = Statistics(torch.tensor([150.0]), torch.tensor([30.0]))
-                noise = PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)
-                method = METHODS[configuration.method]
-                models = [noise] if method.needs_noise else []
-                made = method.build(configuration.method_settings(), statistics, models)
-                if isinstance(made, DirectDenoiser):
-                    made.learn_from(teacher(made.spatial_dims, statistics, noise))
-                return made
-
-        listed += method_cases(name, build, configuration)
+        build = partial(with_teacher, configuration) if configuration.method == DirectDenoiser.name else None
+        listed += method_cases(name, configuration, build)
     return listed
 
 
@@ -84,6 +78,6 @@ def test_every_method_has_a_variant() -> None:
     assert {values.get("method", "hdn") for values in VARIANTS.values()} == set(METHODS)
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases(), ids=str)
 def test_contract(case: MethodCase) -> None:
     case.run()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from quietscope.errors import QuietScopeError, SettingsError
+from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ Flag = Parameter(negative="")
 Several = Parameter(negative="", consume_multiple=True)
 Group = Parameter(name="*")
 Output = Parameter(name=["--output", "-o"])
+
+
+def also(group: str) -> str:
+    """Return words for the members that other packages declare in an entry-point group, to end a help with.
+
+    Args:
+        group: The group.
+
+    Returns:
+        For example `` Also laplace (of quietscope-example 0.1.0).``; nothing where there are none.
+    """
+    members = Registry(group, {}, record(object))
+    names = ", ".join(f"{name} (of {members.source_of(name)})" for name in members)
+    return f" Also {names}." if names else ""
+
 
 Axes: TypeAlias = Annotated[
     str | None,
@@ -31,7 +47,10 @@ class TrainingOptions:
 
     method: Annotated[
         str | None,
-        Parameter(help="A method of `quietscope presets`, or auto to look at the noise first. Default: hdn."),
+        Parameter(
+            help="A method of `quietscope presets`, or auto to look at the noise first. Default: hdn."
+            + also("quietscope.methods")
+        ),
     ] = None
     preset: Annotated[
         str | None, Parameter(help="fast (minutes on a CPU), paper (as published), ... Default: fast.")

@@ -8,6 +8,7 @@ import torch
 
 from quietscope.deploy.card import Card, CardLatent
 from quietscope.export.graph import Graph
+from quietscope.methods import METHODS
 from quietscope.methods.base import Method
 from quietscope.model.file import ModelCard
 from quietscope.prediction import ready_to_predict
@@ -63,6 +64,11 @@ def card_of(
         compression=tuple(compression),
         configuration=card.configuration.model_dump(mode="json"),
         training=dict(card.training),
-        versions={"quietscope": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        versions={
+            "quietscope": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            **{origin["package"]: origin["version"] for origin in METHODS.origins(name or method.name)},
+        },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -7,16 +7,21 @@ from quietscope.methods.divnoising import DivNoising
 from quietscope.methods.dvlae import DVLAE
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
+from quietscope.registry import Registry, subclass
 
-METHODS: dict[str, type[BuiltMethod]] = {
-    HDN.name: HDN,
-    DivNoising.name: DivNoising,
-    DVLAE.name: DVLAE,
-    Noise2Void.name: Noise2Void,
-    DecoNoising.name: DecoNoising,
-    DirectDenoiser.name: DirectDenoiser,
-}
-"""Every method by the name that users type; a new one is one file and one line here."""
+_OWN: tuple[type[BuiltMethod], ...] = (HDN, DivNoising, DVLAE, Noise2Void, DecoNoising, DirectDenoiser)
+
+METHODS: Registry[type[BuiltMethod]] = Registry(
+    "quietscope.methods",
+    {method.name: method for method in _OWN},
+    subclass(BuiltMethod, "name"),
+    reserved=("auto", *(alias for method in _OWN for alias in method.aliases)),
+)
+"""Every method by the name that users type.
+
+A new one is one file and one word in `_OWN`; another package declares its own in the entry-point group
+"quietscope.methods", under the method's `name`.
+"""
 
 
 def canonical(name: str) -> str:

@@ -12,13 +12,14 @@ import torch
 
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.formats import holds_model, is_exported
-from quietscope.errors import ModelFileError, QuietScopeError
+from quietscope.errors import ModelFileError, PluginError, QuietScopeError
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.nn.narrow import narrow
-from quietscope.noise import NoiseModel, NoiseRecord, noise_model_from_record
+from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.presets import Configuration
+from quietscope.registry import check_origins
 from quietscope.version import __version__
 
 FILE_KIND = "model"
@@ -70,6 +71,8 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
     tensors = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith("noise_models.")}
     for channel, record in enumerate(records):
         tensors |= {f"{_NOISE_PREFIX}.{channel}.{name}": tensor for name, tensor in record.tensors.items()}
+    kinds = [kind for record in records for kind in record.kinds]
+    origins = [*METHODS.origins(method.name), *NOISE_MODELS.origins(*kinds)]
     header = {
         "kind": FILE_KIND,
         "format_version": FORMAT_VERSION,
@@ -86,7 +89,9 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
             "quietscope": __version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
+            **{origin["package"]: origin["version"] for origin in origins},
         },
+        "origins": origins,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if card.pruned_share:
@@ -104,7 +109,9 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
         The method on the CPU, in evaluation mode, and its card.
 
     Raises:
-        ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
+        ModelFileError: If there is no such file, or it is no model, damaged, from a newer version, or needs a package
+            that is not installed.
+        PluginError: If such a package is installed and cannot be imported.
     """
     tensors, header = _read(Path(path))
     try:
@@ -130,6 +137,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
             versions=dict(header["versions"]),
             created=str(header["created"]),
         )
+    except PluginError:
+        raise
     except (KeyError, TypeError, AttributeError, RuntimeError, QuietScopeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelFileError(
@@ -195,6 +204,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             f"{path} of format {header['format_version']}",
             "upgrade: `pip install --upgrade quietscope`",
         )
+    check_origins(header, [METHODS, NOISE_MODELS], path, ModelFileError)
     if header.get("method") not in METHODS:
         raise ModelFileError(
             f"a model of {', '.join(METHODS)}",

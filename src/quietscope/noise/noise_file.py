@@ -14,6 +14,7 @@ from quietscope.errors import NoiseError
 from quietscope.io.atomic import atomic_path
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.noise import (
+    NOISE_MODELS,
     Censored,
     ClipLevels,
     GaussianMixture,
@@ -24,6 +25,7 @@ from quietscope.noise import (
     noise_model_from_record,
 )
 from quietscope.noise.histogram_table import histogram_from_table, table_from_histogram
+from quietscope.registry import check_origins
 
 FILE_KIND = "noise"
 FORMAT_VERSION = 1
@@ -59,6 +61,7 @@ def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwri
         "format_version": FORMAT_VERSION,
         "model": record.kind,
         "settings": dict(record.settings),
+        "origins": NOISE_MODELS.origins(*record.kinds),
     }
     write_tensor_file(target, record.tensors, header, overwrite=overwrite)
 
@@ -74,7 +77,8 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
         The noise model, on the CPU.
 
     Raises:
-        NoiseError: If there is no such file, or it is damaged, of another kind, or from a newer version.
+        NoiseError: If there is no such file, or it is damaged, of another kind, from a newer version, or needs a
+            package that is not installed.
     """
     source = Path(path)
     suffix = _known_suffix(source)
@@ -160,6 +164,7 @@ def _read_safetensors(path: Path) -> NoiseRecord:
     model, settings = header.get("model"), header.get("settings")
     if not (isinstance(model, str) and isinstance(settings, dict)):
         raise NoiseError("a complete noise file", f"{path} without model or settings", HOW_TO_MAKE_ONE)
+    check_origins(header, [NOISE_MODELS], path, NoiseError)
     numbers = {name: value for name, value in settings.items() if isinstance(value, (int, float, str))}
     return NoiseRecord(kind=model, tensors=MappingProxyType(tensors), settings=MappingProxyType(numbers))
 

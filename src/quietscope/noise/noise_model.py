@@ -35,6 +35,11 @@ class NoiseRecord:
     tensors: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
     settings: Mapping[str, float | int | str] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of the model, and that of the model inside it where it is a censored one."""
+        return (self.kind, *([str(self.settings["base"])] if "base" in self.settings else []))
+
 
 class NoiseModel(nn.Module, ABC):
     """The conditional density p(x|s), elementwise and differentiable in s.

@@ -6,7 +6,7 @@ A new one is one file and one line in ``_OWN``; another package declares its own
 
 from collections.abc import Mapping
 
-from quietscope.errors import NoiseError
+from quietscope.errors import NoiseError, PluginError
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
@@ -38,6 +38,7 @@ def base_model_from_record(record: NoiseRecord) -> NoiseModel:
 
     Raises:
         NoiseError: If no model has that kind, or the record lacks one of its parts.
+        PluginError: If the package that has the kind cannot be imported.
     """
     return rebuild(record, BASE_MODELS)
 
@@ -48,7 +49,7 @@ def rebuild(record: NoiseRecord, models: Mapping[str, type[NoiseModel]]) -> Nois
         raise NoiseError(f"one of {', '.join(models)}", f"a noise model of kind {record.kind!r}", "fit it again")
     try:
         return models[record.kind].from_record(record)
-    except NoiseError:
+    except (NoiseError, PluginError):
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NoiseError(f"a complete {record.kind} model", f"a fault in {error}", "fit it again") from error

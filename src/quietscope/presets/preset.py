@@ -1,11 +1,12 @@
-"""What a preset is, and how one is found by name."""
+"""Every preset, and how one is found by name."""
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, noise2void
 from quietscope.presets.record import Preset
+from quietscope.registry import Registry, record
 
-PRESETS: tuple[Preset, ...] = (
+_OWN = (
     hdn.FAST,
     hdn.PAPER,
     divnoising.FAST,
@@ -21,7 +22,21 @@ PRESETS: tuple[Preset, ...] = (
     direct.FAST,
     direct.LARGE,
 )
-"""Every preset; a new one is one record beside its method's and one name here."""
+
+
+def _declared_preset(key: str, member: object) -> Preset:
+    found = record(Preset)(key, member)
+    if found.key != key:
+        raise TypeError(f"it is to be declared as {found.key}")
+    return found
+
+
+PRESETS: Registry[Preset] = Registry("quietscope.presets", {preset.key: preset for preset in _OWN}, _declared_preset)
+"""Every preset by METHOD.NAME, such as "hdn.fast".
+
+A new one is one record beside its method's and one name here; another package declares its own, for a method of its
+own or for one of ours, in the entry-point group "quietscope.presets".
+"""
 
 
 def find_preset(method: str, name: str) -> Preset:
@@ -39,8 +54,10 @@ def find_preset(method: str, name: str) -> Preset:
     """
     if method not in METHODS:
         raise SettingsError("a known method", repr(method), f"choose `--method {'|'.join(METHODS)}`")
-    for preset in PRESETS:
-        if (preset.method, preset.name) == (method, name):
-            return preset
-    names = "|".join(preset.name for preset in PRESETS if preset.method == method)
-    raise SettingsError(f"a preset of {method}", repr(name), f"choose `--preset {names}`")
+    key = f"{method}.{name}"
+    if key in PRESETS:
+        return PRESETS[key]
+    names = "|".join(each.partition(".")[2] for each in PRESETS if each.partition(".")[0] == method)
+    source = METHODS.source_of(method)
+    fix = f"choose `--preset {names}`" if names else f"ask the package {source} to declare one in {PRESETS.group}"
+    raise SettingsError(f"a preset of {method}", repr(name), fix)

@@ -29,3 +29,8 @@ class Preset:
     budget: str | None
     steps: int | None
     measured: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Return method and name, as `PRESETS` has them: "hdn.fast"."""
+        return f"{self.method}.{self.name}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Flag, Output
+from quietscope.cli.options import Flag, Output, also
 from quietscope.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ def export(
     output: Annotated[
         Path,
         Output,
-        Parameter(help="model.onnx, model.xml (OpenVINO), model.pt2 (torch.export) or NAME.zip (BioImage Model Zoo)."),
+        Parameter(
+            help="model.onnx, model.xml (OpenVINO), model.pt2 (torch.export) or NAME.zip (BioImage Model Zoo)."
+            + also("quietscope.export_targets")
+        ),
     ],
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a file that exists.")] = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, also, read_images
 from quietscope.cli.outputs import files_per_channel
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, SettingsError
@@ -24,7 +24,11 @@ def noise_bootstrap(
     *,
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],
     model: Annotated[
-        str, Parameter(help="auto (by held-out likelihood), gaussian, poisson-gaussian, gaussian-mixture or histogram.")
+        str,
+        Parameter(
+            help="auto (by held-out likelihood), gaussian, poisson-gaussian, gaussian-mixture or histogram."
+            + also("quietscope.noise_models")
+        ),
     ] = AUTO,
     steps: Annotated[int | None, Parameter(help="Training steps of Noise2Void. Default: 400.")] = None,
     axes: Axes = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, also, read_images
 from quietscope.cli.outputs import files_per_channel
 from quietscope.cli.planes import Plane, pairs
 from quietscope.cli.screen import Screen
@@ -25,7 +25,8 @@ def noise_fit(
     clean: Annotated[Path, Parameter(help="The same pixels without noise, e.g. the mean of many frames.")],
     output: Annotated[Path, Output, Parameter(help="Noise file: .safetensors; also .npz (mixture), .npy (histogram).")],
     model: Annotated[
-        str, Parameter(help="gaussian-mixture, histogram, poisson-gaussian or gaussian.")
+        str,
+        Parameter(help="gaussian-mixture, histogram, poisson-gaussian or gaussian." + also("quietscope.noise_models")),
     ] = "gaussian-mixture",
     axes: Axes = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,

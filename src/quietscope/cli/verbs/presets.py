@@ -12,22 +12,26 @@ if TYPE_CHECKING:
 
 def presets() -> None:
     """List every method and preset: parameters, budget, measured quality."""
+    from quietscope.methods import METHODS
     from quietscope.presets import PRESETS
 
     table = Table(show_lines=True)
     for name in ("method", "preset", "what for", "parameters", "budget", "measured"):
         table.add_column(name, overflow="fold", justify="right" if name == "parameters" else "left")
-    for preset in PRESETS:
+    for key, preset in PRESETS.items():
         limits = [preset.budget, None if preset.steps is None else f"{preset.steps:,} steps"]
         table.add_row(
             preset.method,
-            preset.name,
+            preset.name if PRESETS.source_of(key) is None else f"{preset.name} (of {PRESETS.source_of(key)})",
             preset.summary,
             f"{_count_parameters(preset):,}",
             " or ".join(limit for limit in limits if limit is not None),
             "\n".join(preset.measured) or "not yet",
         )
-    Screen().show(table)
+    screen = Screen()
+    screen.show(table)
+    for note in (*METHODS.notes(), *PRESETS.notes()):
+        screen.note(note)
 
 
 def _count_parameters(preset: "Preset") -> int:
