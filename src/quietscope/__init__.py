@@ -8,38 +8,82 @@ if TYPE_CHECKING:
     from quietscope.compression import Compression, compress
     from quietscope.denoiser import Denoiser
     from quietscope.distillation.train import distill
+    from quietscope.errors import Stop
     from quietscope.export import export_model
     from quietscope.io import Image, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
+    from quietscope.pipeline.events import Began, Ended, Finished, Note, PredictionProgress, TrainingProgress, Written
+    from quietscope.pipeline.outcome import Outcome
+    from quietscope.pipeline.plan import DenoisePlan, PredictPlan, TrainPlan
+    from quietscope.pipeline.planning import plan_denoise, plan_predict, plan_train
+    from quietscope.pipeline.results import Results
+    from quietscope.pipeline.run import run
     from quietscope.samples import sample_path
+    from quietscope.tiling.request import Request
 
 
 # Imported when first asked for: PyTorch takes longer to import than a short command to run.
 _HOMES = {
+    "Began": "quietscope.pipeline.events",
     "Compression": "quietscope.compression",
+    "DenoisePlan": "quietscope.pipeline.plan",
     "Denoiser": "quietscope.denoiser",
     "Deployed": "quietscope.model.exported",
+    "Ended": "quietscope.pipeline.events",
+    "Finished": "quietscope.pipeline.events",
     "Image": "quietscope.io",
+    "Note": "quietscope.pipeline.events",
+    "Outcome": "quietscope.pipeline.outcome",
+    "PredictPlan": "quietscope.pipeline.plan",
+    "PredictionProgress": "quietscope.pipeline.events",
+    "Request": "quietscope.tiling.request",
     "Result": "quietscope.model.denoising",
+    "Results": "quietscope.pipeline.results",
+    "Stop": "quietscope.errors",
+    "TrainPlan": "quietscope.pipeline.plan",
+    "TrainingProgress": "quietscope.pipeline.events",
+    "Written": "quietscope.pipeline.events",
     "compress": "quietscope.compression",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
+    "plan_denoise": "quietscope.pipeline.planning",
+    "plan_predict": "quietscope.pipeline.planning",
+    "plan_train": "quietscope.pipeline.planning",
     "read_image": "quietscope.io",
+    "run": "quietscope.pipeline.run",
     "sample_path": "quietscope.samples",
     "write_image": "quietscope.io",
 }
 __all__ = [
+    "Began",
     "Compression",
+    "DenoisePlan",
     "Denoiser",
     "Deployed",
+    "Ended",
+    "Finished",
     "Image",
+    "Note",
+    "Outcome",
+    "PredictPlan",
+    "PredictionProgress",
+    "Request",
     "Result",
+    "Results",
+    "Stop",
+    "TrainPlan",
+    "TrainingProgress",
+    "Written",
     "__version__",
     "compress",
     "distill",
     "export_model",
+    "plan_denoise",
+    "plan_predict",
+    "plan_train",
     "read_image",
+    "run",
     "sample_path",
     "write_image",
 ]

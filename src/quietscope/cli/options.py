@@ -1,18 +1,19 @@
 """Options that several verbs share, grouped so that a verb takes two or three groups instead of twenty names."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from quietscope.errors import QuietScopeError, SettingsError
+from quietscope.errors import SettingsError
 from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
     from quietscope.io import Image
-    from quietscope.presets import Configuration
+    from quietscope.pipeline.results import Results
     from quietscope.tiling.request import Request
 
 Flag = Parameter(negative="")
@@ -87,12 +88,15 @@ class TrainingOptions:
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
 
-    def typed(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return the settings that were typed, by name, on top of those of --config.
 
         Raises:
-            SettingsError: If the file cannot be read, or the levels are no numbers.
+            SettingsError: If the file cannot be read, the levels are no numbers, or the method has no such option.
         """
+        return self._checked(self._typed())
+
+    def _typed(self) -> dict[str, Any]:
         from quietscope.presets import read_configuration
 
         values = read_configuration(self.config) if self.config is not None else {}
@@ -119,19 +123,6 @@ class TrainingOptions:
             raise SettingsError(
                 "levels separated by commas, auto or none", repr(text), "pass e.g. `--deterministic-levels 0,1`"
             ) from error
-
-    def configuration(self) -> "Configuration":
-        """Return the configuration: preset, then file, then what was typed.
-
-        Raises:
-            SettingsError: If a setting is unknown or out of range.
-        """
-        from quietscope.distillation.student import check_trainable
-        from quietscope.presets import Configuration
-
-        configuration = Configuration.of(self._checked(self.typed()))
-        check_trainable(configuration)
-        return configuration
 
     def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
         """Refuse an option that the method does not have."""
@@ -195,7 +186,28 @@ class PredictionOptions:
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
             raise SettingsError("quantiles between 0 and 1", f"{self.quantiles}", "pass e.g. `--quantiles 0.05,0.95`")
 
-    def request(self, seed: int) -> "Request":
+    def results(self, format: str = "") -> "Results":
+        """Return what is wanted, in files of this ending where the run names them.
+
+        Raises:
+            SettingsError: If there is no such result, or an option is for one that is not wanted.
+        """
+        from quietscope.pipeline.results import Results
+
+        words = None if self.save is None else tuple(re.findall(r"[^,\s]+", self.save.lower()))
+        if words is not None and not (words and set(words) <= set(names_of_kinds())):
+            raise SettingsError(
+                f"{', '.join(names_of_kinds())} after --save", repr(self.save), "pass e.g. `--save mean,std`"
+            )
+        for option, given, kind in (
+            ("--bandwidth", self.bandwidth, "map"),
+            ("--quantiles", self.quantiles, "quantiles"),
+        ):
+            if given is not None and kind not in (*(words or ()), self.estimate):
+                raise SettingsError(f"{option} for {kind}", f"no {kind} among the results", f"add {kind} to `--save`")
+        return Results(kinds=words, estimate=self.estimate, dtype=self.dtype, format=format)
+
+    def request(self, seed: int = 0) -> "Request":
         """Return what is asked of a prediction with a seed."""
         from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
 
@@ -223,27 +235,14 @@ NO_TRAINING_OPTIONS = TrainingOptions()
 NO_PREDICTION_OPTIONS = PredictionOptions()
 
 
+def check_alone(*, resume: bool, overwrite: bool) -> None:
+    """Refuse to go on with a run and to replace it at once."""
+    if resume and overwrite:
+        raise SettingsError("--resume or --overwrite", "both", "leave one out")
+
+
 def read_images(paths: list[Path], axes: str | None) -> "list[Image]":
-    """Open images, and name the one that cannot be.
+    """Open images, and name the one that cannot be, see `quietscope.pipeline.inputs.open_images`."""
+    from quietscope.pipeline.inputs import open_images
 
-    Args:
-        paths: At least one file.
-        axes: Their axes, where the files do not say.
-
-    Returns:
-        The images, lazily read.
-
-    Raises:
-        QuietScopeError: If one cannot be opened.
-    """
-    from quietscope.io import read_image
-
-    images = []
-    for path in paths:
-        try:
-            images.append(read_image(path, axes))
-        except QuietScopeError as error:
-            if str(path) in str(error):
-                raise
-            raise type(error)(error.expected, f"{path}: {error.got}", error.fix) from error
-    return images
+    return list(open_images(paths, axes))

@@ -2,12 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
+
+from quietscope.pipeline.events import (
+    Began,
+    Ended,
+    Event,
+    Listener,
+    Note,
+    PredictionProgress,
+    TrainingProgress,
+)
 
 if TYPE_CHECKING:
     from quietscope.training.callbacks import TrainingState
@@ -36,6 +46,29 @@ class Screen:
             self._bar.console.print("note:", text, soft_wrap=True)
         else:
             self._err.print("note:", text, soft_wrap=True)
+
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Show what a run tells: notes, and how training and prediction stand; yields the listener."""
+        with ExitStack() as bars:
+            tell: dict[str, Callable[..., None]] = {}
+
+            def listen(event: Event) -> None:
+                match event:
+                    case Note(text=text):
+                        self.note(text)
+                    case Began(step="train"):
+                        tell["training"] = bars.enter_context(self.training())
+                    case Began(step="predict" | "compare", what=what):
+                        tell["predicting"] = bars.enter_context(self.predicting(what))
+                    case TrainingProgress(state=state):
+                        tell["training"](state)
+                    case PredictionProgress(done=done, total=total):
+                        tell["predicting"](done, total)
+                    case Ended():
+                        bars.close()
+
+            yield listen
 
     @contextmanager
     def training(self) -> Iterator[Callable[["TrainingState"], None]]:

@@ -147,6 +147,16 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     return method.eval(), card
 
 
+def method_in(path: str | os.PathLike[str]) -> type[BuiltMethod]:
+    """Return the method of a model file, which is not made.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
+    """
+    _, header = _read(Path(path))
+    return METHODS[header["method"]]
+
+
 def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
     """Return what is to be known of a model, name by name, for a table."""
     pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())

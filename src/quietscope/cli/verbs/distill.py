@@ -1,7 +1,7 @@
 """``quietscope distill``: a network that gives a model's mean or median in one pass."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -9,10 +9,6 @@ from quietscope.cli.options import Axes, Flag, Output, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration, num_steps
-
-if TYPE_CHECKING:
-    from quietscope import Denoiser
-    from quietscope.io import Image
 
 INTERRUPTED = 130
 
@@ -46,6 +42,7 @@ def distill(
     from quietscope import Denoiser, distill
     from quietscope.distillation.student import check_teacher
     from quietscope.distillation.train import check_alike, check_num_samples
+    from quietscope.pipeline.comparing import compare
 
     screen = Screen()
     check_target(output, overwrite)
@@ -75,32 +72,9 @@ def distill(
     if report.interrupted:
         screen.note("training ended early; the model is as good as it had become")
         return INTERRUPTED
-    report_comparison(screen, teacher, direct, noisy, truth, samples)
+    with screen.listening() as events:
+        lines = compare(teacher, direct, noisy, truth or (), samples, events)
+    for line in lines:
+        screen.show(line)
     direct.save(output, overwrite=True)
     return 0
-
-
-def report_comparison(
-    screen: Screen,
-    teacher: "Denoiser",
-    direct: "Denoiser",
-    noisy: "list[Image]",
-    clean: "list[Image] | None" = None,
-    num_samples: int = 100,
-) -> None:
-    """Compare a direct denoiser with the samples of its teacher, and print how it does.
-
-    Args:
-        screen: Where to print.
-        teacher: The model that it learnt from.
-        direct: The direct denoiser; its card takes the figures up.
-        noisy: Noisy images.
-        clean: Their clean references.
-        num_samples: Samples of the teacher.
-    """
-    from quietscope.distillation.train import compare
-
-    with screen.predicting(f"{num_samples} samples to compare with") as progress:
-        found = compare(teacher, direct, noisy, clean, num_samples=num_samples, progress=progress)
-    for line in found.lines():
-        screen.show(line)

@@ -11,8 +11,6 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, read_images
-from quietscope.cli.outputs import SAMPLE_LETTERS
-from quietscope.cli.planes import Pair, describe, pairs
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
@@ -27,6 +25,8 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
+from quietscope.pipeline.planes import Pair, describe, pairs
+from quietscope.pipeline.target import SAMPLE_LETTERS
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseModel

@@ -9,11 +9,11 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, Output, read_images
-from quietscope.cli.picture import choose_view, describe_part
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError, SizeError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import check_target
+from quietscope.report.view import choose_view, describe_part
 
 if TYPE_CHECKING:
     from quietscope.axes import Layout

@@ -7,10 +7,10 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, Output, also, read_images
-from quietscope.cli.outputs import files_per_channel
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, SettingsError
 from quietscope.io.atomic import check_target
+from quietscope.pipeline.files import files_per_channel
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseChoice

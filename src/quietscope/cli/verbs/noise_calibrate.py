@@ -11,11 +11,11 @@ from cyclopts import Parameter
 
 from quietscope.axes import Layout
 from quietscope.cli.options import Axes, Flag, Output, read_images
-from quietscope.cli.outputs import files_per_channel
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, NoiseError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
+from quietscope.pipeline.files import files_per_channel
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseModel

@@ -6,9 +6,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Flag, Output, read_images
-from quietscope.cli.outputs import files_per_channel
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
+from quietscope.pipeline.files import files_per_channel
 
 
 def noise_estimate(

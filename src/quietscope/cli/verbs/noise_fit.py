@@ -7,12 +7,12 @@ import numpy as np
 from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Flag, Output, also, read_images
-from quietscope.cli.outputs import files_per_channel
-from quietscope.cli.planes import Plane, pairs
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
+from quietscope.pipeline.files import files_per_channel
+from quietscope.pipeline.planes import Plane, pairs
 
 MOST_PIXELS = 1 << 24
 """More pairs than these 16 million say nothing new, and those of a long calibration would fill the memory."""

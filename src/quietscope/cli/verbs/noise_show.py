@@ -9,12 +9,12 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, Output, read_images
-from quietscope.cli.planes import pairs
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.io.pixel_check import check_finite
+from quietscope.pipeline.planes import pairs
 
 if TYPE_CHECKING:
     from quietscope.noise import GaussianMixture, NoiseModel

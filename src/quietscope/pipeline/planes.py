@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from quietscope.errors import SizeError
 from quietscope.io import Image
-from quietscope.metrics import METRICS, Score, evaluate_pairs
+from quietscope.metrics import METRICS, Score, calibration_of_moments, evaluate_pairs
 
 Plane = npt.NDArray[Any]
 
@@ -74,3 +74,21 @@ def score(image: Image, clean: Image) -> Score:
 def describe(image: Image) -> str:
     """Return axes, shape and data type in words: ``4 x 512 x 512 QYX uint8``."""
     return f"{' x '.join(map(str, image.shape))} {image.axes} {image.dtype}"
+
+
+def honesty(mean: Image, std: Image, clean: Image) -> str:
+    """Say in words how often the intervals of mean and deviation hold the clean image.
+
+    Args:
+        mean: The denoised image.
+        std: Its deviation.
+        clean: The reference.
+
+    Returns:
+        One line.
+
+    Raises:
+        SizeError: If they differ in frames, channels or size.
+    """
+    planes = zip(pairs(mean, clean), pairs(std, clean), strict=True)
+    return calibration_of_moments((one.image, other.image, one.clean) for one, other in planes).describe()

@@ -1,0 +1,88 @@
+"""The step that denoises one image into its files."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from quietscope.io import Image, Sink
+from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
+from quietscope.pipeline.inputs import name_of
+from quietscope.pipeline.outcome import Predicted
+from quietscope.pipeline.plan import PredictPlan
+from quietscope.pipeline.target import Target
+from quietscope.tiling.request import Request
+
+if TYPE_CHECKING:
+    from quietscope.pipeline.panels import Panels
+
+
+class Model(Protocol):
+    """Whatever denoises: a trained model, or an exported one with or without PyTorch."""
+
+    def denoise_into(
+        self,
+        image: Image,
+        sinks: Mapping[str, Sink],
+        request: Request,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Denoise an image of any size into sinks by kind, tile by tile."""
+
+
+def open_model(plan: PredictPlan) -> Model:
+    """Open the model of a plan, and PyTorch only where what is wanted needs it.
+
+    Args:
+        plan: The plan.
+
+    Returns:
+        The model.
+
+    Raises:
+        QuietScopeError: If the file is no model, or its runtime or the device is not there.
+    """
+    from quietscope.deploy import is_exported
+
+    if not is_exported(plan.model):
+        from quietscope.denoiser import Denoiser
+
+        return Denoiser.load(plan.model, device=plan.device)
+    from quietscope.deploy import open_session
+    from quietscope.deploy.predict import LeanPredictor
+
+    session = open_session(plan.model, plan.device)
+    if LeanPredictor.can(plan.target.files):
+        return LeanPredictor(session=session)
+    from quietscope.model.exported import Deployed
+
+    return Deployed(session)
+
+
+def predict(model: Model, target: Target, events: Listener = ignore, *, panels: "Panels | None" = None) -> Predicted:
+    """Denoise one image into its files; all of them appear when it is done, and none where it fails.
+
+    Args:
+        model: The model.
+        target: What is to be written where, and how.
+        events: Told how it stands.
+        panels: What keeps the part of the results that a picture shows, while they pass by; None for no picture.
+
+    Returns:
+        The time that it took, and what the panels show.
+
+    Raises:
+        Stop: If the listener has raised it.
+        QuietScopeError: If the image does not fit the model, or results cannot be written.
+    """
+    started, name = time.monotonic(), name_of(target.image)
+
+    def progress(done: int, total: int) -> None:
+        events(PredictionProgress(what=name, done=done, total=total))
+
+    with step(events, "predict", name), target.writers() as sinks:
+        taps = {} if panels is None else panels.tap(sinks)
+        model.denoise_into(target.image, {**sinks, **taps}, target.request, progress=progress)
+    for kind, path in target.files.items():
+        events(Written(name=kind, path=path))
+    return Predicted(seconds=time.monotonic() - started, panels={} if panels is None else panels.planes(taps))

@@ -1,0 +1,118 @@
+"""What a run tells while it works: frozen records, handed one by one to whoever listens."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from quietscope.pipeline.outcome import Outcome
+    from quietscope.training.callbacks import TrainingState
+
+Step: TypeAlias = Literal["settle", "train", "predict", "compare", "report"]
+"""What a run does, part by part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Began:
+    """A step has begun.
+
+    Attributes:
+        step: Which.
+        what: What it works on, such as the name of an image.
+    """
+
+    step: Step
+    what: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A step has ended well; one that fails raises, and ends without this.
+
+    Attributes:
+        step: Which.
+        what: What it worked on.
+    """
+
+    step: Step
+    what: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something that a person should know.
+
+    Attributes:
+        text: One line.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """A training step is done.
+
+    Attributes:
+        state: How training stands.
+    """
+
+    state: "TrainingState"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionProgress:
+    """A part of an image is denoised.
+
+    Attributes:
+        what: Name of the image.
+        done: Samples of tiles that are done.
+        total: Samples of tiles in all.
+    """
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A file stands under its name, whole.
+
+    Attributes:
+        name: What it is: "model", "overview", "mean" and so on.
+        path: The file.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The run is over.
+
+    Attributes:
+        outcome: What came of it.
+    """
+
+    outcome: "Outcome"
+
+
+Event: TypeAlias = Began | Ended | Note | TrainingProgress | PredictionProgress | Written | Finished
+Listener: TypeAlias = Callable[[Event], None]
+"""Receives every event; ends the run by raising `quietscope.Stop`, after which it can be resumed."""
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing."""
+
+
+@contextmanager
+def step(events: Listener, name: Step, what: str = "") -> Iterator[None]:
+    """Tell that a step begins, and, if the block ends well, that it has ended."""
+    events(Began(step=name, what=what))
+    yield
+    events(Ended(step=name, what=what))

@@ -1,0 +1,71 @@
+"""The images of a run: opened lazily, and named where one cannot be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from quietscope.errors import AxesError, QuietScopeError, SizeError
+from quietscope.io import Image, ImageSource, as_image
+
+
+def open_images(sources: ImageSource | Sequence[ImageSource], axes: str | None = None) -> tuple[Image, ...]:
+    """Open images, and name the one that cannot be.
+
+    Args:
+        sources: One image or a list of them: paths, arrays, or `Image` objects.
+        axes: Their axes, where they do not name them.
+
+    Returns:
+        The images, lazily read.
+
+    Raises:
+        QuietScopeError: If one cannot be opened.
+    """
+    several = sources if isinstance(sources, list | tuple) else [sources]
+    return tuple(_open(source, axes) for source in several)
+
+
+def _open(source: ImageSource, axes: str | None) -> Image:
+    try:
+        return as_image(source, axes)
+    except QuietScopeError as error:
+        if not isinstance(source, str | Path) or str(source) in str(error):
+            raise
+        raise type(error)(error.expected, f"{source}: {error.got}", error.fix) from error
+
+
+def open_references(clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image]) -> tuple[Image, ...]:
+    """Open clean references, each by the axes of its noisy image where these fit it.
+
+    Args:
+        clean: One reference per noisy image; None or empty for none.
+        noisy: The noisy images.
+
+    Returns:
+        The references.
+
+    Raises:
+        SizeError: If there are more or fewer of them than noisy images.
+        QuietScopeError: If one cannot be opened.
+    """
+    sources = [] if clean is None else clean if isinstance(clean, list | tuple) else [clean]
+    if not sources:
+        return ()
+    if len(sources) != len(noisy):
+        raise SizeError(
+            "one clean reference per image",
+            f"{len(sources)} for {len(noisy)}",
+            "name them all, e.g. `--clean a.tif b.tif`",
+        )
+    return tuple(_reference(source, image) for source, image in zip(sources, noisy, strict=True))
+
+
+def _reference(source: ImageSource, image: Image) -> Image:
+    try:
+        return as_image(source, image.axes)
+    except AxesError:
+        return as_image(source)
+
+
+def name_of(image: Image) -> str:
+    """Return what an image is called: the name of its file, or "image"."""
+    return image.path.name if image.path is not None else "image"

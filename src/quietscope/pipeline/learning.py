@@ -1,0 +1,145 @@
+"""The first steps of a run: settle what is left open, and train."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from quietscope.errors import Stop
+from quietscope.io import atomic_path
+from quietscope.pipeline.events import Listener, Note, TrainingProgress, Written, ignore, step
+from quietscope.pipeline.files import result_folder
+from quietscope.pipeline.outcome import Trained
+from quietscope.pipeline.plan import Training
+
+if TYPE_CHECKING:
+    from quietscope.denoiser import Denoiser
+    from quietscope.training.callbacks import TrainingState
+
+_WEIGHTS: Mapping[str, Literal["chosen", "best", "last"]] = {"model": "chosen", "best": "best", "last": "last"}
+"""Which weights go into which of the files of a training."""
+
+
+def settle(training: Training, events: Listener = ignore) -> Training:
+    """Replace every "auto" of a training's configuration by what suits the noise of its images.
+
+    Args:
+        training: What is to be learnt.
+        events: Told of each choice.
+
+    Returns:
+        The same, with nothing left open.
+
+    Raises:
+        QuietScopeError: If the images are too small to say anything of their noise, or what was found does not go with
+            the other settings.
+    """
+    from quietscope.denoiser import Denoiser
+
+    with step(events, "settle"):
+        denoiser = Denoiser.from_configuration(training.configuration, device=training.device)
+        settled = denoiser.settle(list(training.images), notify=lambda text: events(Note(text=text)))
+    return replace(training, configuration=settled)
+
+
+def train(training: Training, events: Listener = ignore) -> Trained:
+    """Train a model, and write it before anything else can go wrong.
+
+    Where training is stopped, by the listener, by Ctrl-C or by the system, what was learnt until then is written too,
+    and the folder keeps the state to go on from. Where nothing was learnt, nothing is left.
+
+    Args:
+        training: What is to be learnt, settled.
+        events: Told how training stands.
+
+    Returns:
+        The model.
+
+    Raises:
+        Stop: If the listener has raised it.
+        QuietScopeError: If images, noise or settings cannot be used, or files not be written.
+    """
+    from quietscope.denoiser import Denoiser
+
+    watch, state = _Watch(events), training.folder
+    denoiser = Denoiser.from_configuration(training.configuration, device=training.device)
+    with step(events, "train"), result_folder(state.path):
+        state.begin(training.configuration, resume=training.resume)
+        try:
+            denoiser.fit(
+                list(training.images),
+                folder=state.path,
+                resume=training.resume,
+                watch=watch,
+                notify=lambda text: events(Note(text=text)),
+            )
+        except BaseException:
+            if not state.has_learnt:
+                state.forget()
+            if watch.stop is not None:  # while a first denoiser was trained, to measure the noise by
+                raise watch.stop from None
+            raise
+        _save(denoiser, training, events)
+    if watch.stop is not None:
+        raise watch.stop
+    report = denoiser.fit_report
+    assert report is not None
+    return Trained(
+        denoiser=denoiser,
+        steps=report.steps,
+        seconds=report.seconds,
+        interrupted=report.interrupted,
+        terminated=report.terminated,
+    )
+
+
+class _Watch:
+    """Passes on how training stands, and remembers that the listener wants it to stop."""
+
+    def __init__(self, events: Listener) -> None:
+        self._events = events
+        self.stop: Stop | None = None
+
+    def __call__(self, state: "TrainingState") -> None:
+        """Pass it on."""
+        try:
+            self._events(TrainingProgress(state=state))
+        except Stop as stop:
+            self.stop = stop
+            raise
+
+
+def load_trained(training: Training) -> Trained:
+    """Return the model that an earlier process has trained and written.
+
+    Args:
+        training: What was learnt.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelFileError: If there is none, or its file is damaged.
+    """
+    from quietscope.denoiser import Denoiser
+
+    denoiser = Denoiser.load(training.files["model"], device=training.device)
+    if "direct" in training.files:
+        denoiser.direct = Denoiser.load(training.files["direct"], device=training.device)
+    numbers = denoiser.card.training
+    return Trained(denoiser=denoiser, steps=int(numbers["steps"]), seconds=float(numbers["training_seconds"]))
+
+
+def _save(denoiser: "Denoiser", training: Training, events: Listener) -> None:
+    """Write a model that has just been trained, and its settings, into the files that the plan names."""
+    overwrite = training.overwrite or training.resume
+    for name, path in training.files.items():
+        if name == "settings":
+            # The run folder of `train` has them already; training has added what it found out, the size of a PSF.
+            with atomic_path(path, overwrite=overwrite or path.parent == training.folder.path) as temporary:
+                denoiser.configuration.save(temporary)
+        elif name == "direct":
+            assert denoiser.direct is not None
+            denoiser.direct.save(path, overwrite=overwrite)
+        else:
+            denoiser.save(path, weights=_WEIGHTS[name], overwrite=overwrite)
+        events(Written(name=name, path=path))

@@ -1,0 +1,105 @@
+"""What of a run of denoise is done, kept in its folder until all is, so that a resumed run does not do it again."""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quietscope.io import atomic_path
+from quietscope.io.atomic import write_bytes_atomically
+from quietscope.pipeline.outcome import Predicted
+from quietscope.pipeline.target import Target
+
+if TYPE_CHECKING:
+    from quietscope.presets import Configuration
+
+_RUN = "run.json"
+_FILES, _TRAINED = "files", "trained"
+_SECONDS, _KEY, _PANEL = "seconds", "key", "panel_"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The record of one run of denoise.
+
+    Attributes:
+        folder: Where it is kept; the folder need not exist.
+    """
+
+    folder: Path
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The results that the run in this folder writes; none where there is no run."""
+        return frozenset(self.folder.parent / name for name in self._run.get(_FILES, ()))
+
+    def is_trained(self, configuration: "Configuration") -> bool:
+        """Tell whether training came to the end of this configuration's budget, rather than being stopped."""
+        return bool(self._run.get(_TRAINED) == _budget(configuration))
+
+    def begin(self, files: Iterable[Path]) -> None:
+        """Forget an earlier run, and write down what this one is to write."""
+        self.forget()
+        self._write({_FILES: [os.path.relpath(path, self.folder.parent) for path in files], _TRAINED: None})
+
+    def note_training(self, configuration: "Configuration") -> None:
+        """Write down that training came to the end of its budget."""
+        self._write({**self._run, _TRAINED: _budget(configuration)})
+
+    def note_prediction(self, number: int, target: Target, found: Predicted) -> None:
+        """Write down that the results of an image are written, and what the report needs of them."""
+        kept: dict[str, Any] = {_PANEL + name: pixels for name, pixels in found.panels.items()}
+        kept |= {_SECONDS: np.float64(found.seconds), _KEY: np.str_(_key(target))}
+        with atomic_path(self._place(number), overwrite=True) as temporary, temporary.open("wb") as file:
+            np.savez(file, **kept)
+
+    def prediction(self, number: int, target: Target) -> Predicted | None:
+        """Return what was written down of an image; None where its results have yet to be written, or are others."""
+        place = self._place(number)
+        if not place.is_file() or not all(path.exists() for path in target.files.values()):
+            return None
+        with np.load(place, allow_pickle=False) as kept:
+            if str(kept[_KEY]) != _key(target):
+                return None
+            panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
+            return Predicted(seconds=float(kept[_SECONDS]), panels=panels)
+
+    def forget(self) -> None:
+        """Remove the record, by its names."""
+        for path in [self.folder / _RUN, *self.folder.glob("image_*.npz")]:
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove the record and the folder, unless somebody keeps something else there."""
+        self.forget()
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    @property
+    def _run(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def _write(self, values: dict[str, Any]) -> None:
+        write_bytes_atomically(self.folder / _RUN, json.dumps(values, indent=1).encode(), overwrite=True)
+
+    def _place(self, number: int) -> Path:
+        return self.folder / f"image_{number}.npz"
+
+
+def _budget(configuration: "Configuration") -> list[Any]:
+    return [configuration.budget, configuration.steps]
+
+
+def _key(target: Target) -> str:
+    """Return in words what fixes the results of an image, given the model."""
+    files = {kind: path.name for kind, path in sorted(target.files.items())}
+    return f"{target.image.shape} {target.image.axes} {files} {target.main} {target.dtype} {target.request}"

@@ -1,0 +1,225 @@
+"""From paths and options to a plan; whatever makes no sense is refused here, before anything is computed."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from quietscope.io import Image, ImageSource
+from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
+from quietscope.pipeline.inputs import open_images, open_references
+from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
+from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
+from quietscope.pipeline.run_folder import RunFolder
+from quietscope.pipeline.target import Target
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
+
+if TYPE_CHECKING:
+    from quietscope.presets import Configuration
+
+Sources: TypeAlias = ImageSource | Sequence[ImageSource]
+Settings: TypeAlias = "Configuration | Mapping[str, Any]"
+"""A whole configuration, or those of its settings that differ from the preset's, by name."""
+
+USUAL_RESULTS = Results()
+NO_SETTINGS: Mapping[str, Any] = {}
+
+
+def plan_denoise(
+    images: Sources,
+    folder: str | os.PathLike[str],
+    settings: Settings = NO_SETTINGS,
+    *,
+    clean: Sources | None = None,
+    axes: str | None = None,
+    device: str | None = None,
+    results: Results = USUAL_RESULTS,
+    request: Request = DEFAULT_REQUEST,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> DenoisePlan:
+    """Plan to train on the very images and to denoise them.
+
+    Args:
+        images: One noisy image or a list of them: paths, arrays, or `Image` objects.
+        folder: Where results, model, settings and picture go.
+        settings: How to train, as for `Denoiser`.
+        clean: Clean references to judge the result by, one per image.
+        axes: Axes of the images where they do not name them.
+        device: Where to compute; the best there is if None.
+        results: Which results are wanted.
+        request: How to predict; the seed is that of the settings.
+        overwrite: Whether results that exist may be replaced.
+        resume: Go on with the run that was stopped in this folder.
+
+    Returns:
+        The plan.
+
+    Raises:
+        QuietScopeError: If images, settings, results or folder cannot be used.
+    """
+    place = Path(folder)
+    state = RunFolder(place / UNFINISHED)
+    configuration = _configuration(settings, state if resume else None, device)
+    noisy = _noisy(images, axes, configuration)
+    kinds = choose_kinds(results, _abilities(configuration), USUAL)
+    files = {"model": place / MODEL, "settings": place / CONFIG}
+    plan = DenoisePlan(
+        folder=place,
+        training=Training(
+            images=noisy,
+            configuration=configuration,
+            device=device,
+            folder=state,
+            files=files if configuration.direct is None else {**files, "direct": place / DIRECT},
+            overwrite=overwrite,
+        ),
+        targets=tuple(
+            Target(
+                image=image,
+                files=named,
+                main=results.main,
+                request=replace(request, seed=configuration.seed),
+                dtype=results.dtype,
+                overwrite=overwrite,
+            )
+            for image, named in zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
+        ),
+        references=open_references(clean, noisy),
+        overview=place / OVERVIEW,
+    )
+    return plan.resumed() if resume else plan
+
+
+def plan_train(
+    images: Sources,
+    folder: str | os.PathLike[str],
+    settings: Settings = NO_SETTINGS,
+    *,
+    axes: str | None = None,
+    device: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> TrainPlan:
+    """Plan to train a model in a run folder.
+
+    Args:
+        images: One noisy image or a list of them: paths, arrays, or `Image` objects.
+        folder: The run folder.
+        settings: How to train, as for `Denoiser`.
+        axes: Axes of the images where they do not name them.
+        device: Where to compute; the best there is if None.
+        overwrite: Whether an earlier run in the folder may be replaced.
+        resume: Go on with the run in this folder; budget and steps may be raised.
+
+    Returns:
+        The plan.
+
+    Raises:
+        QuietScopeError: If images, settings or folder cannot be used.
+    """
+    place = Path(folder)
+    state = RunFolder(place)
+    configuration = _configuration(settings, state if resume else None, device)
+    files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
+    training = Training(
+        images=_noisy(images, axes, configuration),
+        configuration=configuration,
+        device=device,
+        folder=state,
+        files=files if configuration.direct is None else {**files, "direct": place / DIRECT},
+        overwrite=overwrite,
+    )
+    plan = TrainPlan(folder=place, training=training)
+    return plan.resumed() if resume else plan
+
+
+def plan_predict(
+    model: str | os.PathLike[str],
+    image: ImageSource,
+    output: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    device: str | None = None,
+    results: Results = USUAL_RESULTS,
+    request: Request = DEFAULT_REQUEST,
+    overwrite: bool = False,
+) -> PredictPlan:
+    """Plan to denoise an image with a model that there is.
+
+    Args:
+        model: A model file, an exported model, or a folder of `compress` with one in it.
+        image: The noisy image: a path, an array, or an `Image`.
+        output: Where the estimate goes; other results stand beside it, with a word before the extension.
+        axes: Axes of the image where it does not name them.
+        device: Where to compute; the best there is if None.
+        results: Which results are wanted; their format is that of `output`.
+        request: How to predict.
+        overwrite: Whether results that exist may be replaced.
+
+    Returns:
+        The plan.
+
+    Raises:
+        QuietScopeError: If model, image or results cannot be used.
+    """
+    from quietscope.deploy import model_in
+
+    file = model_in(Path(model))
+    kinds = choose_kinds(results, _abilities_in(file))
+    (noisy,) = open_images([image], axes)
+    target = Target(
+        image=noisy,
+        files=files_beside(Path(output), kinds, results.main),
+        main=results.main,
+        request=request,
+        dtype=results.dtype,
+        overwrite=overwrite,
+    )
+    return PredictPlan(model=file, device=device, target=target)
+
+
+def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None) -> "Configuration":
+    """Return a whole configuration; where a run was stopped, what it began with beside what is asked for now."""
+    from quietscope.distillation.student import check_trainable
+    from quietscope.nn.hardware import chosen_device
+    from quietscope.presets import Configuration
+
+    chosen_device(device)
+    if isinstance(settings, Configuration):
+        configuration = settings
+    elif stopped is not None:
+        configuration = stopped.earlier(settings)
+    else:
+        configuration = Configuration.of(settings)
+    check_trainable(configuration)
+    return configuration
+
+
+def _noisy(images: Sources, axes: str | None, configuration: "Configuration") -> tuple[Image, ...]:
+    opened = open_images(images, axes)
+    for image in opened:
+        image.layout(configuration.dims)
+    return opened
+
+
+def _abilities(configuration: "Configuration") -> Abilities:
+    """Return what the method of a configuration can give; whatever "auto" may choose draws samples."""
+    from quietscope.methods import METHODS
+    from quietscope.presets import AUTO
+
+    if configuration.method == AUTO:
+        return Abilities.named(AUTO, samples=True, deconvolves=False)
+    return Abilities.of(METHODS[configuration.method])
+
+
+def _abilities_in(file: Path) -> Abilities:
+    from quietscope.deploy import is_exported, read_card
+
+    if not is_exported(file):
+        from quietscope.model.file import method_in
+
+        return Abilities.of(method_in(file))
+    card = read_card(file)
+    return Abilities.named(card.method, samples=card.samples, deconvolves=card.deconvolves)

@@ -1,0 +1,92 @@
+"""The last step of a run: the picture of the first image, and how good the results are."""
+
+from collections.abc import Sequence
+
+from quietscope.io import Image, read_image
+from quietscope.metrics import Score
+from quietscope.pipeline.events import Listener, Written, ignore, step
+from quietscope.pipeline.outcome import Outcome, Predicted, Trained
+from quietscope.pipeline.panels import Panels
+from quietscope.pipeline.picture import overview_of
+from quietscope.pipeline.plan import DenoisePlan
+from quietscope.pipeline.planes import describe, honesty, score
+from quietscope.pipeline.results import Abilities
+from quietscope.pipeline.target import Target
+from quietscope.report.overview import write_overview
+from quietscope.report.table import Denoised
+from quietscope.tiling.kinds import kind_of
+
+
+def panels_of(plan: DenoisePlan, trained: Trained) -> Panels:
+    """Return which part of the first image the picture of a run shows."""
+    target, method = plan.targets[0], trained.denoiser.method
+    return Panels.of(target.image, method.spatial_dims, Abilities.of(type(method)), target.request.num_samples)
+
+
+def report(
+    plan: DenoisePlan,
+    trained: Trained,
+    predicted: Sequence[Predicted],
+    before: Sequence[Score] = (),
+    events: Listener = ignore,
+) -> Outcome:
+    """Draw the picture of the first image from what was kept of its results, and judge the results of all.
+
+    Args:
+        plan: The plan.
+        trained: The model.
+        predicted: What prediction has given, of every image; panels of the first.
+        before: Scores of the noisy images against the clean references, where there are any.
+        events: Told what is written.
+
+    Returns:
+        What came of the run.
+
+    Raises:
+        OutputError: If the picture cannot be written.
+    """
+    with step(events, "report"):
+        target, clean = plan.targets[0], plan.references[0] if plan.references else None
+        picture = overview_of(target.image, panels_of(plan, trained), predicted[0].panels, trained, clean)
+        write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
+        events(Written(name="overview", path=plan.overview))
+        nothing = [None] * len(predicted)
+        each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
+        images = tuple(judge(*parts) for parts in each)
+    samples = "samples" in Abilities.of(type(trained.denoiser.method)).kinds
+    files = plan.training.files
+    return Outcome(
+        trained=trained,
+        images=images,
+        num_samples=target.request.num_samples if samples else 0,
+        files={"model": files["model"], "settings": files["settings"], "overview": plan.overview},
+    )
+
+
+def judge(target: Target, found: Predicted, clean: Image | None = None, before: Score | None = None) -> Denoised:
+    """Say what was written for an image, and compare it with its clean reference, where there is one.
+
+    Args:
+        target: What was written.
+        found: What prediction has given.
+        clean: The clean reference.
+        before: Score of the noisy image against it.
+
+    Returns:
+        The image's part of the outcome.
+    """
+    after, words = None, ""
+    if clean is not None:
+        judged = {"mean", "std", target.main} & set(target.files)
+        images = {kind: read_image(target.files[kind], target.image.axes) for kind in judged}
+        after = score(images[target.main], clean) if target.main in images else None
+        words = honesty(images["mean"], images["std"], clean) if {"mean", "std"} <= judged else ""
+    return Denoised(
+        source=target.image.path,
+        what=describe(target.image),
+        files={"denoised" if kind == target.main else kind_of(kind).word: path for kind, path in target.files.items()},
+        seconds=found.seconds,
+        before=before,
+        after=after,
+        honesty=words,
+    )

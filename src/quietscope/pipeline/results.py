@@ -1,0 +1,104 @@
+"""Which kinds of results a run is asked for, and which of them a model can give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from quietscope.errors import SettingsError
+from quietscope.tiling.kinds import chosen_kinds, kinds_within, names_of_kinds
+
+if TYPE_CHECKING:
+    from quietscope.methods.base import Method
+
+Dtype: TypeAlias = Literal["float32", "input"]
+USUAL = ("std", "deconvolved")
+"""What is written beside the denoised image where nobody says what is wanted, as far as the method gives it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Which results are wanted, and how they are written.
+
+    Attributes:
+        kinds: Names of the kinds, see `quietscope.tiling.kinds`; None for the usual ones.
+        estimate: "mean" or "map": the estimate that is the denoised image, always among the results; None is the mean,
+            and leaves it out where `kinds` does.
+        dtype: "input" rounds and clips images to the input's type.
+        format: Ending of the files, which picks their format, where the run chooses the names.
+    """
+
+    kinds: tuple[str, ...] | None = None
+    estimate: Literal["mean", "map"] | None = None
+    dtype: Dtype = "float32"
+    format: str = "ome.tif"
+
+    @property
+    def main(self) -> str:
+        """The kind that is the denoised image."""
+        return self.estimate or "mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """What a model can give.
+
+    Attributes:
+        method: Name of its method.
+        kinds: Names of the kinds of results.
+    """
+
+    method: str
+    kinds: frozenset[str]
+
+    @classmethod
+    def of(cls, method: "type[Method]") -> "Abilities":
+        """Return the abilities of a method."""
+        from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
+
+        return cls.named(
+            method.name, samples=issubclass(method, PosteriorMethod), deconvolves=issubclass(method, DeconvolvingMethod)
+        )
+
+    @classmethod
+    def named(cls, method: str, *, samples: bool, deconvolves: bool) -> "Abilities":
+        """Return the abilities of a method that samples, deconvolves, or does not."""
+        able = kinds_within(samples=samples, deconvolves=deconvolves)
+        return cls(method=method, kinds=frozenset(kind.name for kind in able))
+
+
+def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -> tuple[str, ...]:
+    """Choose what is written, in the light of what a model can give.
+
+    Args:
+        results: What is wanted.
+        able: What the model can give.
+        usual: Results besides the estimate where nothing is asked for by name, as far as the model gives them.
+
+    Returns:
+        Names of kinds, in their usual order.
+
+    Raises:
+        SettingsError: If there is no such kind, or the model cannot give it.
+    """
+    if results.kinds is None:
+        wanted = {results.main, *(kind for kind in usual if kind in able.kinds)}
+    else:
+        wanted = {*results.kinds, *([] if results.estimate is None else [results.estimate])}
+    kinds = tuple(kind.name for kind in chosen_kinds(wanted))
+    if not kinds:
+        raise SettingsError("at least one kind of results", "none", 'ask e.g. for "mean"')
+    beyond = [kind for kind in kinds if kind not in able.kinds]
+    if beyond == ["deconvolved"]:
+        raise SettingsError(
+            "no deconvolved image from a method that is shown no PSF",
+            able.method,
+            "use `--method deconoising --psf psf.tif`",
+        )
+    if beyond:
+        possible = " and ".join(kind for kind in names_of_kinds() if kind in able.kinds)
+        raise SettingsError(
+            f"{possible} alone from {able.method}, which draws no samples",
+            next(kind for kind in beyond if kind != "deconvolved"),
+            "use `--save mean` or --method hdn",
+        )
+    return kinds

@@ -1,0 +1,141 @@
+"""A run: the steps of a plan, one after another."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import assert_never
+
+from quietscope.errors import Terminated
+from quietscope.io import Image
+from quietscope.pipeline.comparing import MOST_SAMPLES, compare
+from quietscope.pipeline.denoising import open_model, predict
+from quietscope.pipeline.events import Finished, Listener, Note, ignore
+from quietscope.pipeline.files import result_folder
+from quietscope.pipeline.learning import load_trained, settle, train
+from quietscope.pipeline.outcome import Outcome, Predicted, Trained
+from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
+from quietscope.pipeline.planes import score
+from quietscope.pipeline.reporting import judge, panels_of, report
+from quietscope.report.table import num_steps
+
+
+def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outcome:
+    """Do what a plan says.
+
+    Args:
+        plan: The plan, of `plan_denoise`, `plan_train` or `plan_predict`.
+        events: Told all that happens, see `quietscope.pipeline.events`. It may raise `quietscope.Stop` to end the run:
+            what was learnt until then is kept in the folder, and the same plan can be resumed.
+        resume: Go on with a run of this plan that was stopped or killed, as if it never had been: training goes on
+            from its last state, and results that are written are not computed again.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        Stop: If the listener has raised it.
+        QuietScopeError: If images, settings or files cannot be used.
+    """
+    if resume:
+        plan = plan.resumed()
+    plan.check()
+    match plan:
+        case DenoisePlan():
+            outcome = _denoise(plan, events)
+        case TrainPlan():
+            outcome = _train(plan, events)
+        case PredictPlan():
+            outcome = _predict(plan, events)
+        case _:
+            assert_never(plan)
+    events(Finished(outcome=outcome))
+    return outcome
+
+
+def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
+    """Learn from the images, denoise every one of them, and report."""
+    with result_folder(plan.folder), _record(plan):
+        plan = replace(plan, training=settle(plan.training, events))
+        before = [score(target.image, clean) for target, clean in zip(plan.targets, plan.references, strict=False)]
+        trained = _learn(plan, events)
+        predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
+        outcome = report(plan, trained, predicted, before, events)
+        return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
+
+
+@contextmanager
+def _record(plan: DenoisePlan) -> Iterator[None]:
+    """Keep what a stopped run can go on from, where it has learnt anything, and remove it once all is done."""
+    state, ledger = plan.training.folder, plan.ledger
+    with result_folder(state.path):
+        if not plan.training.resume:
+            state.forget()
+            ledger.begin(plan.files)
+        try:
+            yield
+        except BaseException:
+            if not state.has_learnt:
+                state.forget()
+                ledger.close()
+            raise
+    state.forget()
+    ledger.close()
+
+
+def _learn(plan: DenoisePlan, events: Listener) -> Trained:
+    """Train, or load the model where an earlier process has trained to the end of the same budget."""
+    configuration, ledger = plan.training.configuration, plan.ledger
+    if plan.training.resume:
+        if ledger.is_trained(configuration):
+            return load_trained(plan.training)
+        ledger.begin(plan.files)  # what a less trained model has made is made again
+    trained = train(plan.training, events)
+    if trained.terminated:  # a scheduler wants the machine back: the model is kept, and nothing more is started
+        raise Terminated
+    if trained.interrupted:
+        steps = num_steps(trained.steps)
+        events(Note(text=f"training ended early, after {steps}; Ctrl-C again leaves the images noisy"))
+    else:
+        ledger.note_training(configuration)
+    return trained
+
+
+def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listener) -> Predicted:
+    """Denoise one image, unless an earlier process has; the first one keeps what the picture shows."""
+    target = plan.targets[number]
+    found = plan.ledger.prediction(number, target) if plan.training.resume else None
+    if found is None:
+        panels = panels_of(plan, trained) if number == 0 else None
+        found = predict(trained.denoiser, target, events, panels=panels)
+        plan.ledger.note_prediction(number, target, found)
+    return found
+
+
+def _train(plan: TrainPlan, events: Listener) -> Outcome:
+    """Learn, and keep the model."""
+    with result_folder(plan.folder):
+        training = settle(plan.training, events)
+        trained = train(training, events)
+        outcome = Outcome(trained=trained, files=training.files)
+        if trained.interrupted:
+            return outcome
+        return _compared(outcome, training, (), MOST_SAMPLES, events)
+
+
+def _predict(plan: PredictPlan, events: Listener) -> Outcome:
+    """Denoise an image with a model that there is."""
+    found = predict(open_model(plan), plan.target, events)
+    return Outcome(images=(judge(plan.target, found),))
+
+
+def _compared(
+    outcome: Outcome, training: Training, clean: Sequence[Image], num_samples: int, events: Listener
+) -> Outcome:
+    """Compare a direct denoiser that was trained along with the samples, and store the figures with it."""
+    assert outcome.trained is not None
+    denoiser, direct = outcome.trained.denoiser, outcome.trained.denoiser.direct
+    if direct is None:
+        return outcome
+    lines = compare(denoiser, direct, training.images, clean, num_samples, events)
+    direct.save(training.files["direct"], overwrite=True)
+    return replace(outcome, comparison=lines)

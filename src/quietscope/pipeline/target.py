@@ -1,0 +1,109 @@
+"""What is written for one image: which results into which files, and how."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quietscope.errors import OutputError
+from quietscope.io import Image, Sink, open_writer
+from quietscope.pipeline.results import Dtype
+from quietscope.tiling.kinds import kind_of
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
+
+# Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
+SAMPLE_LETTERS = "RQPHAE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is to be written for one image.
+
+    Attributes:
+        image: The noisy image.
+        files: File of each kind of results that is wanted.
+        main: Which of them is the denoised image.
+        request: How to predict.
+        dtype: "input" rounds and clips images to the input's type.
+        overwrite: Whether results that exist may be replaced.
+    """
+
+    image: Image
+    files: Mapping[str, Path]
+    main: str = "mean"
+    request: Request = DEFAULT_REQUEST
+    dtype: Dtype = "float32"
+    overwrite: bool = False
+
+    def dtype_of(self, kind: str) -> np.dtype[Any]:
+        """Return the data type of a result; some kinds are never rounded, see `quietscope.tiling.kinds`."""
+        rounded = self.dtype == "input" and kind_of(kind).is_rounded and self.image.dtype.kind in "biuf"
+        return self.image.dtype if rounded else np.dtype(np.float32)
+
+    @contextmanager
+    def writers(self) -> Iterator[dict[str, Sink]]:
+        """Open all results; they appear under their names when the block ends well, and not at all otherwise."""
+        with ExitStack() as stack:
+            yield {
+                kind: self._rounded(kind, stack.enter_context(self._writer(kind, path)))
+                for kind, path in self.files.items()
+            }
+
+    def check(self) -> None:
+        """Try everything that could keep the results from being written, and leave nothing behind.
+
+        Raises:
+            OutputError: If a result exists, its format cannot hold the image, or the disk has no room or no right.
+        """
+        for path in self.files.values():
+            if self.image.path is not None and path.exists() and path.samefile(self.image.path):
+                raise OutputError("a result beside the input", f"{path}, the input itself", "choose another name")
+        with suppress(_RehearsalOverError), self.writers():
+            raise _RehearsalOverError
+
+    def _writer(self, kind: str, path: Path) -> Any:
+        shape, axes = self.image.shape, self.image.axes
+        leading = kind_of(kind).leading(self.request.num_samples, len(self.request.probabilities))
+        if leading:
+            free = next(letter for letter in SAMPLE_LETTERS if letter not in axes)
+            shape, axes = (*leading, *shape), free + axes
+        return open_writer(
+            path,
+            shape,
+            self.dtype_of(kind),
+            axes,
+            pixel_size_um=self.image.pixel_size_um,
+            channel_names=self.image.channel_names,
+            frame_interval_s=self.image.frame_interval_s,
+            overwrite=self.overwrite,
+        )
+
+    def _rounded(self, kind: str, sink: Sink) -> Sink:
+        dtype = self.dtype_of(kind)
+        return sink if dtype.kind == "f" else Rounded(sink, dtype)
+
+
+class _RehearsalOverError(Exception):
+    """Everything could be opened; now let go of it."""
+
+
+class Rounded:
+    """A sink that rounds to the nearest integer and clips to the range of the type.
+
+    Args:
+        sink: What is written to.
+        dtype: An integer type, or bool.
+    """
+
+    def __init__(self, sink: Sink, dtype: np.dtype[Any]) -> None:
+        self._sink, self._dtype = sink, dtype
+
+    def __setitem__(self, key: Any, block: Any, /) -> None:
+        """Write a block."""
+        low, high = (0, 1) if self._dtype.kind == "b" else (np.iinfo(self._dtype).min, np.iinfo(self._dtype).max)
+        # In float64: float32 rounds the ends of 32-bit integers up, out of their range.
+        rounded = np.clip(np.rint(np.asarray(block, np.float64)), low, high)
+        self._sink[key] = rounded.astype(self._dtype)

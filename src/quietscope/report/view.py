@@ -1,0 +1,78 @@
+"""Which part of an image a picture shows: one plane of one channel, where there is something to see."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.axes import Layout
+from quietscope.io import Image
+from quietscope.report.crop import LARGEST_SIDE, choose_crop
+
+MOST_PLANES = 32
+"""Planes of a volume that decide what the middle one looks like."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The part of a frame that is shown: one plane, and in 3-D the planes around it that explain it."""
+
+    middle: tuple[int, ...]
+    depth: tuple[slice, ...]
+    rows: slice
+    columns: slice
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The part with the planes around it, one slice per spatial axis."""
+        return (*self.depth, self.rows, self.columns)
+
+    @property
+    def thin_box(self) -> tuple[slice, ...]:
+        """The plane alone, one slice per spatial axis."""
+        return (*(slice(z, z + 1) for z in self.middle), self.rows, self.columns)
+
+    def plane(self, box: tuple[slice, ...]) -> tuple[int | slice, ...]:
+        """Return the index of the plane in a box of the frame that holds it."""
+        depth = (z - planes.start for z, planes in zip(self.middle, box[:-2], strict=True))
+        pairs = zip((self.rows, self.columns), box[-2:], strict=True)
+        return (*depth, *(slice(mine.start - its.start, mine.stop - its.start) for mine, its in pairs))
+
+
+def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, side: int = LARGEST_SIDE) -> View:
+    """Choose the part of a frame that is worth a picture: in the middle of its depth, where there is contrast.
+
+    Args:
+        image: The noisy image.
+        layout: Its layout.
+        frame: Number of the frame.
+        channel: Number of the channel.
+        side: Largest side of the part in its plane, in pixels.
+
+    Returns:
+        The part.
+    """
+    *depths, height, width = layout.spatial_shape
+    middle = tuple(size // 2 for size in depths)
+    half = MOST_PLANES // 2
+    depth = tuple(slice(max(0, z - half), min(size, z + half)) for z, size in zip(middle, depths, strict=True))
+    thin = tuple(slice(z, z + 1) for z in middle)
+
+    def read(rows: slice, columns: slice) -> npt.NDArray[Any]:
+        box = layout.region(image.data, frame, (*thin, rows, columns))[channel]
+        return np.reshape(box, (rows.stop - rows.start, -1))
+
+    return View(middle, depth, *choose_crop((height, width), read, side))
+
+
+def describe_part(layout: Layout, view: View, frame: int = 0, channel: int = 0) -> str:
+    """Say in words which part of an image is shown, counted from 1; see `choose_view` for the arguments."""
+    words = [f"frame {frame + 1} of {layout.num_frames}"] if layout.num_frames > 1 else []
+    words += [f"channel {channel + 1} of {layout.num_channels}"] if layout.num_channels > 1 else []
+    words += [f"plane {view.middle[0] + 1} of {layout.spatial_shape[0]}"] if view.middle else []
+    height, width = layout.spatial_shape[-2:]
+    rows, columns = view.rows, view.columns
+    if (rows, columns) != (slice(0, height), slice(0, width)):
+        words.append(f"Y {rows.start} to {rows.stop}, X {columns.start} to {columns.stop}")
+    return ", ".join(words)

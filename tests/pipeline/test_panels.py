@@ -1,0 +1,60 @@
+"""What passes by on its way into files is kept for the picture: the right plane of any order of axes, of any blocks."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quietscope.io import Image
+from quietscope.pipeline.panels import Panels, Tap
+from quietscope.pipeline.results import Abilities
+
+SIZES = {"T": 2, "C": 2, "S": 3, "Z": 5, "Y": 7, "X": 9}
+ABLE = Abilities.named("hdn", samples=True, deconvolves=False)
+
+
+@pytest.mark.parametrize("axes", ["YX", "XY", "TCYX", "CTXY", "ZYX", "TZCYX", "YXS", "CZYXS"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_plane_of_any_order_of_axes(axes: str, dims: int) -> None:
+    if dims == 3 and "Z" not in axes:
+        return
+    shape = [SIZES[letter] for letter in axes]
+    pixels = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    image = Image(pixels, axes)
+    panels = Panels.of(image, dims, ABLE, 50)
+    sinks = {"mean": np.zeros(shape, np.float32), "samples": np.zeros((50, *shape), np.float32)}
+    taps = panels.tap(sinks)
+    layout = image.layout(dims)
+    whole = tuple(slice(0, size) for size in layout.spatial_shape)
+    for frame in range(layout.num_frames):
+        block = layout.region(pixels, frame, whole)
+        layout.put_region(taps["mean"], frame, whole, block)
+    for number in range(50):
+        taps["samples"][(number, *(slice(0, size) for size in shape))] = pixels + number
+    np.testing.assert_array_equal(sinks["mean"], pixels)
+    shown = layout.region(pixels, 0, panels.view.thin_box)[0].reshape(7, 9)
+    planes = panels.planes(taps)
+    np.testing.assert_array_equal(planes["mean"], shown)
+    np.testing.assert_array_equal(planes["samples"], [shown, shown + 1, shown + 2])
+    assert set(planes) == {"mean", "std", "samples"}
+
+
+@given(st.data())
+def test_blocks_of_any_cut_are_put_together(data: st.DataObject) -> None:
+    rows = data.draw(st.integers(1, 30))
+    columns = data.draw(st.integers(1, 30))
+    pixels = np.random.default_rng(0).normal(size=(2, rows, columns)).astype(np.float32)
+
+    def interval(length: int) -> slice:
+        start = data.draw(st.integers(0, length - 1))
+        return slice(start, data.draw(st.integers(start + 1, length)))
+
+    place = (1, interval(rows), interval(columns))
+    tap = Tap(None, place)
+    step = data.draw(st.integers(1, 12))
+    for frame in range(2):
+        for top in range(0, rows, step):
+            for left in range(0, columns, step):
+                key = (frame, slice(top, min(rows, top + step)), slice(left, min(columns, left + step)))
+                tap[key] = pixels[key]
+    np.testing.assert_array_equal(tap.values, pixels[place])

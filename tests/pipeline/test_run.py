@@ -1,0 +1,271 @@
+"""A run from Python: what it tells, how it is stopped and resumed, and that it computes nothing twice."""
+
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quietscope import (
+    Began,
+    DenoisePlan,
+    Denoiser,
+    Ended,
+    Finished,
+    PredictionProgress,
+    Request,
+    Results,
+    Stop,
+    TrainingProgress,
+    Written,
+    plan_denoise,
+    plan_predict,
+    plan_train,
+    read_image,
+    run,
+)
+from quietscope.errors import OutputError, SettingsError, Terminated
+from quietscope.pipeline.events import Event, Listener
+from quietscope.pipeline.plan import UNFINISHED
+
+FEW = Request(num_samples=3)
+MakePlan = Callable[..., DenoisePlan]
+
+
+def stop_when(is_time: Callable[[Event], bool]) -> Listener:
+    def listen(event: Event) -> None:
+        if is_time(event):
+            raise Stop
+
+    return listen
+
+
+def after_training_step(number: int) -> Listener:
+    return stop_when(lambda event: isinstance(event, TrainingProgress) and event.state.step == number)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def check_same(one: Path, other: Path) -> None:
+    """Compare all results and the weights, bit by bit."""
+    assert names_in(one) == names_in(other)
+    for path in one.glob("*.tif"):
+        np.testing.assert_array_equal(np.asarray(read_image(path)), np.asarray(read_image(other / path.name)))
+    weights = [Denoiser.load(folder / "model.safetensors", device="cpu").method.state_dict() for folder in (one, other)]
+    assert all(bool((value == weights[1][name]).all()) for name, value in weights[0].items())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, plan_of: MakePlan) -> Path:
+    """The results of a run of two images that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    run(plan_of(folder, "a", "b"))
+    return folder
+
+
+def test_a_run_tells_what_it_does(cells: Path, tmp_path: Path, plan_of: MakePlan) -> None:
+    told: list[Event] = []
+    outcome = run(plan_of(tmp_path / "out", clean=[cells / "clean_a.tif"]), told.append)
+    steps = [event.step for event in told if isinstance(event, Began)]
+    assert (
+        steps == [event.step for event in told if isinstance(event, Ended)] == ["settle", "train", "predict", "report"]
+    )
+    assert [event.state.step for event in told if isinstance(event, TrainingProgress)] == [1, 2, 3, 4, 5, 6]
+    last = [event for event in told if isinstance(event, PredictionProgress)][-1]
+    assert (last.what, last.done) == ("a.tif", last.total)
+    written = {event.name: event.path for event in told if isinstance(event, Written)}
+    assert set(written) == {"model", "settings", "mean", "std", "overview"}
+    assert {path.name for path in written.values()} == names_in(tmp_path / "out")
+    assert told[-1] == Finished(outcome=outcome)
+    assert outcome.trained is not None
+    assert outcome.trained.steps == 6
+    assert outcome.images[0].after is not None
+    assert "90 % interval" in outcome.images[0].honesty
+
+
+def test_a_plan_names_every_file_and_can_be_sent_elsewhere(whole: Path, plan_of: MakePlan) -> None:
+    plan = pickle.loads(pickle.dumps(plan_of(whole, "a", "b")))
+    assert {path.name for path in plan.files} == names_in(whole)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_a_run_stopped_in_training_goes_on_to_the_same_end(
+    whole: Path, tmp_path: Path, step: int, plan_of: MakePlan
+) -> None:
+    plan = plan_of(tmp_path / "out", "a", "b")
+    with pytest.raises(Stop):
+        run(plan, after_training_step(step))
+    assert names_in(tmp_path / "out") == {"model.safetensors", "config.yaml", UNFINISHED}
+    assert Denoiser.load(tmp_path / "out" / "model.safetensors", device="cpu").card.training["steps"] == step
+    told: list[Event] = []
+    run(plan, told.append, resume=True)
+    assert [event.state.step for event in told if isinstance(event, TrainingProgress)] == list(range(step + 1, 7))
+    check_same(whole, tmp_path / "out")
+
+
+def test_a_run_killed_in_training_goes_on_to_the_same_end(whole: Path, tmp_path: Path, plan_of: MakePlan) -> None:
+    """A kill leaves what the run folder held at its last checkpoint, and nothing else."""
+    plan, killed = plan_of(tmp_path / "out", "a", "b"), tmp_path / "killed"
+
+    def copy(event: Event) -> None:
+        if isinstance(event, TrainingProgress) and event.state.step == 5:
+            shutil.copytree(tmp_path / "out", killed)
+
+    run(plan, copy)
+    again = plan_of(killed, "a", "b")
+    run(again, resume=True)
+    check_same(whole, killed)
+
+
+def test_a_run_stopped_in_prediction_computes_nothing_twice(whole: Path, tmp_path: Path, plan_of: MakePlan) -> None:
+    plan = plan_of(tmp_path / "out", "a", "b")
+    with pytest.raises(Stop):
+        run(plan, stop_when(lambda event: isinstance(event, PredictionProgress) and event.what == "b.tif"))
+    results = {"a_denoised.ome.tif", "a_std.ome.tif"}
+    assert names_in(tmp_path / "out") == {*results, "model.safetensors", "config.yaml", UNFINISHED}
+    stamps = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in (*results, "model.safetensors")}
+    told: list[Event] = []
+    run(plan, told.append, resume=True)
+    assert not [event for event in told if isinstance(event, TrainingProgress)]
+    assert [event.what for event in told if isinstance(event, Began) and event.step == "predict"] == ["b.tif"]
+    assert stamps == {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in stamps}
+    check_same(whole, tmp_path / "out")
+    assert (tmp_path / "out" / "overview.png").read_bytes() == (whole / "overview.png").read_bytes()
+
+
+def test_other_results_than_those_that_were_written_are_computed(tmp_path: Path, plan_of: MakePlan) -> None:
+    with pytest.raises(Stop):
+        run(
+            plan_of(tmp_path / "out", "a", "b"),
+            stop_when(lambda event: isinstance(event, PredictionProgress) and event.what == "b.tif"),
+        )
+    told: list[Event] = []
+    more = plan_of(tmp_path / "out", "a", "b", request=Request(num_samples=4))
+    run(more, told.append, resume=True)
+    assert [event.what for event in told if isinstance(event, Began) and event.step == "predict"] == ["a.tif", "b.tif"]
+
+
+def test_what_a_less_trained_model_has_made_is_made_again(tmp_path: Path, plan_of: MakePlan) -> None:
+    """Training that was ended early is denoised with; a run that goes on trains to the end, and denoises anew."""
+    plan = plan_of(tmp_path / "out", "a", "b")
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, TrainingProgress) and event.state.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        if isinstance(event, PredictionProgress) and event.what == "b.tif":
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(plan, interrupt)
+    told: list[Event] = []
+    run(plan, told.append, resume=True)
+    assert [event.state.step for event in told if isinstance(event, TrainingProgress)] == [3, 4, 5, 6]
+    assert [event.what for event in told if isinstance(event, Began) and event.step == "predict"] == ["a.tif", "b.tif"]
+
+
+def test_a_terminated_run_keeps_its_model_and_starts_nothing_more(
+    tmp_path: Path, whole: Path, plan_of: MakePlan
+) -> None:
+    def terminate(event: Event) -> None:
+        if isinstance(event, TrainingProgress) and event.state.step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    plan = plan_of(tmp_path / "out", "a", "b")
+    with pytest.raises(Terminated):
+        run(plan, terminate)
+    assert names_in(tmp_path / "out") == {"model.safetensors", "config.yaml", UNFINISHED}
+    run(plan, resume=True)
+    check_same(whole, tmp_path / "out")
+
+
+def test_a_run_that_learnt_nothing_leaves_nothing(tmp_path: Path, plan_of: MakePlan) -> None:
+    plan = plan_of(tmp_path / "new" / "out")
+    with pytest.raises(Stop):
+        run(plan, stop_when(lambda event: isinstance(event, Began) and event.step == "train"))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OutputError, match=r"config\.yaml"):
+        run(plan, resume=True)
+
+
+def test_an_unfinished_run_is_in_the_way_of_another(
+    cells: Path, tmp_path: Path, whole: Path, plan_of: MakePlan, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(Stop):
+        run(plan_of(tmp_path / "out", "a", "b"), after_training_step(3))
+    with pytest.raises(OutputError, match="--resume"):
+        run(plan_of(tmp_path / "out", "a", "b"))
+    with pytest.raises(SettingsError, match="as the run began"):
+        run(plan_denoise(cells / "a.tif", tmp_path / "out", {**settings, "seed": 3}), resume=True)
+    run(plan_of(tmp_path / "out", "a", "b", overwrite=True))
+    check_same(whole, tmp_path / "out")
+
+
+def test_train_is_stopped_and_resumed(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    plans = [plan_train(cells / "a.tif", tmp_path / name, settings, device="cpu") for name in ("one", "two")]
+    run(plans[0])
+    with pytest.raises(Stop):
+        run(plans[1], after_training_step(3))
+    assert {"model.safetensors", "best.safetensors", "resume.ckpt"} <= names_in(tmp_path / "two")
+    run(plans[1], resume=True)
+    assert names_in(tmp_path / "one") == names_in(tmp_path / "two")
+    states = [
+        Denoiser.load(tmp_path / name / "model.safetensors", device="cpu").method.state_dict()
+        for name in ("one", "two")
+    ]
+    assert all(bool((value == states[1][name]).all()) for name, value in states[0].items())
+
+
+def test_a_resumed_plan_may_have_more_steps(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    run(plan_train(cells / "a.tif", tmp_path / "run", settings, device="cpu"))
+    more = plan_train(cells / "a.tif", tmp_path / "run", {"steps": 8}, device="cpu", resume=True)
+    assert more.training.configuration.network == settings["network"]
+    outcome = run(more)
+    assert outcome.trained is not None
+    assert outcome.trained.steps == 8
+
+
+def test_predict_with_a_model_that_there_is(cells: Path, whole: Path, tmp_path: Path) -> None:
+    results = Results(kinds=("mean", "std"))
+    plan = plan_predict(whole / "model.safetensors", cells / "a.tif", tmp_path / "x.tif", results=results, request=FEW)
+    told: list[Event] = []
+    run(plan, told.append)
+    for kind, ending in (("denoised", ""), ("std", "_std")):
+        again = np.asarray(read_image(tmp_path / f"x{ending}.tif"))
+        np.testing.assert_array_equal(again, np.asarray(read_image(whole / f"a_{kind}.ome.tif")))
+    assert {event.name for event in told if isinstance(event, Written)} == {"mean", "std"}
+
+
+def test_the_picture_costs_no_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan_of: MakePlan) -> None:
+    calls: list[int] = []
+    whole = Denoiser.denoise_into
+
+    def counted(self: Denoiser, *words: Any, **more: Any) -> None:
+        calls.append(1)
+        whole(self, *words, **more)
+
+    monkeypatch.setattr(Denoiser, "denoise_into", counted)
+    run(plan_of(tmp_path / "out", "a", "b"))
+    assert len(calls) == 2
+    assert (tmp_path / "out" / "overview.png").exists()
+
+
+def test_python_needs_no_command_line() -> None:
+    code = "import sys, quietscope; quietscope.run, quietscope.plan_denoise; sys.exit('quietscope.cli' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_arrays_are_images_too(tmp_path: Path, settings: dict[str, Any]) -> None:
+    noisy = np.random.default_rng(0).poisson(50, (2, 32, 32)).astype(np.uint16)
+    outcome = run(
+        plan_denoise(noisy, tmp_path / "out", {**settings, "steps": 1}, axes="TYX", request=FEW, device="cpu")
+    )
+    assert outcome.images[0].source is None
+    assert np.asarray(read_image(tmp_path / "out" / "image_denoised.ome.tif")).shape == (2, 32, 32)
