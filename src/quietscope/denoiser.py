@@ -30,8 +30,8 @@ from quietscope.presets import Configuration
 from quietscope.setup.method import choose_method
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
+from quietscope.training.watch import Watcher
 
 
 @final

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
 if TYPE_CHECKING:
-    from quietscope.training.callbacks import TrainingState
+    from quietscope.training.watch import TrainingState
 
 WIDTH_OF_A_LOG = 120
 ROOMY = 100

@@ -12,7 +12,7 @@ from quietscope.methods import METHODS
 from quietscope.methods.base import Method, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser, DirectSettings, scale_of
 from quietscope.presets import Configuration
-from quietscope.training.module import Companion
+from quietscope.training.companion import Companion
 
 
 @dataclass(frozen=True)

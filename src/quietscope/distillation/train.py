@@ -23,8 +23,8 @@ from quietscope.metrics import psnr
 from quietscope.model.explorer import Progress
 from quietscope.model.predictor import Predictor
 from quietscope.nn.hardware import place
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import fit
+from quietscope.training.watch import Watcher
 
 MOST_JUDGED = 2
 """Frames that a comparison looks at."""

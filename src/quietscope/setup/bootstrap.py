@@ -25,8 +25,8 @@ from quietscope.noise.pairs import FloatArray
 from quietscope.prediction import predict_frame
 from quietscope.presets import find_preset
 from quietscope.training.budget import Budget
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import fit
+from quietscope.training.watch import Watcher
 
 PRESET = "fast"
 STEPS = 400

@@ -20,7 +20,7 @@ from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
 from quietscope.setup.noise import Bootstrap, choose_noise, measure_channel
 from quietscope.setup.psf import choose_psf
-from quietscope.training.callbacks import Watcher
+from quietscope.training.watch import Watcher
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
