@@ -12,7 +12,7 @@ import numpy as np
 
 from quietscope.metrics import psnr, psnr_affine, ssim
 from quietscope.noise import PoissonGaussian
-from quietscope.training.callbacks import TrainingState
+from quietscope.training.watch import TrainingState
 
 # Lags beyond which the covariance of the noise counts as none: a raw periodogram would be noise itself.
 LONGEST_LAG = 48

@@ -3,6 +3,7 @@
 What a trained one does with images stands in `quietscope.model.denoising` and `quietscope.model.exploring`.
 """
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,14 +13,12 @@ from typing import Any, Literal, Self, final
 import torch
 
 from quietscope.data.frames import Frames
-from quietscope.data.normalize import Statistics
-from quietscope.data.preparation import Notify, prepare
+from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
 from quietscope.io import Image, ImageSource, as_image, as_images
 from quietscope.main_memory import tune_allocator
-from quietscope.methods import METHODS
-from quietscope.methods.base import BuiltMethod, Method, PsfMethod
+from quietscope.methods.base import Method
 from quietscope.metrics import Calibration
 from quietscope.model import denoising, exploring
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
@@ -27,14 +26,12 @@ from quietscope.model.honesty import judge, spread_factor
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
-from quietscope.setup.bootstrap import bootstrap_noise
-from quietscope.setup.method import settle
-from quietscope.setup.noise import choose_noise, load_bootstrap, save_bootstrap
-from quietscope.setup.psf import choose_psf
+from quietscope.setup.method import choose_method
+from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
 from quietscope.tiling.walk import Progress
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
+from quietscope.training.watch import Watcher
 
 
 @final
@@ -195,12 +192,18 @@ class Denoiser:
         check_trainable(self.configuration)
         opened = as_images(images, axes)
         frames = Frames.of(opened, self.configuration.dims)
-        self.configuration = settle(self.configuration, frames, notify)
-        self.configuration, psf = choose_psf(self.configuration, opened, frames, notify, folder=folder, resume=resume)
-        statistics = prepare(frames, self.configuration.training_settings().patch, notify)
-        self._method = self._build(statistics, self._choose_noise(frames, folder, resume, watch, notify))
-        if isinstance(self._method, PsfMethod) and psf is not None:
-            self._method.show_psf(psf)
+        settled = settle(
+            self.configuration,
+            opened,
+            frames,
+            device=self.device,
+            folder=folder,
+            resume=resume,
+            watch=watch,
+            notify=notify,
+        )
+        self.configuration = settled.configuration
+        self._method = settled.build()
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
             self._method,
@@ -240,7 +243,7 @@ class Denoiser:
         """
         if self.configuration.unsettled:
             frames = Frames.of(as_images(images, axes), self.configuration.dims)
-            self.configuration = settle(self.configuration, frames, notify)
+            self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 
     def recalibrate(
@@ -313,7 +316,7 @@ class Denoiser:
             raise ModelFileError(
                 "a denoiser that has just been trained", "a loaded one", "save it with its own weights"
             )
-        other = self._build(method.statistics, self.noise_models)
+        other = copy.deepcopy(method)
         other.load_state_dict(report.best_state if weights == "best" else report.last_state)
         save_model(path, other, card, overwrite=overwrite)
 
@@ -356,36 +359,6 @@ class Denoiser:
     def describe(self) -> dict[str, str]:
         """Return what is to be known of the trained model, name by name, for a table."""
         return describe_model(self.method, self.card)
-
-    def _choose_noise(
-        self, frames: Frames, folder: Path | None, resume: bool, watch: Watcher | None, notify: Notify | None
-    ) -> list[NoiseModel]:
-        """Make the noise models that the method needs; a bootstrap is kept in the folder, to be resumed with."""
-        if not METHODS[self.configuration.method].needs_noise:
-            return []
-
-        def bootstrap(frames: Frames) -> list[NoiseModel]:
-            tell = notify or (lambda _: None)
-            if folder is not None and resume:
-                return load_bootstrap(folder, frames.num_channels)
-            tell("bootstrap: Noise2Void makes a pseudo-signal first, to fit the noise on")
-            choices = bootstrap_noise(frames, seed=self.configuration.seed, device=self.device, watch=watch)
-            for choice in choices:
-                tell(f"noise: {choice.reason}")
-            models = [choice.model for choice in choices]
-            if folder is not None:
-                save_bootstrap(folder, models)
-            return models
-
-        is_met = self.configuration.method_settings().expects_correlation
-        return choose_noise(self.configuration.noise, frames, notify, bootstrap, correlation_is_met=is_met)
-
-    def _build(self, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> BuiltMethod:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(self.configuration.seed)
-            return METHODS[self.configuration.method].build(
-                self.configuration.method_settings(), statistics, noise_models
-            )
 
 
 def card_of(configuration: Configuration, image: Image, report: FitReport) -> ModelCard:

@@ -20,8 +20,8 @@ from quietscope.presets import Configuration
 from quietscope.testing.method_contract import toy_frames, toy_settings
 from quietscope.tiling.orientations import FLIPS
 from quietscope.training.budget import Budget
+from quietscope.training.companion import Companion
 from quietscope.training.fit import FitReport, fit
-from quietscope.training.module import Companion
 
 CPU = torch.device("cpu")
 STATISTICS = Statistics(torch.tensor([150.0]), torch.tensor([35.0]))

@@ -14,7 +14,8 @@ from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
 from quietscope.tiling.orientations import ALL_TURNS, FLIP_X, FLIP_Y
 from quietscope.training.budget import Budget
-from quietscope.training.fit import fit, make_patches
+from quietscope.training.fit import fit
+from quietscope.training.patch_source import make_patches
 
 TINY = {
     "filters": (8, 8),

@@ -10,7 +10,7 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.errors import SettingsError
 from quietscope.presets import Configuration
-from quietscope.setup.method import settle
+from quietscope.setup.method import choose_method
 
 
 def noise(kind: str, shape: tuple[int, ...], seed: int = 0) -> Any:
@@ -33,7 +33,7 @@ def frames(kind: str, axes: str = "YX", shape: tuple[int, ...] = (128, 128), dim
 
 def settled(values: dict[str, Any], images: Frames) -> tuple[Configuration, list[str]]:
     told: list[str] = []
-    return settle(Configuration.of(values), images, told.append), told
+    return choose_method(Configuration.of(values), images, told.append), told
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_levels_fit_the_hierarchy() -> None:
 def test_what_was_chosen_is_left_alone() -> None:
     configuration = Configuration.of({"method": "dvlae", "network": {"direction": "y"}})
     told: list[str] = []
-    assert settle(configuration, frames("row"), told.append) is configuration
+    assert choose_method(configuration, frames("row"), told.append) is configuration
     assert not told
 
 

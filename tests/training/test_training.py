@@ -17,7 +17,7 @@ from quietscope.methods.base import Loss
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise import Gaussian
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
-from quietscope.training import module as training_module
+from quietscope.training import rollback
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.fit import fit
 from quietscope.training.schedule import LearningRate
@@ -150,11 +150,11 @@ def test_a_broken_step_is_skipped_and_counted(monkeypatch: pytest.MonkeyPatch) -
 def test_persistent_breakage_rolls_back_with_a_smaller_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _break_loss(monkeypatch, range(5, 5 + training_module.SKIPS_BEFORE_ROLLBACK))
+    _break_loss(monkeypatch, range(5, 5 + rollback.SKIPS_BEFORE_ROLLBACK))
     method = build()
     report = train_toy(method, 24)
     assert report.rollbacks == 1
-    assert report.skipped_steps == training_module.SKIPS_BEFORE_ROLLBACK
+    assert report.skipped_steps == rollback.SKIPS_BEFORE_ROLLBACK
     assert "0.5 times the learning rate" in capsys.readouterr().out
     assert math.isfinite(report.best_validation_loss)
 

@@ -20,7 +20,7 @@ from quietscope.pipeline.events import (
 )
 
 if TYPE_CHECKING:
-    from quietscope.training.callbacks import TrainingState
+    from quietscope.training.watch import TrainingState
 
 WIDTH_OF_A_LOG = 120
 ROOMY = 100

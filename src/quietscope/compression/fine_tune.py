@@ -12,9 +12,9 @@ from quietscope.methods.base import LearningMethod, Loss, Method, PointMethod, T
 from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
 from quietscope.training.budget import Budget
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.settings import TrainingSettings
+from quietscope.training.watch import Watcher
 
 WARMUP_STEPS = 20
 

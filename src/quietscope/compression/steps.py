@@ -27,8 +27,8 @@ from quietscope.model.file import save_model
 from quietscope.nn.hardware import gains_from_bf16
 from quietscope.tiling.request import Precision
 from quietscope.training.budget import Budget, parse_duration
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport
+from quietscope.training.watch import Watcher
 
 DEFAULT_BUDGET = "4m"
 DEFAULT_MAX_LOSS_DB = 0.1

@@ -13,7 +13,7 @@ from quietscope.methods.abilities import require
 from quietscope.methods.base import Method, PosteriorMethod, TaughtMethod
 from quietscope.methods.direct import DirectDenoiser, DirectSettings, scale_of
 from quietscope.presets import Configuration
-from quietscope.training.module import Companion
+from quietscope.training.companion import Companion
 
 
 @dataclass(frozen=True)

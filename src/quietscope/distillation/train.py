@@ -24,8 +24,8 @@ from quietscope.model.denoising import denoise
 from quietscope.model.trained import TrainedModel
 from quietscope.nn.hardware import place
 from quietscope.tiling.walk import Progress
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import fit
+from quietscope.training.watch import Watcher
 
 MOST_JUDGED = 2
 """Frames that a comparison looks at."""

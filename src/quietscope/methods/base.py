@@ -29,6 +29,11 @@ class MethodSettings(BaseModel):
         """Whether noise that is correlated between neighbours is reckoned with."""
         return False
 
+    @property
+    def num_levels(self) -> int:
+        """Levels of its hierarchy of latents; 0 for a method without one."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Citation:

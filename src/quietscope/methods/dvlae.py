@@ -121,6 +121,11 @@ class DVLAESettings(MethodSettings):
         """Along the direction, if there is one."""
         return self.direction != "none"
 
+    @property
+    def num_levels(self) -> int:
+        """Levels of the ladder."""
+        return len(self.filters)
+
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images of that many channels."""
         strides, halvings = [], 0

@@ -71,6 +71,11 @@ class HDNSettings(MethodSettings):
         """Where low levels are closed to it."""
         return bool(self.deterministic_levels)
 
+    @property
+    def num_levels(self) -> int:
+        """Levels of the ladder."""
+        return len(self.filters)
+
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images of that many channels."""
         levels = range(len(self.filters))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
-    from quietscope.training.callbacks import TrainingState
+    from quietscope.training.watch import TrainingState
 
 Step: TypeAlias = Literal["settle", "train", "predict", "compare", "report"]
 """What a run does, part by part."""

@@ -13,7 +13,7 @@ from quietscope.pipeline.plan import Training
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
-    from quietscope.training.callbacks import TrainingState
+    from quietscope.training.watch import TrainingState
 
 _WEIGHTS: Mapping[str, Literal["chosen", "best", "last"]] = {"model": "chosen", "best": "best", "last": "last"}
 """Which weights go into which of the files of a training."""

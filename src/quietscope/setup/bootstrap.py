@@ -6,6 +6,7 @@ Noise2Void, which needs no noise model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,18 @@ import torch
 
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.preparation import spread
+from quietscope.data.preparation import Notify, spread
 from quietscope.errors import NoiseError, Terminated
 from quietscope.methods.noise2void import Noise2Void
-from quietscope.noise import BASE_MODELS, ClipLevels, NoiseChoice, choose_model, fit_noise
+from quietscope.noise import BASE_MODELS, ClipLevels, NoiseChoice, NoiseModel, choose_model, fit_noise
 from quietscope.noise.fitting import clip_levels_of_pairs
+from quietscope.noise.noise_file import load_noise_model, save_noise_model
 from quietscope.noise.pairs import FloatArray
 from quietscope.prediction import predict_frame
 from quietscope.presets import find_preset
 from quietscope.training.budget import Budget
-from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import fit
+from quietscope.training.watch import Watcher
 
 PRESET = "fast"
 STEPS = 400
@@ -33,6 +35,51 @@ STEPS = 400
 MOST_PAIRS = 4 << 20
 PERCENTILES = (0.5, 99.5)
 """Range of the pseudo-signal that is fitted, as published: beyond it few pixels are seen, and these badly denoised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptBootstrap:
+    """Makes the noise models of a training run, and keeps them in its folder, so that a resumed run has the same.
+
+    Attributes:
+        seed: Seed of everything random.
+        device: Where to train; the CPU if None.
+        folder: Run folder; None keeps nothing.
+        resume: Take the noise models that the folder has kept.
+        watch: Called after every training step.
+        notify: Called with one line for each thing a person should know.
+    """
+
+    seed: int
+    device: torch.device | None
+    folder: Path | None
+    resume: bool
+    watch: Watcher | None
+    notify: Notify
+
+    def __call__(self, frames: Frames) -> list[NoiseModel]:
+        """Return one noise model per channel, made from the frames or kept since the run began.
+
+        Raises:
+            NoiseError: If a kept file is missing or damaged, or no model can be fitted to a channel.
+            KeyboardInterrupt: If the user ended the training.
+        """
+        if self.folder is not None and self.resume:
+            return [load_noise_model(path) for path in kept_files(self.folder, frames.num_channels)]
+        self.notify("bootstrap: Noise2Void makes a pseudo-signal first, to fit the noise on")
+        choices = bootstrap_noise(frames, seed=self.seed, device=self.device, watch=self.watch)
+        for choice in choices:
+            self.notify(f"noise: {choice.reason}")
+        models = [choice.model for choice in choices]
+        if self.folder is not None:
+            for path, model in zip(kept_files(self.folder, len(models)), models, strict=True):
+                save_noise_model(path, model, overwrite=True)
+        return models
+
+
+def kept_files(folder: Path, num_channels: int) -> list[Path]:
+    """Name the files that keep the noise models of a bootstrap in a run folder, one per channel."""
+    return [folder / f"bootstrap_c{channel}.safetensors" for channel in range(num_channels)]
 
 
 @dataclass(frozen=True, kw_only=True)

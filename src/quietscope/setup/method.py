@@ -1,27 +1,19 @@
-"""What a configuration leaves open, decided by a look at the noise: method, direction, deterministic levels."""
+"""Method, direction and deterministic levels, chosen by the noise of the images where the configuration says "auto"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
 from typing import Any
 
-import numpy as np
-
-from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
-from quietscope.diagnosis import Diagnosis, deterministic_levels, diagnose
-from quietscope.methods.dvlae import DVLAE
-from quietscope.methods.hdn import HDN, HDNSettings
+from quietscope.diagnosis import Diagnosis, deterministic_levels
+from quietscope.diagnosis.channels import diagnose_frames
+from quietscope.methods import METHODS
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import DIRECTION, LEVELS
 
-SUCCESSIVE = "ZT"
-"""Axes along which planes follow each other."""
 
-
-def settle(configuration: Configuration, frames: Frames, notify: Notify | None = None) -> Configuration:
+def choose_method(configuration: Configuration, frames: Frames, notify: Notify | None = None) -> Configuration:
     """Replace every "auto" of a configuration by what suits the noise of the images.
 
     Args:
@@ -30,7 +22,7 @@ def settle(configuration: Configuration, frames: Frames, notify: Notify | None =
         notify: Called with one line for each choice.
 
     Returns:
-        A configuration that leaves nothing open; the same where nothing was.
+        A configuration that leaves nothing open; the same object where nothing was.
 
     Raises:
         NoiseError: If the images are too small to say anything of their noise.
@@ -45,9 +37,9 @@ def settle(configuration: Configuration, frames: Frames, notify: Notify | None =
     values: dict[str, Any] = configuration.model_dump()
     names = configuration.unsettled
     if names == ("method",):
-        values["method"] = found.method
-        tell(f"method: {found.method}, as {found.reason}")
-        names = (DIRECTION,) if found.method == DVLAE.name else (LEVELS,)
+        values["method"] = method_with(found.wanted_setting)
+        tell(f"method: {values['method']}, as {found.reason}")
+        names = (found.wanted_setting,)
     answers: dict[str, Any] = {DIRECTION: found.direction}
     if LEVELS in names:
         answers[LEVELS] = found.levels(Configuration.of({**values, "network": _without(values["network"], LEVELS)}))
@@ -58,67 +50,9 @@ def settle(configuration: Configuration, frames: Frames, notify: Notify | None =
     return Configuration.of({**values, "network": {**values["network"], **chosen}})
 
 
-def diagnose_frames(frames: Frames) -> list[Diagnosis]:
-    """Tell the noise of every channel, from a bounded sample of all frames.
-
-    Args:
-        frames: Noisy frames, planes or volumes.
-
-    Returns:
-        One diagnosis per channel.
-
-    Raises:
-        NoiseError: If the images are too small or constant, or hold NaN or infinity.
-    """
-    parts = [(array, Layout.of(layout.axes, layout.shape)) for array, layout in frames.parts]
-    successive: dict[str, list[tuple[int, int]]] = {}
-    start = 0
-    for _, layout in parts:
-        for axis, pairs in _successive(layout).items():
-            successive.setdefault(axis.lower(), []).extend((start + first, start + second) for first, second in pairs)
-        start += layout.num_frames
-    return [
-        diagnose(
-            [_Plane(array, layout, number, channel) for array, layout in parts for number in range(layout.num_frames)],
-            successive=successive,
-        )
-        for channel in range(frames.num_channels)
-    ]
-
-
-def _successive(layout: Layout) -> dict[str, list[tuple[int, int]]]:
-    """Return the pairs of frame numbers that follow each other along Z and along T, where there are such axes."""
-    sizes = [layout.shape[layout.axes.index(letter)] for letter in layout.frame_axes]
-    numbers = np.arange(prod(sizes)).reshape(sizes)
-    return {
-        letter: [
-            (int(first), int(second))
-            for planes in [np.moveaxis(numbers, at, 0)]
-            for one, other in pairwise(planes)
-            for first, second in zip(one.ravel(), other.ravel(), strict=True)
-        ]
-        for at, letter in enumerate(layout.frame_axes)
-        if letter in SUCCESSIVE
-    }
-
-
-@dataclass(frozen=True)
-class _Plane:
-    """One channel of one frame, read when and where it is asked for."""
-
-    array: Any
-    layout: Layout
-    number: int
-    channel: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(Y, X)."""
-        return self.layout.spatial_shape
-
-    def __getitem__(self, key: Any) -> Any:
-        """Read two slices."""
-        return self.layout.region(self.array, self.number, key)[self.channel]
+def method_with(setting: str) -> str:
+    """Return the name of the first method whose network has a setting of that name."""
+    return next(name for name, method in METHODS.items() if method.has_setting(setting))
 
 
 @dataclass(frozen=True)
@@ -131,14 +65,14 @@ class _Found:
     @property
     def _directions(self) -> set[str]:
         """The axes along which channels have noise that is correlated along one axis alone."""
-        named: set[str] = {each.advice.direction for each in self.channels if each.advice.method == DVLAE.name}
+        named: set[str] = {each.advice.direction for each in self.channels if each.advice.direction != "none"}
         return named - ({"z"} if self.dims == 2 else set())
 
     @property
-    def method(self) -> str:
-        """DVLAE for noise along one axis; HDN for all else, and where it is not sure."""
+    def wanted_setting(self) -> str:
+        """The setting that a method must have: a direction for noise along one axis; levels to close for all else."""
         both = any(each.kind == "correlated both ways" for each in self.channels)
-        return DVLAE.name if len(self._directions) == 1 and not both else HDN.name
+        return DIRECTION if len(self._directions) == 1 and not both else LEVELS
 
     @property
     def direction(self) -> str:
@@ -154,9 +88,8 @@ class _Found:
 
     def levels(self, configuration: Configuration) -> tuple[int, ...]:
         """Return the levels to close, of the hierarchy that a configuration has."""
-        settings = configuration.method_settings()
-        assert isinstance(settings, HDNSettings)
-        return deterministic_levels(max(each.correlation_length for each in self.channels), len(settings.filters))
+        num_levels = configuration.method_settings().num_levels
+        return deterministic_levels(max(each.correlation_length for each in self.channels), num_levels)
 
     @property
     def reason(self) -> str:

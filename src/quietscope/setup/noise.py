@@ -1,20 +1,18 @@
-"""From the words a user gave for the noise to one noise model per channel."""
+"""One noise model per channel, from what a user named: a file, a number, or what the images themselves say."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify, spread
 from quietscope.errors import NoiseError
 from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
-from quietscope.noise.noise_file import load_noise_model, save_noise_model
+from quietscope.noise.noise_file import load_noise_model
 from quietscope.noise.signal_range import observed_range, range_note
 from quietscope.noise.spec import AutoNoise, BootstrapNoise, NoiseFile, SigmaNoise, parse_noise_spec
 
 MOST_FRAMES = 64
 NOTEWORTHY_CORRELATION = 0.15
-
 
 Bootstrap: TypeAlias = Callable[[Frames], Sequence[NoiseModel]]
 """Makes the noise model of every channel from noisy frames alone, at the cost of training a first denoiser."""
@@ -62,26 +60,6 @@ def choose_noise(
         made[channel] if isinstance(spec, BootstrapNoise) else _one(spec, frames, channel, tell, correlation_is_met)
         for channel, spec in enumerate(specs)
     ]
-
-
-def bootstrap_files(folder: Path, num_channels: int) -> list[Path]:
-    """Name the files that keep the noise models of a bootstrap in a run folder."""
-    return [folder / f"bootstrap_c{channel}.safetensors" for channel in range(num_channels)]
-
-
-def save_bootstrap(folder: Path, models: Sequence[NoiseModel]) -> None:
-    """Keep the noise models of a bootstrap, one file per channel, so that a resumed run trains with the same."""
-    for path, model in zip(bootstrap_files(folder, len(models)), models, strict=True):
-        save_noise_model(path, model, overwrite=True)
-
-
-def load_bootstrap(folder: Path, num_channels: int) -> list[NoiseModel]:
-    """Load what `save_bootstrap` kept.
-
-    Raises:
-        NoiseError: If a file is missing or damaged.
-    """
-    return [load_noise_model(path) for path in bootstrap_files(folder, num_channels)]
 
 
 def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:

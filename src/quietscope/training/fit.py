@@ -1,32 +1,34 @@
-"""Train a method within a budget, in a folder that a later run can resume."""
+"""Train a method within a budget, in a folder that a later run can resume.
 
-import itertools
-import logging
+`fit` is the whole course of training, top to bottom; each of its parts has a file of its own beside this one.
+"""
+
 import math
-import warnings
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
 
 from quietscope.data.frames import Frames
-from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
+from quietscope.data.patches import Patches
+from quietscope.data.preparation import Notify
 from quietscope.data.split import split_frames
-from quietscope.methods.base import LearningMethod, Method
-from quietscope.nn.hardware import gains_from_bf16, place
-from quietscope.tiling.grid import round_up
+from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
-from quietscope.training.callbacks import Checkpoint, Interrupt, Watch, Watcher
-from quietscope.training.module import Companion, TrainingModule
+from quietscope.training.checkpoint import read_checkpoint, write_checkpoint
+from quietscope.training.companion import Companion
+from quietscope.training.learner import METHOD, Learner, Weights
+from quietscope.training.logs import Logs
+from quietscope.training.patch_source import RESIDENT_BYTES, make_patches
+from quietscope.training.run import Run
 from quietscope.training.settings import TrainingSettings
+from quietscope.training.stop import StopRequest
+from quietscope.training.team import Team
+from quietscope.training.watch import Watcher
 
-RESUME_FILE = "resume.ckpt"
-RESIDENT_BYTES = 4 << 30
 LOG_EVERY = 10
+"""Steps between the rows of the log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,8 @@ class FitReport:
     restarts: int
     interrupted: bool
     terminated: bool
-    best_state: dict[str, torch.Tensor]
-    last_state: dict[str, torch.Tensor]
+    best_state: dict[str, Tensor]
+    last_state: dict[str, Tensor]
 
     def summary(self) -> dict[str, float]:
         """Return the numbers, by name; those that are infinite or NaN are left out."""
@@ -80,11 +82,14 @@ def fit(
     folder: Path | None = None,
     resume: bool = False,
     watch: Watcher | None = None,
+    notify: Notify = print,
     companion: Companion | None = None,
+    resident_bytes: int = RESIDENT_BYTES,
 ) -> FitReport:
     """Train a method in place and leave it with its best or its last weights, as the settings say.
 
-    The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up.
+    The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up. In a
+    process group of `torch.distributed`, all processes train one model, see `quietscope.training.team`.
 
     Args:
         method: What to train.
@@ -95,131 +100,90 @@ def fit(
         folder: Where logs and the resume file go; None keeps nothing on disk.
         resume: Go on from the folder's resume file.
         watch: Called after every step; ends the run in order by raising `quietscope.errors.Stop`.
+        notify: Called with one line for each return to an earlier state and each start with fresh weights.
         companion: Another method to train along in place, such as one that learns from the first. It changes nothing of
             the first one, and ends with its weights of the same moment.
+        resident_bytes: Size of the images, as float32, up to which they are kept on the device; larger ones are read
+            from their files, patch by patch.
 
     Returns:
         How it went.
 
     Raises:
         TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
+        ModelFileError: If the resume file is missing, damaged, or of another version or network.
     """
     assert folder is not None or not resume
-    training, validation = split_frames(len(frames), settings.seed)
-    trained = [method] if companion is None else [method, companion.method]
-    pickier = trained[-1]  # one that learns from the other suits the multiples of both
-    patches = make_patches(pickier, frames, training, settings, settings.seed, device)
-    watched = make_patches(pickier, frames, validation, settings, settings.seed + 1, torch.device("cpu"))
-    fixed = watched.batch(0, settings.validation_patches).to(device)
-    module = TrainingModule(method, patches, fixed, settings, budget, companion=companion)
-    for each in trained:
-        place(each, device, method.spatial_dims)
-    interrupt = Interrupt()
-    trainer = _trainer(settings, budget, device, folder, [Watch(watch, interrupt), interrupt])
-    checkpoint = str(folder / RESUME_FILE) if folder is not None and resume else None
-    with warnings.catch_warnings(), interrupt.handled():
-        # Lightning warns of loaders without workers and of loops without length; neither applies to an index stream.
-        warnings.simplefilter("ignore")
-        # A generator of its own: the loader draws a seed at the start, and must not draw it from the user's.
-        loader = torch.utils.data.DataLoader(_Endless(), batch_size=None, generator=torch.Generator())
-        trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
-    for each in trained:
-        place(each, device, method.spatial_dims)  # Lightning leaves it on the CPU
+    team, stop = Team.of_process(device), StopRequest()
+    learner = Learner(method, settings, team, companion)
+    pickier = learner.companion or method  # one that learns from the other suits the multiples of both
+    patches, fixed = _data(pickier, frames, settings, device, resident_bytes)
+    run = Run(learner, fixed, settings, budget, team, notify)
+    run.clock.start()
+    if folder is not None and resume:
+        run.restore(read_checkpoint(folder))
+    kept = folder if team.is_first else None
+    with stop.handled(), Logs(kept, run.step) as logs:
+        logs.write_settings(method, settings, budget)
+        while run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
+            run.set_schedule()
+            loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
+            run.rollback.skip(learner.clip())
+            learner.optimizer.step()
+            run.step += 1
+            run.clock.tick(run.step)
+            if watch is not None:
+                stop.tell(watch, run.describe(loss))
+            run.restart_if_collapsed(loss)
+            numbers = run.numbers(loss) if run.step % LOG_EVERY == 0 else {}
+            is_validated = run.step % settings.validate_every == 0
+            if is_validated:
+                numbers |= run.validate()
+            logs.write(run.step, numbers)
+            if is_validated and kept is not None:
+                write_checkpoint(kept, run.state())
+            if is_validated and run.rate.has_stalled:
+                break
+        if kept is not None:
+            write_checkpoint(kept, run.state())
     # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
-    module.validate()
-    module.refuse_collapse()
-    last = {k: v.detach().cpu().clone() for k, v in method.state_dict().items()}
-    best = {k: v.cpu() for k, v in module.best_state.items()} or last
+    run.validation.measure()
+    run.refuse_collapse()
+    return _finish(run, learner, settings, stop)
+
+
+def _data(
+    method: LearningMethod, frames: Frames, settings: TrainingSettings, device: torch.device, resident_bytes: int
+) -> tuple[Patches, Tensor]:
+    """Return the training patches, whose order is a function of (seed, step), and the fixed validation patches."""
+    training, validation = split_frames(len(frames), settings.seed)
+    patches = make_patches(method, frames, training, settings, settings.seed, device, resident_bytes)
+    on_cpu = torch.device("cpu")
+    watched = make_patches(method, frames, validation, settings, settings.seed + 1, on_cpu, resident_bytes)
+    return patches, watched.batch(0, settings.validation_patches).to(device)
+
+
+def _finish(run: Run, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:
+    """Leave the method with the weights that the settings ask for, and report."""
+    last = learner.weights()
+    best = run.validation.best or last
     if settings.keep == "best":
-        method.load_state_dict(best)
-        if companion is not None and module.companion_best:
-            companion.method.load_state_dict(module.companion_best)
-    for each in trained:
+        learner.load(best)
+    for each in learner.methods:
         each.eval()
     return FitReport(
-        steps=module.global_step,
-        seconds=module.seconds,
-        best_validation_loss=module.rate.best,
-        skipped_steps=module.skipped_steps,
-        rollbacks=module.rollbacks,
-        restarts=module.collapse.restarts,
-        interrupted=interrupt.requested,
-        terminated=interrupt.terminated,
-        best_state=best,
-        last_state=last,
+        steps=run.step,
+        seconds=run.clock.seconds,
+        best_validation_loss=run.rate.best,
+        skipped_steps=run.rollback.skipped_steps,
+        rollbacks=run.rollback.rollbacks,
+        restarts=run.collapse.restarts,
+        interrupted=stop.requested,
+        terminated=stop.terminated,
+        best_state=_on_cpu(best),
+        last_state=_on_cpu(last),
     )
 
 
-def make_patches(
-    method: Method, frames: Frames, chosen: Sequence[int], settings: TrainingSettings, seed: int, device: torch.device
-) -> Patches:
-    """Make the patch source of some frames: on the device where they fit, streamed from their files where not.
-
-    Frames smaller than a patch are mirrored up to its size.
-
-    Args:
-        method: Gives the number of axes, and the turns that its noise allows.
-        frames: All frames.
-        chosen: Indices of those to use.
-        settings: Patch size.
-        seed: Seed of the order.
-        device: Where batches are wanted.
-
-    Returns:
-        The source.
-    """
-    patch = (settings.patch, settings.patch) if method.spatial_dims == 2 else (settings.patch_z, *[settings.patch] * 2)
-    # A patch that the PSF does not fit into would teach mostly what lies beyond its borders.
-    least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
-    patch = tuple(round_up(length, multiple) for length, multiple in zip(least, method.size_multiple, strict=True))
-    sizes = [frames.spatial_shape(n) for n in chosen]
-    for size in {patch, *sizes}:
-        method.check_size(size)
-    plan = PatchPlan(
-        sizes=tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes),
-        patch=patch,
-        seed=seed,
-        orientations=method.orientations,
-    )
-    if 4 * frames.num_channels * sum(math.prod(size) for size in plan.sizes) <= RESIDENT_BYTES:
-        return ResidentPatches([pad_to_patch(frames[n], patch) for n in chosen], plan, device)
-    return StreamedPatches(frames, chosen, plan, device)
-
-
-def _trainer(
-    settings: TrainingSettings,
-    budget: Budget,
-    device: torch.device,
-    folder: Path | None,
-    callbacks: list[L.Callback],
-) -> L.Trainer:
-    lower = settings.precision == "bfloat16" or (settings.precision == "auto" and gains_from_bf16(device))
-    loggers: list[Any] = []
-    if folder is not None:
-        loggers = [
-            CSVLogger(folder, name="logs", version=""),
-            TensorBoardLogger(folder, name="logs", version="", default_hp_metric=False),
-        ]
-        callbacks = [*callbacks, Checkpoint(folder / RESUME_FILE, settings.validate_every)]
-    # Lightning says on every start which accelerators it found; a library speaks when it has something to say.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    return L.Trainer(
-        accelerator=device.type,
-        devices=1 if device.index is None else [device.index],
-        precision="bf16-mixed" if lower else "32-true",
-        max_steps=budget.steps or -1,
-        max_epochs=-1,
-        logger=loggers,
-        callbacks=callbacks,
-        log_every_n_steps=LOG_EVERY,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-class _Endless(torch.utils.data.IterableDataset[int]):
-    """One number per step: patches are cut by step, so the loader has nothing to carry."""
-
-    def __iter__(self) -> Iterator[int]:
-        return itertools.count()
+def _on_cpu(weights: Weights) -> dict[str, Tensor]:
+    return {name: value.cpu() for name, value in weights[METHOD].items()}

@@ -33,8 +33,8 @@ def diagnose(
     the command to type; draws all that as a picture. It says so where it is not sure.
     """
     from quietscope.data.frames import Frames
+    from quietscope.diagnosis.channels import diagnose_frames
     from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
-    from quietscope.setup.method import diagnose_frames
 
     screen = Screen()
     if output.suffix.lower() != ".png":

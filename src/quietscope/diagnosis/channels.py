@@ -1,0 +1,78 @@
+"""The noise of every channel of a recording: which planes are looked at, and which of them follow each other."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from quietscope.axes import Layout
+from quietscope.data.frames import Frames
+from quietscope.diagnosis.diagnosis import Diagnosis, diagnose
+
+SUCCESSIVE = "ZT"
+"""Axes along which planes follow each other."""
+
+
+def diagnose_frames(frames: Frames) -> list[Diagnosis]:
+    """Tell the noise of every channel, from a bounded sample of all frames.
+
+    Args:
+        frames: Noisy frames, planes or volumes.
+
+    Returns:
+        One diagnosis per channel.
+
+    Raises:
+        NoiseError: If the images are too small or constant, or hold NaN or infinity.
+    """
+    parts = [(array, Layout.of(layout.axes, layout.shape)) for array, layout in frames.parts]
+    successive: dict[str, list[tuple[int, int]]] = {}
+    start = 0
+    for _, layout in parts:
+        for axis, pairs in _successive(layout).items():
+            successive.setdefault(axis.lower(), []).extend((start + first, start + second) for first, second in pairs)
+        start += layout.num_frames
+    return [
+        diagnose(
+            [_Plane(array, layout, number, channel) for array, layout in parts for number in range(layout.num_frames)],
+            successive=successive,
+        )
+        for channel in range(frames.num_channels)
+    ]
+
+
+def _successive(layout: Layout) -> dict[str, list[tuple[int, int]]]:
+    """Return the pairs of frame numbers that follow each other along Z and along T, where there are such axes."""
+    sizes = [layout.shape[layout.axes.index(letter)] for letter in layout.frame_axes]
+    numbers = np.arange(prod(sizes)).reshape(sizes)
+    return {
+        letter: [
+            (int(first), int(second))
+            for planes in [np.moveaxis(numbers, at, 0)]
+            for one, other in pairwise(planes)
+            for first, second in zip(one.ravel(), other.ravel(), strict=True)
+        ]
+        for at, letter in enumerate(layout.frame_axes)
+        if letter in SUCCESSIVE
+    }
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """One channel of one frame, read when and where it is asked for."""
+
+    array: Any
+    layout: Layout
+    number: int
+    channel: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X)."""
+        return self.layout.spatial_shape
+
+    def __getitem__(self, key: Any) -> Any:
+        """Read two slices."""
+        return self.layout.region(self.array, self.number, key)[self.channel]

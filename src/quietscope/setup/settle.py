@@ -1,0 +1,156 @@
+"""Everything a run settles before training, in order: method, PSF, statistics of the images, noise models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from quietscope.data.frames import Frames
+from quietscope.data.normalize import Statistics
+from quietscope.data.preparation import Notify, prepare
+from quietscope.io import Image
+from quietscope.methods import METHODS
+from quietscope.methods.abilities import require
+from quietscope.methods.base import BuiltMethod, PsfMethod
+from quietscope.noise import NoiseModel
+from quietscope.presets import Configuration
+from quietscope.setup.bootstrap import KeptBootstrap
+from quietscope.setup.method import choose_method
+from quietscope.setup.noise import Bootstrap, choose_noise, measure_channel
+from quietscope.setup.psf import choose_psf
+from quietscope.training.watch import Watcher
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Settled:
+    """A run with nothing left open: what is trained, on what scale, with which noise models.
+
+    Attributes:
+        configuration: The configuration, without any "auto".
+        statistics: Mean and standard deviation of each channel, intensity units.
+        noise_models: The noise model of each channel; none for a method that needs none.
+        psf: The PSF of each channel, (C, *K), each of sum 1; None for a method that is shown none.
+        notes: One line for each choice, and for each thing a person should know of the images.
+    """
+
+    configuration: Configuration
+    statistics: Statistics
+    noise_models: tuple[NoiseModel, ...]
+    psf: Tensor | None
+    notes: tuple[str, ...]
+
+    def build(self) -> BuiltMethod:
+        """Return the untrained method; the configuration's seed draws its weights, and no global number is drawn."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.configuration.seed)
+            method = METHODS[self.configuration.method].build(
+                self.configuration.method_settings(), self.statistics, self.noise_models
+            )
+        if self.psf is not None:
+            require(method, PsfMethod).show_psf(self.psf)
+        return method
+
+
+def settle(
+    configuration: Configuration,
+    images: Sequence[Image],
+    frames: Frames,
+    *,
+    device: torch.device | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    watch: Watcher | None = None,
+    notify: Notify | None = None,
+) -> Settled:
+    """Settle a run that is about to be trained; a noise "bootstrap" trains its first denoiser here.
+
+    Args:
+        configuration: The configuration.
+        images: The noisy images.
+        frames: Their frames.
+        device: Where the first denoiser of a bootstrap is trained; the CPU if None.
+        folder: Run folder, which keeps PSFs and bootstrapped noise models; None keeps none.
+        resume: Take what the folder has kept.
+        watch: Called after every training step of a bootstrap.
+        notify: Called with each note as soon as it is known.
+
+    Returns:
+        The settled run.
+
+    Raises:
+        QuietScopeError: If images, noise, PSF or settings cannot be used; the subclass and its line say how.
+        KeyboardInterrupt: If the user ended the training of the first denoiser.
+    """
+    notes = _Notes(notify)
+    bootstrap = KeptBootstrap(
+        seed=configuration.seed, device=device, folder=folder, resume=resume, watch=watch, notify=notes
+    )
+    return _settle(configuration, images, frames, bootstrap, notes, folder, resume)
+
+
+def preview(
+    configuration: Configuration, images: Sequence[Image], frames: Frames, *, notify: Notify | None = None
+) -> Settled:
+    """Settle a run as `settle` does, but train nothing and write nothing.
+
+    Where the noise is to be bootstrapped, which wants training, the blind estimate stands in, and a note says so.
+
+    Args:
+        configuration: The configuration.
+        images: The noisy images.
+        frames: Their frames.
+        notify: Called with each note as soon as it is known.
+
+    Returns:
+        The settled run.
+
+    Raises:
+        QuietScopeError: If images, noise, PSF or settings cannot be used; the subclass and its line say how.
+    """
+    notes = _Notes(notify)
+
+    def stand_in(frames: Frames) -> list[NoiseModel]:
+        notes("bootstrap: Noise2Void will be trained first, to fit the noise on; the blind estimate stands in here")
+        return [measure_channel(frames, channel).training_model for channel in range(frames.num_channels)]
+
+    return _settle(configuration, images, frames, stand_in, notes, None, False)
+
+
+def _settle(
+    configuration: Configuration,
+    images: Sequence[Image],
+    frames: Frames,
+    bootstrap: Bootstrap,
+    notes: "_Notes",
+    folder: Path | None,
+    resume: bool,
+) -> Settled:
+    configuration = choose_method(configuration, frames, notes)
+    configuration, psf = choose_psf(configuration, images, frames, notes, folder=folder, resume=resume)
+    statistics = prepare(frames, configuration.training_settings().patch, notes)
+    noise_models: Sequence[NoiseModel] = ()
+    if METHODS[configuration.method].needs_noise:
+        is_met = configuration.method_settings().expects_correlation
+        noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)
+    return Settled(
+        configuration=configuration,
+        statistics=statistics,
+        noise_models=tuple(noise_models),
+        psf=psf,
+        notes=tuple(notes.lines),
+    )
+
+
+class _Notes:
+    """Passes notes on, and remembers them."""
+
+    def __init__(self, notify: Notify | None) -> None:
+        self._notify = notify
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+        if self._notify is not None:
+            self._notify(line)

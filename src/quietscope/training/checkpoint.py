@@ -1,0 +1,53 @@
+"""The resume file: everything that changes while a method is trained, written whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from quietscope.errors import ModelFileError
+
+RESUME_FILE = "resume.ckpt"
+FORMAT = "quietscope-resume"
+VERSION = 1
+
+
+def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write the resume file beside the old one, and then in its place.
+
+    Args:
+        folder: The run folder.
+        state: Numbers, strings and tensors, in lists and dictionaries.
+    """
+    path = folder / RESUME_FILE
+    temporary = path.with_suffix(".partial")
+    torch.save({FORMAT: VERSION, **state}, temporary)
+    temporary.replace(path)
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Read the resume file; nothing in it is ever executed.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        The state, tensors on the CPU.
+
+    Raises:
+        ModelFileError: If there is none, or it is damaged or written by another version.
+    """
+    path = folder / RESUME_FILE
+    if not path.is_file():
+        raise ModelFileError("a resume file", f"{folder} without {RESUME_FILE}", "leave out `--resume`")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file fails in any of a dozen ways, as its bytes happen to be read
+        raise ModelFileError("a resume file", f"{path}, which is damaged", "start anew with `--overwrite`") from error
+    if not isinstance(state, dict) or state.get(FORMAT) != VERSION:
+        raise ModelFileError(
+            "a resume file of this version of QuietScope",
+            f"{path}, which another version wrote",
+            "start anew with `--overwrite`, or go on with the version that wrote it",
+        )
+    return state

@@ -1,0 +1,110 @@
+"""What a run writes down: numbers by step, as a table and for TensorBoard, and the settings that it began with."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from quietscope.methods.base import Method
+from quietscope.training.budget import Budget
+from quietscope.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+LOGS = "logs"
+METRICS, SETTINGS = "metrics.csv", "hparams.yaml"
+STEP = "step"
+
+
+class Logs:
+    """Writes numbers to ``logs/metrics.csv``, one row per step, and to TensorBoard's event file beside it.
+
+    A resumed run goes on with the files of the earlier one, without what that has written after its resume file.
+
+    Args:
+        folder: The run folder; None writes nothing.
+        step: Steps so far.
+    """
+
+    def __init__(self, folder: Path | None, step: int) -> None:
+        self._path: Path | None = None
+        self._events: SummaryWriter | None = None
+        self._columns = [STEP]
+        if folder is not None:
+            logs = folder / LOGS
+            logs.mkdir(parents=True, exist_ok=True)
+            self._path = logs / METRICS
+            self._columns, rows = _read(self._path)
+            self._rewrite(row for row in rows if int(row[STEP]) <= step)
+            self._events = _event_writer(logs, step)
+
+    def __enter__(self) -> Self:
+        """Return the logs."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the event file."""
+        if self._events is not None:
+            self._events.close()
+
+    def write_settings(self, method: Method, settings: TrainingSettings, budget: Budget) -> None:
+        """Write ``logs/hparams.yaml``: all settings of the network and of training, and the budget."""
+        if self._path is None:
+            return
+        from ruamel.yaml import YAML
+
+        values = {
+            "method": method.name,
+            "network": method.settings.model_dump(mode="json"),
+            "training": settings.model_dump(mode="json"),
+            "budget": {"seconds": budget.seconds, "steps": budget.steps},
+        }
+        with self._path.with_name(SETTINGS).open("w", encoding="utf-8") as file:
+            YAML().dump(values, file)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write numbers down.
+
+        Args:
+            step: Steps so far.
+            values: Numbers by name; where there are none, nothing is written.
+        """
+        if self._path is None or self._events is None or not values:
+            return
+        new = [name for name in values if name not in self._columns]
+        if new:
+            self._columns += new
+            self._rewrite(_read(self._path)[1])
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns).writerow({STEP: step, **values})
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+
+    def _rewrite(self, rows: Iterable[dict[str, Any]]) -> None:
+        assert self._path is not None
+        temporary = self._path.with_suffix(".partial")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(self._path)
+
+
+def _event_writer(logs: Path, step: int) -> "SummaryWriter":
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    return SummaryWriter(str(logs), purge_step=step + 1 if step else None)
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the columns and rows of a table; a row that a kill has cut short is left out."""
+    if not path.is_file():
+        return [STEP], []
+    text = path.read_text(encoding="utf-8")
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    reader = csv.DictReader(lines)
+    return list(reader.fieldnames or [STEP]), list(reader)

@@ -1,0 +1,160 @@
+"""Everything that changes while a method is trained, and so everything that a resume file holds."""
+
+from typing import Any
+
+from torch import Tensor
+
+from quietscope.data.preparation import Notify
+from quietscope.errors import ModelFileError
+from quietscope.methods.base import AnnealedMethod, Loss
+from quietscope.training.budget import Budget
+from quietscope.training.clock import Clock
+from quietscope.training.collapse import CollapseGuard
+from quietscope.training.learner import Learner
+from quietscope.training.restart import draw_weights
+from quietscope.training.rollback import Rollback
+from quietscope.training.schedule import LearningRate
+from quietscope.training.settings import TrainingSettings
+from quietscope.training.team import Team
+from quietscope.training.validation import Validation
+from quietscope.training.watch import TrainingState
+
+
+class Run:
+    """The parts of a training run, and the few things that concern several of them at once.
+
+    Args:
+        learner: What is trained.
+        fixed: Validation patches (B, C, *S), intensity units.
+        settings: How to train.
+        budget: When to stop.
+        team: The processes that train together.
+        notify: Told of every restart and every return to an earlier state.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        fixed: Tensor,
+        settings: TrainingSettings,
+        budget: Budget,
+        team: Team,
+        notify: Notify,
+    ) -> None:
+        self.step = 0
+        """Optimiser steps so far, resumed runs included."""
+        self.clock = Clock(budget, team)
+        self.rate = LearningRate(settings)
+        self.collapse = CollapseGuard()
+        self.rollback = Rollback(learner, self.rate, notify)
+        self.validation = Validation(learner, fixed, settings, self.rate, team)
+        self._learner, self._team, self._seed, self._notify = learner, team, settings.seed, notify
+
+    def set_schedule(self) -> None:
+        """Set learning rate, weight of the KL divergence and the loss's own schedule for the next step."""
+        progress = self.clock.progress
+        self._learner.set_rate(self.rate.value(progress, self.step - self.collapse.started_at))
+        self._learner.set_loss(
+            kl_weight=self.collapse.kl_weight(progress), progress=self.collapse.progress_since_start(progress)
+        )
+
+    def restart_if_collapsed(self, loss: Loss) -> None:
+        """Start again with fresh weights where the posterior no longer depends on the image.
+
+        Args:
+            loss: Loss of the latest step.
+
+        Raises:
+            TrainingError: If the posterior has collapsed in spite of fresh starts and annealing.
+        """
+        method = self._learner.method
+        if not isinstance(method, AnnealedMethod):
+            return
+        kl = self._team.mean(float(loss.terms["kl"]))
+        if not self.collapse.must_restart(self.step, self.clock.progress, kl):
+            return
+        draw_weights(method, self._seed + (self.collapse.restarts << 32))
+        self._learner.optimizer.state.clear()
+        self.rate.forget()
+        self.validation.forget()
+        self.rollback.keep()
+        self._notify(f"The posterior collapsed: start {self.collapse.restarts + 1}, with fresh weights.")
+
+    def refuse_collapse(self) -> None:
+        """Raise if training ends with a collapsed posterior, unless it was too short to tell.
+
+        Raises:
+            TrainingError: If it does.
+        """
+        is_judged = isinstance(self._learner.method, AnnealedMethod) and self.collapse.was_judged(self.step)
+        if is_judged and self.collapse.has_collapsed(self.validation.kl):
+            raise self.collapse.error(self.validation.kl)
+
+    def describe(self, loss: Loss) -> TrainingState:
+        """Return how training stands, for a progress display.
+
+        Args:
+            loss: Loss of the latest step.
+        """
+        return TrainingState(
+            step=self.step,
+            seconds=self.clock.seconds,
+            progress=self.clock.progress,
+            loss=float(loss.total),
+            terms={name: float(value) for name, value in loss.terms.items()},
+            validation_loss=self.validation.loss,
+            learning_rate=self._learner.rate,
+        )
+
+    def numbers(self, loss: Loss) -> dict[str, float]:
+        """Return what the log says of the latest step, by name.
+
+        Args:
+            loss: Its loss.
+        """
+        terms = {f"train/{name}": float(value) for name, value in loss.terms.items()}
+        return {"train/loss": float(loss.total), **terms, "learning_rate": self._learner.rate}
+
+    def validate(self) -> dict[str, float]:
+        """Measure the validation loss, make this moment one to return to, and return what the log says of it."""
+        self.validation.measure()
+        self.rollback.keep()
+        return {"validation/loss": self.validation.loss}
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run needs, to do exactly what an uninterrupted one would."""
+        return {
+            "step": self.step,
+            "seconds": self.clock.seconds,
+            "weights": self._learner.weights(),
+            "optimizer": self._learner.optimizer.state_dict(),
+            "rate": self.rate.state(),
+            "collapse": self.collapse.state(),
+            "rollback": self.rollback.state(),
+            "validation": self.validation.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the state of an earlier run.
+
+        Args:
+            state: What `state` returned.
+
+        Raises:
+            ModelFileError: If it is the state of another network.
+        """
+        try:
+            self._learner.load(state["weights"])
+            self._learner.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ModelFileError(
+                f"a resume file of the same {self._learner.method.name} network",
+                "one of another network",
+                "resume with the settings that the run began with, or start anew with `--overwrite`",
+            ) from error
+        self.step = int(state["step"])
+        self.clock.start(float(state["seconds"]))
+        self.rate.restore(state["rate"])
+        self.collapse.restore(state["collapse"])
+        self.rollback.restore(state["rollback"])
+        self.validation.restore(state["validation"])

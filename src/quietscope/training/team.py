@@ -1,0 +1,93 @@
+"""Several devices: processes that train one model together, each on its share of every batch.
+
+A process that belongs to a group of `torch.distributed` (``torchrun`` starts such) trains as part of a team; any other
+trains alone. All of a team start from the same weights, average their gradients before clipping, and so make the same
+step. What a decision rests on (clock, KL divergence, validation loss, signals) is agreed on first.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+from quietscope.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """The processes that train together.
+
+    Attributes:
+        device: Where this process computes.
+        rank: Number of this process, from 0.
+        size: Number of processes; 1 for one that trains alone.
+    """
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def of_process(cls, device: torch.device) -> "Team":
+        """Return the team that this process belongs to."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return cls(device=device)
+        return cls(device=device, rank=distributed.get_rank(), size=distributed.get_world_size())
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes logs and resume files for all."""
+        return self.rank == 0
+
+    def share(self, step: int, batch_size: int) -> tuple[int, int]:
+        """Return the patches of a step that this process computes: the number of the first one, and how many.
+
+        Args:
+            step: Number of the step, from 0.
+            batch_size: Patches per step, of all processes together.
+
+        Raises:
+            SettingsError: If the batch cannot be shared evenly.
+        """
+        if batch_size % self.size:
+            raise SettingsError(
+                f"a batch that {self.size} processes can share",
+                f"{batch_size} patches",
+                f"set the training setting batch_size to a multiple of {self.size}",
+            )
+        count = batch_size // self.size
+        return step * batch_size + self.rank * count, count
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by their means over the team, in place."""
+        if self.size == 1:
+            return
+        together = list(tensors)
+        flat = torch.cat([each.flatten() for each in together])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        for each, mean in zip(together, torch.split(flat, [each.numel() for each in together]), strict=True):
+            each.copy_(mean.view_as(each))
+
+    def copy_first(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by those of the first process, in place."""
+        if self.size > 1:
+            for each in tensors:
+                distributed.broadcast(each, 0)
+
+    def mean(self, value: float) -> float:
+        """Return the mean of a number over the team."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        self.average([shared])
+        return float(shared)
+
+    def largest(self, value: float) -> float:
+        """Return the largest of a number over the team."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
+        return float(shared)
