@@ -11,7 +11,7 @@ import numpy as np
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
-from quietscope.diagnosis import Diagnosis, deterministic_levels, diagnose
+from quietscope.diagnosis import Diagnosis, deterministic_levels, diagnose, reason
 from quietscope.methods.dvlae import DVLAE
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.presets import Configuration
@@ -162,7 +162,8 @@ class _Found:
     def reason(self) -> str:
         """Why, in the words of the channel with the strongest correlation."""
         worst = max(self.channels, key=lambda each: max(each.x.neighbours, each.y.neighbours))
-        return worst.advice.reason if worst.advice.sure else f"it is not sure: {worst.advice.reason}"
+        words = reason(worst.advice)
+        return words if worst.advice.sure else f"it is not sure: {words}"
 
 
 def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
