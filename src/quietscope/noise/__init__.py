@@ -1,6 +1,6 @@
 """Noise models p(x|s): how an observed intensity scatters around the clean signal.
 
-A new model is one file and one line in ``registry``; the command line, the file reader and the contract tests
+A new model is one file and one line in ``models``; the command line, the file reader and the contract tests
 follow from that list.
 """
 
@@ -11,9 +11,9 @@ from quietscope.noise.fitting import fit_noise
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
 from quietscope.noise.histogram import Histogram
+from quietscope.noise.models import BASE_MODELS, rebuild, registered
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord
 from quietscope.noise.poisson_gaussian import PoissonGaussian
-from quietscope.noise.registry import BASE_MODELS, rebuild, registered
 from quietscope.noise.selection import NoiseChoice, choose_model
 
 NOISE_MODELS = registered(Censored)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.models import BASE_MODELS, base_model_from_record
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples
 from quietscope.noise.poisson_gaussian import PoissonGaussian
-from quietscope.noise.registry import BASE_MODELS, base_model_from_record
 
 _PREFIX = "base."
 

@@ -9,10 +9,10 @@ from quietscope.errors import NoiseError
 from quietscope.noise.censored import censor
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.models import BASE_MODELS
 from quietscope.noise.noise_model import NoiseModel, Samples
 from quietscope.noise.pairs import flatten_pairs
 from quietscope.noise.photon_transfer import bins_from_pairs, loses_dark_noise
-from quietscope.noise.registry import BASE_MODELS
 
 NUM_BINS = 100
 
