@@ -154,7 +154,7 @@ def test_truncated_files(suffix: str, keep: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy"])
 def test_foreign_and_missing_files(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"noise{suffix}"
-    with pytest.raises(NoiseError, match="not there"):
+    with pytest.raises(NoiseError, match="does not exist"):
         load_noise_model(path)
     path.write_text("no noise here, only words " * 20)
     with pytest.raises(NoiseError):
