@@ -29,7 +29,8 @@ import numpy as np
 
 from quietscope import Denoiser, read_image, sample_path, write_image
 from quietscope.cli import run
-from quietscope.diagnosis import diagnose
+from quietscope.cli.verbs.diagnose import denoise_command
+from quietscope.diagnosis import diagnose, verdict
 from quietscope.metrics import autocorrelation, psnr, stripes_left
 
 # QUIETSCOPE_REDUCED=1 runs everything in seconds, to check that it runs; the figures then mean nothing.
@@ -69,8 +70,8 @@ print(f"lag-1 autocorrelation of the noise: along x {around[1, 2]:.2f}, along y 
 
 # %%
 found = diagnose(noisy[None])
-print(found.verdict)
-print(found.command("noisy.tif"))
+print(verdict(found))
+print(denoise_command(found.advice, ["noisy.tif"]))
 
 # %% [markdown]
 # ## Denoise in three ways

@@ -1,6 +1,7 @@
 """``quietscope diagnose``: verdict, command and picture."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from scipy.ndimage import convolve1d, gaussian_filter
 
 from quietscope import Denoiser
 from quietscope.cli import run
+from quietscope.cli.verbs.diagnose import denoise_command
+from quietscope.diagnosis import Advice, deterministic_levels
 from quietscope.io import read_image
+from quietscope.presets import Configuration
 
 
 def image(kind: str, shape: tuple[int, ...] = (128, 128)) -> np.ndarray:
@@ -48,6 +52,34 @@ def test_command_to_paste(
     assert run(["diagnose", "cells.ome.tif"]) == 0
     assert f"quietscope denoise cells.ome.tif {words}\n" in capsys.readouterr().out
     assert min(read_image(tmp_path / "diagnose.png").shape[:2]) > 300
+
+
+BOTH = Advice(kind="correlated both ways", method="hdn", deterministic_levels=deterministic_levels(40))
+DIRECTED = [Advice(kind="row-correlated", method="dvlae", direction=axis) for axis in ("x", "y", "z", "none")]
+
+
+def test_the_command_says_what_the_advice_says() -> None:
+    column = DIRECTED[1]
+    assert denoise_command(column, ["a.tif"], output="here") == (
+        "quietscope denoise a.tif --method dvlae --direction y -o here"
+    )
+    levels = Advice(kind="correlated both ways", method="hdn", deterministic_levels=(0, 1))
+    assert denoise_command(levels, ["a b.tif"]) == (
+        "quietscope denoise 'a b.tif' --method hdn --deterministic-levels 0,1 -o out"
+    )
+    assert denoise_command(Advice(kind="none", method=None), ["a.tif"]) == ""
+
+
+@pytest.mark.parametrize("advice", [Advice(kind="white gaussian", method="hdn"), BOTH, *DIRECTED])
+def test_every_advised_command_is_accepted(advice: Advice) -> None:
+    words = denoise_command(advice, ["cells.tif"], axes="ZYX").split()
+    assert words[words.index("--axes") + 1] == "ZYX"
+    typed = {"method": advice.method, "dims": 3 if "--dims" in words else 2}
+    network: dict[str, Any] = {"direction": advice.direction} if advice.method == "dvlae" else {}
+    if "--deterministic-levels" in words:
+        levels = words[words.index("--deterministic-levels") + 1]
+        network["deterministic_levels"] = tuple(int(level) for level in levels.split(","))
+    Configuration.of({**typed, "network": network})
 
 
 def test_an_image_without_noise_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

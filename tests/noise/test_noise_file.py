@@ -10,7 +10,7 @@ from quietscope.errors import NoiseError, OutputError
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.noise import Censored, Gaussian, GaussianMixture, Histogram, NoiseModel, PoissonGaussian
 from quietscope.noise.noise_file import check_kind_fits, load_noise_model, save_noise_model
-from quietscope.noise.spec import AutoNoise, NoiseFile, SigmaNoise, parse_noise_spec
+from quietscope.noise.noise_spec import AutoNoise, NoiseFile, SigmaNoise, parse_noise_spec
 
 MIXTURE = GaussianMixture(torch.arange(18.0).reshape(9, 2) / 10.0, min_signal=3.5, max_signal=250.25, min_sigma=0.5)
 HISTOGRAM = Histogram(
@@ -154,7 +154,7 @@ def test_truncated_files(suffix: str, keep: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy"])
 def test_foreign_and_missing_files(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"noise{suffix}"
-    with pytest.raises(NoiseError, match="not there"):
+    with pytest.raises(NoiseError, match="does not exist"):
         load_noise_model(path)
     path.write_text("no noise here, only words " * 20)
     with pytest.raises(NoiseError):

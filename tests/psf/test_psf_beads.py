@@ -177,7 +177,7 @@ def test_images_without_a_bead_are_refused(image, size, words):
 def test_two_beads_too_near_are_counted_in_the_error():
     rng = np.random.default_rng(7)
     image = scene((70, 70), SIGMA, np.array([(35.0, 31.0), (35.0, 39.0)]), 50000, 10, rng)
-    with pytest.raises(PsfError, match=r"2 spots, none of use \(2 neighbour\)"):
+    with pytest.raises(PsfError, match=r"2 spots, none of them usable \(2 neighbour\)"):
         average_beads([image], SIZE)
 
 

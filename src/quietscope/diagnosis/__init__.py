@@ -1,6 +1,7 @@
-"""Which kind of noise is in an image, and which method suits it."""
+"""Which kind of noise is in an image, and which denoising method suits it."""
 
 from quietscope.diagnosis.advice import Advice, deterministic_levels
-from quietscope.diagnosis.diagnosis import Diagnosis, diagnose
+from quietscope.diagnosis.channel import Diagnosis, diagnose
+from quietscope.diagnosis.words import notes, reason, verdict
 
-__all__ = ["Advice", "Diagnosis", "deterministic_levels", "diagnose"]
+__all__ = ["Advice", "Diagnosis", "deterministic_levels", "diagnose", "notes", "reason", "verdict"]

@@ -1,102 +1,116 @@
-"""From what is known of the noise to the method that takes it away."""
+"""Which denoising method suits the noise that was found. Advice is data; ``words`` puts it into sentences."""
 
-import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
-from quietscope.diagnosis.correlation import AxisCorrelation
+from quietscope.diagnosis.correlation import AxisCorrelation, Doubt
+from quietscope.diagnosis.kind import Kind
 
 Direction: TypeAlias = Literal["x", "y", "z", "none"]
 
-_DIRECTIONS: dict[str, Direction] = {"row-correlated": "x", "column-correlated": "y", "correlated along z": "z"}
+_DIRECTIONS: dict[Kind, Direction] = {"row-correlated": "x", "column-correlated": "y", "correlated along z": "z"}
 
 FEWEST_LEVELS = 5
-"""Levels of the smallest preset of HDN: what is advised suits all of them."""
+"""Levels of the smallest preset of HDN; advice that is valid for five levels is valid for every preset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisDoubt:
+    """Why the correlation along one axis could not be decided.
+
+    Attributes:
+        axis: "x" or "y".
+        neighbours: Measured correlation of neighbouring pixels, -1 to 1.
+        cause: What makes the measurement inconclusive.
+    """
+
+    axis: str
+    neighbours: float
+    cause: Doubt
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """Which method to take, and how.
+    """The method to use, its settings, and the finding that leads to them.
 
-    Args:
-        method: "hdn" or "dvlae"; None where there is nothing to denoise.
+    Attributes:
+        kind: Kind of noise that was found.
+        method: "hdn" or "dvlae"; None if there is nothing to denoise.
         direction: For dvlae: the axis along which the noise is correlated.
-        deterministic_levels: For hdn: the levels to close to correlated noise.
-        sure: Whether the noise was told apart for certain.
-        reason: Why this method, or why it is not sure.
+        deterministic_levels: For hdn: levels of the hierarchy that must not see the image; see
+            `deterministic_levels`.
+        neighbours_x: Measured correlation of neighbouring pixels along x, -1 to 1.
+        neighbours_y: The same along y.
+        doubts: The axes that could not be decided; empty unless the kind is "not sure".
     """
 
+    kind: Kind
     method: str | None
     direction: Direction = "none"
     deterministic_levels: tuple[int, ...] = ()
-    sure: bool = True
-    reason: str
+    neighbours_x: float = 0.0
+    neighbours_y: float = 0.0
+    doubts: tuple[AxisDoubt, ...] = ()
 
-    def command(self, *paths: str | Path, output: str | Path = "out", axes: str | None = None) -> str:
-        """Return the line to type to denoise images as advised.
-
-        Args:
-            paths: The images.
-            output: Folder for the results.
-            axes: What the images were read with, where their files do not say.
-
-        Returns:
-            The line; empty where there is nothing to denoise.
-        """
-        if self.method is None:
-            return ""
-        words = ["quietscope", "denoise", *map(str, paths), "--method", self.method]
-        if self.method == "dvlae":
-            words += ["--direction", self.direction, *(["--dims", "3"] if self.direction == "z" else [])]
-        if self.deterministic_levels:
-            words += ["--deterministic-levels", ",".join(map(str, self.deterministic_levels))]
-        return shlex.join([*words, *(["--axes", axes] if axes else []), "-o", str(output)])
+    @property
+    def sure(self) -> bool:
+        """Whether the kind of noise could be decided."""
+        return self.kind != "not sure"
 
 
-def advise(kind: str, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
+def advise(kind: Kind, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
     """Choose a method for a kind of noise.
 
+    Noise correlated along one axis is what DVLAE models. Noise correlated along both axes is kept out of the result
+    of HDN by closing its fine levels. Everything else, undecided cases included, goes to HDN as it is.
+
     Args:
-        kind: The kind, as in `Diagnosis`.
+        kind: Kind of noise.
         x: Correlation along x.
         y: Correlation along y.
 
     Returns:
         The advice.
     """
-    along_x, along_y = (round(part.neighbours, 2) + 0.0 for part in (x, y))  # no minus zero
-    values = f"lag-1 correlation {along_x:.2f} along x, {along_y:.2f} along y"
+    method: str | None = "hdn"
+    direction: Direction = "none"
+    levels: tuple[int, ...] = ()
+    doubts: tuple[AxisDoubt, ...] = ()
     if kind == "none":
-        return Advice(method=None, reason="no noise to speak of: there is nothing to denoise")
-    if kind == "not sure":
-        why = "; ".join(part.reason for part in (x, y) if part.reason)
-        return Advice(method="hdn", sure=False, reason=why)
-    if kind in _DIRECTIONS:
-        direction = _DIRECTIONS[kind]
-        return Advice(
-            method="dvlae", direction=direction, reason=f"the noise is correlated along {direction} alone ({values})"
+        method = None
+    elif kind == "not sure":
+        doubts = tuple(
+            AxisDoubt(axis=part.axis, neighbours=part.neighbours, cause=part.doubt)
+            for part in (x, y)
+            if part.doubt is not None
         )
-    if kind == "correlated both ways":
+    elif kind in _DIRECTIONS:
+        method, direction = "dvlae", _DIRECTIONS[kind]
+    elif kind == "correlated both ways":
         levels = deterministic_levels(max(x.length, y.length))
-        return Advice(
-            method="hdn", deterministic_levels=levels, reason=f"the noise is correlated along both axes ({values})"
-        )
-    return Advice(method="hdn", reason=f"the noise is independent from pixel to pixel ({values})")
+    return Advice(
+        kind=kind,
+        method=method,
+        direction=direction,
+        deterministic_levels=levels,
+        neighbours_x=x.neighbours,
+        neighbours_y=y.neighbours,
+        doubts=doubts,
+    )
 
 
 def deterministic_levels(correlation_length: int, num_levels: int = FEWEST_LEVELS) -> tuple[int, ...]:
-    """Choose the levels of a hierarchy that must not see the image, so that correlated noise finds no way through.
+    """Choose the levels of a hierarchy that must not see the image, so that correlated noise is not reproduced.
 
-    Level l has pixels of 2^(l + 1); levels 0 to k - 1 are closed, where 2^k covers the correlation length. The top
-    level always stays open.
+    One pixel of level l covers 2^(l + 1) image pixels. Levels 0 to k - 1 are closed, with the smallest k for which 2^k
+    covers the correlation length. The top level always stays open.
 
     Args:
-        correlation_length: Pixels over which the noise is correlated; 1 for independent noise.
+        correlation_length: Number of pixels over which the noise is correlated; 1 for independent noise.
         num_levels: Levels of the hierarchy.
 
     Returns:
-        The levels, finest first; none for independent noise.
+        The levels to close, finest first; none for independent noise.
     """
     count = max(0, correlation_length - 1).bit_length()
     return tuple(range(min(count, num_levels - 1)))

@@ -1,8 +1,9 @@
-"""Blocks of 8x8 pixels, measured for the autocorrelation of their noise and for the structure under it.
+"""Blocks of 8x8 pixels, in which the autocorrelation of the noise and the amount of structure are measured.
 
-A second difference ACROSS an axis takes away what is smooth and leaves the correlation of separable noise ALONG the
-axis as it was. Structure that passes is met by choosing the flattest blocks of every brightness; what still passes
-then shows in that the blocks do not all have the energy that noise of their brightness has.
+A second difference ACROSS an axis removes everything smooth, and leaves the correlation of the noise ALONG the axis
+unchanged if the noise is separable. Some structure passes this filter too. Therefore only the flattest blocks of every
+brightness are used (``correlation``), and structure left in them is recognised by their energies, which then scatter
+more than those of noise.
 """
 
 from collections.abc import Sequence
@@ -17,29 +18,29 @@ from quietscope.noise.pairs import FloatArray
 
 SIDE = 8
 MARGIN = 4
-"""Pixels around a block, for its surroundings and for products over long distances."""
+"""Pixels around a block that its measurements extend to: its surroundings, and products over long lags."""
 
 MIN_TILE = SIDE + 2 * MARGIN
 MAX_LAG = 8
 NEAR_LAGS = 4
-"""Lags across the axis of a second difference at which products are taken."""
+"""Number of lags across the axis at which products of second differences are taken."""
 
 _SECOND = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)
 _FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
 _BOX = 4
-"""Side of the boxes whose scatter over a block and its margin says how much structure there is."""
+"""Side of the boxes, in pixels; the scatter of their means over a block and its margin measures structure."""
 
 Keep: TypeAlias = npt.NDArray[np.bool_] | npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Products:
-    """Mean products of residuals with themselves along one axis, for N blocks, in squared intensity units.
+    """Mean products of a residual with its shifted self, for one axis and N blocks, in squared intensity units.
 
-    Args:
-        along: Of second differences across the axis, at lags 0 to `MAX_LAG` along it, (MAX_LAG + 1, N).
-        across: Of the same, at lags 0 to `NEAR_LAGS` - 1 across the axis, (NEAR_LAGS, N).
-        steep: Of fourth differences across the axis, at lags 0 and 1 along it, (2, N).
+    Attributes:
+        along: Second differences across the axis, shifted by 0 to `MAX_LAG` pixels along it, shape (MAX_LAG + 1, N).
+        across: The same differences, shifted by 0 to `NEAR_LAGS` - 1 pixels across the axis, shape (NEAR_LAGS, N).
+        steep: Fourth differences across the axis, shifted by 0 and 1 pixels along it, shape (2, N).
     """
 
     along: FloatArray
@@ -47,19 +48,21 @@ class Products:
     steep: FloatArray
 
     def select(self, keep: Keep) -> "Products":
-        """Return the products of the blocks that `keep` names, by a mask or by their numbers."""
+        """Return the products of the blocks that `keep` selects, a mask or indices."""
         return Products(along=self.along[:, keep], across=self.across[:, keep], steep=self.steep[:, keep])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blocks:
-    """Measurements of N blocks, arrays of shape (N,), in intensity units or their squares.
+    """Measurements of N blocks, each of shape (N,).
 
-    Args:
-        mean: Mean of the block and its margin.
-        structure: Scatter of 4x4 boxes in it, times the pixels of a box: the variance, where independent noise is all.
-        energy: Mean square of the second difference along both axes: the variance, for independent noise.
-        clipped: Share of the block's pixels at an end of the scale, 0 to 1.
+    Attributes:
+        mean: Mean of the block and its margin, intensity units.
+        structure: Variance of the means of 4x4 boxes in the block and its margin, times the 16 pixels of a box;
+            equals the noise variance if there is nothing but independent noise. Squared intensity units.
+        energy: Mean square of the second difference along both axes; equals the noise variance if the noise is
+            independent. Squared intensity units.
+        clipped: Share of the block's pixels at a clipping level, 0 to 1.
         x: Products along x.
         y: Products along y.
     """
@@ -73,11 +76,11 @@ class Blocks:
 
     @property
     def count(self) -> int:
-        """N."""
+        """Number N of blocks."""
         return int(self.mean.size)
 
     def select(self, keep: Keep) -> "Blocks":
-        """Return the blocks that `keep` names, by a mask or by their numbers."""
+        """Return the blocks that `keep` selects, a mask or indices."""
         return Blocks(
             mean=self.mean[keep],
             structure=self.structure[keep],
@@ -89,7 +92,7 @@ class Blocks:
 
 
 def join_blocks(parts: Sequence[Blocks]) -> Blocks:
-    """Join the blocks of several tiles; at least one."""
+    """Join the blocks of several tiles, at least one."""
     return Blocks(
         mean=np.concatenate([part.mean for part in parts]),
         structure=np.concatenate([part.structure for part in parts]),
@@ -109,14 +112,14 @@ def _join(parts: Sequence[Products]) -> Products:
 
 
 def measure_blocks(tile: FloatArray, clipped: npt.NDArray[np.bool_]) -> Blocks:
-    """Measure the blocks of a tile that have a margin of 4 pixels around them.
+    """Measure all blocks of a tile that have a margin of 4 pixels around them.
 
     Args:
-        tile: Intensities, (Y, X), both at least `MIN_TILE`.
-        clipped: Which pixels lie at an end of the scale, (Y, X).
+        tile: Intensities, shape (Y, X), both at least `MIN_TILE`.
+        clipped: Which pixels lie at a clipping level, shape (Y, X).
 
     Returns:
-        The measurements, N = floor((Y - 8) / 8) floor((X - 8) / 8), row by row.
+        The measurements of N = floor((Y - 8) / 8) floor((X - 8) / 8) blocks, row by row.
     """
     grid = block_grid(tile)
     boxes = tile[: (2 * grid[0] + 2) * _BOX, : (2 * grid[1] + 2) * _BOX]
@@ -135,12 +138,27 @@ def measure_blocks(tile: FloatArray, clipped: npt.NDArray[np.bool_]) -> Blocks:
 
 
 def rough(tile: FloatArray) -> FloatArray:
-    """Second differences along both axes, of unit gain for independent noise: (Y, X) to (Y - 2, X - 2)."""
+    """Take second differences along both axes, scaled to keep the variance of independent noise.
+
+    Args:
+        tile: Intensities, shape (Y, X).
+
+    Returns:
+        The differences, shape (Y - 2, X - 2).
+    """
     return difference(difference(tile, _SECOND).T, _SECOND).T
 
 
 def difference(tile: FloatArray, taps: FloatArray) -> FloatArray:
-    """Correlate along the first axis with taps, where all of them fit: (Y, X) to (Y - len(taps) + 1, X)."""
+    """Correlate an array with filter taps along the first axis, without padding.
+
+    Args:
+        tile: Array of shape (Y, X).
+        taps: Filter taps, shape (K,).
+
+    Returns:
+        Array of shape (Y - K + 1, X).
+    """
     height = tile.shape[0] - len(taps) + 1
     result = np.zeros((height, tile.shape[1]))
     for offset, tap in enumerate(taps):
@@ -149,7 +167,17 @@ def difference(tile: FloatArray, taps: FloatArray) -> FloatArray:
 
 
 def block_means(values: FloatArray, top: int, left: int, grid: tuple[int, int]) -> FloatArray:
-    """Mean over each 8x8 block of a grid (rows, columns) that begins at (top, left); row by row."""
+    """Average over every 8x8 block of a grid.
+
+    Args:
+        values: Values to average, shape (Y, X).
+        top: First row of the grid.
+        left: First column of the grid.
+        grid: Number of blocks vertically and horizontally.
+
+    Returns:
+        The means, row by row, shape (N,).
+    """
     rows, columns = grid
     part = values[top : top + SIDE * rows, left : left + SIDE * columns]
     means: FloatArray = part.reshape(rows, SIDE, columns, SIDE).mean(axis=(1, 3)).ravel()
@@ -157,13 +185,13 @@ def block_means(values: FloatArray, top: int, left: int, grid: tuple[int, int]) 
 
 
 def block_grid(tile: FloatArray) -> tuple[int, int]:
-    """Return how many blocks, in rows and columns, a tile has room for."""
+    """Return how many blocks with their margin fit into a tile, vertically and horizontally."""
     height, width = tile.shape
     return (height - 2 * MARGIN) // SIDE, (width - 2 * MARGIN) // SIDE
 
 
 def _products(tile: FloatArray) -> Products:
-    """Products along the second axis of differences along the first."""
+    """Multiply differences along the first axis with themselves, shifted along the second axis."""
     grid = block_grid(tile)
     second, fourth = difference(tile, _SECOND), difference(tile, _FOURTH)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.diagnosis.diagnosis import Diagnosis, diagnose
+from quietscope.diagnosis.channel import Diagnosis, diagnose
 
 SUCCESSIVE = "ZT"
 """Axes along which planes follow each other."""

@@ -1,7 +1,8 @@
-"""How noise is correlated along an axis: an estimate from blocks, its error, and whether structure could feign it.
+"""How noise is correlated along an axis: an estimate from blocks, its error, and whether structure could mimic it.
 
-Noise of one brightness has about the same energy everywhere, structure has not: where the energies of the blocks
-scatter more than those of Gaussian noise with the measured autocorrelation would, structure is among them.
+"Energy" is the mean square of a second difference. At a given brightness noise has about the same energy everywhere,
+structure has not. So if the energies of the blocks scatter more than those of Gaussian noise with the measured
+autocorrelation would, some blocks hold structure.
 """
 
 from dataclasses import dataclass
@@ -15,35 +16,40 @@ from quietscope.noise.pairs import FloatArray
 
 Verdict: TypeAlias = Literal["correlated", "uncorrelated", "not sure"]
 
+Doubt: TypeAlias = Literal["between", "structure"]
+"""Why there is no verdict: the correlation lies between both thresholds, or structure could have caused it."""
+
 FLATTEST = 0.25
-"""Share of the blocks of each brightness that is used; half as many must say about the same."""
+"""Share of the blocks of each brightness that is used. The flatter half of these must give about the same result."""
 
 MOST_OF_FEW = 0.5
 ENOUGH_BLOCKS = 64
-"""Small images have few blocks: up to half of them are used to have this many."""
+"""Small images have few blocks: up to half of them are used to reach this number."""
 
 NUM_BINS = 20
 BLOCKS_PER_BIN, BLOCKS_PER_POINT = 60, 20
 MOST_CLIPPED = 0.02
 FEWEST_BLOCKS = 16
-"""Blocks with a larger share of clipped pixels than MOST_CLIPPED are left out, but so many are always kept."""
+"""Blocks with a larger share of clipped pixels than MOST_CLIPPED are left out, but FEWEST_BLOCKS are always kept."""
 
 CORRELATED, UNCORRELATED = 0.15, 0.10
-"""Lag-1 correlation from which noise of neighbours counts as correlated, and below which as independent. Below 0.1
-a denoiser that takes it for independent loses nothing; above 0.15 it leaves it in as texture."""
+"""Lag-1 correlation from which noise counts as correlated, and below which it counts as independent. Below 0.1 a
+denoiser that assumes independent noise loses nothing; above 0.15 it leaves the noise in the image as texture."""
 
 HOMOGENEOUS = 2.5
-"""Scatter of the blocks' energies, over that of Gaussian noise, up to which there is nothing but noise: shot noise of a
-few photons reaches 2, structure begins at 3."""
+"""Largest ratio, scatter of the blocks' energies over that of Gaussian noise, at which all blocks are taken to hold
+nothing but noise: shot noise of a few photons reaches 2, structure begins at 3."""
 
 STRUCTURE_SHARE, STRUCTURE_CORRELATION = 0.5, 0.05
-"""Second differences are taken for structure where fourth ones find a correlation lower by both of these."""
+"""A correlation of second differences is put down to structure if fourth differences find one that is lower by both of
+these: by this share, and by this amount."""
 
 DISAGREEMENT = 0.07
-"""By how much the flatter half of the blocks may differ, besides errors, before structure is suspected."""
+"""Largest difference, beyond the standard errors, between all flat blocks and the flatter half of them; above it
+structure is suspected."""
 
 OUTWEIGHS = 3.0
-"""Structure passes along both axes: a correlation so many times the other axis's is the noise's."""
+"""Structure is correlated along both axes. A correlation this many times that of the other axis is due to noise."""
 
 _SMALLEST = 1e-4
 
@@ -52,19 +58,19 @@ _SMALLEST = 1e-4
 class AxisCorrelation:
     """Autocorrelation of the noise along one axis.
 
-    Args:
+    Attributes:
         axis: "x", "y", "z" or "t".
-        values: Correlation at lags 0, 1, 2, ..., (L,); the first is 1.
-        errors: Standard errors, (L,).
+        values: Correlation at lags 0, 1, 2, ..., shape (L,); the first is 1.
+        errors: Standard errors, shape (L,).
         verdict: Whether neighbours are correlated.
-        reason: Why it is not sure; empty where it is.
+        doubt: Why the verdict is "not sure"; None for the other verdicts.
     """
 
     axis: str
     values: FloatArray
     errors: FloatArray
     verdict: Verdict
-    reason: str = ""
+    doubt: Doubt | None = None
 
     @property
     def neighbours(self) -> float:
@@ -73,18 +79,18 @@ class AxisCorrelation:
 
     @property
     def length(self) -> int:
-        """Correlation length in pixels: the first lag at which it is below 0.1; 1 for independent noise."""
+        """Correlation length in pixels: the first lag with a correlation below 0.1; 1 for independent noise."""
         below = np.flatnonzero(self.values < UNCORRELATED)
         return int(below[0]) if below.size else int(self.values.size)
 
 
 @dataclass(frozen=True)
 class EnergyCurve:
-    """Energy against brightness: straight between bins of blocks, level beyond them.
+    """Energy against brightness: linear between the bins of blocks, constant beyond the outermost bins.
 
-    Args:
-        mean: Mean brightness of each bin, ascending, (K,).
-        energy: Mean energy of each bin, (K,).
+    Attributes:
+        mean: Mean brightness of each bin, ascending, shape (K,), intensity units.
+        energy: Mean energy of each bin, shape (K,), squared intensity units.
     """
 
     mean: FloatArray
@@ -92,14 +98,14 @@ class EnergyCurve:
 
     @classmethod
     def fit(cls, mean: FloatArray, energy: FloatArray) -> "EnergyCurve":
-        """Average the energies, (N,), of blocks of about one mean."""
+        """Average the energies, shape (N,), over blocks of similar brightness."""
         bins = _by_brightness(mean, BLOCKS_PER_POINT)
         least = max(_SMALLEST * float(energy.mean()), float(np.finfo(np.float32).tiny))
         points = [(float(mean[members].mean()), max(float(energy[members].mean()), least)) for members in bins]
         return cls(np.array([at for at, _ in points]), np.array([height for _, height in points]))
 
     def at(self, mean: FloatArray) -> FloatArray:
-        """Return the energy expected of blocks of these means."""
+        """Return the energy expected of blocks of mean intensity `mean`, same shape."""
         expected: FloatArray = np.interp(mean, self.mean, self.energy)
         return expected
 
@@ -108,11 +114,11 @@ class EnergyCurve:
 class Flat:
     """The flattest blocks of every brightness.
 
-    Args:
-        blocks: The blocks.
-        numbers: Which of all blocks they are, (N,).
-        curve: Energy against brightness, of these blocks.
-        dispersion: Scatter of the energy along x and y, over that of Gaussian noise; the larger of the two.
+    Attributes:
+        blocks: These blocks.
+        numbers: Their indices among all blocks, shape (N,).
+        curve: Energy against brightness, fitted to these blocks.
+        dispersion: Scatter of their energies over that of Gaussian noise; the larger of the values for x and y.
     """
 
     blocks: Blocks
@@ -122,26 +128,26 @@ class Flat:
 
     @property
     def expected(self) -> FloatArray:
-        """Energy that noise of each block's brightness has, (N,)."""
+        """Energy that noise has at the brightness of each block, shape (N,)."""
         return self.curve.at(self.blocks.mean)
 
     @classmethod
     def of(cls, blocks: Blocks, numbers: npt.NDArray[np.intp]) -> "Flat":
-        """Take the blocks of these numbers for flat."""
+        """Select blocks by their indices, and measure how much their energies scatter."""
         kept = blocks.select(numbers)
         scatter = max(_dispersion(kept, kept.x), _dispersion(kept, kept.y))
         return cls(blocks=kept, numbers=numbers, curve=EnergyCurve.fit(kept.mean, kept.energy), dispersion=scatter)
 
 
 def choose_flat(blocks: Blocks, fraction: float) -> Flat:
-    """Choose the flattest blocks of every brightness, from those brightnesses where they are flattest.
+    """Choose the flattest blocks of every brightness; then drop the half of the brightnesses with the most structure.
 
     Args:
         blocks: All blocks.
-        fraction: Share to choose of each brightness, 0 to 1.
+        fraction: Share of the blocks to choose at each brightness, 0 to 1.
 
     Returns:
-        The chosen ones.
+        The chosen blocks.
     """
     order = np.argsort(blocks.clipped, kind="stable")
     usable = order[: max(FEWEST_BLOCKS, int(np.count_nonzero(blocks.clipped <= MOST_CLIPPED)))]
@@ -158,7 +164,7 @@ def choose_flat(blocks: Blocks, fraction: float) -> Flat:
 
 
 def fraction_of(count: int) -> float:
-    """Return which share of so many blocks to use."""
+    """Return the share of the blocks to use if there are `count` of them: a quarter, up to a half if there are few."""
     return float(np.clip(ENOUGH_BLOCKS / max(count, 1), FLATTEST, MOST_OF_FEW))
 
 
@@ -167,10 +173,10 @@ def correlate_plane(blocks: Blocks, flat: Flat) -> tuple[AxisCorrelation, AxisCo
 
     Args:
         blocks: All blocks.
-        flat: The flat ones among them.
+        flat: The flat blocks among them.
 
     Returns:
-        Those of x and of y.
+        The correlation along x, and the correlation along y.
     """
     flatter = choose_flat(blocks, 0.5 * fraction_of(blocks.count))
     x = _Measured.of(flat.blocks.x, flat, flatter.blocks.x, flatter)
@@ -180,7 +186,7 @@ def correlate_plane(blocks: Blocks, flat: Flat) -> tuple[AxisCorrelation, AxisCo
 
 @dataclass(frozen=True)
 class _Measured:
-    """What is to be known of one axis to judge it: two estimates, and how far the flatter half differs."""
+    """Correlation along one axis with its errors, and how far the flatter half of the blocks departs from it."""
 
     values: FloatArray
     errors: FloatArray
@@ -212,28 +218,32 @@ def judge(axis: str, values: FloatArray, errors: FloatArray, *, doubtful: bool) 
         axis: Name of the axis.
         values: Correlation at lags 0, 1, ..., (L,).
         errors: Its standard errors, (L,).
-        doubtful: Whether structure could feign a correlation.
+        doubtful: Whether structure could have caused a correlation.
 
     Returns:
         The correlation with its verdict.
     """
     value, error = float(values[1]), float(errors[1])
     verdict: Verdict = "not sure"
-    reason = f"the correlation along {axis}, {value:.2f}, lies between independent and correlated"
+    doubt: Doubt | None = "between"
     if value < UNCORRELATED or value + 2.0 * error < 0.5 * (UNCORRELATED + CORRELATED):
-        verdict, reason = "uncorrelated", ""
+        verdict, doubt = "uncorrelated", None
     elif value >= CORRELATED and value - 2.0 * error > 0.5 * (UNCORRELATED + CORRELATED):
-        if doubtful:
-            reason = f"structure could feign the correlation along {axis}, {value:.2f}: no place is flat"
-        else:
-            verdict, reason = "correlated", ""
-    return AxisCorrelation(axis=axis, values=values, errors=errors, verdict=verdict, reason=reason)
+        verdict, doubt = ("not sure", "structure") if doubtful else ("correlated", None)
+    return AxisCorrelation(axis=axis, values=values, errors=errors, verdict=verdict, doubt=doubt)
 
 
 def ratios(products: FloatArray, line: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Turn products at lags 0, 1, ..., (L, N), of blocks with the energies `line`, (N,), into correlations and errors.
+    """Turn mean products of residuals into correlations and their standard errors.
 
-    Each block counts by the inverse of its energy; the errors are those of a ratio of means over blocks.
+    ``r_l = sum_n w_n p_ln / sum_n w_n p_0n``, with the weight w_n one over the expected energy of block n.
+
+    Args:
+        products: Mean products p at lags 0, 1, ..., of N blocks, shape (L, N), squared intensity units.
+        line: Expected energy of every block, shape (N,), squared intensity units.
+
+    Returns:
+        Correlations and errors, shape (L,) each. The errors are those of a ratio of means over blocks.
     """
     weighted = products / line
     energy = max(float(weighted[0].sum()), np.finfo(np.float64).tiny)
@@ -243,7 +253,7 @@ def ratios(products: FloatArray, line: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def _by_brightness(mean: FloatArray, size: int) -> list[npt.NDArray[np.intp]]:
-    """Sort blocks into at most 20 bins of about equal size, at least `size`; return the numbers of those in each."""
+    """Sort blocks by brightness into at most 20 bins of at least about `size` blocks; return the indices in each."""
     num_bins = int(np.clip(mean.size // size, 1, NUM_BINS))
     edges = np.unique(np.quantile(mean, np.linspace(0.0, 1.0, num_bins + 1)[1:-1]))
     index = np.searchsorted(edges, mean, side="right")
@@ -251,7 +261,10 @@ def _by_brightness(mean: FloatArray, size: int) -> list[npt.NDArray[np.intp]]:
 
 
 def _dispersion(blocks: Blocks, products: Products) -> float:
-    """Scatter of the blocks' energies over the scatter of Gaussian noise: 2 / n sum of squared correlations."""
+    """Variance of the blocks' relative energies over that of Gaussian noise, ``(2 / n) sum of squared correlations``.
+
+    n is the number of pixels of a block; the sum runs over all pairs of its pixels, per pixel.
+    """
     energy = products.along[0]
     line = EnergyCurve.fit(blocks.mean, energy).at(blocks.mean)
     along, across = ratios(products.along, line)[0], ratios(products.across, line)[0]
@@ -260,6 +273,6 @@ def _dispersion(blocks: Blocks, products: Products) -> float:
 
 
 def _squares(correlation: FloatArray) -> float:
-    """Sum of squared correlations over all pairs within a block's side, per pixel."""
+    """Sum of squared correlations over all pairs of pixels within one side of a block, per pixel."""
     lags = np.arange(correlation.size)
     return float(2.0 * np.sum((1.0 - lags / SIDE) * correlation**2) - 1.0)

@@ -1,8 +1,8 @@
-"""Hot pixels: single pixels far above all their neighbours, beyond anything that noise or a sample does there.
+"""Hot pixels: single pixels so far above all their neighbours that neither noise nor the sample can explain them.
 
-A sample's points are as wide as the microscope's blur, so their neighbours are bright too. Shot noise of few photons,
-and more so behind an electron multiplier, has a long tail: a hot pixel must also stand out on the scale of square
-roots, where such tails are short.
+Even a point-like object is blurred by the microscope, so its neighbours are bright too. Shot noise of few photons, in
+particular behind an electron multiplier, has a long tail; a hot pixel must therefore also stand out after taking
+square roots, which shortens such tails.
 """
 
 from collections.abc import Sequence
@@ -17,34 +17,36 @@ from quietscope.noise.pairs import FloatArray
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 ABOVE_MEDIAN, ABOVE_BRIGHTEST = 9.0, 6.0
-"""Standard deviations above the median of the eight neighbours, and above the brightest of them."""
+"""Least height of a hot pixel, in standard deviations: above the median of the eight neighbours, and above the
+brightest of them."""
 
 ROOT_ABOVE_MEDIAN, ROOT_ABOVE_BRIGHTEST = 6.0, 3.5
-"""The same on the scale of square roots."""
+"""The same for the square roots of the intensities."""
 
 ISOLATED = 0.6
-"""Share of its height over the median by which it must outdo the brightest neighbour: blur leaves neighbours more."""
+"""Least height of a hot pixel above its brightest neighbour, as a share of its height above the median neighbour. The
+neighbours of a blurred point are brighter than that."""
 
 PIXELS_PER_BIN = 1500
 FEWEST_FRAMES = 3
 
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=bool)
 _MEDIAN_OF_NORMAL = 0.6745
-"""Quantiles of the absolute value of a standard normal variable: the median, and the 98th percentile below."""
+"""Median of the absolute value of a standard normal variable; below, its 98th percentile."""
 _TAIL, _TAIL_OF_NORMAL = 0.98, 2.326
 
 
 def find_hot_pixels(tile: FloatArray) -> Mask:
     """Find the hot pixels of a tile.
 
-    The noise is read from the tile itself, by quantiles over pixels of about one brightness, in which structure and
-    the hot pixels themselves count little.
+    The noise is estimated from the tile itself, by quantiles over pixels of similar brightness; structure and hot
+    pixels have little influence on quantiles.
 
     Args:
-        tile: Intensities, (Y, X).
+        tile: Intensities, shape (Y, X).
 
     Returns:
-        Where they are, (Y, X).
+        True at hot pixels, shape (Y, X).
     """
     around: FloatArray = median_filter(tile, footprint=_RING, mode="mirror")
     brightest: FloatArray = maximum_filter(tile, footprint=_RING, mode="mirror")
@@ -64,18 +66,18 @@ def find_hot_pixels(tile: FloatArray) -> Mask:
 
 
 def without(tile: FloatArray, hot: Mask) -> FloatArray:
-    """Return the tile with the median of their neighbours in place of hot pixels."""
+    """Return the tile with every hot pixel replaced by the median of its neighbours, shape (Y, X)."""
     return np.where(hot, median_filter(tile, footprint=_RING, mode="mirror"), tile) if hot.any() else tile
 
 
 def fixed_share(masks: Sequence[Mask]) -> float | None:
-    """Return the share of hot pixels that are hot at the same place in most frames.
+    """Return the share of hot pixels that are hot in most frames.
 
     Args:
-        masks: Where they are in several frames of one sensor at one place, each (Y, X).
+        masks: Hot pixels of several frames at the same place of the sensor, each of shape (Y, X).
 
     Returns:
-        A share, 0 to 1; None where there are fewer than three frames or no hot pixels.
+        The share, 0 to 1; None if there are fewer than three frames or no hot pixels.
     """
     total = int(sum(np.count_nonzero(mask) for mask in masks))
     if len(masks) < FEWEST_FRAMES or not total:
@@ -85,16 +87,17 @@ def fixed_share(masks: Sequence[Mask]) -> float | None:
 
 
 def _bins(around: FloatArray) -> npt.NDArray[np.intp]:
-    """Sort pixels by their surroundings into bins of about equal size, (Y, X)."""
+    """Sort pixels by the brightness of their surroundings into bins of about equal size; return bin indices, (Y, X)."""
     num_bins = max(1, around.size // PIXELS_PER_BIN)
     edges = np.unique(np.quantile(around, np.linspace(0.0, 1.0, num_bins + 1)[1:-1]))
     return np.unique(np.searchsorted(edges, around, side="right"), return_inverse=True)[1].reshape(around.shape)
 
 
 def _sigma(height: FloatArray, bins: npt.NDArray[np.intp]) -> FloatArray:
-    """Standard deviation of the heights in the bin of each pixel, by the median or the tail, whichever says more.
+    """Standard deviation of the heights in the bin of each pixel, from their median or their tail, whichever is larger.
 
-    Infinite where hardly any pixel differs from its neighbours: single photons on nothing are no hot pixels.
+    Infinite in bins in which hardly any pixel differs from its neighbours: a single photon on an empty background is
+    no hot pixel.
     """
     sigma = np.empty(int(bins.max()) + 1)
     for number in range(sigma.size):

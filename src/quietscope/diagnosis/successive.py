@@ -1,7 +1,7 @@
-"""Planes that follow each other: frames of a recording (t) or slices of a stack (z).
+"""Noise of planes that follow each other: frames of a recording (t) or slices of a stack (z).
 
-Noise that is correlated from plane to plane shows in flat places, as noise within a plane does. Where two frames show
-the same scene, their difference is noise and nothing else: structure can feign nothing there.
+Correlation of the noise from plane to plane is measured in flat places, as within a plane. If two frames show the same
+scene, their difference is nothing but noise, so structure cannot be mistaken for correlated noise.
 """
 
 from collections.abc import Sequence
@@ -30,17 +30,18 @@ MOST_PAIRS = 12
 TILES_PER_PAIR = 4
 
 UNCHANGED, MOVED, MOST_MOVED = 3.0, 6.0, 0.05
-"""Scatter of a difference over that of noise in flat places: about 1.5 where nothing has changed. The median of the
-blocks may have UNCHANGED, and a share of MOST_MOVED may have more than MOVED."""
+"""When two frames count as showing the same scene. For every block: scatter of their difference over that of noise in
+flat places, about 1.5 if nothing has changed. The median over the blocks may be up to UNCHANGED, and at most a share of
+MOST_MOVED of the blocks may exceed MOVED."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuccessiveNoise:
-    """What planes that follow each other tell of the noise.
+    """Correlation of the noise as measured on planes that follow each other.
 
-    Args:
+    Attributes:
         along: Correlation from plane to plane, at lags 0 and 1.
-        in_plane: Correlation along x and y from the differences, where the planes show one scene; else None.
+        in_plane: Correlation along x and y, measured on the differences of planes; None if the scene changes.
     """
 
     along: AxisCorrelation
@@ -50,17 +51,17 @@ class SuccessiveNoise:
 def measure_successive(
     axis: str, planes: Sequence[Plane], pairs: Sequence[tuple[int, int]], clip: ClipLevels, seed: int
 ) -> SuccessiveNoise:
-    """Measure noise by planes that follow each other, from at most 12 pairs.
+    """Measure the correlation of noise on at most 12 pairs of planes that follow each other.
 
     Args:
         axis: "z" or "t".
-        planes: All planes, (Y, X).
-        pairs: Numbers of planes of equal size that follow each other along the axis; at least one.
-        clip: Ends of the scale.
-        seed: Chooses the places.
+        planes: All planes, (Y, X) each.
+        pairs: Indices of two planes of equal size that follow each other along the axis; at least one pair.
+        clip: Clipping levels of the image.
+        seed: Seed of the choice of places that are read.
 
     Returns:
-        What they tell.
+        The correlation along the axis, and, if the scene does not change, within the planes.
 
     Raises:
         NoiseError: If a plane is too small, or a pixel is NaN or infinite.
@@ -82,7 +83,7 @@ def measure_successive(
 def _by_differences(
     tiles: Sequence[tuple[FloatArray, FloatArray]], here: Blocks, flat: Flat
 ) -> tuple[AxisCorrelation, AxisCorrelation] | None:
-    """Return the correlations along x and y of the differences; None where the scene has changed."""
+    """Return the correlations along x and y of the differences of planes; None if the scene has changed."""
     parts = []
     for first, second in tiles:
         difference = (second - first) / np.sqrt(2.0)
@@ -96,7 +97,7 @@ def _by_differences(
 
 
 def _products_of(here: FloatArray, there: FloatArray) -> FloatArray:
-    """Mean products of the noise of two planes in each block: with itself, and with the other's, (2, N)."""
+    """Mean products, in each block, of the noise of a plane with itself and with that of the other plane, (2, N)."""
     first, second, grid = rough(here), rough(there), block_grid(here)
     own, other = (block_means(part**2, MARGIN - 1, MARGIN - 1, grid) for part in (first, second))
     return np.stack([0.5 * (own + other), block_means(first * second, MARGIN - 1, MARGIN - 1, grid)])

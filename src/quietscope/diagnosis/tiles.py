@@ -1,4 +1,4 @@
-"""A bounded sample of planes: a recording of a terabyte is judged by a few million pixels, and no more are read."""
+"""A bounded sample of tiles: a diagnosis reads a few million pixels, even of a recording of a terabyte."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ MIN_PLANE = 32
 
 
 class Plane(Protocol):
-    """A plane (Y, X) that may live in a file."""
+    """A plane (Y, X) that may be stored in a file and read piece by piece."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(Y, X)."""
+        """Size (Y, X) in pixels."""
 
     def __getitem__(self, key: Any, /) -> Any:
-        """Read the pixels of two slices."""
+        """Read the pixels selected by two slices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A part of a plane.
+    """A rectangular part of a plane.
 
-    Args:
-        plane: Number of the plane.
+    Attributes:
+        plane: Index of the plane.
         top: First row.
         left: First column.
-        pixels: Intensities, (Y, X).
+        pixels: Intensities, shape (Y, X).
     """
 
     plane: int
@@ -44,15 +44,15 @@ class Tile:
 
 
 def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> list[Tile]:
-    """Choose tiles of 128x128 pixels, evenly over at most 16 planes, and read them.
+    """Choose tiles of 128x128 pixels at random places of at most 16 planes, and read them.
 
     Args:
         planes: Planes of any sizes.
-        seed: Chooses the tiles.
-        most: How many at most.
+        seed: Seed of the choice.
+        most: Largest number of tiles.
 
     Returns:
-        The tiles; where every plane has just one, all of that plane.
+        The tiles, about equally many from every chosen plane.
 
     Raises:
         NoiseError: If no plane is large enough, or a pixel is NaN or infinite.
@@ -79,12 +79,12 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
 
     Args:
         plane: The plane.
-        number: Its number, to be remembered.
+        number: Index of the plane, stored with the tile.
         top: First row.
         left: First column.
 
     Returns:
-        The tile, up to 128 pixels high and wide.
+        The tile, 128 x 128 pixels or as many as there are up to the edge of the plane.
 
     Raises:
         NoiseError: If a pixel is NaN or infinite.
@@ -97,7 +97,7 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
 
 
 def _corners(shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return the corners of tiles that fit; tiles at the far ends are moved inwards to be whole."""
+    """Return the top left corners of a grid of tiles; the last row and column are moved inwards to be complete."""
     height, width = shape
     tops, lefts = (sorted({min(at, max(0, size - TILE)) for at in range(0, size, TILE)}) for size in (height, width))
     return [(top, left) for top in tops for left in lefts]

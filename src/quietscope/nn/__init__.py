@@ -1,1 +1,1 @@
-"""Networks only: no likelihoods, files or configuration."""
+"""Networks, in two and three dimensions by the same code; without likelihoods, files or configuration."""

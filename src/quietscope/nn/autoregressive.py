@@ -1,8 +1,8 @@
-"""A causal network along one axis: what a pixel's noise looks like, given the code and the pixels before it.
+"""A causal network along one axis: it predicts the noise of a pixel from the code and from the pixels before it.
 
 Salmon, Krull, "Unsupervised Denoising for Signal-Dependent and Row-Correlated Imaging Noise", WACV 2025,
-arXiv 2310.07887. No weight is masked: convolutions have taps on earlier pixels only, and the first of them none on the
-pixel itself.
+arXiv 2310.07887. Causality needs no masked weights: the first convolution has taps on earlier pixels only, the others
+on the current and on earlier pixels.
 """
 
 import math
@@ -20,17 +20,17 @@ _CONVOLVE: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 
 @dataclass(frozen=True, kw_only=True)
 class CausalShape:
-    """Everything that fixes a causal network's parameters.
+    """Everything that determines the layers of a causal network.
 
     Attributes:
         spatial_dims: 2 or 3.
-        axis: The spatial axis that pixels follow each other along; None for pixels that know nothing of each other.
+        axis: Index of the spatial axis along which a pixel depends on earlier ones; None for independent pixels.
         channels: Image channels.
         code_channels: Channels of the code.
         filters: Filters of every layer.
-        kernel: Width of the convolutions, the current pixel included.
-        dilations: Dilation of each convolution; their number is that of the layers.
-        out_channels: Numbers that come out per pixel.
+        kernel: Width of the convolutions in pixels, the current pixel included.
+        dilations: Dilation of each convolution; there are as many layers.
+        out_channels: Numbers per pixel in the output.
         activation: Non-linearity.
     """
 
@@ -46,21 +46,21 @@ class CausalShape:
 
     @property
     def receptive_field(self) -> int:
-        """How many pixels before the current one it sees: ``(kernel - 1) * sum(dilations)``."""
+        """Number of pixels before the current one that influence it: ``(kernel - 1) * sum(dilations)``."""
         return 0 if self.axis is None else (self.kernel - 1) * sum(self.dilations)
 
 
 class CausalConv(nn.Module):
-    """Convolution along one axis with taps on the current pixel and on those before it.
+    """Convolution along one axis with taps on the current pixel and on pixels before it.
 
-    ``y[t] = b + sum_j W_j x[t - j d]``, j from 0, or from 1 where the current pixel is excluded, to kernel - 1. What
-    lies before the image counts as zero.
+    ``y[t] = b + sum_j W_j x[t - j d]``, with j from 0 (from 1 if the current pixel is excluded) to kernel - 1. Before
+    the image, x is zero.
 
     Args:
-        shape: Axis, kernel and number of axes.
-        in_channels: Channels in.
-        dilation: Distance d of the taps in pixels.
-        excludes_current: Leave out the tap on the current pixel.
+        shape: Shape of the network; gives axis, kernel and number of axes.
+        in_channels: Channels of the input.
+        dilation: Distance d between taps in pixels.
+        excludes_current: Whether to leave out the tap on the current pixel.
     """
 
     def __init__(self, shape: CausalShape, in_channels: int, dilation: int, *, excludes_current: bool = False) -> None:
@@ -77,7 +77,7 @@ class CausalConv(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels back the farthest tap lies."""
+        """Distance of the farthest tap from the current pixel, in pixels."""
         return (self.taps - 1 + self.first) * self.dilation
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,8 +97,8 @@ class CausalBlock(nn.Module):
     """Residual block: ``h + W act(causal(act(h)) + V code)``.
 
     Args:
-        shape: Of the network.
-        dilation: Of its convolution.
+        shape: Shape of the network.
+        dilation: Dilation of the causal convolution in pixels.
     """
 
     def __init__(self, shape: CausalShape, dilation: int) -> None:
@@ -116,17 +116,17 @@ class CausalBlock(nn.Module):
 
 
 class CausalNetwork(nn.Module):
-    """The network; what it puts out at a pixel depends on the code and on earlier pixels of its own row alone.
+    """The causal network: its output at a pixel depends only on the code and on earlier pixels of the same row.
 
     Args:
-        shape: Axis, filters, dilations.
+        shape: Axis, filters and dilations.
     """
 
     def __init__(self, shape: CausalShape) -> None:
         super().__init__()
         self.shape = shape
         first, *rest = shape.dilations
-        # Without an axis nothing of the image is seen, so there is no first convolution either.
+        # Without an axis no pixel depends on another, so there is no convolution over the image.
         self.context = None
         if shape.axis is not None:
             self.context = CausalConv(shape, shape.channels, first, excludes_current=True)
@@ -136,15 +136,15 @@ class CausalNetwork(nn.Module):
         self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels, 1)
 
     def forward(self, x: Tensor, code: Tensor, share: Tensor | float = 1.0) -> Tensor:
-        """Map images (B, C, *S), normalised, and code (B, C_s, *S) to (B, out_channels, *S), float32.
+        """Predict the parameters of the density of every pixel.
 
         Args:
-            x: Images.
-            code: Code.
-            share: What the view of earlier pixels is multiplied by, 0 to 1.
+            x: Normalised images, shape (B, C, *S).
+            code: Code, shape (B, C_s, *S).
+            share: Factor for the influence of earlier pixels, 0 to 1.
 
         Returns:
-            What there is to say of every pixel.
+            The parameters, shape (B, out_channels, *S), float32.
         """
         h = self.code(code)
         if self.context is not None:

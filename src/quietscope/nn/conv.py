@@ -1,6 +1,7 @@
-"""Convolutions, pooling and residual blocks in two and three dimensions by one path."""
+"""Convolutions and residual blocks, in two and three dimensions by the same code."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -16,33 +17,38 @@ _DROPOUT: dict[int, Callable[..., nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3
 
 
 def conv(spatial_dims: int, in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d | nn.Conv3d:
-    """Make a size-preserving, zero-padded convolution with a cubic kernel."""
+    """Make a zero-padded convolution that keeps the image size, with a square or cubic kernel."""
     return _CONV[spatial_dims](in_channels, out_channels, kernel, padding=kernel // 2)
 
 
 def conv_down(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
-    """Make a strided 3-wide convolution: an axis of stride 2 and even length n comes out with length n / 2."""
+    """Make a strided convolution, 3 pixels wide; it halves the even length of an axis of stride 2."""
     return _CONV[spatial_dims](in_channels, out_channels, 3, stride=stride, padding=1)
 
 
 def conv_up(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
-    """Make the transposed counterpart of `conv_down`: an axis of stride 2 and length n comes out with length 2 n."""
+    """Make the transposed counterpart of `conv_down`; it doubles the length of an axis of stride 2."""
     extra = tuple(s - 1 for s in stride)
     return _CONV_TRANSPOSE[spatial_dims](in_channels, out_channels, 3, stride=stride, padding=1, output_padding=extra)
 
 
 def conv_transpose(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
-    """Make a transposed convolution whose kernel is its stride: every pixel becomes a block of its own."""
+    """Make a transposed convolution whose kernel is as large as its stride: every pixel becomes a separate block."""
     return _CONV_TRANSPOSE[spatial_dims](in_channels, out_channels, stride, stride=stride)
 
 
+def total_stride(strides: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Multiply the strides of successive levels, one factor per spatial axis."""
+    return tuple(math.prod(steps) for steps in zip(*strides, strict=True))
+
+
 class Gate(nn.Module):
-    """Gated output of a residual branch: ``act(a) * sigmoid(b)`` with ``(a, b)`` from one 1-wide convolution.
+    """Gated output of a residual branch: ``act(a) * sigmoid(b)``, with a and b computed by one 1-wide convolution.
 
     Args:
         spatial_dims: 2 or 3.
         channels: Channels in and out.
-        activation: The function act; HDN takes the network's own, DVLAE tanh.
+        activation: The function act: in HDN the activation of the network, in DVLAE tanh.
     """
 
     def __init__(self, spatial_dims: int, channels: int, activation: GateActivation) -> None:
@@ -51,23 +57,23 @@ class Gate(nn.Module):
         self.activation = nn.Tanh() if activation == "tanh" else ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Gate ``x`` of shape (B, C, *S); same shape out."""
+        """Return the gated ``x``, shape (B, C, *S) in and out."""
         value, gate = self.conv(x).chunk(2, dim=1)
         out: Tensor = self.activation(value) * torch.sigmoid(gate)
         return out
 
 
 class ResidualBlock(nn.Module):
-    """Pre-activation residual block, twice (norm, activation, 3-wide conv, dropout), optionally gated.
+    """Pre-activation residual block: x plus a branch of twice (norm, activation, 3-wide convolution, dropout).
 
     Args:
         spatial_dims: 2 or 3.
         channels: Channels in and out.
         activation: Non-linearity.
-        batch_norm: Normalise before each activation. Without it the branch's last convolution starts at zero, so that
-            a deep stack starts as the identity and trains stably at high learning rates.
-        dropout: Probability of dropping a whole channel after each convolution.
-        gate: End the branch with a `Gate` of this activation; None for no gate.
+        batch_norm: Normalise before each activation. Without it the last convolution of the branch is initialised with
+            zeros, so that a deep stack starts as the identity and trains stably at high learning rates.
+        dropout: Probability of dropping a whole channel after each convolution, 0 to 1.
+        gate: Activation of a `Gate` at the end of the branch; None for no gate.
     """
 
     def __init__(
@@ -98,6 +104,6 @@ class ResidualBlock(nn.Module):
         self.branch = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the branch to ``x`` of shape (B, C, *S); same shape out."""
+        """Return ``x`` plus the branch of ``x``, shape (B, C, *S) in and out."""
         out: Tensor = x + self.branch(x)
         return out

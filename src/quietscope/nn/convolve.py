@@ -1,4 +1,4 @@
-"""Convolution of images with point spread functions, channel by channel: one function, two ways to compute it."""
+"""Convolution of images with point spread functions, channel by channel, computed directly or with FFTs."""
 
 from math import prod
 from typing import Literal, TypeAlias
@@ -10,23 +10,25 @@ from torch import Tensor
 
 Way: TypeAlias = Literal["auto", "direct", "fft"]
 _CONVOLVE = {2: F.conv2d, 3: F.conv3d}
-# Taps by number of axes, measured on one CPU core, forward and backward: 16 patches of 64 x 64 with 21 x 21 taps take
-# 2.2 ms directly and 2.7 by spectra; 4 patches of 16 x 64 x 64 take 15 and 11 ms with 3 x 3 x 3, 115 and 16 with 7^3.
+# Largest number of taps for which the direct sum is faster, by number of axes. Measured on one CPU core, forward and
+# backward: 16 patches of 64 x 64 with 21 x 21 taps take 2.2 ms directly and 2.7 ms with FFTs; 4 patches of 16 x 64 x 64
+# take 15 and 11 ms with 3 x 3 x 3 taps, 115 and 16 ms with 7 x 7 x 7.
 LARGEST_DIRECT = {2: 21**2, 3: 3**3 - 1}
 
 
 def convolve(images: Tensor, kernels: Tensor, way: Way = "auto") -> Tensor:
-    """Convolve images with kernels: ``out(p) = sum_q kernel(q) image(p - q)``, q from the kernel's middle.
+    """Convolve images with kernels: ``out(p) = sum_q kernel(q) image(p - q)``, q counted from the kernel's middle.
 
-    Beyond its borders an image goes on as its outermost pixels.
+    Beyond its borders an image is continued by its outermost pixels.
 
     Args:
-        images: Shape (B, C, *S).
-        kernels: Shape (C, *K), or (B, C, *K) for a kernel per image; every side odd.
-        way: "direct" sums tap by tap, "fft" multiplies spectra; "auto" takes the faster one. They agree up to rounding.
+        images: Images, shape (B, C, *S).
+        kernels: Kernels, shape (C, *K), or (B, C, *K) for one kernel per image; every side odd.
+        way: "direct" sums over the taps, "fft" multiplies Fourier spectra, "auto" uses the faster of both. The results
+            agree up to rounding.
 
     Returns:
-        Shape (B, C, *S), float32.
+        Convolved images, shape (B, C, *S), float32.
     """
     dims = images.ndim - 2
     kernels = kernels.expand(len(images), *kernels.shape[-dims - 1 :])
@@ -36,7 +38,7 @@ def convolve(images: Tensor, kernels: Tensor, way: Way = "auto") -> Tensor:
     # bfloat16 would round the sums of many small taps.
     with torch.autocast(images.device.type, enabled=False):
         padded = F.pad(images.float(), around, mode="replicate")
-        # Exchange formats know sums better than spectra.
+        # Not every exchange format has FFTs.
         is_small = prod(size) <= LARGEST_DIRECT[dims] or torch.compiler.is_exporting()
         is_direct = is_small if way == "auto" else way == "direct"
         compute = _sum_taps if is_direct else _multiply_spectra
@@ -53,7 +55,7 @@ def _sum_taps(padded: Tensor, kernels: Tensor) -> Tensor:
 
 
 def _multiply_spectra(padded: Tensor, kernels: Tensor) -> Tensor:
-    """Convolve around the ends of the padded image: what comes around spoils only the padding."""
+    """Convolve periodically; values wrapped around the borders reach only the padding, which is cut off."""
     axes = tuple(range(2, padded.ndim))
     length = [next_fast_len(n, real=True) for n in padded.shape[2:]]
     spectrum = torch.fft.rfftn(padded, s=length, dim=axes) * torch.fft.rfftn(kernels, s=length, dim=axes)

@@ -1,4 +1,4 @@
-"""What the machine at hand can do: the device to run on, and whether bfloat16 is worth it there."""
+"""The device to run on, and whether bfloat16 is faster there."""
 
 from collections.abc import Mapping
 
@@ -12,25 +12,25 @@ _FIRST_CUDA_CAPABILITY_WITH_BF16 = (8, 0)
 
 
 def best_device() -> torch.device:
-    """Return the CUDA device where there is one, else the CPU.
+    """Return the CUDA device if there is one, otherwise the CPU.
 
-    Apple's MPS is left to those who ask for it: transposed 3-D convolutions and 64-bit integer hashes have not been
-    verified there, and a slow result beats a wrong one.
+    Apple's MPS is used only on request: transposed 3-D convolutions and 64-bit integer hashes have not been verified on
+    it, and a slow result is better than a wrong one.
     """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def chosen_device(device: torch.device | str | None) -> torch.device:
-    """Return the device that a user named, or the best there is.
+    """Return the device that a user named, or the best one available.
 
     Args:
-        device: Such as "cpu" or "cuda:1"; None for the best.
+        device: Name of a device, such as "cpu" or "cuda:1"; None for the best one.
 
     Returns:
         The device.
 
     Raises:
-        SettingsError: If it is not there.
+        SettingsError: If the device is not available.
     """
     if device is None:
         return best_device()
@@ -39,23 +39,24 @@ def chosen_device(device: torch.device | str | None) -> torch.device:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
         reason = str(error).splitlines()[0]
-        raise SettingsError("a device that is there", f"{str(device)!r} ({reason})", "try `--device cpu`") from error
+        got = f"{str(device)!r} ({reason})"
+        raise SettingsError("a device that is available", got, "try `--device cpu`") from error
     return chosen
 
 
 def gains_from_bf16(device: torch.device | str) -> bool:
-    """Tell whether convolutions run faster in bfloat16 than in float32.
+    """Return whether convolutions run faster in bfloat16 than in float32.
 
     Args:
-        device: The device to ask about.
+        device: The device.
 
     Returns:
-        True on CPUs with AMX or AVX-512 bfloat16 instructions and on CUDA devices of capability 8.0 and up. Elsewhere
-        bfloat16 is emulated, and slower than float32.
+        True on CPUs with AMX or AVX-512 bfloat16 instructions and on CUDA devices of capability 8.0 and up. On other
+        devices bfloat16 is emulated and slower than float32.
     """
     device = torch.device(device)
     if device.type == "cpu":
-        # PyTorch tells from 2.11 on; before that, float32 is the safe answer.
+        # PyTorch reports this from 2.11 on; for older versions float32 is the safe choice.
         found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(bool(found.get(flag)) for flag in _BF16_CPU_FLAGS)
     if device.type == "cuda":
@@ -64,7 +65,7 @@ def gains_from_bf16(device: torch.device | str) -> bool:
 
 
 def place(module: nn.Module, device: torch.device | str, spatial_dims: int) -> None:
-    """Move a network to a device, in place, its convolutions in the memory format that runs fastest there."""
+    """Move a network to a device, in place, and store the weights of its convolutions in the fastest memory format."""
     layout = torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
     module.to(device)
     for tensor in (*module.parameters(), *module.buffers()):

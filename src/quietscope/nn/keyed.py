@@ -1,6 +1,7 @@
-"""Noise that is a function of its place: the key, the hash, and standard normal numbers of it in NumPy.
+"""Keyed noise: standard normal numbers that are a function of a key and a coordinate, in NumPy.
 
-`quietscope.nn.latent` makes the same numbers in PyTorch, on any device; here they are made where PyTorch is not wanted.
+`quietscope.nn.latent` makes the same numbers in PyTorch, on any device; this version serves exported models, which run
+without PyTorch.
 """
 
 import hashlib
@@ -18,21 +19,21 @@ Bits = npt.NDArray[np.uint64]
 
 
 def noise_key(*parts: int | str) -> int:
-    """Hash parts such as (seed, frame, sample, level) to a 64-bit key, the same on every machine."""
+    """Hash numbers and words, such as seed, frame, sample and level, to a 64-bit key, the same on every machine."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 
 
 def keyed_normal(key: int, origin: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Draw standard normal noise that is a function of (key, channel, absolute coordinate) alone.
+    """Draw standard normal noise that is a function of key, channel and absolute coordinate alone.
 
     Args:
         key: 64-bit key, see `noise_key`.
         origin: Absolute coordinate of the first latent pixel, one per spatial axis.
-        shape: (C, *S).
+        shape: Shape (C, *S) of the noise.
 
     Returns:
-        Array of ``shape``; equals `quietscope.nn.latent.keyed_normal` up to rounding.
+        Array of ``shape``, float32; equals `quietscope.nn.latent.keyed_normal` up to rounding.
     """
     channels, *spatial = shape
     golden = np.uint64(GOLDEN)

@@ -1,4 +1,4 @@
-"""The ladder variational autoencoder of HDN: a bottom-up encoder and a top-down decoder with latents at every level.
+"""The ladder variational autoencoder of HDN: bottom-up encoder, top-down decoder, latents at every level.
 
 Sønderby et al. 2016 (ladder VAE); Prakash et al. 2022, arXiv 2104.01374 (HDN). Level 0 is the finest.
 """
@@ -10,32 +10,41 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, Activation, GateActivation, ResidualBlock, conv, conv_down, conv_up
+from quietscope.nn.conv import (
+    ACTIVATIONS,
+    Activation,
+    GateActivation,
+    ResidualBlock,
+    conv,
+    conv_down,
+    conv_up,
+    total_stride,
+)
 from quietscope.nn.latent import GaussianLatent, Width, gaussian_kl
 
 
 @dataclass(frozen=True, kw_only=True)
 class LadderShape:
-    """Everything that fixes the ladder's parameters.
+    """Everything that determines the layers of the ladder.
 
     Attributes:
         spatial_dims: 2 or 3.
-        channels: Image channels that come in.
-        out_channels: Channels that go out at full resolution.
-        filters: Filters of each level, finest first; its length is the number of levels.
+        channels: Channels of the input image.
+        out_channels: Channels of the output at full resolution.
+        filters: Filters of each level, finest first; their number is the number of levels.
         latent_channels: Latent channels of each level.
         blocks: Residual blocks per level, on the way up and on the way down.
         final_blocks: Residual blocks at full resolution after the last level.
         stem_filters: Filters at full resolution.
         strides: Stride of each level, one integer per spatial axis.
         activation: Non-linearity.
-        batch_norm: Batch normalisation in the residual blocks.
-        dropout: Channel dropout probability.
+        batch_norm: Whether the residual blocks have batch normalisation.
+        dropout: Probability of dropping a channel, 0 to 1.
         gate: Activation of gated residual blocks; None for blocks without gates.
-        stochastic_skip: Merge the top-down input past the latent of each level.
-        width: How the latents' widths follow from what the network puts out.
-        deterministic_levels: Levels whose posterior sees only the top-down input, and whose mean is used in prediction
-            (structured noise lives at pixel scale, which the low levels hold).
+        stochastic_skip: Whether the top-down features also bypass the latent of each level.
+        width: How the widths of latents are computed from the output of the network.
+        deterministic_levels: Levels whose posterior does not see the image, only the features from above, and of which
+            prediction uses the mean. Structured noise has the scale of pixels, which the low levels represent.
     """
 
     spatial_dims: int
@@ -62,19 +71,16 @@ class LadderShape:
 
     def reduction(self, level: int) -> tuple[int, ...]:
         """Image pixels per latent pixel of a level, one factor per spatial axis."""
-        factors = [1] * self.spatial_dims
-        for stride in self.strides[: level + 1]:
-            factors = [f * s for f, s in zip(factors, stride, strict=True)]
-        return tuple(factors)
+        return total_stride(self.strides[: level + 1])
 
     def block(self, channels: int, *, is_stem: bool = False) -> ResidualBlock:
         """Make one residual block of this ladder."""
-        gate = None if is_stem else self.gate  # published without a gate, alone among the blocks
+        gate = None if is_stem else self.gate  # in the publication the block of the stem is the only one without a gate
         return ResidualBlock(self.spatial_dims, channels, self.activation, self.batch_norm, self.dropout, gate)
 
 
 class Merge(nn.Module):
-    """Join two feature maps: concatenate, 1-wide convolution, residual block."""
+    """Join two feature maps: concatenation, 1-wide convolution, residual block."""
 
     def __init__(self, shape: LadderShape, channels: int) -> None:
         super().__init__()
@@ -82,13 +88,13 @@ class Merge(nn.Module):
         self.block = shape.block(channels)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Merge two tensors of shape (B, C, *S) into one of the same shape."""
+        """Join two tensors of shape (B, C, *S) to one of the same shape."""
         out: Tensor = self.block(self.conv(torch.cat((a, b), dim=1)))
         return out
 
 
 class Encoder(nn.Module):
-    """The bottom-up path: image to one feature map per level."""
+    """The bottom-up path: from an image to one feature map per level."""
 
     def __init__(self, shape: LadderShape) -> None:
         super().__init__()
@@ -115,7 +121,7 @@ class Encoder(nn.Module):
 
 
 class DecoderLevel(nn.Module):
-    """One level of the top-down path: prior, posterior, latent, residual blocks, upsampling."""
+    """One level of the top-down path: prior, posterior, latent, upsampling, residual blocks."""
 
     def __init__(self, shape: LadderShape, level: int) -> None:
         super().__init__()
@@ -132,25 +138,25 @@ class DecoderLevel(nn.Module):
             self.prior_conv = conv(dims, filters, 2 * latents, 3)
             self.merge = Merge(shape, filters)
             self.skip = Merge(shape, filters) if shape.stochastic_skip else None
-        # The published order: the transposed convolution first, so that the blocks run at the finer size.
+        # As published, the transposed convolution comes first, so the blocks run at the finer resolution.
         up = conv_up(dims, filters, below, shape.strides[level])
         self.blocks = nn.Sequential(up, *(shape.block(below) for _ in range(shape.blocks)))
 
     def prior(self, above: Tensor | None) -> GaussianLatent:
-        """Prior of this level's latents given the features from above (None at the top: a learned constant)."""
+        """Return the prior of the latents given the features from above; at the top (None) it is a learnt constant."""
         if above is None:
             return self._latent(self.prior_parameters)
         return self._latent(self.prior_conv(above))
 
     def posterior(self, above: Tensor | None, bottom_up: Tensor) -> GaussianLatent:
-        """Posterior given the features from above and, unless the level is deterministic, the image's features."""
+        """Return the posterior given the features from above and, unless the level is deterministic, of the image."""
         if above is None:
             return self._latent(self.posterior_conv(bottom_up))
         seen = above if self.is_deterministic else self.merge(bottom_up, above)
         return self._latent(self.posterior_conv(seen))
 
     def emit(self, above: Tensor | None, z: Tensor) -> Tensor:
-        """Turn a latent sample into the features handed to the level below."""
+        """Turn a sample of the latents into the features for the level below."""
         h: Tensor = self.latent_conv(z)
         if above is not None and self.skip is not None:
             h = self.skip(h, above)
@@ -162,11 +168,11 @@ class DecoderLevel(nn.Module):
 
 
 Draw: TypeAlias = Callable[[DecoderLevel, int, Tensor | None], Tensor]
-"""Gives the latents of a level from the level, its number and the features from above."""
+"""Function from a level, its number and the features from above to the latents of the level."""
 
 
 class Ladder(nn.Module):
-    """Encoder, decoder levels and output head; works in normalised units and knows no likelihood."""
+    """Encoder, decoder levels and last layer, in normalised units; the likelihood is not part of it."""
 
     def __init__(self, shape: LadderShape) -> None:
         super().__init__()
@@ -177,7 +183,14 @@ class Ladder(nn.Module):
         self.head = conv(shape.spatial_dims, shape.stem_filters, shape.out_channels, 3)
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map normalised images (B, C, *S), S a multiple of the top reduction, to features, finest level first."""
+        """Map normalised images (B, C, *S) to the features of all levels, finest first.
+
+        Args:
+            x: Images; every side must be a multiple of the reduction of the top level.
+
+        Returns:
+            Features (B, F_l, *S_l) of each level l.
+        """
         features: tuple[Tensor, ...] = self.encoder(x)
         return features
 
@@ -186,19 +199,19 @@ class Ladder(nn.Module):
         return self._finish(self._descend(_sampler(features, noise))[0])
 
     def decode_with_kl(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """`decode`, and the KL of each level in nats per image, shape (B, num_levels), finest level first."""
+        """Do the same as `decode`; return also the KL of each level, nats per image, (B, num_levels), finest first."""
         divergences: list[Tensor] = []
         h, _ = self._descend(_sampler(features, noise, divergences))
         return self._finish(h), torch.stack([each.flatten(1).sum(dim=1) for each in divergences[::-1]], dim=1)
 
     def infer(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Draw the latents that `decode` would use, one (B, C_l, *S_l) per level, finest first."""
+        """Return the latents that `decode` draws, (B, C_l, *S_l) for each level l, finest first."""
         return self._descend(_sampler(features, noise))[1]
 
     def infer_with_kl(
         self, features: Sequence[Tensor], noise: Sequence[Tensor]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """`infer`, and the KL of every latent pixel in nats, (B, *S_l) per level, finest first."""
+        """Do the same as `infer`; return also the KL of every latent pixel in nats, (B, *S_l), finest level first."""
         divergences: list[Tensor] = []
         _, latents = self._descend(_sampler(features, noise, divergences))
         return latents, tuple(each.sum(dim=1) for each in divergences[::-1])
@@ -208,7 +221,15 @@ class Ladder(nn.Module):
         return self._finish(self._descend(lambda _level, n, _above: latents[n])[0])
 
     def complete(self, latents: Sequence[Tensor | None], noise: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Draw the levels that are None from the prior given those above, with standard normal noise, finest first."""
+        """Draw the latents of those levels that are None from the prior, given the levels above.
+
+        Args:
+            latents: Latents of each level, or None, finest first.
+            noise: Standard normal noise of each level, finest first.
+
+        Returns:
+            The latents of all levels, finest first.
+        """
 
         def draw(level: DecoderLevel, n: int, above: Tensor | None) -> Tensor:
             given = latents[n]
@@ -217,18 +238,18 @@ class Ladder(nn.Module):
         return self._descend(draw)[1]
 
     def latent_shape(self, level: int, spatial: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape (C, *S) of a level's latents for an image of the given size."""
+        """Return the shape (C, *S) of a level's latents for images of spatial size `spatial`."""
         reduced = tuple(n // r for n, r in zip(spatial, self.shape.reduction(level), strict=True))
         return (self.shape.latent_channels[level], *reduced)
 
     def draw_noise(self, x: Tensor) -> list[Tensor]:
-        """Draw standard normal noise for every level of images (B, C, *S), finest first, from the global generator."""
+        """Draw standard normal noise of every level for images (B, C, *S), finest first, from the global generator."""
         size = tuple(x.shape[2:])
         shapes = (self.latent_shape(level, size) for level in range(self.shape.num_levels))
         return [torch.randn(x.shape[0], *shape, device=x.device) for shape in shapes]
 
     def _descend(self, draw: Draw) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Run the top-down path, and return its features at full resolution and the latents, finest first."""
+        """Run the top-down path; return its features at full resolution, and the latents, finest first."""
         h: Tensor | None = None
         latents: list[Tensor] = []
         levels = [level for level in self.levels if isinstance(level, DecoderLevel)]
@@ -240,14 +261,14 @@ class Ladder(nn.Module):
 
     def _finish(self, h: Tensor) -> Tensor:
         h = self.final(h)
-        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(h.device.type, enabled=False):
             out: Tensor = self.head(h.float())
         return out
 
 
 def _sampler(features: Sequence[Tensor], noise: Sequence[Tensor], divergences: list[Tensor] | None = None) -> Draw:
-    """Draw from the posteriors, and note the KL of every latent, coarsest level first, where a list is given."""
+    """Draw from the posteriors; append the KL of every latent, coarsest level first, to a list if one is given."""
 
     def draw(level: DecoderLevel, n: int, above: Tensor | None) -> Tensor:
         q = level.posterior(above, features[n])

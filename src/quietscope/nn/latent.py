@@ -1,8 +1,8 @@
-"""Diagonal Gaussian latents: bounded parameters, sampling from given noise, analytical KL, and keyed noise.
+"""Diagonal Gaussian latents: bounded parameters, sampling from given noise, analytical KL divergence, and keyed noise.
 
-Randomness is an argument: a latent is ``mean + std * noise`` with the noise handed in. `keyed_normal` makes noise whose
-value at a latent pixel depends on nothing but a key and the pixel's absolute coordinate, so that two overlapping tiles,
-or two machines, draw the same value there.
+Randomness is an argument: a latent is ``mean + std * noise``, and the caller passes the noise. `keyed_normal` makes
+noise whose value at a latent pixel depends only on a key and on the absolute coordinate of the pixel, so that two
+overlapping tiles, or two machines, draw the same value there.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import Tensor
 from quietscope.nn.keyed import GOLDEN, MASK64, ROUNDS
 
 Width = Literal["exponential", "softplus"]
-"""How a latent's width follows from what a network puts out."""
+"""How the width of a latent is computed from the output of a network."""
 LOG_VARIANCE_BOUND = 10.0
 _SOFTPLUS_FLOOR = -8.0
 _PIXELS_IN_CACHE = 1 << 14
@@ -30,11 +30,18 @@ class GaussianLatent:
 
     @staticmethod
     def from_parameters(parameters: Tensor, width: Width = "exponential") -> "GaussianLatent":
-        """Split (B, 2 C, *S) into mean and log-variance, which is bounded so that exp() neither overflows nor vanishes.
+        """Split the output of a network into mean and log-variance; bounds keep exp() from overflowing or vanishing.
 
-        "exponential": ``log_variance = b tanh(raw / b)``, b = 10, nearly the identity where training lives.
-        "softplus": ``std = log(1 + exp(raw))``, its logarithm bounded likewise; for raw far below zero, where the
-        logarithm would round to nothing, ``log std = raw``.
+        "exponential": ``log_variance = b tanh(raw / b)`` with b = 10, which for usual values is nearly the identity.
+        "softplus": ``std = log(1 + exp(raw))``, its logarithm bounded in the same way; for raw far below zero, where
+        the logarithm would round to zero, ``log std = raw``.
+
+        Args:
+            parameters: Output of a network, shape (B, 2 C, *S): means, then raw widths.
+            width: How the width is computed from its raw value.
+
+        Returns:
+            The latent, arrays of shape (B, C, *S).
         """
         mean, raw = parameters.float().chunk(2, dim=1)
         if width == "softplus":
@@ -43,14 +50,14 @@ class GaussianLatent:
         return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Return ``mean + exp(log_variance / 2) * noise``; noise broadcasts to (B, C, *S)."""
+        """Return ``mean + exp(log_variance / 2) * noise``; the noise is broadcast to (B, C, *S)."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
 
 def gaussian_kl(q: GaussianLatent, p: GaussianLatent) -> Tensor:
-    """KL(q || p) of diagonal Gaussians, elementwise, in nats.
+    """Kullback-Leibler divergence KL(q || p) of diagonal Gaussians, elementwise, in nats, shape (B, C, *S).
 
-    ``1/2 [log(v_p / v_q) + (v_q + (m_q - m_p)^2) / v_p - 1]``; shape (B, C, *S). Kingma & Welling 2014, appendix B.
+    ``1/2 [log(v_p / v_q) + (v_q + (m_q - m_p)^2) / v_p - 1]``, Kingma & Welling 2014, appendix B.
     """
     log_ratio = q.log_variance - p.log_variance
     distance = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
@@ -60,19 +67,19 @@ def gaussian_kl(q: GaussianLatent, p: GaussianLatent) -> Tensor:
 def keyed_normal(
     key: int, origin: tuple[int, ...], shape: tuple[int, ...], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Draw standard normal noise that is a function of (key, channel, absolute coordinate) alone.
+    """Draw standard normal noise that is a function of key, channel and absolute coordinate alone.
 
     Args:
         key: 64-bit key, see `quietscope.nn.keyed.noise_key`.
         origin: Absolute coordinate of the first latent pixel, one per spatial axis.
-        shape: (C, *S).
-        device: Where to make it.
+        shape: Shape (C, *S) of the noise.
+        device: Device of the noise.
 
     Returns:
-        Tensor of ``shape``, float32. Any crop of a larger draw equals the draw of the crop.
+        Tensor of ``shape``, float32. A crop of a larger draw equals the draw of that crop.
     """
     channels, *spatial = shape
-    # One 64-bit hash per pixel, then one cheap round per channel pair: Box-Muller makes two normals of its halves.
+    # One 64-bit hash per pixel, then one cheap round per channel pair: Box-Muller turns its halves into two normals.
     state = torch.full([1] * len(spatial), _signed(key), dtype=torch.int64, device=device)
     for axis, (start, length) in enumerate(zip(origin, spatial, strict=True)):
         coordinate = torch.arange(start, start + length, dtype=torch.int64, device=device)
@@ -80,7 +87,7 @@ def keyed_normal(
         state = _mix(state + coordinate * _signed(GOLDEN))
     pairs = (channels + 1) // 2
     out = torch.empty(2 * pairs, *spatial, device=device)
-    # On a CPU a dozen elementwise passes over one cache-sized piece are several times faster than over everything.
+    # On a CPU, a dozen elementwise passes over a piece that fits the cache are several times faster than over all.
     step = pairs if out.is_cuda else max(1, _PIXELS_IN_CACHE // max(1, state.numel()))
     for first in range(0, pairs, step):
         salt = torch.arange(first + 1, min(first + step, pairs) + 1, dtype=torch.int64, device=device)
@@ -101,7 +108,7 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:
-    # int64 shifts keep the sign in torch; the mask makes it the logical shift that the hash is defined with.
+    # In torch, int64 shifts keep the sign; the mask makes them the logical shifts that the hash is defined with.
     return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 

@@ -1,4 +1,4 @@
-"""Networks as narrow as their weights: what pruning left of them comes back from a file by the shapes alone."""
+"""Restoring a pruned network: its layers are cut down to the shapes of the weights found in a file."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,14 @@ _TRANSPOSED = (nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def narrow(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Cut the convolutions and norms of a network down to the shapes of the tensors that are to be loaded, in place.
+    """Cut the convolutions and norms of a network down to the shapes of the tensors that will be loaded, in place.
 
-    Nothing is widened, nor is a kernel changed: `load_state_dict` refuses what then still does not fit.
+    Layers are never widened, and the size of kernels is not changed; `load_state_dict` then refuses tensors that still
+    do not fit.
 
     Args:
         network: The network.
-        tensors: Its state, by name, possibly of fewer channels.
+        tensors: Tensors of its state by name, possibly with fewer channels.
     """
     for name, module in network.named_modules():
         weight = tensors.get(f"{name}.weight")
@@ -34,7 +35,7 @@ def narrow(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _cut(module: nn.Module, shape: torch.Size) -> None:
-    """Give a layer the first channels of its weights; what they hold is about to be overwritten."""
+    """Keep the first channels of a layer's weights; their values do not matter, they are overwritten by loading."""
     outs = shape[1] if isinstance(module, _TRANSPOSED) else shape[0]
     for name, parameter in [*module.named_parameters(recurse=False)]:
         sizes = shape if name == "weight" else (outs,)

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians per pixel and channel, from what a network puts out."""
+"""A mixture of Gaussians for every pixel and channel, its parameters computed by a network."""
 
 import math
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class PixelMixture:
     """``p(x) = sum_k w_k N(x; m_k, v_k)``, each parameter of shape (B, C, K, *S), float32.
 
     Attributes:
-        log_weight: log w_k, normalised over k.
-        mean: m_k.
-        log_width: log of the standard deviation.
+        log_weight: log w_k; the weights add up to 1 over k.
+        mean: The means m_k.
+        log_width: Logarithm of the standard deviation, half of log v_k.
     """
 
     log_weight: Tensor
@@ -27,9 +27,16 @@ class PixelMixture:
 
     @classmethod
     def of(cls, out: Tensor, width: Tensor) -> "PixelMixture":
-        """Split a network's output (B, 3 K C, *S); zeros stand for Gaussians of the given width (C,).
+        """Split the output of a network into the parameters; an output of zeros gives Gaussians of the usual width.
 
         ``log_width = log width + b tanh(raw / b)``, b = 7.
+
+        Args:
+            out: Output of a network, shape (B, 3 K C, *S).
+            width: Usual width of each channel, shape (C,).
+
+        Returns:
+            The mixture.
         """
         parts = out.float().reshape(out.shape[0], width.numel(), PARAMETERS, -1, *out.shape[2:])
         log_weight, mean, raw = parts.unbind(2)
@@ -38,13 +45,13 @@ class PixelMixture:
         return cls(F.log_softmax(log_weight, dim=2), mean, log_width)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Return log p(x) in nats of ``x`` (B, C, *S), by log-sum-exp; same shape."""
+        """Return log p(x) in nats for ``x`` of shape (B, C, *S), by log-sum-exp; same shape."""
         z = (x.unsqueeze(2) - self.mean) * torch.exp(-self.log_width)
         parts = self.log_weight - 0.5 * z.square() - self.log_width
         return torch.logsumexp(parts, dim=2) - 0.5 * math.log(2.0 * math.pi)
 
     def sample(self, choice: Tensor, noise: Tensor) -> Tensor:
-        """Draw x by inverse choice of the component: uniform ``choice`` and standard normal ``noise``, (B, C, *S)."""
+        """Draw x: ``choice``, uniform on [0, 1), picks the component; ``noise`` is standard normal; each (B, C, *S)."""
         below = torch.cumsum(torch.exp(self.log_weight), dim=2)[:, :, :-1]
         k = (choice.unsqueeze(2) > below).sum(dim=2, keepdim=True)
         mean, log_width = (part.gather(2, k).squeeze(2) for part in (self.mean, self.log_width))

@@ -1,7 +1,7 @@
-"""Drawing an image from a causal network, pixel after pixel, at a cost linear in the length of a row.
+"""Drawing an image from a causal network, pixel after pixel, at a cost proportional to the length of a row.
 
-Every layer keeps what it has seen of the row so far, so a new pixel costs one multiplication by each layer's weights,
-where running the whole network again for every pixel costs the length of the row as often.
+Every layer stores its inputs of the row so far, so that a new pixel needs one multiplication by the weights of each
+layer. Running the whole network again for every pixel would be more expensive by a factor of the length of the row.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from quietscope.nn.pixel_mixture import PixelMixture
 
 Mixture: TypeAlias = Callable[[Tensor], PixelMixture]
 Rows: TypeAlias = Tensor
-"""Shape (R, length, channels): all rows of a batch, the axis that pixels follow each other along in the middle."""
+"""All rows of a batch, shape (R, length, channels); the middle axis is the one that pixels are drawn along."""
 
 
 @torch.no_grad()
@@ -24,10 +24,10 @@ def sample_causally(network: CausalNetwork, mixture: Mixture, code: Tensor, choi
 
     Args:
         network: The network.
-        mixture: Makes the density of pixels of what the network puts out, (B, out_channels, *S).
-        code: (B, C_s, *S).
-        choice: Uniform on [0, 1), (B, C, *S).
-        noise: Standard normal, (B, C, *S).
+        mixture: Function from the output of the network, (B, out_channels, *S), to the density of the pixels.
+        code: Code, shape (B, C_s, *S).
+        choice: Random numbers, uniform on [0, 1), that choose the component of the mixture; shape (B, C, *S).
+        noise: Standard normal random numbers, shape (B, C, *S).
 
     Returns:
         Images (B, C, *S), normalised units, float32.
@@ -45,7 +45,7 @@ def _sample_rows(network: CausalNetwork, mixture: Mixture, code: Rows, choice: R
     assert network.context is not None
     length = code.shape[1]
     blocks = [block for block in network.blocks if isinstance(block, CausalBlock)]
-    # What the code says is known from the start, for all pixels at once.
+    # The contribution of the code is computed at the start, for all pixels at once.
     start = _pointwise(network.code, code)
     codes = [_pointwise(block.code, code) for block in blocks]
     x = torch.empty_like(noise)
@@ -63,7 +63,7 @@ def _sample_rows(network: CausalNetwork, mixture: Mixture, code: Rows, choice: R
 
 
 class _History:
-    """What has come into one convolution so far, zeros before the image."""
+    """The inputs of one convolution for the pixels drawn so far, with zeros before the first pixel."""
 
     def __init__(self, layer: CausalConv, num_rows: int, length: int) -> None:
         filters, channels, taps = layer.weight.shape
@@ -74,11 +74,11 @@ class _History:
         self._offsets = torch.arange(taps, device=layer.weight.device) * layer.dilation
 
     def put(self, t: int, value: Tensor) -> None:
-        """Note the value (R, channels) of pixel t."""
+        """Store the input (R, channels) at pixel t."""
         self._past[:, self._reach + t] = value
 
     def convolve(self, t: int) -> Tensor:
-        """Return the convolution's output (R, filters) at pixel t."""
+        """Return the output (R, filters) of the convolution at pixel t."""
         seen = self._past[:, self._offsets + t].flatten(1)
         return torch.addmm(self._bias, seen, self._weight)
 
@@ -92,13 +92,13 @@ def _pointwise(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 def _rows(x: Tensor, axis: int) -> Rows:
-    """Turn (B, C, *S) into rows."""
+    """Rearrange images (B, C, *S) to rows (R, length, C)."""
     moved = x.movedim((1, 2 + axis), (-1, -2))
     return moved.reshape(-1, *moved.shape[-2:]).contiguous()
 
 
 def _image(rows: Rows, shape: torch.Size, axis: int) -> Tensor:
-    """Turn rows back into (B, C, *S)."""
+    """Rearrange rows (R, length, C) back to images (B, C, *S)."""
     size = list(shape)
     length, channels = size.pop(2 + axis), size.pop(1)
     return rows.reshape(*size, length, channels).movedim((-1, -2), (1, 2 + axis)).contiguous()

@@ -1,4 +1,4 @@
-"""From the code that a noise decoder shares to the clean image: a few convolutions.
+"""The signal decoder of DVLAE: a few convolutions from the code to the clean image.
 
 Salmon, Krull 2025, arXiv 2310.07887.
 """
@@ -36,11 +36,11 @@ class SignalDecoder(nn.Module):
         self.head = _unpadded(spatial_dims, filters, channels)
 
     def forward(self, code: Tensor) -> Tensor:
-        """Map a code (B, C_s, *S) to normalised images (B, C, *S), float32."""
+        """Map the code (B, C_s, *S) to normalised images (B, C, *S), float32."""
         h = code
         for layer in self.layers:
             h = self.activation(layer(_mirrored(h)))
-        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(h.device.type, enabled=False):
             out: Tensor = self.head(_mirrored(h.float()))
         return out
@@ -53,8 +53,8 @@ def _unpadded(spatial_dims: int, before: int, after: int) -> nn.Module:
 
 
 def _mirrored(h: Tensor) -> Tensor:
-    """Add a pixel on every side, the mirror of the second outermost; an axis of one pixel has only itself to repeat."""
-    # An exported network has to take one plane as well as many, and the padding of the exchange formats will not.
+    """Add one pixel on every side, the mirror image of the second outermost; an axis of one pixel is repeated."""
+    # An exported network must accept volumes of a single plane too, which the padding of exchange formats does not.
     by_index = 1 if h.ndim == _NDIM_OF_VOLUMES and torch.compiler.is_exporting() else 0
     if not by_index and min(h.shape[2:]) == 1:
         by_index = h.ndim - 2

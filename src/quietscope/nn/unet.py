@@ -1,10 +1,9 @@
-"""The U-Net of Noise2Void and its kin, in two and three dimensions by one path.
+"""The U-Net of Noise2Void and similar methods, in two and three dimensions by the same code.
 
 Ronneberger, Fischer, Brox, MICCAI 2015. Options of N2V2 (Höck, Buchholz, Brachmann, Jug, Freytag, ECCVW 2022):
 blurred pooling (Zhang, ICML 2019) and no skip connection at the top level, both against checkerboard patterns.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv
+from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, total_stride
 
 Merge: TypeAlias = Literal["concat", "add"]
-"""How a skip connection joins what comes from below."""
+"""How the features of a skip connection and those from the level below are joined."""
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 _CONVOLVE = {2: F.conv2d, 3: F.conv3d}
 _BINOMIAL = (1.0, 2.0, 1.0)
@@ -23,19 +22,20 @@ _BINOMIAL = (1.0, 2.0, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class UNetShape:
-    """Everything that fixes a U-Net's parameters.
+    """Everything that determines the layers of a U-Net.
 
     Attributes:
         spatial_dims: 2 or 3.
         channels: Image channels in and out.
-        depth: How often the image is halved.
+        depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
-        z_halvings: In 3-D, how many of the first halvings halve Z too.
-        batch_norm: Batch normalisation after every convolution.
-        blur_pool: Pool by a maximum of stride 1 and then a binomial blur of stride 2, instead of a strided maximum.
-        top_skip: Skip connection at full resolution.
-        merge: "concat" puts the skip beside the upsampled features; "add" brings these to its width by a 1-wide
-            convolution and adds the two, with fewer parameters.
+        z_halvings: In 3-D, number of the first halvings that halve Z too.
+        batch_norm: Whether there is batch normalisation after every convolution.
+        blur_pool: Whether to pool by a maximum of stride 1 and then a binomial blur of stride 2, instead of a strided
+            maximum.
+        top_skip: Whether there is a skip connection at full resolution.
+        merge: "concat" concatenates the skip with the upsampled features. "add" reduces these to the number of its
+            channels by a 1-wide convolution and adds both, which needs fewer parameters.
         activation: Non-linearity.
     """
 
@@ -51,27 +51,25 @@ class UNetShape:
     activation: Activation
 
     def stride(self, level: int) -> tuple[int, ...]:
-        """Return the factor by which a level is smaller than the one above it, per spatial axis."""
+        """Return the factor by which the next level is smaller than this one, per spatial axis."""
         return halving(self.spatial_dims, level, self.z_halvings)
 
     @property
     def reduction(self) -> tuple[int, ...]:
         """Image pixels per pixel of the deepest level, one factor per spatial axis."""
-        return tuple(
-            math.prod(steps) for steps in zip(*(self.stride(level) for level in range(self.depth)), strict=True)
-        )
+        return total_stride(self.stride(level) for level in range(self.depth))
 
 
 def halving(spatial_dims: int, level: int, z_halvings: int) -> tuple[int, ...]:
-    """Return the stride of a level: 2 in Y and X; in Z, where there is one, 2 for the first `z_halvings` levels."""
+    """Return the stride of a level: 2 in Y and X; in 3-D also 2 in Z, for the first `z_halvings` levels."""
     return (2, 2) if spatial_dims == 2 else (2 if level < z_halvings else 1, 2, 2)
 
 
 class BlurPool(nn.Module):
-    """Maximum over 2 pixels with stride 1, then a blur with (1, 2, 1) / 4 along every pooled axis, with the stride.
+    """Maximum over 2 pixels with stride 1, then a strided blur with (1, 2, 1) / 4, along every axis of stride 2.
 
     Args:
-        stride: 1 or 2 per spatial axis; axes of stride 1 are left alone.
+        stride: 1 or 2 per spatial axis; axes of stride 1 are not changed.
     """
 
     kernel: Tensor
@@ -87,7 +85,7 @@ class BlurPool(nn.Module):
         self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Halve ``x`` (B, C, *S), even along pooled axes."""
+        """Halve ``x`` (B, C, *S) along the axes of stride 2, which must have even length."""
         dims = len(self.stride)
         one_more = [pad for step in reversed(self.stride) for pad in (0, step - 1)]
         x = _POOL[dims](F.pad(x, one_more, mode="replicate"), self.stride, stride=1)
@@ -98,7 +96,7 @@ class BlurPool(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """Maximum over the pixels that a strided axis merges.
+    """Maximum over 2 pixels along every axis of stride 2.
 
     Args:
         stride: 1 or 2 per spatial axis.
@@ -109,13 +107,13 @@ class MaxPool(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Halve ``x`` (B, C, *S), even along pooled axes."""
+        """Halve ``x`` (B, C, *S) along the axes of stride 2, which must have even length."""
         out: Tensor = _POOL[len(self.stride)](x, self.stride)
         return out
 
 
 class UNet(nn.Module):
-    """Two 3-wide convolutions per level down and up, nearest-neighbour upsampling, a 1-wide head.
+    """U-Net with two 3-wide convolutions per level down and up, nearest-neighbour upsampling, and a 1-wide last layer.
 
     Args:
         shape: Depth, filters and options.
@@ -147,7 +145,14 @@ class UNet(nn.Module):
         self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S), S a multiple of `UNetShape.reduction`, to the same shape, float32."""
+        """Map normalised images (B, C, *S) to images of the same shape, float32.
+
+        Args:
+            x: Images; every side must be a multiple of `UNetShape.reduction`.
+
+        Returns:
+            Images (B, C, *S).
+        """
         skips = []
         for level, block in enumerate(self.down):
             x = block(x)
@@ -157,7 +162,7 @@ class UNet(nn.Module):
         for level in reversed(range(self.shape.depth)):
             x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
             x = self.up[level](self._join(x, skips[level], level))
-        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(x.device.type, enabled=False):
             out: Tensor = self.head(x.float())
         return out

@@ -1,30 +1,29 @@
-"""The convolutional variational autoencoder of DivNoising: latents per bottleneck pixel, so any image size.
+"""The convolutional variational autoencoder of DivNoising, with latents per bottleneck pixel, for any image size.
 
 Prakash, Krull, Jug, ICLR 2021, arXiv 2006.06072, figure 8.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, Activation, ResidualBlock, conv, conv_transpose
+from quietscope.nn.conv import ACTIVATIONS, Activation, ResidualBlock, conv, conv_transpose, total_stride
 from quietscope.nn.unet import MaxPool, halving
 
 
 @dataclass(frozen=True, kw_only=True)
 class VAEShape:
-    """Everything that fixes the autoencoder's parameters.
+    """Everything that determines the layers of the autoencoder.
 
     Attributes:
         spatial_dims: 2 or 3.
         channels: Image channels in and out.
-        depth: How often the image is halved.
+        depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         latent_channels: Latent channels per bottleneck pixel.
         blocks: Residual blocks at the bottleneck, before and after the latents.
-        z_halvings: In 3-D, how many of the first halvings halve Z too.
+        z_halvings: In 3-D, number of the first halvings that halve Z too.
         activation: Non-linearity.
     """
 
@@ -38,22 +37,21 @@ class VAEShape:
     activation: Activation
 
     def stride(self, level: int) -> tuple[int, ...]:
-        """Return the factor by which a level is smaller than the one above it, per spatial axis."""
+        """Return the factor by which the next level is smaller than this one, per spatial axis."""
         return halving(self.spatial_dims, level, self.z_halvings)
 
     def width(self, level: int) -> int:
-        """Return the filters of a level."""
+        """Return the number of filters of a level."""
         return self.filters << level
 
     @property
     def reduction(self) -> tuple[int, ...]:
         """Image pixels per latent pixel, one factor per spatial axis."""
-        strides = [self.stride(level) for level in range(self.depth)]
-        return tuple(math.prod(steps) for steps in zip(*strides, strict=True))
+        return total_stride(self.stride(level) for level in range(self.depth))
 
 
 class VAE(nn.Module):
-    """Encoder to a Gaussian per bottleneck pixel, and the decoder that mirrors it; works in normalised units.
+    """Encoder from an image to one Gaussian per bottleneck pixel, and the mirrored decoder; in normalised units.
 
     Args:
         shape: Depth, filters and latent channels.
@@ -68,7 +66,7 @@ class VAE(nn.Module):
             encoder += [*_twice(shape, before, shape.width(level)), MaxPool(shape.stride(level))]
             before = shape.width(level)
         self.encoder = nn.Sequential(*encoder, *_blocks(shape, before))
-        # Mean and log-variance are the halves of what one convolution puts out.
+        # Mean and log-variance are the two halves of the output of one convolution.
         self.posterior = conv(shape.spatial_dims, before, 2 * shape.latent_channels, 3)
         decoder: list[nn.Module] = []
         deepest, before = before, shape.latent_channels
@@ -84,14 +82,14 @@ class VAE(nn.Module):
         self.head = conv(shape.spatial_dims, before, shape.channels, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S), S a multiple of the reduction, to raw parameters (B, 2 c, *S_z)."""
+        """Map normalised images (B, C, *S), S a multiple of `VAEShape.reduction`, to parameters (B, 2 c, *S_z)."""
         out: Tensor = self.posterior(self.encoder(x))
         return out
 
     def decode(self, z: Tensor) -> Tensor:
         """Map latents (B, c, *S_z) to normalised images (B, C, *S), float32."""
         h = self.decoder(z)
-        # The image itself never passes through bfloat16, whose 8 bits would round it.
+        # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(h.device.type, enabled=False):
             out: Tensor = self.head(h.float())
         return out

@@ -1,9 +1,9 @@
-"""Cells of 3x3 pixels, measured for noise, and their surroundings, measured for signal and structure.
+"""Noise of cells of 3x3 pixels, and signal and structure of their surroundings.
 
-The parts of one measurement come from different pixels on purpose. The noise of a cell is read from the cell; which
-bin it belongs to, and whether it lies on structure, is read from eight boxes around it, a pixel away. Noise in the
-cell can then neither sort the cell into a bin (which would tilt the line: regression dilution) nor decide whether it
-is kept (which would keep the quiet ones).
+These come from different pixels on purpose. The noise of a cell is measured in the cell; its bin, and whether there is
+structure, are determined from eight boxes around the cell, one pixel away from it. So the noise in a cell does not
+influence its bin (which would tilt the photon-transfer line: regression dilution), nor whether the cell is used (which
+would prefer cells that are quiet by chance).
 """
 
 from dataclasses import dataclass, fields
@@ -20,10 +20,10 @@ CELL = 3
 BOX = 2
 GAP = 1
 MARGIN = BOX + GAP
-"""Pixels between a cell and the edge of its surroundings."""
+"""Pixels between a cell and the outer edge of its surroundings."""
 
 MIN_SIDE = 2 * MARGIN + CELL
-"""The smallest side of a tile that holds a cell."""
+"""Smallest side of a tile that holds a cell with its surroundings."""
 
 SECOND = (1.0, -2.0, 1.0)
 SECOND_SQUARED = (1.0, 4.0, 1.0)
@@ -32,12 +32,12 @@ FOURTH = (1.0, -4.0, 6.0, -4.0, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Lags:
-    """Products of a residual with itself along one axis, each of shape (N,).
+    """Products of a residual r with its neighbours along one axis, each of shape (N,).
 
-    Args:
+    Attributes:
         energy: r(i)^2.
-        one: r(i) (r(i-1) + r(i+1)) / 2; its sum over that of ``energy`` is the lag-1 correlation.
-        two: r(i-1) r(i+1), likewise for lag 2.
+        one: r(i) (r(i-1) + r(i+1)) / 2; its sum divided by that of ``energy`` is the lag-1 correlation.
+        two: r(i-1) r(i+1); its sum divided by that of ``energy`` is the lag-2 correlation.
     """
 
     energy: Map
@@ -49,16 +49,16 @@ class Lags:
 class Cells:
     """Measurements of N cells; every array has shape (N,), in intensity units or their squares.
 
-    Args:
-        signal: Mean of the cell's pixels, weighted as their variances are in ``noise``.
-        noise: Squared high-pass difference; its expectation is the noise variance where the signal is smooth.
+    Attributes:
+        signal: Mean of the cell's pixels, with the weights that their variances have in ``noise``.
+        noise: Squared high-pass difference; its expectation is the noise variance if the signal is smooth.
         surround: Mean of the eight boxes around the cell.
-        structure: Scatter of those boxes, sum (b_i - mean)^2 times the pixels of a box; divided by the noise
-            variance it is chi-square with 7 degrees of freedom where the signal is flat.
-        clipped_low: 1 where a pixel of the cell lies at the lower end of the scale, else 0.
-        clipped_high: 1 where a pixel of the cell lies at the upper end of the scale, else 0.
-        along_y: Products along y of the residual of second, and of fourth differences along x.
-        along_x: Products along x, likewise.
+        structure: Scatter of the box means b_i, ``sum (b_i - mean)^2`` times the pixels of a box. Divided by the noise
+            variance it is chi-square distributed with 7 degrees of freedom if the signal is flat.
+        clipped_low: 1 if a pixel of the cell is at the lower clipping level, else 0.
+        clipped_high: 1 if a pixel of the cell is at the upper clipping level, else 0.
+        along_y: Products along y, for second and for fourth differences along x.
+        along_x: Products along x, for second and for fourth differences along y.
     """
 
     signal: Map
@@ -99,19 +99,20 @@ def _join_lags(parts: list[tuple[Lags, Lags]]) -> tuple[Lags, Lags]:
 
 
 def measure_cells(tile: Map, clip: ClipLevels) -> Cells:
-    """Measure every 3x3 cell of a tile that has room for its surroundings; cells overlap.
+    """Measure all 3x3 cells of a tile whose surroundings lie inside the tile; cells overlap.
 
     With h the outer product of (1, -2, 1) / sqrt 6 with itself, the noise of a cell is ``(sum h_i x_i)^2`` and its
-    signal ``sum h_i^2 x_i``, with sum h_i^2 = 1. For independent noise the first has expectation
-    ``sum h_i^2 var(x_i)``: on a photon-transfer line, the variance AT the second, whatever the signal does inside the
-    cell. Signals linear in y or in x, every plane and every edge along an axis among them, cancel.
+    signal ``sum h_i^2 x_i``, with sum h_i^2 = 1. For independent noise the former has the expectation
+    ``sum h_i^2 var(x_i)``. If the variance is linear in the signal, that is the variance at exactly the latter, however
+    the signal varies inside the cell. Signals that are linear in y or in x cancel: every inclined plane, and every edge
+    along an axis.
 
     Args:
-        tile: Intensities, shape (Y, X), both at least ``MIN_SIDE``, less some constant so that float32 suffices.
-        clip: Ends of the scale, less the same constant.
+        tile: Intensities less a constant, so that float32 is precise enough; shape (Y, X), both at least ``MIN_SIDE``.
+        clip: Clipping levels less the same constant.
 
     Returns:
-        The measurements, N = (Y - 8) (X - 8).
+        The measurements of N = (Y - 8) (X - 8) cells.
     """
     second = _filter_rows(_filter_rows(tile, SECOND).T, SECOND).T / np.float32(6.0)
     signal = _filter_rows(_filter_rows(tile, SECOND_SQUARED).T, SECOND_SQUARED).T / np.float32(36.0)
@@ -130,7 +131,7 @@ def measure_cells(tile: Map, clip: ClipLevels) -> Cells:
 
 
 def _filter_rows(image: Map, taps: tuple[float, ...]) -> Map:
-    """Correlate along the last axis; only positions where all taps fit, so it gets shorter by len(taps) - 1."""
+    """Correlate with filter taps along the last axis without padding: (Y, X) to (Y, X - len(taps) + 1)."""
     length = image.shape[1] - len(taps) + 1
     result = np.zeros((image.shape[0], length), dtype=np.float32)
     for offset, tap in enumerate(taps):
@@ -144,7 +145,7 @@ def _any_in_cell(mask: npt.NDArray[np.bool_]) -> Map:
 
 
 def _surroundings(tile: Map) -> tuple[Map, Map]:
-    """Mean and scatter of the eight 2x2 boxes around each inner cell, shape (Y - 8, X - 8) each."""
+    """Mean and scatter of the eight 2x2 boxes around each cell, shape (Y - 8, X - 8) each."""
     means = _filter_rows(_filter_rows(tile, (1.0,) * BOX).T, (1.0,) * BOX).T / np.float32(BOX**2)
     num_y, num_x = tile.shape[0] - MIN_SIDE + 1, tile.shape[1] - MIN_SIDE + 1
     near, middle, far = 0, (MIN_SIDE - BOX) // 2, MIN_SIDE - BOX
@@ -160,9 +161,9 @@ def _surroundings(tile: Map) -> tuple[Map, Map]:
 
 
 def _lags(tile: Map, taps: tuple[float, ...], transposed: bool) -> Lags:
-    """Products along the first axis of a residual taken along the second, for every inner cell's centre.
+    """Products along the first axis of differences along the second, at the centre of every cell.
 
-    A difference along x takes the signal away, and leaves the correlation ALONG Y of separable noise as it was.
+    A difference along x removes the signal; the correlation ALONG Y of separable noise stays as it was.
     """
     residual = _filter_rows(tile, taps) / np.float32(np.linalg.norm(taps))
     centre, reach = MARGIN + CELL // 2, len(taps) // 2

@@ -1,5 +1,6 @@
-"""Censoring: a pixel at the end of the detector's scale says only that its intensity lies beyond."""
+"""Noise seen by a sensor that clips: a pixel at a limit says only that its intensity was there or beyond."""
 
+from collections.abc import Callable
 from typing import ClassVar, Self, final
 
 import torch
@@ -7,36 +8,32 @@ from torch import Tensor
 
 from quietscope.errors import NoiseError
 from quietscope.noise.clipping import ClipLevels
+from quietscope.noise.models import BASE_MODELS, base_model_from_record
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples
 from quietscope.noise.poisson_gaussian import PoissonGaussian
-from quietscope.noise.registry import BASE_MODELS, base_model_from_record
 
 _PREFIX = "base."
 
 
 @final
 class Censored(NoiseModel):
-    """A noise model seen through a detector whose scale ends.
+    """A noise model with the limits of the sensor: equation (3) of `quietscope.noise`.
 
-    ``log p(x|s)`` is that of the base model inside the scale; at ``x >= high`` it is ``log P(X >= high | s)``, at
-    ``x <= low`` it is ``log P(X <= low | s)``, X the intensity before clipping.
-
-    To the base model a saturated pixel is a measurement like any other, and its surroundings are drawn too dark; its
-    probability of lying beyond pulls as far up as the noise explains and no further. With a ``step``, that of integer
-    data, the tails begin half a step inside, where rounding began to give the end of the scale. Limits are recorded
-    values; either may be infinite. Mean and variance are those of the noise BEFORE clipping: a stabilised scale needs
-    the noise of the detector, not the noise that was left of it.
+    Without limits a saturated pixel would count as an exact measurement, and the signal around it would be estimated
+    too dark. The probability of lying beyond the limit raises the estimate as far as the noise can explain, and no
+    further. Mean and variance are those of the noise BEFORE clipping, because the stabilised scale
+    (`quietscope.data.stabilize`) needs the noise of the detector, not what clipping has left of it.
 
     Source: Tobin, Econometrica 26 (1958).
 
     Args:
-        base: The model of the unclipped noise; no censored one.
-        low: Lowest value of the scale, at which pixels are clipped, or minus infinity.
-        high: Highest value of the scale, or infinity.
-        step: Distance of neighbouring values: 1 for integer data, 0 for data that can take any value.
+        base: Model of the noise before clipping; not a censored one.
+        low: Lowest value that can be recorded, or minus infinity.
+        high: Highest value that can be recorded, or infinity.
+        step: Difference of neighbouring values: 1 for integer data, 0 for data that can take any value.
 
     Raises:
-        NoiseError: If the base is censored already, or the limits are no interval longer than a step.
+        NoiseError: If the base is censored already, or low is not below high by more than a step.
     """
 
     kind: ClassVar[str] = "censored"
@@ -47,44 +44,46 @@ class Censored(NoiseModel):
         super().__init__()
         if base.kind not in BASE_MODELS:
             raise NoiseError("a noise model without limits", base.describe(), "pass the model inside it")
-        # float32, as the pixels that are compared with them; also where a limit was found in float64.
+        # Rounded to float32, as the pixels that are compared with the limits are.
         low, high = torch.tensor([low, high], dtype=torch.float32).tolist()
         if not (high - low > step and 0.0 <= step < float("inf")):
-            raise NoiseError("low below high, more than a step of zero or more apart", f"{low}, {high}, {step}", "swap")
+            raise NoiseError(
+                "low below high by more than a step, and a step of zero or more",
+                f"low={low}, high={high}, step={step}",
+                "swap the limits or correct the step",
+            )
         self.base = base
         self.limits = ClipLevels(low=low, high=high, step=float(step))
 
     @property
     def signal_range(self) -> tuple[float, float]:
-        """Those of the base model."""
+        """The signal range of the base model."""
         return self.base.signal_range
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log p(x|s), broadcast over ``x`` and ``s``: a density inside the limits, a probability at them."""
-        x, s, limits = x.float(), s.float(), self.limits
-        value = self.base.log_prob(x, s)
-        if limits.low > float("-inf"):
-            value = torch.where(x <= limits.low, self.base.log_tail(limits.low_edge, s, upper=False), value)
-        if limits.high < float("inf"):
-            value = torch.where(x >= limits.high, self.base.log_tail(limits.high_edge, s, upper=True), value)
-        return value
+        return self._with_tails(x.float(), s.float(), self.base.log_prob, self.base.log_tail)
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return the base's ``quasi_log_prob``, at the limits its ``quasi_log_tail``."""
-        x, s, limits = x.float(), s.float(), self.limits
-        value = self.base.quasi_log_prob(x, s)
+        """Return the base model's ``quasi_log_prob`` inside the limits, and its ``quasi_log_tail`` at them."""
+        return self._with_tails(x.float(), s.float(), self.base.quasi_log_prob, self.base.quasi_log_tail)
+
+    def _with_tails(
+        self, x: Tensor, s: Tensor, inside: Callable[[Tensor, Tensor], Tensor], tail: Callable[..., Tensor]
+    ) -> Tensor:
+        limits, value = self.limits, inside(x, s)
         if limits.low > float("-inf"):
-            value = torch.where(x <= limits.low, self.base.quasi_log_tail(limits.low_edge, s, upper=False), value)
+            value = torch.where(x <= limits.low, tail(limits.low_edge, s, upper=False), value)
         if limits.high < float("inf"):
-            value = torch.where(x >= limits.high, self.base.quasi_log_tail(limits.high_edge, s, upper=True), value)
+            value = torch.where(x >= limits.high, tail(limits.high_edge, s, upper=True), value)
         return value
 
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return the tail of the base model: that of the intensity before clipping."""
+        """Return the base model's tail, which is that of the intensity before clipping."""
         return self.base.log_tail(limit, s, upper=upper)
 
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return the tail that the base model trains with."""
+        """Return the base model's training objective for a clipped pixel."""
         return self.base.quasi_log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -106,19 +105,19 @@ class Censored(NoiseModel):
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
-            clip: Ends of the scale, or None for none.
+            clip: Clipping levels; None if nothing is clipped.
 
         Returns:
             The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, do not differ, or are clipped throughout.
+            NoiseError: If the shapes differ, signal and observation are equal, or every pixel is clipped.
         """
         clip = ClipLevels() if clip is None else clip
         return cls(PoissonGaussian.fit(signal, observation, clip=clip), clip.low, clip.high, clip.step)
 
     def to_record(self) -> NoiseRecord:
-        """Return the base's record under a prefix, and the limits that are finite."""
+        """Return the record of the base model, its names prefixed, together with the limits that are finite."""
         base = self.base.to_record()
         limits = {"low": self.limits.low, "high": self.limits.high}
         settings: dict[str, float | int | str] = {"base": base.kind, "step": self.limits.step}
@@ -146,5 +145,5 @@ class Censored(NoiseModel):
 
 
 def censor(model: NoiseModel, clip: ClipLevels) -> NoiseModel:
-    """Return the model between the ends of the scale, or the model itself where there are none."""
+    """Return the model with these clipping levels, or the model itself if nothing is clipped."""
     return model if clip.is_open else Censored(model, clip.low, clip.high, clip.step)

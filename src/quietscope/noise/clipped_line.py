@@ -1,8 +1,9 @@
-"""The photon-transfer line of a dark that was clipped: what the lower end of the scale has taken is put back.
+"""The photon-transfer line of an image whose dark pixels are clipped, as it was before clipping.
 
-Clipping at ``low`` takes variance away and lifts the mean, so that dark bins bend down from the line, steeply. Where
-most of an image is dark there are hardly bins beside them to draw the line through; but how they bend says where it
-was. Pixels that only caught no photon lie on the line itself, and follow the bent curve badly.
+Clipping at ``low`` lowers the variance and raises the mean, so the points of dark bins bend steeply down from the
+line. If most of an image is dark, hardly any other bins remain to fit a line to, but the shape of the bend determines
+the line. Pixels at ``low`` that merely caught no photon are not clipped: they lie on the straight line, and a bent
+curve fits them badly.
 """
 
 from typing import NamedTuple
@@ -14,17 +15,17 @@ from scipy.special import ndtr
 from quietscope.noise.pairs import FloatArray
 
 TURN = 2.0
-"""Standard errors beyond which a point's pull stops growing."""
+"""Distance of a point from the curve, in standard errors, beyond which its influence on the fit stops growing."""
 
 SMALLEST_SHARE = 1e-3
-"""Floor of the variance below ``low``, in units of that at ``low``."""
+"""Least variance of signals below ``low``, relative to the variance at ``low``."""
 
 _REACH = 6.0
 _GRID = 2000
 
 
 class ClippedLine(NamedTuple):
-    """The line ``variance = gain signal + intercept`` before clipping, and the cost at which it explains the points."""
+    """The line ``variance = gain signal + intercept`` before clipping, and the cost of the fit to the points."""
 
     gain: float
     intercept: float
@@ -32,7 +33,7 @@ class ClippedLine(NamedTuple):
 
 
 def clipped_moments(s: FloatArray, variance: FloatArray, low: float) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of ``max(X, low)`` for normal X.
+    """Mean and variance of ``max(X, low)`` for a normal variable X.
 
     ``E = low + sigma (z Phi(z) + phi(z))``, ``E[(max(X, low) - low)^2] = v ((z^2 + 1) Phi(z) + z phi(z))``, with
     ``z = (s - low) / sigma``
@@ -40,7 +41,7 @@ def clipped_moments(s: FloatArray, variance: FloatArray, low: float) -> tuple[Fl
     Args:
         s: Mean of X, shape (N,).
         variance: Variance v of X, shape (N,), positive.
-        low: Where X is clipped.
+        low: Value at which X is clipped.
 
     Returns:
         Mean and variance, each of shape (N,).
@@ -56,14 +57,14 @@ def clipped_moments(s: FloatArray, variance: FloatArray, low: float) -> tuple[Fl
 def fit_clipped_line(
     mean: FloatArray, variance: FloatArray, error: FloatArray, low: float, start: tuple[float, float]
 ) -> ClippedLine:
-    """Fit the line whose clipped moments pass through the points, robustly (soft L1), with gain > 0.
+    """Fit the line whose mean and variance after clipping pass through the points, by soft L1, with gain > 0.
 
     Args:
         mean: Mean observation of every bin, shape (K,), intensity units.
-        variance: Its variance, shape (K,).
+        variance: Noise variance of every bin, shape (K,), squared intensity units.
         error: Standard error of the variance, shape (K,).
-        low: Lower end of the scale.
-        start: Gain and intercept of the line that takes the points as they are.
+        low: Lower clipping level, intensity units.
+        start: Gain and intercept of a line fitted as if nothing were clipped.
 
     Returns:
         The line of least cost.
@@ -81,7 +82,7 @@ def fit_clipped_line(
     typical = float(variance.mean())
     gain = max(start[0], 1e-3 * typical / reach)
     level = max(start[0] * low + start[1], 1e-2 * typical)
-    # From the level that the open line has at `low`, and from a higher one: the lower may be a valley of its own.
+    # Two starts, the variance of the open line at `low` and a larger one: the first can end in a local minimum.
     starts = [np.log([gain, dark]) for dark in (level, float(np.quantile(variance, 0.2)) + level)]
     fits = [least_squares(misfit, at, loss="soft_l1", f_scale=TURN, max_nfev=200) for at in starts]
     best = min(fits, key=lambda fit: float(fit.cost))
@@ -90,5 +91,5 @@ def fit_clipped_line(
 
 
 def cost_of_line(distance: FloatArray) -> float:
-    """Cost of points at ``distance`` from a line, in standard errors, on the scale of ``ClippedLine.cost``."""
+    """Soft L1 cost of points at ``distance`` (in standard errors) from a line; comparable to ``ClippedLine.cost``."""
     return float(TURN**2 * np.sum(np.sqrt(1.0 + (distance / TURN) ** 2) - 1.0))

@@ -1,4 +1,4 @@
-"""Where the scale of an image ends: pixels piled up at its lowest or highest value have lost part of their noise."""
+"""Clipping levels: the lowest and highest value that a sensor can record, found by the pixels piled up there."""
 
 import math
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 NUM_NEIGHBOURS = 5
-"""Levels next to the extreme one, whose median count says how many pixels it would hold if nothing were clipped."""
+"""Number of values next to the lowest (or highest) one; their median count is what it would hold without clipping."""
 
 PILE_UP = 2.0
-"""The extreme level of an unclipped histogram holds fewer pixels than its neighbours; twice as many is a pile-up."""
+"""Without clipping, the lowest or highest value occurs less often than its neighbours; twice as often is a pile-up."""
 
 MIN_PILE_UP = 8
-"""Fewer pixels than this at the extreme level are chance."""
+"""Least number of pixels that counts as a pile-up; fewer can be chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipLevels:
-    """The ends of the scale at which pixels pile up; minus or plus infinity where none do.
+    """The values at which pixels are clipped, equation (3) of `quietscope.noise`.
 
-    Args:
-        low: Lowest observed value, in intensity units.
-        high: Highest observed value.
-        step: Distance of neighbouring values: 1 for integer data, 0 for data that can take any value.
+    Attributes:
+        low: Lowest recorded value, in intensity units; minus infinity if nothing is clipped there.
+        high: Highest recorded value, in intensity units; infinity if nothing is clipped there.
+        step: Difference of neighbouring values: 1 for integer data, 0 for data that can take any value.
     """
 
     low: float = -math.inf
@@ -33,37 +33,37 @@ class ClipLevels:
 
     @property
     def low_edge(self) -> float:
-        """Intensity below which a pixel was recorded as ``low``: half a step inside."""
+        """Intensity below which a pixel is recorded as ``low``: half a step above it, because values are rounded."""
         return self.low + 0.5 * self.step
 
     @property
     def high_edge(self) -> float:
-        """Intensity above which a pixel was recorded as ``high``: half a step inside."""
+        """Intensity above which a pixel is recorded as ``high``: half a step below it, because values are rounded."""
         return self.high - 0.5 * self.step
 
     @property
     def is_open(self) -> bool:
-        """True where neither end is known, and nothing clipped."""
+        """Whether nothing is clipped at either level."""
         return math.isinf(self.low) and math.isinf(self.high)
 
     def is_low(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-        """Return where ``x`` lies at the lower end."""
+        """Return where ``x`` is clipped at the lower level, same shape."""
         return x <= self.low
 
     def is_high(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-        """Return where ``x`` lies at the upper end."""
+        """Return where ``x`` is clipped at the upper level, same shape."""
         return x >= self.high
 
 
 def find_clip_levels(x: npt.NDArray[np.floating[Any]]) -> ClipLevels:
-    """Find the levels at which an image is clipped.
+    """Find the values at which an image is clipped.
 
     Args:
-        x: Observed intensities, any shape.
+        x: Recorded intensities, any shape.
 
     Returns:
-        The lowest and the highest value where either is a pile-up, else minus and plus infinity; the step is 1 where
-        every value is a whole number.
+        The lowest and the highest value if pixels pile up there, otherwise minus and plus infinity. The step is 1 if
+        every value is a whole number, otherwise 0.
     """
     levels, counts = np.unique(x, return_counts=True)
     low = float(levels[0]) if _is_pile_up(counts) else -np.inf

@@ -1,10 +1,11 @@
 """Noise of images without any clean reference: a blind photon-transfer curve.
 
-Every pair of small flat patches is a photon-transfer point, but three things bend the curve: structure adds variance,
-sorting patches by their own mean tilts the line, and quantiles of patch variances (the usual cure for structure) fail
-where few photons make a skewed noise. Here means of squares alone are averaged, never medians; cells are sorted and
-judged by OTHER pixels than they are measured on (see ``cells``); structure is cut by a chi-square test of the
-surroundings; and what correlation takes from the difference of neighbours is measured and given back.
+Small flat patches of an image are points of its photon-transfer curve, but three effects distort the curve: structure
+adds variance; sorting patches by their own mean tilts the line; and quantiles of patch variances, the usual remedy for
+structure, are wrong if few photons make the noise skewed. So here squares are averaged, and no medians taken; cells
+are sorted and selected by OTHER pixels than those they are measured on (see ``cells``); cells on structure are
+rejected by a chi-square test of their surroundings; and the variance that correlated noise loses in differences of
+neighbours is measured and corrected for.
 
 Source: photon transfer, Janesick 2007; instrumental variables against regression dilution, Wald 1940; the variance
 line, Foi et al., IEEE TIP 17 (2008).
@@ -28,49 +29,49 @@ from quietscope.noise.poisson_gaussian import PoissonGaussian
 
 MAX_TILES = 256
 TILE_SIDE = 128
-"""Four million pixels fix sigma to well below one percent in a few seconds; small tiles spread them over more frames,
-which matters where the frames of a set were not all taken alike."""
+"""Four million pixels determine sigma to well below one percent in a few seconds. Small tiles spread them over more
+frames, which matters if the frames of a set were not all recorded in the same way."""
 
 MIN_CELLS = 500
 NUM_BINS = 60
 CELLS_PER_BIN = 500
-"""At most NUM_BINS bins, of at least CELLS_PER_BIN cells: a variance to about 10 % each."""
+"""There are at most NUM_BINS bins of at least CELLS_PER_BIN cells; each variance is then known to about 10 %."""
 
 FLAT = 14.07
-"""95 % point of chi-square with 7 degrees of freedom: flat surroundings pass, structure above the noise does not."""
+"""95 % quantile of chi-square with 7 degrees of freedom; surroundings that scatter more than this hold structure."""
 
 MIN_KEPT = 0.1
-"""Share of each bin that is kept even so, its flattest cells: some images have structure everywhere, and in correlated
-noise the test's noise level is too low."""
+"""Share of the cells of each bin, the flattest ones, that is used in any case: some images have structure everywhere,
+and for correlated noise the test assumes too little noise."""
 
 NUM_ROUNDS = 4
-"""Rounds of line and selection; the line settles after two."""
+"""Rounds of fitting the line and selecting cells; the line does not change after two."""
 
 OVERLAP = 2.0
-"""Overlapping cells share pixels: their errors are about twice those of as many independent ones."""
+"""Cells overlap and share pixels, so errors are about twice those of the same number of independent cells."""
 
 STRUCTURE_SHARE = 0.5
 STRUCTURE_CORRELATION = 0.05
-"""Second differences are taken for structure where fourth ones find a correlation lower by both of these."""
+"""A correlation of second differences is put down to structure if fourth differences find one that is lower by both of
+these: by this share, and by this amount."""
 
 PASSED_RANGE = (0.1, 2.0)
-"""Share of the variance that may be left, along one axis, to correct from; outside it the noise is no noise."""
+"""Limits of the share of the variance that differences along one axis keep; the correction uses no value outside."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseEstimate:
-    """A blind estimate and the evidence for it.
+    """A blind estimate and the measurements it is based on.
 
-    Args:
+    Attributes:
         model: The fitted noise model.
         bins: The photon-transfer points it was fitted to, corrected for correlation.
-        clipped_low: Share of all pixels at the lower end of the scale, 0 to 1.
-        clipped_high: Share of all pixels at the upper end of the scale, 0 to 1.
-        correlation_y: Lag-1 correlation of the noise along y, about 0 for pixel-independent noise.
-        correlation_x: Lag-1 correlation of the noise along x.
-        flat_share: Share of the cells whose surroundings were flat, 0 to 1.
-        clip: Ends of the scale at which pixels have lost noise; infinite where none have. Pixels at the lower end that
-            only caught no photon have lost nothing.
+        clipped_low: Share of all pixels at the lowest value if pixels pile up there, 0 to 1.
+        clipped_high: Share of all pixels at the highest value if pixels pile up there, 0 to 1.
+        correlation_y: Lag-1 correlation of the noise along y, about 0 for independent noise.
+        correlation_x: Lag-1 correlation of the noise along x, about 0 for independent noise.
+        flat_share: Share of the cells with flat surroundings, 0 to 1.
+        clip: Clipping levels; the lower one is infinite if the pixels piled up there merely caught no photon.
     """
 
     model: PoissonGaussian
@@ -84,16 +85,16 @@ class NoiseEstimate:
 
     @property
     def training_model(self) -> NoiseModel:
-        """The model with saturated pixels censored, for training; ``model`` itself where the scale does not end."""
+        """The model to train with: ``model`` with the clipping levels, or ``model`` itself if nothing is clipped."""
         return censor(self.model, self.clip)
 
 
 def estimate_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed: int = 0) -> PoissonGaussian:
-    """Estimate Poisson-Gaussian noise from noisy images alone; ``measure_noise`` without the evidence.
+    """Estimate Poisson-Gaussian noise from noisy images alone; ``measure_noise`` also returns what it measured.
 
     Args:
         frames: Single-channel noisy images of one camera setting; see ``measure_noise``.
-        seed: Chooses the tiles that are looked at where there are many.
+        seed: Seed of the choice of tiles, if there are more than ``MAX_TILES``.
 
     Returns:
         The noise model, in the intensity units of the images.
@@ -105,15 +106,15 @@ def estimate_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, see
 
 
 def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed: int = 0) -> NoiseEstimate:
-    """Estimate Poisson-Gaussian noise from noisy images alone, and report the evidence.
+    """Estimate Poisson-Gaussian noise from noisy images alone, and return the measurements it is based on.
 
     Args:
         frames: One array of shape (..., Y, X), or a sequence of such arrays of any sizes: single-channel noisy images
             of one camera setting, raw (not smoothed, not averaged to integers), in intensity units.
-        seed: Chooses the tiles that are looked at where there are more than ``MAX_TILES``.
+        seed: Seed of the choice of tiles, if there are more than ``MAX_TILES``.
 
     Returns:
-        The model and what it rests on.
+        The model and the measurements.
 
     Raises:
         NoiseError: If the images are too small, constant, or hold NaN or infinity.
@@ -122,7 +123,7 @@ def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed
     pixels = np.concatenate([tile.ravel() for tile in tiles])
     clip = find_clip_levels(pixels)
     base = float(pixels.mean())
-    # The ends of the scale rounded as the pixels are, or a clipped pixel would miss its own level.
+    # Clipping levels are rounded to float32 as the pixels are; otherwise clipped pixels would not equal their level.
     shifted = ClipLevels(low=float(np.float32(clip.low - base)), high=float(np.float32(clip.high - base)))
     cells = join_cells([measure_cells((tile - base).astype(np.float32), shifted) for tile in tiles])
     _check(cells)
@@ -160,7 +161,7 @@ def _check(cells: Cells) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Solution:
-    """The line before correction, and what it rests on."""
+    """The photon-transfer line before the correction for correlated noise, and what was measured with it."""
 
     bins: VarianceBins
     gain: float
@@ -171,7 +172,7 @@ class _Solution:
 
 
 def _solve(cells: Cells, low: float) -> _Solution:
-    """Alternate between the line through the flat cells and the choice of flat cells by that line."""
+    """Fit the line to the flat cells and choose the flat cells by the noise of that line, in turns."""
     index, flattest = _sort_into_bins(cells)
     keep = flattest
     for _ in range(NUM_ROUNDS):
@@ -192,7 +193,7 @@ def _solve(cells: Cells, low: float) -> _Solution:
 
 
 def _sort_into_bins(cells: Cells) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Sort cells by their surroundings; return the bin of each, and whether it is among the flattest of its bin."""
+    """Sort cells by the mean of their surroundings; return their bins, and which are among the flattest in it."""
     num_bins = int(np.clip(cells.surround.size // CELLS_PER_BIN, 6, NUM_BINS))
     edges = np.unique(np.quantile(cells.surround, np.linspace(0.0, 1.0, num_bins + 1)[1:-1]))
     index = np.searchsorted(edges, cells.surround, side="right")
@@ -205,7 +206,7 @@ def _sort_into_bins(cells: Cells) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.
 
 
 def _average(cells: Cells, index: npt.NDArray[np.intp], keep: npt.NDArray[np.bool_]) -> VarianceBins:
-    """Average signal and noise of the kept cells of every bin."""
+    """Average signal and noise over those cells of every bin for which ``keep`` is true."""
     num_bins = int(index.max()) + 1
     kept = index[keep]
     count = np.bincount(kept, minlength=num_bins).astype(np.float64)
@@ -226,10 +227,11 @@ def _average(cells: Cells, index: npt.NDArray[np.intp], keep: npt.NDArray[np.boo
 
 
 def _correlation(lags: tuple[Lags, Lags], weight: npt.NDArray[Any]) -> tuple[float, float]:
-    """Correlation of the noise at lag 1 and 2 along one axis, over cells weighted by one over their noise variance.
+    """Correlation of the noise at lags 1 and 2 along one axis, over cells weighted by one over their noise variance.
 
-    Read from second differences across the axis, where noise shows most of its spectrum; but structure passes them a
-    little. Fourth differences pass hardly any, so where these say much less it was structure, and they are believed.
+    Second differences across the axis keep most of the spectrum of the noise, but also a little of the structure.
+    Fourth differences keep hardly any structure. If they find a much lower correlation, the second differences have
+    measured structure, and the result of the fourth differences is returned.
     """
     second, fourth = (_lag_ratios(part, weight) for part in lags)
     doubtful = second[0] - fourth[0] > max(STRUCTURE_SHARE * second[0], STRUCTURE_CORRELATION)
@@ -242,12 +244,12 @@ def _lag_ratios(lags: Lags, weight: npt.NDArray[Any]) -> tuple[float, float]:
 
 
 def _passed_by_second_difference(correlation: tuple[float, float]) -> float:
-    """Share of the variance of correlated noise that (1, -2, 1) / sqrt 6 passes: ``1 - 4/3 rho_1 + 1/3 rho_2``."""
+    """Share of the variance of correlated noise that (1, -2, 1) / sqrt 6 keeps: ``1 - 4/3 rho_1 + 1/3 rho_2``."""
     return float(np.clip(1.0 - 4.0 / 3.0 * correlation[0] + correlation[1] / 3.0, *PASSED_RANGE))
 
 
 def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: int) -> list[FloatArray]:
-    """Cut the frames into tiles and choose at most MAX_TILES of them, evenly over the frames; read only those."""
+    """Choose at most MAX_TILES tiles, spread evenly over the frames, and read only these."""
     stacks = [frames] if isinstance(frames, np.ndarray) else list(frames)
     planes = [(stack, leading) for stack in stacks for leading in _large_planes(stack.shape)]
     if not planes:

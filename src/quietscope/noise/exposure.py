@@ -1,4 +1,4 @@
-"""A noise model as the noise of a reference: what a second exposure adds to the truth."""
+"""The noise of a reference image: an exposure, or the mean of several, that is used in place of the clean image."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ Plane = npt.NDArray[Any]
 
 
 def exposure_of(model: NoiseModel, num_exposures: int = 1, seed: int = 0) -> Exposure:
-    """Return the noise of the mean of some exposures: a variance that much smaller, and the mean of as many draws.
+    """Return the noise of the mean of n exposures: ``v(s) / n``, and draws that are the mean of n draws.
 
     Args:
         model: Noise of one exposure.
-        num_exposures: Exposures that the reference is the mean of.
+        num_exposures: Number n of exposures that the reference is the mean of.
         seed: Seed of the draws.
 
     Returns:
-        The noise, to be folded into a posterior's intervals.
+        The noise of the reference, which widens the intervals that are compared with it.
     """
     generator = torch.Generator().manual_seed(seed)
     device = next((buffer.device for buffer in model.buffers()), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Fit noise of any kind to pairs, with what the ends of the detector's scale have hidden taken into account."""
+"""Fit a noise model of any kind to pairs of signal and observation, clipped pixels included."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,10 +9,10 @@ from quietscope.errors import NoiseError
 from quietscope.noise.censored import censor
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.models import BASE_MODELS
 from quietscope.noise.noise_model import NoiseModel, Samples
 from quietscope.noise.pairs import flatten_pairs
 from quietscope.noise.photon_transfer import bins_from_pairs, loses_dark_noise
-from quietscope.noise.registry import BASE_MODELS
 
 NUM_BINS = 100
 
@@ -26,7 +26,7 @@ def fit_noise(
     num_iterations: int | None = None,
     clip: ClipLevels | None = None,
 ) -> NoiseModel:
-    """Fit a noise model to pairs, and censor it where the detector's scale ends.
+    """Fit a noise model to pairs, and add the clipping levels to it if pixels are clipped.
 
     Args:
         kind: One of ``BASE_MODELS``.
@@ -34,13 +34,14 @@ def fit_noise(
         observation: Noisy observation, the same shape.
         num_components: Number of Gaussians of a mixture, or None for its default.
         num_iterations: Steps of a mixture's fit, or None for its default.
-        clip: Ends of the scale, or None to find them.
+        clip: Clipping levels, or None to find them.
 
     Returns:
-        The fitted model; a ``Censored`` one where pixels are clipped.
+        The fitted model; a ``Censored`` one if pixels are clipped.
 
     Raises:
-        NoiseError: If there is no such kind, or the pairs do not match, do not differ or say nothing.
+        NoiseError: If there is no such kind, the shapes differ, there are too few pairs, signal and observation are
+            equal, or every pixel is clipped.
     """
     if kind not in BASE_MODELS:
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(kind), "try gaussian-mixture")
@@ -53,20 +54,20 @@ def fit_noise(
 
 
 def clip_levels_of_pairs(signal: Samples, observation: Samples) -> ClipLevels:
-    """Find the ends of the scale of an observation.
+    """Find the clipping levels of an observation.
 
-    Pixels piled up at the lowest value are clipped only where the dark has lost variance to it; otherwise they are
-    pixels that caught no photon, and their value is a measurement.
+    Pixels piled up at the lowest value count as clipped only if dark pixels have lost variance. Otherwise they caught
+    no photon, and their value is a measurement like any other.
 
     Args:
         signal: Clean signal, any shape.
         observation: Noisy observation, the same shape.
 
     Returns:
-        The ends; minus or plus infinity where nothing is clipped.
+        The clipping levels; infinite where nothing is clipped.
 
     Raises:
-        NoiseError: If the pairs do not match.
+        NoiseError: If the shapes differ, or there are too few pairs.
     """
     s, x = flatten_pairs(signal, observation)
     clip = find_clip_levels(x)

@@ -41,7 +41,7 @@ class Gaussian(NoiseModel):
 
     @property
     def signal_range(self) -> tuple[float, float]:
-        """Every signal: sigma is the same everywhere."""
+        """Any signal: sigma is the same at all intensities."""
         return -math.inf, math.inf
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class Gaussian(NoiseModel):
         return normal_log_density(x.float(), s.float(), self._sigma * self._sigma)
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return ``log_prob``: the density is the model itself."""
+        """Return ``log_prob``: the variance is constant, so the gradient of the density is already equation (2)."""
         return self.log_prob(x, s)
 
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
@@ -57,7 +57,7 @@ class Gaussian(NoiseModel):
         return normal_log_tail(limit, s.float(), self._sigma * self._sigma, upper=upper)
 
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return ``log_tail``: the density is the model itself."""
+        """Return ``log_tail``: its gradient is already equation (4)."""
         return self.log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -74,18 +74,19 @@ class Gaussian(NoiseModel):
 
     @classmethod
     def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None) -> Self:
-        """Maximum-likelihood fit: sigma^2 = mean (x - s)^2 where nothing is clipped, else by a search over sigma.
+        """Fit by maximum likelihood: ``sigma^2 = mean (x - s)^2`` if nothing is clipped, else by a search over sigma.
 
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
-            clip: Ends of the scale; of a pixel there the fit takes that it lies beyond.
+            clip: Clipping levels; pixels there count with the probability of lying beyond, equation (3) of
+                `quietscope.noise`.
 
         Returns:
             The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, do not differ, or are clipped throughout.
+            NoiseError: If the shapes differ, signal and observation are equal, or every pixel is clipped.
         """
         s, x = flatten_pairs(signal, observation)
         clip = ClipLevels() if clip is None else clip
@@ -118,9 +119,9 @@ def _likeliest_sigma(square: float, num_inside: int, distances: FloatArray) -> f
     """Maximise ``-n log sigma - square / (2 sigma^2) + sum log Phi(-distance / sigma)`` over sigma.
 
     Args:
-        square: Sum of the squared residuals of the pixels inside the scale.
-        num_inside: Their number n.
-        distances: From the signal of every clipped pixel to the end of the scale; negative where it lies beyond.
+        square: Sum of the squared residuals of the pixels that are not clipped.
+        num_inside: Number n of these pixels.
+        distances: Distance from the signal of every clipped pixel to the clipping level; negative for signals beyond.
 
     Returns:
         sigma, in intensity units.

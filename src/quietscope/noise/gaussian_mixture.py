@@ -1,4 +1,4 @@
-"""Gaussian mixture whose parameters follow the signal: the noise model of PPN2V, fitted to any detector."""
+"""Gaussian mixture whose parameters are polynomials of the signal: the noise model of PPN2V, for any detector."""
 
 import math
 from typing import ClassVar, Self, final
@@ -14,29 +14,30 @@ from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, stand
 from quietscope.noise.normal import broadcast
 
 MIN_SIGMA = 50.0
-"""Lower bound on each component's VARIANCE, in squared intensity units, under the name the published files use."""
+"""Lower bound of the VARIANCE of each component, in squared intensity units; published files call it min_sigma."""
 
 
 @final
 class GaussianMixture(NoiseModel):
-    """Mixture of K Gaussians; means, variances and weights are polynomials in the signal.
+    """Mixture of K Gaussians whose means, variances and weights are polynomials of the signal.
 
     With t = (s - min_signal) / (max_signal - min_signal), clamped to [0, 1], and w = ``weight``:
 
     ``m_k = sum_i w[k, i] t^i``, ``v_k = max(min_sigma, sum_i exp(w[K+k, i]) t^i)``,
     ``a = softmax_k(sum_i w[2K+k, i] t^i)``, ``p(x|s) = sum_k a_k N(x; s + m_k - sum_j a_j m_j, v_k)``
 
-    The shift of the means makes E[x|s] = s at every signal; outside [min_signal, max_signal], where nothing was fitted,
-    the shape of the noise stays that of the nearer end. Densities are added by log-sum-exp: adding a small number to a
-    density before its logarithm makes every distant pixel alike and its gradient zero.
+    The shift of the means makes E[x|s] = s at every signal. Outside [min_signal, max_signal], where nothing was fitted,
+    the shape of the noise is that at the nearer end. Densities are added by log-sum-exp; the common trick of adding a
+    small number before taking the logarithm would make all distant pixels equally likely, with gradient zero.
 
     Source: Prakash, Lalit, Tomancak, Krull, Jug, "Fully unsupervised probabilistic Noise2Void", ISBI 2020.
 
     Args:
-        weight: Shape (3 K, C): K rows of means, K of log variance coefficients, K of component logits; C coefficients.
+        weight: Polynomial coefficients w, shape (3 K, C): K rows for the means, K rows with logarithms of the
+            coefficients of the variances, K rows for the logits of the weights; C coefficients each.
         min_signal: Lowest signal that was fitted, in intensity units.
         max_signal: Highest signal that was fitted, above ``min_signal``.
-        min_sigma: Lower bound on the VARIANCE of each component, in squared intensity units (the published name).
+        min_sigma: Lower bound of the VARIANCE of each component, in squared intensity units (published name).
 
     Raises:
         NoiseError: If the weight has another shape or is not finite, or the range is empty.
@@ -70,7 +71,7 @@ class GaussianMixture(NoiseModel):
         return mixture_log_density(x, s, self._components(s))
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return ``log_prob``: the density is the model itself."""
+        """Return ``log_prob``: the density is fitted to the noise, so no quasi-likelihood is needed."""
         return self.log_prob(x, s)
 
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
@@ -79,7 +80,7 @@ class GaussianMixture(NoiseModel):
         return mixture_log_tail(limit, s, self._components(s), upper=upper)
 
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return ``log_tail``: the density is the model itself."""
+        """Return ``log_tail``: the density is fitted to the noise, so no quasi-likelihood is needed."""
         return self.log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -93,7 +94,7 @@ class GaussianMixture(NoiseModel):
         return s.float() + shift + variance.sqrt() * standard_normal_like(s, generator)
 
     def mean(self, s: Tensor) -> Tensor:
-        """Return ``s``: the means are shifted so that the noise has no bias."""
+        """Return ``s``: the components are shifted so that the noise has no bias."""
         return s.float()
 
     def variance(self, s: Tensor) -> Tensor:
@@ -120,30 +121,31 @@ class GaussianMixture(NoiseModel):
         batch_size: int = 8_000,
         seed: int = 0,
     ) -> Self:
-        """Maximum-likelihood fit by Adam from the photon-transfer line, learning rate 0.1 falling to zero.
+        """Fit by maximum likelihood with Adam, from the photon-transfer line, learning rate 0.1 falling to zero.
 
         The published settings are 2000 iterations of 250,000 pairs at a constant rate from a random start. Starting at
         the line and with a falling rate, batches a thirtieth of that size reach the same likelihood: on a confocal
         stack of 4 frames, -2.874 to -2.879 nats per pixel in 4 s instead of -2.873 in 116 s.
 
         Args:
-            signal: Clean signal (or a first denoiser's pseudo-signal), any shape.
+            signal: Clean signal, or its estimate by a first denoiser, any shape.
             observation: Noisy observation, the same shape.
-            clip: Ends of the scale; a pixel there enters the likelihood with the probability of lying beyond.
-            num_components: Number of Gaussians K.
-            num_coefficients: Coefficients of each polynomial, 2 for straight lines.
-            min_sigma: Lower bound on the variance of a component, or None for 50 or, for data of smaller noise, a tenth
-                of its smallest variance.
-            percentiles: Range of the signal that is fitted; (0.5, 99.5) for a pseudo-signal.
+            clip: Clipping levels; pixels there count with the probability of lying beyond, equation (3) of
+                `quietscope.noise`.
+            num_components: Number K of Gaussians.
+            num_coefficients: Coefficients of each polynomial; 2 for straight lines.
+            min_sigma: Lower bound of the variance of a component, in squared intensity units. None for 50, or a tenth
+                of the smallest variance of the data if that is less.
+            percentiles: Range of the signal that is fitted, in percent; (0.5, 99.5) for an estimated signal.
             num_iterations: Steps of Adam.
             batch_size: Pairs per step.
-            seed: Seeds the start and the batches.
+            seed: Seed of the initial means and of the batches.
 
         Returns:
             The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, do not differ, or all have one signal.
+            NoiseError: If the shapes differ, signal and observation are equal, or all pixels have the same signal.
         """
         settings = MixtureFitSettings(
             num_components=num_components,
@@ -158,7 +160,7 @@ class GaussianMixture(NoiseModel):
         return cls(fitted.weight, fitted.min_signal, fitted.max_signal, fitted.min_variance)
 
     def to_record(self) -> NoiseRecord:
-        """Return the weight as a tensor and the three bounds as settings."""
+        """Return a record with the weight as a tensor and the three bounds as settings."""
         settings = {"min_signal": self.min_signal, "max_signal": self.max_signal, "min_sigma": self.min_sigma}
         return NoiseRecord(kind=self.kind, tensors={"weight": self.weight.detach().cpu()}, settings=settings)
 

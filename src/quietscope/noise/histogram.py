@@ -1,4 +1,4 @@
-"""Histogram noise model: the shape of the noise as it was counted, with no family of distributions assumed."""
+"""Histogram noise model: the distribution of the noise as counted in data, without assuming any formula for it."""
 
 import math
 from typing import ClassVar, NamedTuple, Self, final
@@ -16,11 +16,16 @@ TAIL_WIDTH = 3.0
 """Standard deviation of the tail, in units of the noise of its row."""
 
 TAIL_SHARE = 1e-4
-"""Probability of the tail where nothing says otherwise; it adds a thousandth to the variance."""
+"""Default probability of the tail; it increases the variance by a thousandth."""
 
 
 class _Place(NamedTuple):
-    """The row at or below a signal, and how far the signal lies towards the next, 0 to 1."""
+    """Position of signals among the rows.
+
+    Attributes:
+        left: Index of the row at or below the signal.
+        part: Distance to that row, as a share of the distance between it and the next row, 0 to 1.
+    """
 
     left: Tensor
     part: Tensor
@@ -28,30 +33,31 @@ class _Place(NamedTuple):
 
 @final
 class Histogram(NoiseModel):
-    """Table of densities of the residual x - s, one row per knot of the signal.
+    """Table of densities of the residual x - s, one row for each of several signals (knots).
 
-    Row i, at signal k_i, has masses p_ij on nodes ``r_ij = (j - sum_j p_ij j) width_i``, so that its mean is zero. Its
+    Row i, at signal k_i, has masses p_ij at nodes ``r_ij = (j - sum_j p_ij j) width_i``, so that its mean is zero. Its
     density g_i is the polygon through the points (r_ij, p_ij / width_i), zero one node beyond each end. With s between
     k_i and k_i+1, ``t = (s - k_i) / (k_i+1 - k_i)``, and e = ``tail_share``:
 
     ``p(x|s) = (1 - e) ((1 - t) g_i(x - s) + t g_i+1(x - s)) + e N(x; s, tau(s)^2)``
 
-    Every polygon integrates to 1 and has mean 0, so the density does and E[x|s] = s. Rows are blended at equal
-    residual: blended at equal x, two rows whose means differ would make two humps, and the slope in s would be that of
-    their weights instead of that of the noise. Beyond the first and the last knot the nearer row moves along with s.
-    The normal term, three times as wide as the row, gives what no row has seen a finite log density that falls off.
+    Every polygon integrates to 1 and has mean 0, so equation (1) of `quietscope.noise` holds. Two rows are averaged at
+    equal residual. Averaged at equal x, two rows of different means would give a density with two peaks, whose slope in
+    s comes from the weights t instead of from the noise. Below the first and above the last knot the nearest row is
+    used. The normal term is three times as wide as the row; it gives residuals outside the table a finite log density
+    that falls off with distance.
 
     Source: the table is that of Krull, Vicar, Prakash, Lalit, Jug, "Probabilistic Noise2Void", Frontiers in Computer
-    Science 2 (2020); read at bin centres and as a density, which makes it free of its half-bin bias.
+    Science 2 (2020); read as a density with values at bin centres, which avoids its bias of half a bin.
 
     Args:
         knots: Signals of the rows, increasing, shape (R,), R at least 2, intensity units.
-        widths: Distance of each row's nodes, shape (R,), positive, intensity units.
+        widths: Distance between the nodes of each row, shape (R,), positive, intensity units.
         masses: Probabilities of the nodes, shape (R, K), zero or more, each row with a positive sum.
-        tail_share: Probability of the normal term, above 0 and below 1.
+        tail_share: Probability e of the normal term, above 0 and below 1.
 
     Raises:
-        NoiseError: If the shapes do not fit, a value is not finite, or a row is empty.
+        NoiseError: If the shapes do not fit together, a value is not finite, or a row is empty.
     """
 
     kind: ClassVar[str] = "histogram"
@@ -75,7 +81,7 @@ class Histogram(NoiseModel):
 
     @property
     def signal_range(self) -> tuple[float, float]:
-        """Signals of the first and the last row."""
+        """Signals of the first and of the last row."""
         return float(self.knots[0]), float(self.knots[-1])
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -87,7 +93,7 @@ class Histogram(NoiseModel):
         return self._with_tail(torch.lerp(left, right, place.part), tail)
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return ``log_prob``: the density is the model itself."""
+        """Return ``log_prob``: the density is fitted to the noise, so no quasi-likelihood is needed."""
         return self.log_prob(x, s)
 
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
@@ -100,17 +106,17 @@ class Histogram(NoiseModel):
         return self._with_tail(torch.lerp(left, right, place.part), tail)
 
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return ``log_tail``: the density is the model itself."""
+        """Return ``log_tail``: the density is fitted to the noise, so no quasi-likelihood is needed."""
         return self.log_tail(limit, s, upper=upper)
 
     def sample(self, s: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a row, a node of it and a place around the node, or from the normal term, in the shape of ``s``."""
+        """Draw a row, one of its nodes and a place around it, or draw from the normal term; in the shape of ``s``."""
         s = s.float()
         place = self._place(s)
         device = s.device if generator is None else generator.device
         uniform = torch.rand((5, *s.shape), generator=generator, device=device).to(s.device)
         row = place.left + (uniform[0] < place.part)
-        # A polygon hangs a triangle on every node: the sum of two uniform numbers.
+        # The polygon is a sum of triangles, one per node; a triangular number is the sum of two uniform ones.
         node = self._draw_node(row, uniform[1]) + uniform[2] + uniform[3] - 1.0
         from_row = (node - self._centres[row]) * self.widths[row]
         from_tail = self._tail_variance(place).sqrt() * standard_normal_like(s, generator)
@@ -121,33 +127,34 @@ class Histogram(NoiseModel):
         return s.float()
 
     def variance(self, s: Tensor) -> Tensor:
-        """Return ``(1 - e) v(s) + e tau(s)^2``, v(s) between those of the rows, in the shape of ``s``."""
+        """Return ``(1 - e) v(s) + e tau(s)^2``, v(s) interpolated between the rows, in the shape of ``s``."""
         place = self._place(s.float())
         return self._row_variance(place) * (1.0 - self.tail_share) + self.tail_share * self._tail_variance(place)
 
     @classmethod
     def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None, num_bins: int = 256) -> Self:
-        """Count residuals in units of the photon-transfer line, pool thin rows, smooth by as little as will do.
+        """Count residuals in units of their noise, merge rows of few pixels, and smooth; see ``fit_histogram``.
 
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
-            clip: Ends of the scale; signals of which more than 0.5 % of the pixels lie there take the shape of the
-                nearest others, at the width that the line says.
-            num_bins: Number of nodes in each row, and most rows.
+            clip: Clipping levels. Signals with more than 0.5 % of their pixels there get the shape of the nearest other
+                signals, and their width from the photon-transfer line.
+            num_bins: Number of nodes in each row, and largest number of rows.
 
         Returns:
-            The fitted model; see ``fit_histogram`` for how and why.
+            The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, do not differ, or all have one signal.
+            NoiseError: If the shapes differ, signal and observation are equal, all pixels have the same signal, or
+                there are fewer than 8 bins.
         """
         fitted = fit_histogram(signal, observation, num_bins, ClipLevels() if clip is None else clip)
         knots, widths, masses = (torch.from_numpy(part) for part in (fitted.knots, fitted.widths, fitted.masses))
         return cls(knots, widths, masses, max(TAIL_SHARE, fitted.share_outside))
 
     def to_record(self) -> NoiseRecord:
-        """Return knots, widths and masses as tensors, and the share of the tail as a setting."""
+        """Return a record with knots, widths and masses as tensors, and the share of the tail as a setting."""
         tensors = {name: getattr(self, name).detach().cpu() for name in ("knots", "widths", "masses")}
         return NoiseRecord(kind=self.kind, tensors=tensors, settings={"tail_share": self.tail_share})
 
@@ -180,14 +187,14 @@ class Histogram(NoiseModel):
         return TAIL_WIDTH**2 * self._row_variance(place)
 
     def _with_tail(self, table: Tensor, tail: Tensor) -> Tensor:
-        """Return ``log((1 - e) table + e exp(tail))``; where the table is empty, of the second term alone."""
+        """Return ``log((1 - e) table + e exp(tail))``, from the second term alone where the table is zero."""
         tail = tail + math.log(self.tail_share)
         is_seen = table > 0.0
         seen = torch.log(torch.where(is_seen, table, 1.0)) + math.log1p(-self.tail_share)
         return torch.where(is_seen, torch.logaddexp(seen, tail), tail)
 
     def _row_position(self, residual: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
-        """Index of the point at or below a residual in the flattened rows of points, and the way to the next."""
+        """Index of the point at or below a residual in the flattened table, and the share of the way to the next."""
         num_points = self._density.shape[1]
         position = (residual / self.widths[row] + self._centres[row] + 1.0).clamp(0.0, num_points - 1.0)
         point = position.detach().long().clamp(max=num_points - 2)
@@ -199,7 +206,7 @@ class Histogram(NoiseModel):
         return torch.lerp(density[point], density[point + 1], part)
 
     def _row_tail(self, residual: Tensor, row: Tensor, upper: bool) -> Tensor:
-        """Integral of a row's density from its end to ``residual``."""
+        """Integral of a row's density from ``residual`` to its upper end, or from its lower end to ``residual``."""
         point, part = self._row_position(residual, row)
         density = self._density.reshape(-1)
         start, end = density[point], density[point + 1]
@@ -209,7 +216,7 @@ class Histogram(NoiseModel):
         return self._below.reshape(-1)[point] + step
 
     def _draw_node(self, row: Tensor, uniform: Tensor) -> Tensor:
-        """Return the first node whose cumulative mass exceeds ``uniform``, by bisection in each pixel's row."""
+        """Return the first node whose cumulative mass exceeds ``uniform``, by bisection in the row of each pixel."""
         total = self.masses.cumsum(dim=1)
         flat, num_nodes = (total / total[:, -1:]).reshape(-1), total.shape[1]
         low, high = torch.zeros_like(row), torch.full_like(row, num_nodes - 1)
@@ -221,11 +228,11 @@ class Histogram(NoiseModel):
 
 
 def _polygons(widths: Tensor, masses: Tensor) -> dict[str, Tensor]:
-    """What the rows' polygons need, point by point; a point more than there are nodes lies beyond each end."""
+    """Return mean, density, integrals and variance of every polygon; it has one more point than nodes at each end."""
     share = masses / masses.sum(dim=1, keepdim=True)
     node = torch.arange(share.shape[1], dtype=share.dtype, device=share.device)
     centre = (share * node).sum(dim=1)
-    # In units of nodes; 1/6 is the variance of the triangle that a polygon hangs on each node.
+    # In units of nodes; 1/6 is the variance of the triangle around each node.
     spread = (share * (node - centre[:, None]) ** 2).sum(dim=1) + 1.0 / 6.0
     points = torch.nn.functional.pad(share, (1, 1))
     between = 0.5 * (points[:, :-1] + points[:, 1:])
@@ -251,8 +258,8 @@ def _check(knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float) -> 
     if not (numbers and rows and bool((knots.diff() > 0.0).all()) and bool((widths > 0.0).all())):
         raise NoiseError(
             "finite values, increasing knots, positive widths and no empty row",
-            "a histogram without",
+            "a histogram that lacks one of these",
             "fit the histogram again",
         )
     if not 0.0 < tail_share < 1.0:
-        raise NoiseError("a tail_share above 0 and below 1", f"{tail_share}", "leave it out")
+        raise NoiseError("a tail_share above 0 and below 1", f"{tail_share}", f"leave it out for {TAIL_SHARE:g}")

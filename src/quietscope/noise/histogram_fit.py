@@ -1,9 +1,10 @@
-"""The fit of the histogram noise model: rows counted in units of their own noise, pooled and smoothed.
+"""The fit of the histogram noise model: rows counted in units of their own noise, merged and smoothed.
 
-Noise in units of its standard deviation changes its shape slowly along the signal. So residuals are counted in units
-of the photon-transfer line: a row's grid is as fine as its noise needs, in the dark as in the light, and a row with few
-pixels can borrow those of its neighbours and keep its own width. The bins of the published tables, one width over the
-whole range, are coarser than the dark noise of any image with a high dynamic range.
+The shape of noise, in units of its standard deviation, changes slowly with the signal. Residuals are therefore counted
+in units of the standard deviation that the photon-transfer line gives. So the grid of a row is as fine as its noise
+needs at any brightness, and a row with few pixels can use those of its neighbours and still keep its own width.
+Published tables have bins of one width; in images of high dynamic range these are coarser than the noise of dark
+pixels.
 """
 
 from collections.abc import Callable
@@ -25,30 +26,31 @@ MIN_ROWS = 8
 
 POOLED_SHARE = 1.0 / 32.0
 FEWEST_POOLED, MOST_POOLED = 1_000, 20_000
-"""Pixels that a row borrows to reach: a thirty-second of all, within these bounds. A density smoothed from 20,000 lies
-0.001 nat from the true one."""
+"""Number of pixels that a row is filled up to from its neighbours: a thirty-second of all, within these bounds. A
+density smoothed from 20,000 pixels is within 0.001 nat of the true one."""
 
 KERNEL = 0.9
 """Silverman's factor: the kernel's standard deviation is 0.9 min(sigma, IQR / 1.34) n^(-1/5)."""
 
 STEPS_SMOOTHED = 0.5
-"""Least standard deviation of the kernel in steps of integer data: the comb of whole numbers is left at 1 %."""
+"""Least standard deviation of the kernel, in steps of integer data; it leaves 1 % of the comb of whole numbers."""
 
 WIDEST_KERNEL = 8.0
 NUM_KERNELS = 7
-"""Where pixels are few the kernel widens as their density falls, by its square root (Abramson, Annals of Statistics 10
-(1982)), up to 8 times: the farthest residuals would else stand as single peaks with steep sides."""
+"""The kernel is wider where pixels are rare: its width grows with one over the square root of their density (Abramson,
+Annals of Statistics 10 (1982)), up to 8 times. Otherwise the farthest residuals would stay single peaks with steep
+sides."""
 
 CLOSEST, FARTHEST = 0.03, 0.25
-"""Distance of two rows, in standard deviations of the noise: far where a row would hold less than MOST_POOLED pixels,
-since the slope between thin rows that lie close is chance; close where it holds more, since noise of few photons has
-peaks that stand still while the signal moves."""
+"""Distance between two rows, in standard deviations of the noise. Rows with fewer than MOST_POOLED pixels are far
+apart, since the slope between close rows of few pixels is random. Rows with more pixels are close, since noise of few
+photons has peaks that stay in place while the signal changes."""
 
 RANGE_QUANTILE = 5e-5
 MARGIN = 1.0
 WIDEST = 24.0
-"""The grid reaches from one RANGE_QUANTILE of the residuals to the other and a standard deviation further, and never
-beyond 24 of them, where a few hot pixels would make it coarse."""
+"""The grid extends from the lower to the upper RANGE_QUANTILE of the residuals and MARGIN standard deviations further,
+but never beyond WIDEST standard deviations, so that a few hot pixels do not make it coarse."""
 
 LARGEST_SHARE_OUTSIDE = 0.05
 _FINE = 1 << 15
@@ -56,7 +58,7 @@ _FINE = 1 << 15
 
 @dataclass(frozen=True, kw_only=True)
 class HistogramFit:
-    """What a histogram is built from; see ``Histogram``."""
+    """The arguments of ``Histogram``, and the share of the pixels outside the grids of their rows."""
 
     knots: FloatArray
     widths: FloatArray
@@ -65,7 +67,15 @@ class HistogramFit:
 
 
 class _Grid(NamedTuple):
-    """Rows at ``knots``, each with nodes from ``start`` to ``end`` standard deviations, ``sigma`` of its own."""
+    """Grid that residuals are counted on.
+
+    Attributes:
+        knots: Signals of the rows, shape (R,), intensity units.
+        sigma: Standard deviation of the noise of each row, shape (R,), intensity units.
+        start: Residual of the first node, in standard deviations.
+        end: Residual of the last node, in standard deviations.
+        num_nodes: Nodes in each row.
+    """
 
     knots: FloatArray
     sigma: FloatArray
@@ -75,12 +85,18 @@ class _Grid(NamedTuple):
 
     @property
     def step(self) -> float:
-        """Distance of the nodes in standard deviations."""
+        """Distance between nodes in standard deviations."""
         return (self.end - self.start) / (self.num_nodes - 1)
 
 
 class _Counts(NamedTuple):
-    """Pixels per row and node, per row at an end of the scale, per row in all."""
+    """Counted pixels.
+
+    Attributes:
+        nodes: Pixels per row and node, shape (R, K).
+        clipped: Clipped pixels per row, shape (R,).
+        total: All pixels per row, shape (R,).
+    """
 
     nodes: FloatArray
     clipped: FloatArray
@@ -90,33 +106,37 @@ class _Counts(NamedTuple):
 def fit_histogram(signal: Samples, observation: Samples, num_bins: int, clip: ClipLevels) -> HistogramFit:
     """Fit the rows of a histogram.
 
-    1. Knots and grids from the photon-transfer line, the knots a quarter of the noise apart, or closer where pixels
-       abound.
-    2. Every pixel counts in the two rows around its signal, by its distance from them, as it will be read.
-    3. Rows in which more than ``MAX_CLIPPED`` of the pixels are clipped are emptied.
-    4. Every row takes in as many neighbours as it needs for a thirty-second of all pixels; so empty rows are filled.
-       Half of each then comes from the two rows beside it: the slope along the signal needs smooth rows, too.
-    5. A kernel of Silverman's width, at least half a step of integer data, wider where pixels are few, smooths the
-       row along the residual; its nodes are then moved together so that the variance is that of the pixels.
+    1. Knots and grids are placed by the photon-transfer line: knots a quarter of the noise apart, or closer where there
+       are many pixels.
+    2. Every pixel counts in the two rows around its signal, weighted by its distance from them (linear interpolation,
+       as the table will be read).
+    3. Rows with more than ``MAX_CLIPPED`` of their pixels clipped are emptied.
+    4. Every row adds the pixels of as many neighbouring rows as it needs to hold a thirty-second of all pixels; this
+       also fills the empty rows. Then rows are averaged with their two neighbours, 1 : 2 : 1, because the gradient in s
+       needs rows that change smoothly.
+    5. Every row is smoothed along the residual by a kernel of Silverman's width, at least half a step of integer data,
+       and wider where pixels are rare. Its nodes are then moved closer together so that the variance is again that of
+       the pixels.
 
     Args:
         signal: Clean signal, any shape.
         observation: Noisy observation, the same shape.
-        num_bins: Number of nodes in each row, and most rows.
-        clip: Ends of the scale.
+        num_bins: Number of nodes in each row, and largest number of rows.
+        clip: Clipping levels.
 
     Returns:
-        The rows, and the share of the pixels beyond the ends of their grids.
+        The rows, and the share of the pixels outside their grids.
 
     Raises:
-        NoiseError: If the pairs do not match, do not differ, or all have one signal; or for fewer than 8 bins.
+        NoiseError: If the shapes differ, signal and observation are equal, all pixels have the same signal, or
+            there are fewer than 8 bins.
     """
     if num_bins < MIN_ROWS:
         raise NoiseError(f"at least {MIN_ROWS} bins", f"num_bins={num_bins}", "leave it out for 256")
     s, x = flatten_pairs(signal, observation)
     grid = _make_grid(s, x, num_bins, clip)
     counts = _count(s, x, grid, clip)
-    # Thin rows at a limit: whether they are clipped is judged with their neighbours.
+    # Whether a row of few pixels is clipped is decided together with its neighbours.
     aim = float(np.clip(POOLED_SHARE * s.size, FEWEST_POOLED, MOST_POOLED))
     around = _windows(counts.total, aim / 8.0)
     whole = _window_sums(counts.clipped, around) <= MAX_CLIPPED * _window_sums(counts.total, around)
@@ -135,7 +155,7 @@ def fit_histogram(signal: Samples, observation: Samples, num_bins: int, clip: Cl
 
 
 def _make_grid(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels) -> _Grid:
-    """Rows evenly spaced in units of the noise, and the residuals that their nodes must reach."""
+    """Place the rows by the noise of their signals, and choose the range of residuals that their nodes cover."""
     low, high = float(s.min()), float(s.max())
     if not high > low:
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
@@ -162,14 +182,14 @@ def _make_grid(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels) ->
 
 
 def _place_knots(s: FloatArray, sigma: Callable[[FloatArray], FloatArray], num_bins: int) -> FloatArray:
-    """Signals of the rows, from the lowest to the highest signal; see ``CLOSEST``."""
+    """Return the signals of the rows, from the lowest to the highest signal; see ``CLOSEST``."""
     fine = np.linspace(float(s.min()), float(s.max()), _FINE)
     inverse = 1.0 / sigma(fine)
     areas = 0.5 * (inverse[1:] + inverse[:-1]) * (fine[1] - fine[0])
     stabilized = np.concatenate([[0.0], np.cumsum(areas)])
     edges = np.linspace(0.0, stabilized[-1], max(MIN_ROWS, int(stabilized[-1] / CLOSEST)) + 1)
     cells: FloatArray = np.histogram(s, np.interp(edges, stabilized, fine))[0].astype(np.float64)
-    # Whole-number signals fill every so-manieth cell.
+    # Smoothed, because signals that are whole numbers fall into some of the cells only.
     cells = gaussian_filter1d(cells, 0.5 * FARTHEST / CLOSEST, mode="nearest")
     rows = np.concatenate([[0.0], np.cumsum(np.clip(cells / MOST_POOLED, CLOSEST / FARTHEST, 1.0))])
     num_rows = int(np.clip(np.ceil(rows[-1]) + 1, MIN_ROWS, num_bins))
@@ -179,7 +199,7 @@ def _place_knots(s: FloatArray, sigma: Callable[[FloatArray], FloatArray], num_b
 
 
 def _count(s: FloatArray, x: FloatArray, grid: _Grid, clip: ClipLevels) -> _Counts:
-    """Count every pixel in the two rows around its signal, with the weights of linear interpolation."""
+    """Count every pixel in the two rows around its signal, with weights as in linear interpolation."""
     num_rows, num_nodes = grid.knots.size, grid.num_nodes
     left = np.clip(np.searchsorted(grid.knots, s, side="right") - 1, 0, num_rows - 2)
     part = np.clip((s - grid.knots[left]) / (grid.knots[left + 1] - grid.knots[left]), 0.0, 1.0)
@@ -196,14 +216,14 @@ def _count(s: FloatArray, x: FloatArray, grid: _Grid, clip: ClipLevels) -> _Coun
 
 
 def _windows(total: FloatArray, aim: float) -> npt.NDArray[np.intp]:
-    """Smallest windows of rows, as far to one side as to the other, that hold ``aim`` pixels: their (start, end).
+    """Return, for every row, the smallest window of rows centred on it that holds ``aim`` pixels.
 
     Args:
-        total: Pixels of every row, shape (R,).
-        aim: Pixels wanted; no more than there are.
+        total: Number of pixels of every row, shape (R,).
+        aim: Wanted number of pixels; all pixels if there are fewer.
 
     Returns:
-        First row and row after the last, shape (2, R); a window ends where the rows do.
+        First row, and row after the last, of each window, shape (2, R). Windows are cut at the first and last row.
     """
     num_rows = total.size
     cumulative = np.concatenate([[0.0], np.cumsum(total)])
@@ -220,14 +240,14 @@ def _windows(total: FloatArray, aim: float) -> npt.NDArray[np.intp]:
 
 
 def _window_sums(values: FloatArray, windows: npt.NDArray[np.intp]) -> FloatArray:
-    """Sum of ``values``, shape (R, ...), over each window."""
+    """Sum ``values``, shape (R, ...), over each window; same shape."""
     cumulative = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
     sums: FloatArray = cumulative[windows[1]] - cumulative[windows[0]]
     return np.maximum(sums, 0.0)
 
 
 def _blend_neighbours(rows: FloatArray) -> FloatArray:
-    """Mix the shapes of every row and the two beside it, 1 : 2 : 1; keep its number of pixels."""
+    """Average the shape of every row with those of its two neighbours, 1 : 2 : 1; keep its number of pixels."""
     total = rows.sum(axis=1, keepdims=True)
     shape = np.pad(rows / total, ((1, 1), (0, 0)), mode="edge")
     blended: FloatArray = total * (0.25 * shape[:-2] + 0.5 * shape[1:-1] + 0.25 * shape[2:])
@@ -235,14 +255,14 @@ def _blend_neighbours(rows: FloatArray) -> FloatArray:
 
 
 def _smooth(counts: FloatArray, least: float) -> tuple[FloatArray, float]:
-    """Smooth one row by a normal kernel; return its masses, and the factor on its nodes that restores the variance.
+    """Smooth one row by a normal kernel, and find the factor for the distance of its nodes that restores the variance.
 
     Args:
-        counts: Pixels per node, shape (K,).
+        counts: Number of pixels per node, shape (K,).
         least: Least standard deviation of the kernel, in nodes.
 
     Returns:
-        Masses of sum 1, and the factor, at most 1.
+        Masses of sum 1, shape (K,), and the factor, at most 1.
     """
     num_pixels = float(counts.sum())
     node = np.arange(counts.size, dtype=np.float64)
@@ -253,18 +273,18 @@ def _smooth(counts: FloatArray, least: float) -> tuple[FloatArray, float]:
     kernel = max(KERNEL * scale * num_pixels**-0.2, least, 0.5)
     smooth = _smooth_adaptively(counts, kernel)
     masses: FloatArray = smooth / smooth.sum()
-    # Rounding to nodes added 1/12 to the variance of the pixels, reading as a polygon will add 1/6.
+    # Rounding to nodes has added 1/12 to the variance of the pixels; reading the row as a polygon will add 1/6.
     wanted, got = max(variance - 1.0 / 12.0, 0.25 * variance), _variance(masses, node) + 1.0 / 6.0
     return masses, float(np.sqrt(min(1.0, wanted / got))) if wanted > 0.0 else 1.0
 
 
 def _smooth_adaptively(counts: FloatArray, kernel: float) -> FloatArray:
-    """Spread every pixel by a normal kernel that is the wider the fewer pixels a first smoothing found around it."""
+    """Spread every pixel by a normal kernel, wider where a first smoothing has found few pixels."""
     pilot = gaussian_filter1d(counts, kernel, mode="constant", truncate=5.0)
     held = counts > 0.0
     typical = float(np.exp(np.average(np.log(pilot[held]), weights=counts[held])))
     factor = np.clip(np.sqrt(typical / np.maximum(pilot, 1e-300)), 1.0, WIDEST_KERNEL)
-    # A few kernels, each pixel shared between the two nearest in width: as many passes, whatever the row.
+    # Instead of a kernel for every width there are a few, and a pixel is shared between the two nearest in width.
     position = np.log(factor) / np.log(WIDEST_KERNEL) * (NUM_KERNELS - 1)
     smooth = np.zeros_like(counts)
     for number in range(NUM_KERNELS):

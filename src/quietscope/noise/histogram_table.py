@@ -1,8 +1,9 @@
-"""The published table of a histogram noise model, shape (3, bins, bins), to and from the model.
+"""Conversion between the histogram noise model and the table that PN2V publishes, of shape (3, bins, bins).
 
-Plane 0 holds rows p(x-bin | s-bin), plane 1 the lower and plane 2 the upper edges of the bins, which are the same for x
-and s: edge i stands in the whole of row i. Files with edge i in the whole of column i are read too. Rows are taken for
-what they are, masses at bin CENTRES, and moved so that their mean is the centre of their own bin.
+Plane 0 of the table holds the probabilities p(bin of x | bin of s), one row per bin of s. Planes 1 and 2 hold the lower
+and upper edges of the bins, which are the same for x and s; every element of row i is edge i. Tables in which every
+element of column i is edge i are read too. Probabilities are placed at bin CENTRES, and each row is shifted so that its
+mean is the centre of its bin of s.
 """
 
 import numpy as np
@@ -17,22 +18,22 @@ from quietscope.noise.pairs import FloatArray
 HOW_TO_MAKE_ONE = "fit one with `quietscope noise fit --model histogram`"
 FEWEST_BINS, MOST_BINS = 256, 1024
 BINS_PER_SIGMA = 2.0
-"""Bins in a standard deviation of the narrowest row, as far as ``MOST_BINS`` allow."""
+"""Wanted number of bins per standard deviation of the narrowest row; ``MOST_BINS`` may allow fewer."""
 
 MARGIN = 4.0
-"""Standard deviations by which the table reaches beyond the signals on either side."""
+"""Standard deviations by which the table extends beyond the lowest and the highest signal."""
 
 _EMPTY = 1e-20
-"""Sum of a row of a signal that was never seen: published files have 1e-30 in every bin of it, and not 1 in all."""
+"""Largest sum of a row whose signal does not occur in the data: published files have 1e-30 in all of its bins."""
 
 _TOLERANCE = 1e-3
 """Relative difference of bin widths that counts as rounding of float32 edges."""
 
 
 def histogram_from_table(table: npt.NDArray[np.generic]) -> Histogram:
-    """Make the model of a published table.
+    """Build the model from a published table.
 
-    Rows of signals that were never seen, all zero, take the shape of the nearest row that is not.
+    Rows of signals that do not occur in the data are all zero; they get the shape of the nearest other row.
 
     Args:
         table: Shape (3, bins, bins); see the module.
@@ -41,7 +42,7 @@ def histogram_from_table(table: npt.NDArray[np.generic]) -> Histogram:
         The model.
 
     Raises:
-        NoiseError: If the table has another shape or holds no such densities.
+        NoiseError: If the table has another shape, or its values are no probabilities and bin edges.
     """
     if table.ndim != 3 or table.shape[0] != 3 or table.shape[1] != table.shape[2] or table.shape[1] < 2:
         raise NoiseError("a histogram of shape (3, bins, bins)", f"shape {table.shape}", HOW_TO_MAKE_ONE)
@@ -51,7 +52,8 @@ def histogram_from_table(table: npt.NDArray[np.generic]) -> Histogram:
     if not np.isfinite(table.astype(np.float64)).all():
         raise NoiseError("finite probabilities and edges", "NaN or infinity among them", HOW_TO_MAKE_ONE)
     if (rows < 0.0).any() or not (rows.sum(axis=1) > _EMPTY).any():
-        raise NoiseError("probabilities of zero or more, not all zero", "negative ones, or none", HOW_TO_MAKE_ONE)
+        got = "negative ones, or nothing but zeros"
+        raise NoiseError("probabilities of zero or more, not all zero", got, HOW_TO_MAKE_ONE)
     centres, width = _bins_of(lower, upper)
     seen = np.flatnonzero(rows.sum(axis=1) > _EMPTY)
     number = np.arange(len(rows))
@@ -62,12 +64,12 @@ def histogram_from_table(table: npt.NDArray[np.generic]) -> Histogram:
 
 
 def table_from_histogram(model: Histogram) -> FloatArray:
-    """Write a model as a published table.
+    """Convert a model to a published table.
 
-    A model that came from a table gives that table back, its empty rows filled. Any other has rows of different widths
-    and is counted anew on one grid: bin by bin the probability that the model gives, at the bin's signal. Where the
-    noise of the dark is far narrower than the range of the signal that is coarser than the model; ``.safetensors``
-    keeps it as it is.
+    A model that was read from a table gives the same table again, with its empty rows filled. Any other model has rows
+    of different widths; it is evaluated on a common grid, the probability of every bin of x at the centre of every bin
+    of s. If the noise of dark pixels is far narrower than the range of signals, that grid is coarser than the model;
+    only a ``.safetensors`` file keeps the model unchanged.
 
     Args:
         model: The model.
@@ -103,7 +105,7 @@ def _as_planes(rows: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def _bins_of(lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, float]:
-    """Centres and width of the bins; refused unless they follow one another, all of one width."""
+    """Return centres and width of the bins; refuse bins that overlap, leave gaps, or differ in width."""
     if lower[0, 0] != lower[1, 0]:
         lower, upper = lower.T, upper.T
     edges = np.append(lower[0], upper[0, -1])
@@ -112,15 +114,17 @@ def _bins_of(lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, float]:
         upper, np.broadcast_to(upper[0], upper.shape)
     )
     if not (constant and width > 0.0 and (np.diff(edges) > 0.0).all()):
-        raise NoiseError("bin edges that increase, one for each row", "others", HOW_TO_MAKE_ONE)
+        got = "edges that decrease, or differ within a row"
+        raise NoiseError("bin edges that increase, one for each row", got, HOW_TO_MAKE_ONE)
     even = np.abs(np.diff(edges) - width).max() <= _TOLERANCE * width
     if not (even and np.abs(lower[0, 1:] - upper[0, :-1]).max() <= _TOLERANCE * width):
-        raise NoiseError("bins of one width, each beginning where the last ends", "others", HOW_TO_MAKE_ONE)
+        got = "bins of different widths, or with gaps"
+        raise NoiseError("bins of one width, each beginning where the last ends", got, HOW_TO_MAKE_ONE)
     return edges[0] + width * (np.arange(lower.shape[1]) + 0.5), width
 
 
 def _move(row: FloatArray, distance: int) -> FloatArray:
-    """Move a row by whole bins; as it stands where more than half of it would leave the table."""
+    """Move a row by whole bins; leave it unchanged if more than half of it would move out of the table."""
     moved = np.zeros_like(row)
     source = slice(max(0, -distance), len(row) - max(0, distance))
     target = slice(max(0, distance), len(row) - max(0, -distance))

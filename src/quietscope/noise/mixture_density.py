@@ -9,7 +9,13 @@ from quietscope.noise.normal import normal_log_density, normal_log_tail
 
 
 class Components(NamedTuple):
-    """The components at some signals: log weights, shifts from the signal, variances; each (K, *s.shape)."""
+    """Parameters of the K components at given signals s; each of shape (K, *s.shape).
+
+    Attributes:
+        log_weights: Logarithm of the weight a_k; the weights add up to 1.
+        shifts: Mean of the component less s, intensity units.
+        variances: Variance, squared intensity units.
+    """
 
     log_weights: Tensor
     shifts: Tensor
@@ -17,15 +23,15 @@ class Components(NamedTuple):
 
 
 def mixture_components(weight: Tensor, t: Tensor, min_variance: float) -> Components:
-    """Evaluate the components' parameters.
+    """Evaluate the parameters of all components at relative signals t.
 
     ``m_k = sum_i w[k, i] t^i``, ``v_k = max(min_variance, sum_i exp(w[K+k, i]) t^i)``,
-    ``log a = log_softmax_k(sum_i w[2K+k, i] t^i)``, shift ``m_k - sum_j a_j m_j``
+    ``log a = log_softmax_k(sum_i w[2K+k, i] t^i)``; the shift of component k is ``m_k - sum_j a_j m_j``.
 
     Args:
-        weight: Shape (3 K, C).
-        t: Relative signal, 0 to 1, any shape.
-        min_variance: Lower bound on v, squared intensity units.
+        weight: The parameters w, shape (3 K, C).
+        t: Relative signals, 0 to 1, any shape.
+        min_variance: Lower bound of v_k, squared intensity units.
 
     Returns:
         The components at ``t``.
@@ -52,7 +58,7 @@ def mixture_log_tail(limit: Tensor | float, s: Tensor, components: Components, *
 def _polynomial(coefficients: Tensor, t: Tensor) -> Tensor:
     """Evaluate K polynomials, coefficients (K, C), at ``t``: shape (K, *t.shape), by Horner's rule.
 
-    Not as a sum of powers: the gradient of t^0 at t = 0 is 0 times infinity.
+    A sum of powers would not do: the gradient of t^0 at t = 0 is 0 times infinity.
     """
     columns = coefficients.reshape(*coefficients.shape, *(1 for _ in t.shape)).unbind(dim=1)
     value = columns[-1].expand(-1, *t.shape)

@@ -19,12 +19,12 @@ from quietscope.noise.photon_transfer import MAX_CLIPPED, VarianceBins, bins_fro
 LEARNING_RATE = 0.1
 NUM_BINS = 100
 SPREAD = 0.2
-"""Standard deviation of the components' first means, in units of the noise: enough to tell them apart."""
+"""Standard deviation of the initial means of the components, in units of the noise: enough to make them differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureFit:
-    """A fitted mixture: what its model is built from."""
+    """A fitted mixture: the arguments of ``GaussianMixture``."""
 
     weight: Tensor
     min_signal: float
@@ -34,7 +34,7 @@ class MixtureFit:
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureFitSettings:
-    """How a mixture is fitted; see ``GaussianMixture.fit``."""
+    """Settings of the fit; see ``GaussianMixture.fit`` for each of them."""
 
     num_components: int
     num_coefficients: int
@@ -52,23 +52,26 @@ def fit_mixture(
     settings: MixtureFitSettings,
     clip: ClipLevels | None = None,
 ) -> MixtureFit:
-    """Fit by Adam, from the photon-transfer line, with a learning rate that falls linearly to zero.
+    """Fit a mixture by maximum likelihood with Adam, starting at the photon-transfer line.
 
-    The fit runs in units of the noise (its root mean variance), so that one learning rate suits images of any scale,
-    and is converted back exactly: means scale with the unit, variances with its square.
+    The learning rate falls linearly to zero. The fit runs in units of the noise (the root of its mean variance), so
+    that one learning rate suits images of any intensity scale, and is converted back exactly: means scale with the
+    unit, variances with its square.
 
     Args:
         signal: Clean signal, any shape.
         observation: Noisy observation, the same shape.
-        max_default: Largest lower bound on the variance that is chosen where the settings give none.
-        settings: The rest.
-        clip: Ends of the scale, beyond which pixels count by their tail.
+        max_default: Lower bound of the variance, in squared intensity units, if the settings give none; for data of
+            smaller noise, a tenth of their smallest variance is used instead.
+        settings: Settings of the fit.
+        clip: Clipping levels; pixels there count with the probability of lying beyond, equation (3) of
+            `quietscope.noise`.
 
     Returns:
         The weight of the last step and its bounds, in intensity units.
 
     Raises:
-        NoiseError: If the pairs do not match, do not differ, or all have one signal.
+        NoiseError: If the shapes differ, signal and observation are equal, or all pixels have the same signal.
     """
     s, x = flatten_pairs(signal, observation)
     low, high = (float(bound) for bound in np.percentile(s, settings.percentiles))
@@ -96,7 +99,13 @@ def fit_mixture(
 
 
 class _Pixels(NamedTuple):
-    """Signal, residual, and side: 0 for a pixel whose residual is known, -1 or 1 for one that lies beyond it."""
+    """Pixels to fit to, each array of shape (N,).
+
+    Attributes:
+        signal: Clean signal.
+        residual: Observation less signal; for clipped pixels, the edge of the hidden range less the signal.
+        side: 0 for a pixel that is not clipped, -1 and 1 for one clipped at the lower and upper level.
+    """
 
     signal: FloatArray
     residual: FloatArray
@@ -110,7 +119,7 @@ def _pixels(s: FloatArray, x: FloatArray, clip: ClipLevels) -> _Pixels:
 
 
 def _below_the_ends(bins: VarianceBins, low: float) -> VarianceBins:
-    """The bins that are not clipped: others may have no variance left. All of them where none would remain."""
+    """Return the bins that are not clipped, since others may have no variance left; all bins if none would remain."""
     keep = bins.clipped_high <= MAX_CLIPPED
     if loses_dark_noise(bins, low):
         keep &= bins.clipped_low <= MAX_CLIPPED
@@ -125,7 +134,7 @@ def _weight_of_line(
     settings: MixtureFitSettings,
     generator: torch.Generator,
 ) -> Tensor:
-    """The weight whose components all have the variance of the line, with means a little apart."""
+    """Return the initial weight: every component has the variance of the line, and their means differ a little."""
     gain, intercept = line
     dark = max(gain * limits[0] + intercept, 0.5 * float(bins.variance[bins.variance > 0.0].min()))
     rise = max(gain * (limits[1] - limits[0]), 0.01 * dark)
@@ -142,7 +151,7 @@ def _weight_of_line(
 def _descend(
     weight: Tensor, pixels: _Pixels, min_variance: float, settings: MixtureFitSettings, generator: torch.Generator
 ) -> Tensor:
-    """Minimise the mean negative log likelihood over random batches; residuals have their signal at zero."""
+    """Minimise the mean negative log likelihood of the residuals over random batches."""
     relative, noise = torch.from_numpy(pixels.signal).float(), torch.from_numpy(pixels.residual).float()
     side = torch.from_numpy(pixels.side) if pixels.side.any() else None
     weight = weight.requires_grad_()
@@ -161,12 +170,12 @@ def _descend(
 
 
 def _log_likelihood(residual: Tensor, side: Tensor | None, components: Components) -> Tensor:
-    """Log density of the pixels inside the scale, log probability of the tail for those beyond it."""
+    """Log density of pixels that are not clipped, log probability of the tail for clipped ones."""
     zero = torch.zeros(())
     value = mixture_log_density(residual, zero, components)
     if side is None:
         return value
-    # Pixels beyond the ends are few: their tails alone are worked out.
+    # Clipped pixels are few: tails are computed for them alone.
     for sign in (-1, 1):
         beyond = (side == sign).nonzero()[:, 0]
         own = Components(*(part[:, beyond] for part in components))

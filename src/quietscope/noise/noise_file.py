@@ -1,4 +1,4 @@
-"""Noise models in files."""
+"""Noise models in files: .safetensors for any model, .npz and .npy as PPN2V and PN2V store theirs."""
 
 import os
 import zipfile
@@ -38,13 +38,13 @@ def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwri
 
     Args:
         path: Target ending in ``.safetensors`` (any model), ``.npz`` (Gaussian mixtures, as PPN2V stores them) or
-            ``.npy`` (histograms, as PN2V stores them). The limits of a censored mixture become entries of the
-            ``.npz`` that other readers pass over; a ``.npy`` has no room for them, and the histogram goes in alone.
+            ``.npy`` (histograms, as PN2V stores them). The clipping levels of a censored mixture become extra entries
+            of the ``.npz``, which other programs ignore; a ``.npy`` cannot hold them, so only the histogram is stored.
         model: The noise model.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        NoiseError: If the ending is not known, or the model is not of the kind that the ending is for.
+        NoiseError: If the ending is not one of these, or the model is not of the kind that the ending is for.
         OutputError: If the file cannot be written, or exists and ``overwrite`` is false.
     """
     target = Path(path)
@@ -67,7 +67,7 @@ def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwri
 
 
 def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
-    """Load a noise model; nothing is ever unpickled.
+    """Load a noise model, without unpickling anything.
 
     Args:
         path: A ``.safetensors`` noise file, or a PPN2V ``.npz`` file with ``trained_weight``, ``min_signal``,
@@ -77,13 +77,13 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
         The noise model, on the CPU.
 
     Raises:
-        NoiseError: If there is no such file, or it is damaged, of another kind, from a newer version, or needs a
-            package that is not installed.
+        NoiseError: If the file is missing, damaged, of another kind, written by a newer version, or needs a package
+            that is not installed.
     """
     source = Path(path)
     suffix = _known_suffix(source)
     if not source.is_file():
-        raise NoiseError("a noise file", f"{source}, which is not there", HOW_TO_MAKE_ONE)
+        raise NoiseError("a noise file", f"{source}, which does not exist", HOW_TO_MAKE_ONE)
     try:
         if suffix == ".npy":
             return _read_npy(source)
@@ -95,14 +95,14 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
 
 
 def check_kind_fits(path: Path, kind: str) -> None:
-    """Refuse a file ending that is for noise models of another kind, before any work is done for it.
+    """Refuse a file ending that is for another kind of noise model, before the model is fitted.
 
     Args:
         path: Target of ``save_noise_model``.
-        kind: Kind of the model to come.
+        kind: Kind of the model that is going to be saved.
 
     Raises:
-        NoiseError: If the ending is not known, or is for another kind.
+        NoiseError: If the ending is unknown, or is for another kind.
     """
     wanted = {".npz": GaussianMixture.kind, ".npy": Histogram.kind}.get(_known_suffix(path), kind)
     if kind != wanted:

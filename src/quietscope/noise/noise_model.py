@@ -1,7 +1,8 @@
-"""The contract of a noise model: the density p(x|s) of an observed intensity x, given the clean signal s.
+"""The contract of a noise model: the density p(x|s) of a recorded intensity x, given the clean signal s.
 
-Everything is in intensity units: x and s as they stand in the file, log densities per intensity unit, variances in
-squared intensity units. Networks work in normalised units and convert before they ask.
+Everything is in intensity units: x and s as in the file, log densities per intensity unit, variances in squared
+intensity units. Networks work in normalised units and convert their output before they evaluate a noise model.
+Equations (1) to (4) are those of `quietscope.noise`.
 """
 
 from abc import ABC, abstractmethod
@@ -18,17 +19,17 @@ from torch import Tensor, nn
 from quietscope.noise.clipping import ClipLevels
 
 Samples: TypeAlias = Tensor | npt.NDArray[np.generic]
-"""Pixels handed to a fit: a tensor or an array of any shape and real dtype."""
+"""Pixels that a model is fitted to: a tensor or an array of any shape and real data type."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRecord:
-    """A noise model at rest: what a file stores and what another machine rebuilds it from.
+    """Everything that a file stores of a noise model, and from which the model is rebuilt.
 
-    Args:
+    Attributes:
         kind: Name of the model in ``NOISE_MODELS``.
-        tensors: Learnt arrays by name; empty where numbers say it all.
-        settings: The numbers and words that complete the model; all of them JSON values.
+        tensors: Fitted arrays by name; empty for models that are described by a few numbers.
+        settings: Numbers and words that complete the model; all of them JSON values.
     """
 
     kind: str
@@ -44,9 +45,9 @@ class NoiseRecord:
 class NoiseModel(nn.Module, ABC):
     """The conditional density p(x|s), elementwise and differentiable in s.
 
-    All methods broadcast x against s, compute in float32 whatever came in (a likelihood in bfloat16 has lost the
-    gradient that it is for), and stay on the device of their inputs. Parameters are buffers, so the model moves with
-    the network that it trains.
+    All methods broadcast x against s, compute in float32 whatever the type of their inputs (in bfloat16 a likelihood
+    is too coarse for a useful gradient), and stay on the device of their inputs. Parameters are buffers, so the model
+    moves to a device together with the network that is trained with it.
     """
 
     kind: ClassVar[str]
@@ -54,7 +55,7 @@ class NoiseModel(nn.Module, ABC):
     @property
     @abstractmethod
     def signal_range(self) -> tuple[float, float]:
-        """Lowest and highest signal that was fitted; minus and plus infinity for a model that knows no range."""
+        """Lowest and highest signal that the model was fitted on; infinite for a formula that holds at any signal."""
 
     @abstractmethod
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -62,27 +63,26 @@ class NoiseModel(nn.Module, ABC):
 
     @abstractmethod
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return what a network is trained to maximise, in the broadcast shape of ``x`` and ``s``.
+        """Return the function that training maximises, in the broadcast shape of ``x`` and ``s``.
 
-        Either ``log_prob`` itself, or, where the density is only an approximation with the right mean and variance,
-        the quasi-log-likelihood: its gradient in s is ``(x - s) / v(s)``, which has expectation zero at the true
-        signal whatever the shape of the noise (Wedderburn, Biometrika 61 (1974)).
+        ``log_prob`` itself; or the quasi-likelihood, equation (2), if the density is an approximation of which only
+        mean and variance are right.
         """
 
     @abstractmethod
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
         """Return ``log P(X >= limit | s)``, or ``log P(X <= limit | s)`` for the lower tail, in the shape of ``s``.
 
-        What is known of a pixel beyond the end of the detector's scale. Finite, with a finite gradient, however far
-        out the limit lies.
+        This is the log likelihood of a clipped pixel, equation (3). It is finite, with a finite gradient, however far
+        the limit lies from s.
         """
 
     @abstractmethod
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return what training maximises for a pixel beyond ``limit``, in the shape of ``s``.
+        """Return the function that training maximises for a pixel clipped at ``limit``, in the shape of ``s``.
 
-        Its gradient is the mean of that of ``quasi_log_prob`` over the tail, so that both together stay free of bias;
-        ``log_tail`` itself, where ``quasi_log_prob`` is the density.
+        ``log_tail`` itself if ``quasi_log_prob`` is ``log_prob``; otherwise a function with the gradient of
+        equation (4).
         """
 
     @abstractmethod
@@ -100,19 +100,20 @@ class NoiseModel(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None) -> Self:
-        """Fit the model to pairs of clean signal and noisy observation of one shape.
+        """Fit the model to pairs of clean signal and noisy observation of the same shape.
 
-        Pixels at the ends of the scale ``clip`` count as what they are: somewhere beyond. ``fit_noise`` finds the ends.
+        Pixels at the clipping levels ``clip`` count as lying at the level or beyond, equation (3). ``fit_noise`` finds
+        these levels.
         """
 
     @abstractmethod
     def to_record(self) -> NoiseRecord:
-        """Return the model at rest; ``from_record`` of it is the same model."""
+        """Return a record of the model; ``from_record`` rebuilds the same model from it."""
 
     @classmethod
     @abstractmethod
     def from_record(cls, record: NoiseRecord) -> Self:
-        """Rebuild the model that ``to_record`` described."""
+        """Rebuild the model from a record that ``to_record`` made."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -120,10 +121,10 @@ class NoiseModel(nn.Module, ABC):
 
 
 def standard_normal_like(s: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw float32 N(0, 1) in the shape and on the device of ``s``, from ``generator`` where one is given.
+    """Draw float32 N(0, 1) in the shape and on the device of ``s``, from ``generator`` if there is one.
 
-    A CPU generator serves signals on any device: the draw is made where the generator lives and then moved, so that
-    one seed gives one picture on every machine.
+    Numbers are drawn on the device of the generator and then moved to that of ``s``. So a CPU generator with one seed
+    gives the same noise on every machine, whatever device the signal is on.
     """
     device = s.device if generator is None else generator.device
     return torch.randn(s.shape, generator=generator, device=device, dtype=torch.float32).to(s.device)

@@ -7,11 +7,11 @@ from torch import Tensor
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 _FAR = -1.0
-"""Standard deviations below which the scaled error function takes over: what float32 makes of a tail is zero soon."""
+"""Standard deviations below which the scaled error function is used: in float32 the tail itself soon becomes zero."""
 
 
 def broadcast(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in float32 and in their common broadcast shape."""
+    """Return ``x`` and ``s`` in float32, both expanded to their common broadcast shape."""
     x, s = x.float(), s.float()
     shape = (x.detach() + s.detach()).shape
     return x.expand(shape), s.expand(shape)
@@ -37,13 +37,13 @@ def normal_log_density(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
 def normal_log_tail(limit: Tensor | float, mean: Tensor, variance: Tensor, *, upper: bool) -> Tensor:
     """Log probability of a normal variable beyond a limit, ``log P(X >= limit)`` or ``log P(X <= limit)``.
 
-    ``log Phi(z) = -z^2 / 2 + log(erfcx(-z / sqrt 2) / 2)``, ``z = (limit - m) / sqrt v``, -z for the upper tail
+    ``log Phi(z) = -z^2 / 2 + log(erfcx(-z / sqrt 2) / 2)``, ``z = (limit - m) / sqrt v``, with -z for the upper tail.
 
-    The gradient is written out by the scaled complementary error function: that of ``torch.special.log_ndtr`` is the
-    difference of two squares, which in float32 is noise or infinite from a few thousand standard deviations on.
+    Far from the mean this form is used instead of ``torch.special.log_ndtr``, whose gradient is the difference of two
+    squares: from a few thousand standard deviations on, that is rounding noise or infinite in float32.
 
     Args:
-        limit: Where the tail begins, broadcastable to ``mean``, same units.
+        limit: Limit at which the tail begins, broadcastable to ``mean``, same units.
         mean: Mean, any shape.
         variance: Variance, broadcastable to ``mean``, positive, squared units.
         upper: Whether the tail lies above the limit.

@@ -1,4 +1,4 @@
-"""Pairs of clean signal and noisy observation, checked and made flat: where every fit begins."""
+"""Pairs of clean signal and noisy observation: checked and flattened, the input of every fit."""
 
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from quietscope.noise.noise_model import Samples
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MIN_PAIRS = 64
-"""Fewer pairs than this say nothing about a variance (its relative error would exceed 18 %)."""
+"""Least number of pairs; the variance of fewer would have a relative error above 18 %."""
 
 
 def flatten_pairs(signal: Samples, observation: Samples) -> tuple[FloatArray, FloatArray]:

@@ -1,8 +1,8 @@
 """The photon-transfer line: noise variance against signal, from bins of pixels.
 
-A camera that multiplies a Poisson number of photons by a gain, adds an offset and Gaussian read noise has
-``var(x|s) = gain (s - offset) + read_noise^2``: a straight line. This module makes the points and draws the line, for
-the fit from pairs and for the blind estimate alike.
+A camera multiplies a Poisson number of photons by a gain, and adds an offset and Gaussian read noise. Its variance is a
+straight line, ``v(s) = gain (s - offset) + read_noise^2``. The points of this line are made here from pairs of signal
+and observation (the blind estimate makes its own), and the line is fitted to them.
 """
 
 import math
@@ -18,44 +18,46 @@ from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.pairs import FloatArray
 
 MODEL_ERROR = 0.03
-"""Relative error granted to the straight line itself: a detector is never linear to better than a few percent, so a bin
-of a million pixels must not outvote ten bins of a hundred thousand."""
+"""Relative error assumed for the straight line itself. No detector is linear to better than a few percent, so a bin of
+a million pixels must not outweigh ten bins of a hundred thousand."""
 
 MAX_CLIPPED = 0.005
-"""A bin with a larger share of its pixels at the end of the scale is clipped: at 0.5 % its variance is 2 % too low."""
+"""A bin counts as clipped if a larger share of its pixels is at a clipping level: at 0.5 % its variance is 2 % too
+low."""
 
 SMALLEST_VARIANCE = 1e-4
-"""Variance, relative to the mean over the bins, below which a bin counts as if it had this much."""
+"""Least variance, relative to the mean over the bins, that is assumed for a bin when its standard error is computed."""
 
 NUM_SMOOTHED = 5
-"""Neighbouring bins whose variances set the standard error of each."""
+"""Number of neighbouring bins over which variances are averaged to compute the standard error of each."""
 
 FEWEST_IN_BIN = 8
-"""Pairs in a bin below which its variance says nothing even to the line through all."""
+"""Least number of pairs in a bin; the variance of fewer is too uncertain to help the fit."""
 
 HUBER = 2.0
-"""Standard errors beyond which a bin's pull on the line stops growing."""
+"""Distance of a bin from the line, in standard errors, beyond which its influence stops growing."""
 
 NUM_ITERATIONS = 50
 
 CLEARLY_BETTER = 0.75
-"""The clipped line is believed at less than this share of the cost of the open one. Simulated clipped darks reach 0.2
-to 0.5, pixels without photons and recorded images lie between 0.9 and 40."""
+"""The line of clipped data is accepted if its cost is below this share of the cost of the open line. Simulated images
+with clipped dark pixels reach 0.2 to 0.5; images with pixels without photons, and recorded images, lie between 0.9 and
+40."""
 
 MIN_CLIPPED_BINS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class VarianceBins:
-    """Points on the photon-transfer curve, each the mean over many pixels of about one signal; all of shape (K,).
+    """Points of the photon-transfer curve; each is a bin of many pixels of similar signal. All arrays have shape (K,).
 
-    Args:
-        signal: Mean observed intensity of each bin.
+    Attributes:
+        signal: Mean recorded intensity of each bin, intensity units.
         variance: Noise variance of each bin, squared intensity units.
         relative_error: Relative standard error of ``variance``.
         count: Number of pixels in each bin.
-        clipped_low: Share of the bin's pixels at the lower end of the scale, 0 to 1.
-        clipped_high: Share of the bin's pixels at the upper end of the scale, 0 to 1.
+        clipped_low: Share of the bin's pixels at the lower clipping level, 0 to 1.
+        clipped_high: Share of the bin's pixels at the upper clipping level, 0 to 1.
     """
 
     signal: FloatArray
@@ -66,22 +68,23 @@ class VarianceBins:
     clipped_high: FloatArray
 
     def select(self, keep: npt.NDArray[np.bool_]) -> "VarianceBins":
-        """Return the bins where ``keep``, shape (K,), is true."""
+        """Return the bins for which ``keep``, shape (K,), is true."""
         return VarianceBins(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
 
 def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels | None = None) -> VarianceBins:
-    """Group pairs by their signal, with about as many pairs in every bin.
+    """Group pairs by their signal, with about equally many pairs in every bin.
 
-    The signal of a bin is its mean OBSERVATION, not its mean s: the noise belongs to E[x|s], and a reference that was
-    rounded, bleached or rescaled misses that by more than the darkest bins can bear. The variance is that of x - s, so
-    that the width of a bin adds nothing.
+    The signal of a bin is its mean OBSERVATION, not its mean s: the variance belongs to E[x|s], and a reference that
+    was rounded, bleached or rescaled differs from it by more than the darkest bins tolerate. The variance is that of
+    x - s, so the range of signals within a bin does not add to it.
 
     Args:
-        s: Clean signal, shape (N,).
-        x: Observation, shape (N,).
-        num_bins: Number of bins asked for; ties in ``s`` (integer references) and few pairs make fewer.
-        clip: Ends of the scale, or None to find them.
+        s: Clean signal, shape (N,), intensity units.
+        x: Observation, shape (N,), intensity units.
+        num_bins: Wanted number of bins; there are fewer if many values of ``s`` are equal (integer references) or if
+            there are few pairs.
+        clip: Clipping levels, or None to find them.
 
     Returns:
         The bins, in ascending order of s.
@@ -113,10 +116,18 @@ def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevel
 
 
 def relative_error(variance: FloatArray, fourth_moment: FloatArray, count: FloatArray) -> FloatArray:
-    """Relative standard error of a sample variance, ``sqrt((kurtosis - 1) / n)``, never below that of a Gaussian.
+    """Relative standard error of a sample variance, ``sqrt((kurtosis - 1) / n)``, at least that of Gaussian noise.
 
-    Few photons through a high gain have a kurtosis of tens: their bins deserve a fraction of the trust that their
-    number of pixels suggests.
+    Noise of few photons behind a high gain has a kurtosis of several tens, so the variance of such a bin is far less
+    certain than its number of pixels suggests.
+
+    Args:
+        variance: Sample variances, shape (K,), squared intensity units.
+        fourth_moment: Mean fourth powers of the residuals, shape (K,).
+        count: Numbers n of pixels, shape (K,).
+
+    Returns:
+        The relative errors, shape (K,).
     """
     kurtosis = np.divide(fourth_moment, variance**2, out=np.full_like(variance, 3.0), where=variance > 0.0)
     error: FloatArray = np.sqrt(np.maximum(kurtosis - 1.0, 2.0) / count)
@@ -126,42 +137,42 @@ def relative_error(variance: FloatArray, fourth_moment: FloatArray, count: Float
 def fit_line(bins: VarianceBins, low: float = -math.inf) -> tuple[float, float]:
     """Fit ``variance = gain * signal + intercept`` to the bins that are not clipped, robustly, with gain >= 0.
 
-    A pile-up at the lower end of the scale has two causes: clipping, which takes variance away and bends the curve, and
-    pixels that caught no photon at all, which lie on the line like any other. So where bins are piled up, the line
-    whose clipped moments they have is fitted beside the line through them (``clipped_line``), and believed where it
-    explains them clearly better. Otherwise piled-up bins take part where they hold no less variance than the line
-    through the others says, or where one line fits all bins about as well.
+    Pixels pile up at the lowest value for two reasons: they are clipped, which lowers the variance and bends the curve;
+    or they caught no photon, and then lie on the line like all others. If there are such bins, two lines are fitted:
+    one as if nothing were clipped, and one whose mean and variance after clipping pass through the points
+    (``clipped_line``). The second is used if it fits clearly better. Otherwise the piled-up bins take part in the fit
+    if their variance is not below the line through the other bins, or if one line fits all bins about as well.
 
     Args:
         bins: At least one bin of positive variance.
-        low: Lower end of the scale, in the units of the bins, where pixels pile up there.
+        low: Lower clipping level, in the units of the bins; minus infinity if no pixels pile up there.
 
     Returns:
-        The gain and the intercept (squared intensity units).
+        The gain (intensity units) and the intercept (squared intensity units).
 
     Raises:
-        NoiseError: If no unclipped bin has any variance.
+        NoiseError: If no bin below the upper clipping level has any variance.
     """
     usable = _below_the_top(bins)
     if not np.any(usable.variance > 0.0):
         raise NoiseError(
-            "noise that varies from pixel to pixel below the end of the scale",
-            "an image without variance, or clipped throughout",
+            "noise that varies from pixel to pixel below saturation",
+            "an image without noise, or with saturated pixels only",
             "pass the raw noisy image",
         )
     return _fit_below_the_top(usable, low)[0]
 
 
 def loses_dark_noise(bins: VarianceBins, low: float) -> bool:
-    """Tell whether pixels piled up at the lower end of the scale are clipped, by the tests of ``fit_line``.
+    """Return whether pixels piled up at the lowest value are clipped, by the tests of ``fit_line``.
 
     Args:
         bins: Photon-transfer points.
-        low: Lower end of the scale, in the units of the bins, or minus infinity.
+        low: Lower clipping level, in the units of the bins, or minus infinity.
 
     Returns:
-        True where dark bins have lost variance to clipping; False where nothing piles up, or only pixels that caught
-        no photon do.
+        True if clipping has lowered the variance of dark bins; False if no pixels pile up, or only pixels that caught
+        no photon.
     """
     usable = _below_the_top(bins)
     return math.isfinite(low) and bool(np.any(usable.variance > 0.0)) and _fit_below_the_top(usable, low)[1]
@@ -172,7 +183,7 @@ def _below_the_top(bins: VarianceBins) -> VarianceBins:
 
 
 def _fit_below_the_top(usable: VarianceBins, low: float) -> tuple[tuple[float, float], bool]:
-    """Fit the line; return it, and whether the lower end of the scale has taken noise away."""
+    """Fit the line; return its gain and intercept, and whether clipping has lowered the variance of dark bins."""
     joint, piled_up = _fit_line_robustly(usable), usable.clipped_low > MAX_CLIPPED
     if math.isfinite(low) and piled_up.any() and usable.signal.size >= MIN_CLIPPED_BINS:
         error = _standard_error(usable)
@@ -196,7 +207,7 @@ def _mean_deviation(bins: VarianceBins, line: tuple[float, float]) -> float:
 
 
 def _fit_line_robustly(bins: VarianceBins) -> tuple[float, float]:
-    """Huber regression (Huber 1964) of variance on signal: a convex problem, so there is one answer."""
+    """Huber regression (Huber 1964) of variance on signal: a convex problem, so it has one solution."""
     m, v, scale = bins.signal, bins.variance, _standard_error(bins)
     huber = np.ones_like(v)
     gain, intercept = 0.0, 0.0
@@ -207,11 +218,11 @@ def _fit_line_robustly(bins: VarianceBins) -> tuple[float, float]:
 
 
 def _standard_error(bins: VarianceBins) -> FloatArray:
-    """Standard error of each bin's variance, v sqrt(e^2 + MODEL_ERROR^2) with e its relative error.
+    """Standard error of each bin's variance, ``v sqrt(e^2 + MODEL_ERROR^2)``, e its relative error.
 
-    v is the geometric mean of the variances of neighbouring bins. Not the bin's own, which would favour bins that came
-    out low; and not the line's, which makes a second, wrong answer possible: a line so high above the dark bins that
-    they hardly count.
+    v is the geometric mean of the variances of neighbouring bins. The bin's own variance would give more weight to bins
+    that are low by chance. The variance of the line would make a second, wrong solution possible: a line so far above
+    the dark bins that they hardly count.
     """
     order = np.argsort(bins.signal, kind="stable")
     level = np.log(np.maximum(bins.variance[order], SMALLEST_VARIANCE * float(bins.variance.mean())))
@@ -222,7 +233,7 @@ def _standard_error(bins: VarianceBins) -> FloatArray:
 
 
 def _weighted_line(m: FloatArray, v: FloatArray, weight: FloatArray) -> tuple[float, float]:
-    """Weighted least squares of v = gain m + intercept; a negative slope becomes the flat line of the weighted mean."""
+    """Weighted least squares of v = gain m + intercept; instead of a negative gain, 0 and the weighted mean of v."""
     total = float(weight.sum())
     mean_m, mean_v = float(weight @ m) / total, float(weight @ v) / total
     spread = float(weight @ (m - mean_m) ** 2)
@@ -235,8 +246,12 @@ def _weighted_line(m: FloatArray, v: FloatArray, weight: FloatArray) -> tuple[fl
 def camera_terms(gain: float, intercept: float) -> tuple[float, float]:
     """Split the intercept of the line into an offset and a read noise.
 
-    ``intercept = read_noise^2 - gain * offset`` is one equation for two unknowns: the noise alone cannot tell them
-    apart, and sigma(s) is the same for every split. The split taken has one of the two zero.
+    ``intercept = read_noise^2 - gain * offset`` is one equation for two unknowns, and v(s) is the same for every
+    solution. The solution returned has one of the two zero.
+
+    Args:
+        gain: Slope of the line, intensity units.
+        intercept: Variance at s = 0, squared intensity units.
 
     Returns:
         (offset, read_noise), in intensity units.

@@ -1,4 +1,8 @@
-"""Poisson-Gaussian noise: photon shot noise through a gain, plus read noise, as a Gaussian of that variance."""
+"""Poisson-Gaussian noise: photon shot noise times a gain, plus read noise; the density is a Gaussian of that variance.
+
+Mean and variance are exact, the Gaussian shape is not: training uses the quasi-likelihood, equations (2) and (4) of
+`quietscope.noise`.
+"""
 
 import math
 from functools import lru_cache
@@ -18,36 +22,38 @@ from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.photon_transfer import bins_from_pairs, camera_terms, fit_line
 
 FLOOR_IN_PHOTONS = 0.05
-"""Standard deviation of the variance floor, in units of the gain, which is one photon's worth of intensity."""
+"""Square root of the least variance, in units of the gain, which is the intensity of one photon."""
 
 FLOOR_IN_READ_NOISE = 0.1
-"""Standard deviation of the variance floor, in units of the read noise."""
+"""Square root of the least variance, in units of the read noise; both parts are added."""
 
 NORMAL_FROM_PHOTONS = 1000.0
-"""Photons from which on the quasi-likelihood is the normal one: their skewness is 3 %, and float32 stays exact."""
+"""Photons above which the normal density replaces the quasi-likelihood: the skewness is down to 3 %, and the normal
+density stays exact in float32."""
 
 NUM_KNOTS = 512
 _TERMS = 1280
-"""Photon numbers that are added up: 9 standard deviations above ``NORMAL_FROM_PHOTONS``."""
+"""Photon numbers that are summed over, up to 9 standard deviations above ``NORMAL_FROM_PHOTONS``."""
 
 
 @final
 class PoissonGaussian(NoiseModel):
-    """Gaussian density whose variance grows with the signal, as that of a camera does.
+    """Gaussian density whose variance grows linearly with the signal, as the noise of a camera does.
 
     ``p(x|s) = N(x; s, v(s))``, ``v(s) = f + f softplus((u - f) / f)``, ``u = gain (s - offset) + read_noise^2``,
     ``f = (0.05 gain)^2 + (0.1 read_noise)^2``
 
-    v equals u to within float32 from u = 20 f on, and never falls below f: a network that predicts a signal far below
-    the offset gets a finite likelihood and a finite gradient. Nothing is added for the rounding of integer data: a fit
-    measures its 1/12 with the read noise, and a model built from a camera's data sheet gains nothing visible from it.
+    v equals u to float32 precision for u > 20 f, and never falls below f. So a network that predicts a signal far below
+    the offset still gets a finite likelihood and a finite gradient. There is no term for the rounding of integer data:
+    a fit measures it as part of the read noise, and to a model from a camera's data sheet it adds nothing visible.
 
     Source: Foi, Trimeche, Katkovnik, Egiazarian, IEEE TIP 17 (2008), equation 3.
 
     Args:
         gain: Variance per unit of signal, in intensity units; zero or more.
-        offset: Signal in the dark, in intensity units.
-        read_noise: Standard deviation in the dark, in intensity units; zero or more, not zero together with ``gain``.
+        offset: Signal without light, in intensity units.
+        read_noise: Standard deviation without light, in intensity units; zero or more. Gain and read noise must not
+            both be zero.
 
     Raises:
         NoiseError: If a parameter is not finite, is negative, or both gain and read noise are zero.
@@ -72,7 +78,7 @@ class PoissonGaussian(NoiseModel):
 
     @property
     def signal_range(self) -> tuple[float, float]:
-        """Every signal: the line goes on."""
+        """Any signal: the formula holds at all intensities."""
         return -math.inf, math.inf
 
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -80,15 +86,15 @@ class PoissonGaussian(NoiseModel):
         return normal_log_density(x.float(), s.float(), self.variance(s))
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return the quasi-log-likelihood of a linear variance: that of a Poisson count, continued to real numbers.
+        """Return the quasi-likelihood of a linear variance: that of a Poisson count, continued to real numbers.
 
-        ``Q(x, s) = y log l - l - (y+ log y+ - y+) - 1/2 log(2 pi g^2 max(y, l))``, with ``l = v(s) / g^2`` and
-        ``y = (g (x - offset) + read_noise^2) / g^2``, y+ its positive part. Only the first two terms depend on s (the
-        l in the last counts as a constant); the others make Q the saddle-point approximation of the log density.
+        ``Q(x, s) = y log l - l - (y+ log y+ - y+) - 1/2 log(2 pi g^2 max(y, l))``, with ``l = v(s) / g^2`` (expected
+        photons), ``y = (g (x - offset) + read_noise^2) / g^2`` (observed photons), and y+ the positive part of y.
 
-        In the dark, noise of few photons is a spike with a long tail. The normal density of the same variance calls a
-        bright pixel there impossible, and a network that maximises it learns to draw the noise; the gradient of Q,
-        ``(x - s) / v(s)``, is the one that needs no shape. Above 1000 photons, and without gain, Q is ``log_prob``.
+        Its gradient is ``(x - s) / v(s)``, equation (2). Only the first two terms depend on s (l in the last term
+        counts as a constant); the other terms make Q the saddle-point approximation of the log density. The choice
+        matters for few photons, whose noise is a spike with a long tail: the normal density of the same variance makes
+        a bright pixel in the dark next to impossible. Above 1000 photons, and for gain 0, Q is ``log_prob``.
         """
         gain, offset, read_variance, _ = self._camera.unbind()
         if self.gain == 0.0:
@@ -107,12 +113,12 @@ class PoissonGaussian(NoiseModel):
         return normal_log_tail(limit, s.float(), self.variance(s), upper=upper)
 
     def quasi_log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
-        """Return the log probability beyond ``limit``, with the gradient that a pixel at ``E[x | beyond]`` has.
+        """Return the log probability beyond ``limit``, with the gradient of equation (4).
 
-        As ``(x - s) / v(s)`` is linear in x, that is its mean over the pixels that the limit hides, so that hidden and
-        visible pixels together have the expectation zero that they had before. The gradient of the log probability is
-        another: v(s) moves the tail too, and pulls a dark signal upwards. Mean and probability are those of Poisson
-        photons through the gain plus normal read noise (``photon_tail``), above 1000 photons the normal ones.
+        (2) is linear in x, so its mean over the hidden intensities is its value at ``E[X | X beyond the limit, s]``.
+        The log probability itself has another gradient: it includes that v(s) widens the tail, which pulls a dark
+        signal upwards. Mean and probability are those of Poisson photons times the gain plus normal read noise
+        (``photon_tail``); above 1000 photons, those of a normal variable.
         """
         s, variance = s.float(), self.variance(s)
         normal = normal_log_tail(limit, s, variance.detach(), upper=upper)
@@ -125,7 +131,7 @@ class PoissonGaussian(NoiseModel):
         photons = variance / self.gain**2
         observed = ((self.gain * (tail.mean - self.offset) + self.read_noise**2) / self.gain**2).detach()
         visible = observed * torch.log(photons) - photons
-        # A value and a gradient that belong to no common function: the difference is zero, its slope is not.
+        # The value is the log probability, the gradient that of `visible`, whose own value cancels.
         few = tail.log_mass + visible - visible.detach()
         return torch.where(variance > NORMAL_FROM_PHOTONS * self.gain**2, normal, few)
 
@@ -155,21 +161,21 @@ class PoissonGaussian(NoiseModel):
     ) -> Self:
         """Photon-transfer fit: a robust straight line through the residual variance of bins of the signal.
 
-        Bins in which the detector clips take no part. From variances alone offset and read noise cannot be told
-        apart (see ``camera_terms``); give ``offset`` where the camera's black level is known.
+        Clipped bins are left out. Variances alone do not determine offset and read noise separately (see
+        ``camera_terms``); pass ``offset`` if the black level of the camera is known.
 
         Args:
             signal: Clean signal, any shape.
             observation: Noisy observation, the same shape.
-            clip: Ends of the scale, or None to find them.
-            offset: Known black level in intensity units, or None to choose the split with one term zero.
+            clip: Clipping levels, or None to find them.
+            offset: Known black level in intensity units, or None for the solution in which offset or read noise is 0.
             num_bins: Number of bins of the signal.
 
         Returns:
             The fitted model.
 
         Raises:
-            NoiseError: If the pairs do not match, do not differ, or are clipped throughout.
+            NoiseError: If the shapes differ, signal and observation are equal, or every pixel is clipped.
         """
         s, x = flatten_pairs(signal, observation)
         clip = find_clip_levels(x) if clip is None else clip
@@ -178,12 +184,12 @@ class PoissonGaussian(NoiseModel):
 
     @classmethod
     def from_line(cls, gain: float, intercept: float, *, offset: float | None = None) -> Self:
-        """Build the model of ``variance = gain s + intercept``.
+        """Build the model from the line ``variance = gain s + intercept``.
 
         Args:
-            gain: Slope of the line, zero or more.
-            intercept: Variance at s = 0, any sign where the gain is positive.
-            offset: Known black level, or None.
+            gain: Slope of the line in intensity units, zero or more.
+            intercept: Variance at s = 0 in squared intensity units; it may be negative if the gain is positive.
+            offset: Known black level in intensity units, or None.
 
         Returns:
             The model.
@@ -195,14 +201,14 @@ class PoissonGaussian(NoiseModel):
         return cls(gain=gain, offset=offset, read_noise=read_noise)
 
     def to_record(self) -> NoiseRecord:
-        """Return gain, offset and read noise as settings."""
+        """Return a record with gain, offset and read noise."""
         return NoiseRecord(
             kind=self.kind, settings={"gain": self.gain, "offset": self.offset, "read_noise": self.read_noise}
         )
 
     @classmethod
     def from_record(cls, record: NoiseRecord) -> Self:
-        """Rebuild the model from its three numbers."""
+        """Rebuild the model from gain, offset and read noise."""
         return cls(
             gain=float(record.settings["gain"]),
             offset=float(record.settings["offset"]),
@@ -217,18 +223,18 @@ class PoissonGaussian(NoiseModel):
 
 
 class PhotonTail(NamedTuple):
-    """A tail over photon numbers l, tabulated at ``sqrt l = 0, step, 2 step, ...``; float32, shape (NUM_KNOTS,).
+    """A tail as a function of the expected photons l, tabulated at ``sqrt l = 0, step, 2 step, ...``.
 
-    Args:
-        log_mass: ``log P(X beyond the limit | l)``.
-        mean: ``E[X | X beyond the limit, l]``, intensity units.
+    Attributes:
+        log_mass: ``log P(X beyond the limit | l)``, shape (NUM_KNOTS,), float32.
+        mean: ``E[X | X beyond the limit, l]``, intensity units, shape (NUM_KNOTS,), float32.
     """
 
     log_mass: Tensor
     mean: Tensor
 
     def at(self, photons: Tensor) -> "PhotonTail":
-        """Interpolate at ``photons``, any shape; negative numbers count as none."""
+        """Interpolate both at ``photons``, any shape; negative numbers count as zero."""
         step = NORMAL_FROM_PHOTONS**0.5 / (NUM_KNOTS - 1)
         position = (photons.clamp(0.0, NORMAL_FROM_PHOTONS).sqrt() / step).clamp(max=NUM_KNOTS - 1.001)
         left = position.long()
@@ -242,16 +248,19 @@ class PhotonTail(NamedTuple):
 
 @lru_cache(maxsize=64)
 def photon_tail(gain: float, offset: float, read_noise: float, limit: float, *, upper: bool) -> PhotonTail:
-    """Tabulate the tail of ``gain N + offset + read_noise e`` beyond ``limit``.
+    """Tabulate the tail beyond ``limit`` of ``X = gain N + offset + read_noise e``, N ~ Poisson(l) and e ~ N(0, 1).
+
+    For few photons the density of X is a row of peaks, one per photon number, and its tails are not those of a normal
+    variable of the same variance: with the normal tail, a pixel clipped at 0 would count as one far below.
 
     ``P = sum_n Poisson(n; l) Phi_n``, ``E[X | tail] = sum_n Poisson(n; l) (m_n Phi_n +- read_noise phi_n) / P``, with
     ``m_n = gain n + offset`` and Phi_n, phi_n the tail and the density of N(m_n, read_noise^2) at the limit.
 
     Args:
         gain: Intensity per photon, positive.
-        offset: Intensity in the dark.
+        offset: Intensity without light.
         read_noise: Standard deviation of the read noise, intensity units, positive.
-        limit: Where the tail begins, intensity units.
+        limit: Limit at which the tail begins, intensity units.
         upper: Whether the tail lies above the limit.
 
     Returns:
@@ -263,7 +272,7 @@ def photon_tail(gain: float, offset: float, read_noise: float, limit: float, *, 
     centre = gain * number + offset
     z = sign * (centre - limit) / read_noise
     log_tail: FloatArray = log_ndtr(z)
-    # phi / Phi, the mean excess of a peak beyond the limit; by erfcx it is exact far out, where both are zero.
+    # phi / Phi, the mean excess of a peak beyond the limit; erfcx keeps it exact where both are zero in float64.
     excess = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
     log_terms = xlogy(number, photons) - photons - gammaln(number + 1.0) + log_tail
     log_mass: FloatArray = logsumexp(log_terms, axis=1)

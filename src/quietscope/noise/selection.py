@@ -1,4 +1,4 @@
-"""Which noise model a calibration asks for: the simplest that predicts pixels it has not seen as well as the best."""
+"""Choice of a noise model: the simplest one that predicts unseen pixels about as well as the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from quietscope.noise.pairs import FloatArray, flatten_pairs
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 
 MOST_PAIRS = 2_000_000
-"""Half of these fix a mean log-likelihood to a thousandth of a nat per pixel."""
+"""Half of these determine a mean log-likelihood to a thousandth of a nat per pixel."""
 
 NUM_ERRORS = 2.0
 NEGLIGIBLE = 0.002
-"""Nats per pixel that no denoising would show."""
+"""A difference in nats per pixel that is too small to make a visible difference in a denoised image."""
 
 TRIAL_ITERATIONS = 400
-"""Steps of a mixture's fit while candidates are compared; the chosen one is fitted again at full length."""
+"""Steps of a mixture's fit while candidates are compared; the chosen model is fitted again with all steps."""
 
 
 class _Kind(NamedTuple):
@@ -40,17 +40,17 @@ CANDIDATES = (
     _Kind("Gaussian mixture of 3", GaussianMixture.kind, 3),
     _Kind("Gaussian mixture of 4", GaussianMixture.kind, 4),
 )
-"""From the simplest on."""
+"""The models that are compared, from the simplest on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One candidate's score.
+    """The score of one candidate.
 
-    Args:
-        name: What it is called.
+    Attributes:
+        name: Name of the model for a person.
         log_likelihood: Mean log-likelihood of the held-out pixels, nats per pixel.
-        standard_error: Standard error of that mean.
+        standard_error: Standard error of that mean, nats per pixel.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Candidate:
 class NoiseChoice:
     """The model that was chosen, and why.
 
-    Args:
+    Attributes:
         model: The chosen model, fitted to all pairs.
-        reason: One line for a person, with the figures.
-        table: Every candidate's score, from the simplest on.
+        reason: One line for a person, with the log-likelihoods.
+        table: The scores of all candidates, from the simplest on.
     """
 
     model: NoiseModel
@@ -78,21 +78,23 @@ def choose_model(
 ) -> NoiseChoice:
     """Choose between Gaussian, Poisson-Gaussian and mixtures of 1 to 4 components by held-out likelihood.
 
-    Every candidate is fitted to one random half of the pairs and scored on the other. The simplest within two standard
-    errors of its distance from the best, or within 0.002 nat per pixel, is chosen and fitted to all pairs. The errors
-    are those of the difference pixel by pixel: candidates agree on which pixels are hard.
+    Every candidate is fitted to one random half of the pairs and scored on the other. The simplest candidate whose
+    score is less than two standard errors, or less than 0.002 nat per pixel, below the best one is chosen and fitted to
+    all pairs. The standard error is that of the difference of two candidates, pixel by pixel; it is small because the
+    same pixels are hard to predict for all of them.
 
     Args:
-        signal: Clean signal, or a first denoiser's estimate of it, any shape.
+        signal: Clean signal, or its estimate by a first denoiser, any shape.
         observation: Noisy observation, the same shape.
-        seed: Chooses the halves, and the pairs where there are more than two million.
-        clip: Ends of the detector's scale, or None to find them.
+        seed: Seed of the random halves, and of the choice of pairs if there are more than two million.
+        clip: Clipping levels, or None to find them.
 
     Returns:
         The model, the reason and the scores.
 
     Raises:
-        NoiseError: If the pairs do not match, do not differ, or say nothing.
+        NoiseError: If the shapes differ, there are too few pairs, signal and observation are equal, or every pixel is
+            clipped.
     """
     s, x = flatten_pairs(signal, observation)
     chosen = np.random.default_rng(seed).permutation(s.size)[:MOST_PAIRS]
@@ -111,7 +113,7 @@ def choose_model(
 
 
 def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: ClipLevels) -> FloatArray:
-    """Log-likelihood of every pixel of the second half under the candidate fitted to the first."""
+    """Log-likelihood of every pixel of the second half, by the candidate fitted to the first half; shape (N,)."""
     iterations = TRIAL_ITERATIONS if candidate.num_components is not None else None
     model = fit_noise(
         candidate.kind,
@@ -127,7 +129,7 @@ def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: C
 
 
 def _simplest(scores: Sequence[FloatArray]) -> int:
-    """Index of the first candidate that is not worse than the best by more than chance or by too little to matter."""
+    """Return the index of the simplest candidate whose distance from the best is within chance, or negligible."""
     best = max(scores, key=lambda score: float(score.mean()))
     for index, score in enumerate(scores):
         loss = best - score
@@ -141,7 +143,7 @@ def _standard_error(values: FloatArray) -> float:
 
 
 def _reason(table: Sequence[Candidate], winner: int) -> str:
-    """Say what was chosen, by how much it beats the next simpler one, and what the best would add."""
+    """Name the chosen model, its score and that of the next simpler model, and what the best model would gain."""
     chosen = table[winner]
     words = [f"{chosen.name}: held-out log-likelihood {chosen.log_likelihood:.4f} nats per pixel"]
     if winner > 0:

@@ -20,10 +20,10 @@ PIXELS_PER_FRAME = 1 << 16
 
 
 def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
-    """Return the 0.5 % and the 99.5 % quantile of noisy pixels: what `range_note` asks for.
+    """Return the 0.5 % and the 99.5 % quantile of noisy pixels, the arguments of `range_note`.
 
     Args:
-        frames: Noisy arrays of any shape, one channel; at most 65,536 pixels of each are looked at, spread evenly.
+        frames: Noisy arrays of any shape, one channel; at most 65,536 evenly spaced pixels of each are used.
 
     Returns:
         The two quantiles, in intensity units.
@@ -38,21 +38,21 @@ def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
 
 
 def range_note(model: NoiseModel, low: float, high: float, *, fitted: tuple[float, float] | None = None) -> str | None:
-    """Say whether images hold signals that a noise model was not fitted on.
+    """Warn if images hold signals outside the range that a noise model was fitted on.
 
-    Quantiles of noisy pixels lie further out than those of their signals. So the signals are taken to begin where a
-    pixel as dark as ``low`` would be 2.6 sigma too dark (``s - 2.576 sigma(s) = low``, the 0.5 % quantile of a flat
-    image), and to end likewise; and one sigma beyond the fitted range is granted, as it could not be seen. What is left
-    is certain: bright structure in under half a percent of the pixels goes unnoticed, a fitting model is never blamed.
+    Because of noise, quantiles of noisy pixels lie further out than those of the signals. The darkest signal is taken
+    to be the s for which ``low`` is the 0.5 % quantile of its noise, ``s - 2.576 sigma(s) = low``; the brightest signal
+    correspondingly. The fitted range may be exceeded by one sigma, which would not be visible. So a model that fits is
+    never blamed; bright structure in less than half a percent of the pixels goes unnoticed.
 
     Args:
-        model: The noise model; one that holds at any signal gives no note.
-        low: The 0.5 % quantile of the noisy pixels, see `observed_range`.
-        high: The 99.5 % quantile.
-        fitted: Range of signals to compare with instead of the model's own.
+        model: The noise model; there is no warning for a model that holds at any signal.
+        low: The 0.5 % quantile of the noisy pixels, see `observed_range`, intensity units.
+        high: The 99.5 % quantile, intensity units.
+        fitted: Range of signals to compare with, if not that of the model.
 
     Returns:
-        One line with both ranges, or None where the model covers the images.
+        One line with both ranges, or None if the model covers the images.
     """
     first, last = model.signal_range if fitted is None else fitted
     middle = 0.5 * (low + high)
@@ -69,7 +69,7 @@ def range_note(model: NoiseModel, low: float, high: float, *, fitted: tuple[floa
 
 
 def _inwards(model: NoiseModel, level: float, sign: float, middle: float) -> float:
-    """Solve ``s - sign 2.576 sigma(s) = level`` between the level and the middle by bisection."""
+    """Solve ``s - sign 2.576 sigma(s) = level`` for s between the level and the middle, by bisection."""
     near, far = level, middle
     for _ in range(40):
         s = 0.5 * (near + far)

@@ -1,4 +1,4 @@
-"""Pairs of signal and observation from many frames of one static scene, and what makes such a recording unfit."""
+"""Pairs of signal and observation from many frames of one static scene, and a check that the scene was static."""
 
 import math
 from collections.abc import Sequence
@@ -17,43 +17,46 @@ from quietscope.noise.pairs import FloatArray
 Frame: TypeAlias = npt.NDArray[Any]
 
 MIN_FRAMES = 10
-"""Fewer frames leave noise in their mean: with 10, its variance is a tenth of a frame's, and dark signals blur."""
+"""Least number of frames. The mean of n frames still has 1/n of their noise variance; with fewer than 10 frames that
+blurs dark signals."""
 
 MOST_PAIRS = 1 << 24
-"""More pairs than these 16 million say nothing new."""
+"""Largest number of pairs, 16 million; more would not change a fit."""
 
 BRIGHT_SHARE = 0.1
-"""The brightest tenth of the pixels is judged by itself: it bleaches and moves most, and dark ground outnumbers it."""
+"""The brightest tenth of the pixels is also checked by itself: it bleaches and moves most, but there are far more dark
+pixels."""
 
 NUM_BLOCKS = 100
-"""Blocks of neighbouring pixels whose scatter gives the error of a correlation; within a block, noise may be alike."""
+"""Number of blocks of neighbouring pixels whose scatter gives the error of a correlation; pixels of one block may have
+correlated noise."""
 
 NOTEWORTHY_SHARE = 0.02
-"""Share of the variance that is no noise from which on a person is told: it makes sigma one percent too large."""
+"""Share of the variance that is not noise above which there is a warning; it makes sigma one percent too large."""
 
 CLEARLY = 5.0
-"""Standard errors from which on an excess is no accident; the threshold above alone would do for large frames."""
+"""Standard errors that an excess must exceed to count as real; it matters for small frames only."""
 
 NOTEWORTHY_FADING = 0.02
 ROUNDING = 1e-9
-"""Residuals smaller than this share of the signal are what rounding leaves of equal frames."""
+"""Frames count as equal if they differ by less than this share of the signal, which is rounding."""
 
 RANGE = (0.0005, 0.9995)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steadiness:
-    """How still a scene was, and how much of the variance between its frames is therefore no noise.
+    """How static a scene was, and so how much of the variance between its frames is not noise.
 
     Attributes:
-        excess: Correlation of neighbouring frames' residuals, less that of independent noise, over all pixels.
-        excess_error: Its standard error.
+        excess: Correlation of the residuals of neighbouring frames, less that of independent noise, over all pixels.
+        excess_error: Standard error of ``excess``.
         bright_excess: The same over the brightest tenth of the pixels.
-        bright_excess_error: Its standard error.
-        fading: Brightness lost from the first frame to the last, as a share of the root mean square signal; negative
-            where it grows, 0 where no trend stands out.
-        flicker: Share of the variance that is whole frames being brighter or darker, without trend.
-        num_pixels: Pixels of a frame.
+        bright_excess_error: Standard error of ``bright_excess``.
+        fading: Loss of brightness from the first frame to the last, as a share of the root mean square signal;
+            negative if the frames get brighter, 0 if there is no clear trend.
+        flicker: Share of the variance that comes from whole frames being brighter or darker, apart from a trend.
+        num_pixels: Number of pixels of a frame.
     """
 
     excess: float
@@ -65,11 +68,12 @@ class Steadiness:
     num_pixels: int
 
     def notes(self) -> list[str]:
-        """Return one line per fault that would spoil a noise model; none for a good recording.
+        """Return one line for every fault that would spoil a noise model; none for a good recording.
 
-        Of a slow change with variance d beside noise of variance v, neighbouring frames share all: the excess is about
-        d / (d + v), the share by which the fitted variance is too large. So it is judged by its size, once it is clear
-        of its standard error: a million pixels make an excess of 0.001 certain, and it harms nobody.
+        A slow change of variance d is the same in neighbouring frames, noise of variance v is not. So the excess is
+        about d / (d + v), which is the share by which the fitted variance is too large. It is reported by its size, if
+        it also clearly exceeds its standard error. Significance alone would not do: with a million pixels an excess of
+        0.001 is significant, but harmless.
         """
         lines = []
         if abs(self.fading) > NOTEWORTHY_FADING:
@@ -101,11 +105,12 @@ class FramePairs:
 
     Attributes:
         signal: Mean over the frames, shape (N,), float32.
-        observation: A frame's pixel, its distance from the mean widened; see `pairs_from_frames`; likewise.
-        clip: Ends of the detector's scale, found before anything was widened; `fit_noise` asks for them.
-        signal_range: 0.05 % and 99.95 % quantiles of the pixels' means: a hot pixel is no range.
-        num_frames: Frames behind the mean.
-        steadiness: How still the scene was.
+        observation: Pixel of one frame, its distance from the mean increased as `pairs_from_frames` says; shape (N,),
+            float32.
+        clip: Clipping levels, found on the original pixels; an argument of `fit_noise`.
+        signal_range: 0.05 % and 99.95 % quantiles of the means, so that single hot pixels do not count.
+        num_frames: Number of frames that the mean is over.
+        steadiness: How static the scene was.
     """
 
     signal: npt.NDArray[np.float32]
@@ -117,29 +122,30 @@ class FramePairs:
 
 
 def pairs_from_frames(frames: Sequence[Frame], *, max_pairs: int = MOST_PAIRS) -> FramePairs:
-    """Make pairs for a fit from n frames of one static scene, and judge how static it was.
+    """Make pairs for a fit from n frames of one static scene, and measure how static the scene was.
 
     ``s = mean_i x_i``, pairs ``(s, s + (x_i - s) sqrt(n / (n - 1)))``
 
-    The mean holds a part of every frame, so ``Var[x_i - s] = v (1 - 1/n)``; the root gives back exactly what is
-    missing, for any n and any noise. Leaving each frame out of its own mean would make residuals too LARGE by as much.
-    Pixels at the end of the scale stay there, so that a fit still knows them.
+    The mean includes every frame, so ``Var[x_i - s] = v (1 - 1/n)``; the root restores the variance v exactly, for any
+    n and any noise. If instead each frame were left out of its own mean, residuals would be too LARGE by as much.
+    Clipped pixels are left at the clipping level, so that a fit recognises them.
 
-    Two things remain that only more frames mend. The skewness is too small by ``(n - 2) / sqrt(n (n - 1))``, 16 % for
-    10 frames and 1.5 % for 100. And pairs are sorted by a noisy mean: right for a Poisson number of photons, whose
-    variance given the mean is that of the mean itself, but an electron multiplier with a handful of photons gave a
-    sigma 7 % too small in the dark and 4 % too large in the bright with 10 frames, 2 % and 1 % with 60. (Sorting by
-    one half of the frames and measuring on the other mends that, and blurs the densities: it lost 0.1 nats per pixel.)
+    Two errors remain, and get smaller only with more frames. The skewness is multiplied by
+    ``(n - 2) / sqrt(n (n - 1))``: 16 % too small for 10 frames, 1.5 % for 100. And pairs are sorted by a noisy mean.
+    For a Poisson number of photons that does no harm, because the variance given the measured mean is this mean. For an
+    electron multiplier with a handful of photons, sigma was 7 % too small in dark and 4 % too large in bright pixels
+    with 10 frames, 2 % and 1 % with 60. (Sorting by one half of the frames and measuring on the other half corrects
+    this, but blurs the densities: it lost 0.1 nats per pixel.)
 
     Args:
-        frames: n frames of one shape, one channel each, intensity units. Each is read twice, and never all at once.
-        max_pairs: Where there are more pixels than these, an even share of every frame is taken.
+        frames: n frames of one shape, one channel each, intensity units. Each is read twice, never all at once.
+        max_pairs: Largest number of pairs; if there are more pixels, an even share of every frame is used.
 
     Returns:
-        The pairs and what they rest on.
+        The pairs and how static the scene was.
 
     Raises:
-        NoiseError: If there are fewer than 10 frames, or all are the same.
+        NoiseError: If there are fewer than 10 frames, or all of them are equal.
         PixelError: If a pixel is NaN or infinite.
     """
     num_frames = len(frames)
@@ -192,7 +198,7 @@ def _mean(frames: Sequence[Frame]) -> FloatArray:
 def _widen(
     signal: npt.NDArray[np.float32], observation: npt.NDArray[np.float32], num_frames: int, clip: ClipLevels
 ) -> npt.NDArray[np.float32]:
-    """Return s + (x - s) sqrt(n / (n - 1)), but x itself where it is clipped, and nothing beyond such an end."""
+    """Return s + (x - s) sqrt(n / (n - 1)), kept within the clipping levels; clipped pixels stay as they are."""
     factor = np.float32(math.sqrt(num_frames / (num_frames - 1)))
     widened = signal + (observation - signal) * factor
     kept = clip.is_low(observation) | clip.is_high(observation)
@@ -201,7 +207,7 @@ def _widen(
 
 
 class _ResidualSums:
-    """What is summed over the residuals r_i = x_i - s, frame by frame: r_i^2, r_i r_(i-1), and the mean of each r_i."""
+    """Sums over the residuals r_i = x_i - s, frame by frame: r_i^2, r_i r_(i-1), and the mean of each r_i."""
 
     def __init__(self, mean: FloatArray) -> None:
         self.energy, self.products = np.zeros_like(mean), np.zeros_like(mean)
@@ -209,7 +215,7 @@ class _ResidualSums:
         self._mean, self._previous = mean, np.zeros_like(mean)
 
     def add(self, frame: FloatArray) -> None:
-        """Take in the next frame."""
+        """Add the next frame, flattened."""
         residual = frame - self._mean
         self.energy += residual**2
         self.products += residual * self._previous
@@ -217,7 +223,7 @@ class _ResidualSums:
         self._previous = residual
 
     def steadiness(self) -> Steadiness:
-        """Return what the sums say."""
+        """Return how static the scene was."""
         num, size = len(self.shifts), self._mean.size
         bright = self._mean >= np.quantile(self._mean, 1.0 - BRIGHT_SHARE)
         variance = float(self.energy.mean()) / (num - 1)
@@ -237,7 +243,7 @@ class _ResidualSums:
     def _excess(self, where: npt.NDArray[np.bool_]) -> tuple[float, float]:
         """Correlation of neighbouring residuals, less the -1 / (n - 1) of independent noise, and its standard error.
 
-        ``rho = sum r_i r_(i-1) / (n - 1) / (sum r_i^2 / n)``; the error by the scatter of blocks of pixels.
+        ``rho = sum r_i r_(i-1) / (n - 1) / (sum r_i^2 / n)``; the error is from the scatter between blocks of pixels.
         """
         num = len(self.shifts)
         products, energy = self.products[where] / (num - 1), self.energy[where] / num
@@ -251,7 +257,10 @@ class _ResidualSums:
 
 
 def _trend(shifts: FloatArray) -> tuple[float, float]:
-    """Change of brightness from first to last along a straight line, 0 where it is not clear; variance about that."""
+    """Return the change of brightness from the first to the last frame, and the variance about the line fitted to it.
+
+    The change is 0 if it does not clearly exceed its standard error.
+    """
     time = np.arange(shifts.size) - 0.5 * (shifts.size - 1)
     slope = float(time @ shifts / (time @ time))
     scatter = float(np.sum((shifts - slope * time) ** 2) / (shifts.size - 2))

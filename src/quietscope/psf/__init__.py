@@ -1,1 +1,1 @@
-"""Point spread functions: how a microscope blurs a point; made from a formula, from optics, or from beads."""
+"""Point spread functions (PSFs), the image that a microscope makes of a point: Gaussian, from optics, or from beads."""

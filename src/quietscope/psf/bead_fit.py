@@ -1,4 +1,4 @@
-"""A Gaussian fitted to a bead: where it lies between the pixels, how wide and how bright it is."""
+"""A Gaussian fitted to the image of a bead: its centre with sub-pixel precision, its width and its brightness."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ Real = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class BeadFit:
-    """The Gaussian.
+    """The fitted Gaussian.
 
     Attributes:
         offset: Centre relative to the middle of the box, in pixels, shape (ndim,).
         sigma: Standard deviations in pixels, shape (ndim,).
-        brightness: Its integral, in intensity units times pixels.
+        brightness: Integral of the Gaussian, in intensity units times pixels.
     """
 
     offset: Real
@@ -28,14 +28,14 @@ class BeadFit:
 def fit_bead(box: Real) -> BeadFit | None:
     """Fit ``b + a exp(-sum_i (r_i - c_i)^2 / 2 sigma_i^2)`` by least squares.
 
-    The centre need not be that of the true PSF: all beads of one PSF are fitted with the same error, and the centre of
-    mass of their average is set right at the end.
+    The centre may differ from that of the true PSF: the difference is the same for all beads of one PSF, and the centre
+    of mass of their average is corrected at the end.
 
     Args:
-        box: A bead in the middle of its box, (Y, X) or (Z, Y, X).
+        box: Image of a bead in the middle of its box, (Y, X) or (Z, Y, X), intensity units.
 
     Returns:
-        The fit, or None where there is none inside the box.
+        The fit; None if the fitted Gaussian is not a peak inside the box.
     """
     from scipy.optimize import least_squares
 
@@ -61,7 +61,7 @@ def fit_bead(box: Real) -> BeadFit | None:
 
 
 def rim_of(box: Real) -> Real:
-    """Return the values of the outermost shell of a box, shape (N,)."""
+    """Return the values of the outermost pixels of a box, shape (N,)."""
     rim = np.ones(box.shape, dtype=bool)
     rim[(slice(1, -1),) * box.ndim] = False
     values: Real = box[rim]

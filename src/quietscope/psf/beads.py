@@ -1,4 +1,4 @@
-"""The point spread function that a microscope has shown: the average of its images of small beads."""
+"""A measured point spread function: the average of images of small beads."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ Real = npt.NDArray[np.float64]
 
 DEFAULT_SIZE = 21
 FEW = 5
-"""Beads below which no outlier can be told, and the average is noisy."""
+"""With fewer beads than this, outliers cannot be recognised and the average is noisy."""
 
 SENSOR_BITS = (8, 10, 12, 14, 16)
 
@@ -31,13 +31,13 @@ _RING_PARTS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Beads:
-    """An averaged bead, and what became of all the others.
+    """The average of all usable beads, and how many spots were used and rejected.
 
     Attributes:
         psf: The average.
-        found: Spots in all frames.
-        rejected: How many were not used, by reason.
-        used: How many were.
+        found: Number of spots in all frames.
+        rejected: Number of spots that were not used, by reason.
+        used: Number of beads in the average.
     """
 
     psf: Psf
@@ -48,7 +48,12 @@ class Beads:
 
 @dataclass(frozen=True, kw_only=True)
 class _Bead:
-    """A bead: its box with a margin, less the background; the fit."""
+    """One bead.
+
+    Attributes:
+        values: Its box with a margin, less the background, intensity units.
+        fit: The Gaussian fitted to it.
+    """
 
     values: Real
     fit: BeadFit
@@ -60,21 +65,21 @@ def average_beads(
     pixel_size_um: Mapping[str, float] | None = None,
     notify: Notify | None = None,
 ) -> Beads:
-    """Find the beads of some frames, align them to a fraction of a pixel, and average them.
+    """Find the beads in some frames, align them with sub-pixel precision, and average them.
 
-    ``h = sum_i x_i(r + c_i) / sum_i b_i`` with x_i a bead less its background, c_i its centre between the pixels, b_i
-    its brightness: the bright ones count for more, as their shot noise is less. Beads that are saturated, have a
-    neighbour or are unlike the others in brightness or width are left out. Where the average does not stand out from
-    its noise it is set to zero, as the noise there would add up once its negative half is clipped.
+    ``h = sum_i x_i(r + c_i) / sum_i b_i``, with x_i bead i less its background, c_i its centre with sub-pixel
+    precision, and b_i its brightness. So bright beads count more, because their relative shot noise is smaller. Beads
+    that are saturated, have a neighbour, or differ from the others in brightness or width are left out. The average is
+    set to zero where it does not exceed its noise: otherwise noise, whose negative half is clipped, would add up.
 
     Args:
-        frames: Shape (Y, X) or (Z, Y, X) each.
-        size: Pixels of the box, odd, one number per axis; three or four times the width at half maximum.
+        frames: Images of beads, shape (Y, X) or (Z, Y, X) each.
+        size: Sides of the box of a bead in pixels, odd, one per axis; three or four times the width at half maximum.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
-        notify: Receives a line where few beads are left, or the average had to be moved.
+        notify: Called with one line if few beads are left, or the average had to be moved.
 
     Returns:
-        The average.
+        The average, and the number of beads used and rejected.
 
     Raises:
         PsfError: If there is no isolated bead, or the size is even or larger than the frames.
@@ -97,7 +102,7 @@ def average_beads(
     if not kept:
         raise _no_bead(found, rejected, size)
     if len(kept) < FEW and notify is not None:
-        notify(f"the average is of {len(kept)} bead(s) only: it is noisy, and outliers cannot be told")
+        notify(f"the average is of {len(kept)} bead(s) only: it is noisy, and outliers cannot be recognised")
     return Beads(
         psf=prepare_psf(_standing_out(_average(kept), _noise(kept)), pixel_size_um, notify),
         found=found,
@@ -107,7 +112,7 @@ def average_beads(
 
 
 def _checked(frame: npt.NDArray[Any], size: Sequence[int]) -> tuple[Real, float]:
-    """Return a frame as float64, and the value at which its detector clips."""
+    """Return a frame as float64, and the value at which its detector saturates (infinite if unknown)."""
     if frame.ndim != len(size) or any(n < k + 2 * MARGIN for n, k in zip(frame.shape, size, strict=False)):
         raise PsfError(
             f"a beads image larger than the box of {sizes(size)} pixels and a margin of {MARGIN}",
@@ -132,9 +137,10 @@ def _measure(image: Real, place: npt.NDArray[np.intp], size: Sequence[int]) -> _
 
 
 def _alike(beads: Sequence[_Bead], rejected: dict[str, int]) -> list[_Bead]:
-    """Leave out beads whose width or brightness is unlike that of the others, and count them.
+    """Leave out beads whose width or brightness differs from that of the others, and count them.
 
-    Two beads that touch differ little in width but much in brightness, one above another the other way round.
+    Two touching beads look like one of nearly normal width but twice the brightness; two beads one above the other,
+    like one of normal brightness but larger width.
     """
     if len(beads) < FEW:
         return list(beads)
@@ -146,7 +152,7 @@ def _alike(beads: Sequence[_Bead], rejected: dict[str, int]) -> list[_Bead]:
 
 
 def _outliers(logarithms: Real, factor: float) -> npt.NDArray[np.bool_]:
-    """Return which rows, (N, K), have a value off the median by more than a factor and 3 robust deviations."""
+    """Return which of N rows, shape (N, K), differ from the median by more than a factor and 3 robust deviations."""
     away = np.abs(logarithms - np.median(logarithms, axis=0))
     spread = _MAD_TO_SIGMA * np.median(away, axis=0)
     odd: npt.NDArray[np.bool_] = np.any(away > np.maximum(math.log(factor), _SPREADS * spread), axis=1)
@@ -154,11 +160,11 @@ def _outliers(logarithms: Real, factor: float) -> npt.NDArray[np.bool_]:
 
 
 def _background(wide: Real) -> float:
-    """Return the level around a bead: the median of nine means over the ring outside its box.
+    """Return the background around a bead: the median of nine means over parts of the ring outside its box.
 
-    Of a stack only the three planes in focus count, since out of focus a wide-field microscope fills the box with the
-    bead's own light. A median of means stands a neighbour in part of the ring, as a median does, but is right for
-    a few photons per pixel too.
+    Of a stack only the three planes in focus are used, because out of focus the light of the bead itself fills the box.
+    Like a median, a median of means is not disturbed by a neighbour in part of the ring; unlike a median, it is also
+    right for a few photons per pixel.
     """
     middle = wide.shape[0] // 2
     planes = wide if wide.ndim == 2 else wide[middle - 1 : middle + 2]
@@ -175,9 +181,9 @@ def _average(beads: Sequence[_Bead]) -> Real:
 
 
 def _noise(beads: Sequence[_Bead]) -> Real:
-    """Return an image of noise alone, as strong as that of the average: half the difference of two halves' averages.
+    """Return an image of noise as strong as that of the average: half the difference of the averages of two halves.
 
-    Of a single bead, the rim of its box repeated.
+    For a single bead: the values at the rim of its box, repeated.
     """
     if len(beads) > 1:
         half: Real = (_average(beads[::2]) - _average(beads[1::2])) / 2.0
@@ -187,11 +193,11 @@ def _noise(beads: Sequence[_Bead]) -> Real:
 
 
 def _standing_out(average: Real, noise: Real) -> Real:
-    """Set to zero what does not stand out from the noise, and what is negative.
+    """Set to zero all pixels that do not stand out from the noise, and all negative ones.
 
-    What stands out is where the average, smoothed by a pixel, lies above three standard deviations in one piece that
-    holds the peak, or at least 54 pixels (18 of a plane), which noise does not; and the pixels next to it. Bright
-    specks far off would pull at the centre of mass.
+    The average, smoothed by one pixel, stands out where it exceeds three standard deviations of the noise in a
+    connected region that holds the peak or at least 54 pixels (18 in a plane), which regions of noise do not; pixels
+    next to such a region count too. Bright specks far from the bead would otherwise shift the centre of mass.
     """
     from scipy.ndimage import binary_dilation, gaussian_filter, generate_binary_structure, label
 
@@ -209,6 +215,6 @@ def _no_bead(found: int, rejected: Mapping[str, int], size: Sequence[int]) -> Ps
     why = ", ".join(f"{count} {words}" for words, count in rejected.items() if count)
     return PsfError(
         f"an isolated bead with a box of {sizes(size)} pixels for itself",
-        f"{found} spots, none of use ({why})" if found else "no spot that stands out from the background",
+        f"{found} spots, none of them usable ({why})" if found else "no spot that stands out from the background",
         "record sparser beads over a dark background, or pass a smaller --size",
     )

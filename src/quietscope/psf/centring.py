@@ -1,4 +1,4 @@
-"""Moving a point spread function so that its centre of mass lies in the middle pixel."""
+"""Shift of a point spread function by fractions of a pixel, so that its centre of mass lies in the middle pixel."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from quietscope.errors import PsfError
 
 TOLERANCE = 0.01
-"""Pixels that a centre may lie off the middle: a hundredth shifts no image visibly."""
+"""Distance of the centre from the middle, in pixels, that is tolerated; a hundredth of a pixel is not visible."""
 
 _MENTIONED = 0.05
 _MOST_LOST = 0.05
@@ -19,7 +19,7 @@ _RINGING = 0.05
 
 
 def centre_offset(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return how far the centre of mass lies from the middle, in pixels.
+    """Return the distance of the centre of mass from the middle of the box, in pixels.
 
     ``c_a = sum_r (r_a - m_a) h(r) / sum_r h(r)``, with m the middle of the box.
 
@@ -38,18 +38,18 @@ def centre_offset(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def resampled(values: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Resample an array so that what lay at middle + offset comes to lie in the middle.
+    """Shift an array by a fraction of a pixel: the point at middle + offset moves to the middle.
 
-    In Fourier space, ``h(r + offset) = F^-1[exp(2 pi i f . offset) F h]``, after the box has been mirrored at its lower
-    faces: thus the periodic continuation has no jump that would ring. A quintic spline is two to five times worse for
-    a Gaussian of 1 to 1.2 pixels, and no better below.
+    The shift is a product in Fourier space, ``h(r + offset) = F^-1[exp(2 pi i f . offset) F h]``. Before, the box is
+    mirrored at its lower faces, so that its periodic continuation has no jump and the result no ringing. For a Gaussian
+    of 1 to 1.2 pixels the error of a quintic spline is two to five times larger, for narrower ones as large.
 
     Args:
-        values: Any number of dimensions.
-        offset: Pixels along every axis, shape (ndim,).
+        values: Array with any number of dimensions.
+        offset: Shift in pixels along every axis, shape (ndim,).
 
     Returns:
-        The array, same shape.
+        The shifted array, same shape.
     """
     from scipy.ndimage import fourier_shift
 
@@ -60,17 +60,17 @@ def resampled(values: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]) 
 
 
 def centred(values: npt.NDArray[np.float64], notify: Callable[[str], None]) -> npt.NDArray[np.float64]:
-    """Bring the centre of mass into the middle pixel: whole pixels by cutting the box, the rest by resampling.
+    """Move the centre of mass into the middle pixel: by whole pixels by cutting the box, the rest by resampling.
 
-    What resampling takes below zero is clipped. Where that is much, the PSF is narrower than its pixels can tell, or
-    noisy, and linear interpolation, which blurs but keeps the centre of mass, is the lesser evil.
+    Negative values from resampling are clipped to zero. If they are large, the PSF is too narrow for its pixels or
+    noisy; then linear interpolation is used, which blurs it but keeps the centre of mass.
 
     Args:
         values: A PSF of sum 1, odd sides, non-negative.
-        notify: Receives a line where the centre lay off the middle by more than a twentieth of a pixel.
+        notify: Called with one line if the centre was off the middle by more than a twentieth of a pixel.
 
     Returns:
-        The PSF of sum 1, in a smaller box where its centre lay off by more than half a pixel.
+        The PSF of sum 1; its box is smaller if the centre was off by more than half a pixel.
 
     Raises:
         PsfError: If too much of the PSF would be cut off.
@@ -102,10 +102,10 @@ def _settled(
     box: npt.NDArray[np.float64],
     resample: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]],
 ) -> npt.NDArray[np.float64] | None:
-    """Move the centre of mass until it stays in the middle, since clipping and the border move it a little.
+    """Move the centre of mass repeatedly until it stays in the middle, since clipping and the border shift it a little.
 
     Returns:
-        The PSF, non-negative, or None where it rings too much or does not settle.
+        The PSF, non-negative; None if it rings too much, or the centre does not come to rest.
     """
     total = np.zeros(box.ndim)
     result = box
@@ -122,9 +122,9 @@ def _settled(
 
 
 def _cut(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], list[int]]:
-    """Cut the largest box whose middle is the pixel of the centre of mass; return it and the pixels it is off."""
+    """Cut the largest box whose middle is the pixel of the centre of mass; return it, and by how much it was off."""
     box, cut = values, [0] * values.ndim
-    for _ in range(_ROUNDS):  # what is cut away counts no longer, so the centre of mass wanders
+    for _ in range(_ROUNDS):  # cutting pixels away changes the centre of mass
         off = [round(c) if abs(c) > _CUTTABLE else 0 for c in centre_offset(box).tolist()]
         if not any(off):
             break

@@ -1,4 +1,4 @@
-"""Finding beads that have a box for themselves."""
+"""Detection of isolated beads."""
 
 import math
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ Real = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
 THRESHOLD = 6.0
-"""Robust standard deviations above the background: noise alone gets there once in 10^9 pixels."""
+"""Robust standard deviations that a spot must exceed the background by; noise alone does so once in 10^9 pixels."""
 
 BELOW_ONE_SIGMA = 0.1587
-"""Share of a normal distribution that lies below -sigma; beads disturb its other side."""
+"""Share of a normal distribution below -sigma; this side is used because beads change the other one."""
 
 FAINTEST = 0.01
-"""Least height relative to the brightest spot, for images whose background has no noise."""
+"""Least height relative to the brightest spot; it matters for images whose background has no noise."""
 
 BOXES_APART = 0.75
-"""Sides of the box that two beads have to lie apart: a neighbour's flank then stays out of it."""
+"""Least distance of two beads, in sides of the box, at which no light of the neighbour falls into the box."""
 
 FAINT_SHARE = 0.1
-"""Height, relative to a bead, below which a neighbour is a ring or lobe of it, or too faint to do harm."""
+"""Height relative to a bead below which a neighbouring spot is one of its diffraction rings, or too faint to matter."""
 
 MARGIN = 2
-"""Pixels around the box that alignment draws upon."""
+"""Pixels around the box that are needed to align a bead."""
 
 _BOXES_PER_WIDTH = 14.0
 _LEAST_SMOOTHING = 0.7
@@ -35,14 +35,14 @@ _FLAT_TOP = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Spots:
-    """The spots of a beads image, and what keeps some of them from being used.
+    """The spots of an image of beads, and how many of them cannot be used.
 
     Attributes:
-        found: How many stand out.
-        border: How many of them lie too near the border for their box.
-        crowded: How many have a neighbour in or near their box.
-        saturated: How many have clipped pixels.
-        places: The brightest pixel of each of the others, shape (N, ndim).
+        found: Number of spots that stand out from the background.
+        border: Number of spots too near the border for their box.
+        crowded: Number of spots with a neighbour in or near their box.
+        saturated: Number of spots with saturated pixels.
+        places: Index of the brightest pixel of each of the other spots, shape (N, ndim).
     """
 
     found: int
@@ -53,15 +53,15 @@ class Spots:
 
 
 def find_spots(image: Real, size: Sequence[int], ceiling: float = math.inf) -> Spots:
-    """Find the spots that have their box for themselves.
+    """Find the spots without a neighbour in their box.
 
-    A spot is a local maximum of the image, smoothed by a Gaussian of a fourteenth of the box, above ``m + 6 (m - q)``
-    with m the median of the smoothed image and q its quantile at -sigma.
+    A spot is a local maximum of the image, smoothed by a Gaussian with a sigma of a fourteenth of the box, that exceeds
+    ``m + 6 (m - q)``, with m the median of the smoothed image and q its 15.87 % quantile (one sigma below the median).
 
     Args:
-        image: Shape (Y, X) or (Z, Y, X).
-        size: Pixels of the box of a bead, odd, one number per axis.
-        ceiling: Value at which the detector clips, where known.
+        image: Image of beads, shape (Y, X) or (Z, Y, X), intensity units.
+        size: Sides of the box of a bead in pixels, odd, one per axis.
+        ceiling: Value at which the detector saturates; infinite if unknown.
 
     Returns:
         The spots.
@@ -93,14 +93,14 @@ def find_spots(image: Real, size: Sequence[int], ceiling: float = math.inf) -> S
 
 
 def box_at(image: Real, place: Places, half: Sequence[int]) -> Real:
-    """Return the box that reaches `half` pixels from a pixel on all sides, as far as the image goes."""
+    """Return the box that extends `half` pixels to each side of a pixel, cut at the border of the image."""
     return image[
         tuple(slice(max(0, int(at) - reach), int(at) + reach + 1) for at, reach in zip(place, half, strict=True))
     ]
 
 
 def _one_per_plateau(peaks: npt.NDArray[np.bool_]) -> Places:
-    """Return one pixel for every connected set of maxima, shape (N, ndim)."""
+    """Return the index of one pixel of every connected set of maxima, shape (N, ndim)."""
     from scipy.ndimage import generate_binary_structure, label
 
     labels, _ = label(peaks, generate_binary_structure(peaks.ndim, peaks.ndim))
@@ -111,7 +111,10 @@ def _one_per_plateau(peaks: npt.NDArray[np.bool_]) -> Places:
 
 
 def _border_gain(places: Places, shape: tuple[int, ...], reach: Sequence[int]) -> Real:
-    """Return how much larger the smoothed noise is than inside: sqrt 2 for every face that mirrors it, shape (N,)."""
+    """Return by how much smoothed noise is larger at given places than inside the image, shape (N,).
+
+    At a border the image is mirrored for smoothing, so fewer independent pixels are averaged: sqrt 2 for every border.
+    """
     near = (places < np.array(reach)) | (places >= np.array(shape) - np.array(reach))
     gain: Real = np.sqrt(2.0) ** near.sum(axis=1)
     return gain
@@ -120,7 +123,7 @@ def _border_gain(places: Places, shape: tuple[int, ...], reach: Sequence[int]) -
 def _neighbours(
     places: Places, heights: Real, apart: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which spots have a neighbour that matters, and which are but a lobe of a brighter one."""
+    """Return which spots have a neighbour that matters, and which are only a diffraction ring of a brighter spot."""
     from scipy.spatial import KDTree
 
     crowded, lobe = np.zeros(len(places), dtype=bool), np.zeros(len(places), dtype=bool)
@@ -134,6 +137,6 @@ def _neighbours(
 
 
 def _is_clipped(image: Real, place: Places, reach: Sequence[int], ceiling: float) -> bool:
-    """Say whether a spot has a pixel at the detector's end of scale, or a flat top at the image's largest value."""
+    """Return whether a spot has a saturated pixel, or several pixels at the largest value of the image."""
     core = box_at(image, place, reach)
     return bool(core.max() >= ceiling or np.count_nonzero(core == image.max()) >= _FLAT_TOP)

@@ -11,7 +11,7 @@ from quietscope.errors import PsfError
 from quietscope.psf.psf import LARGEST, Psf, check_box, prepare_psf
 
 REACH = 4.0
-"""Standard deviations that the default box reaches: six parts in 10^5 of the sum lie beyond, per axis."""
+"""Standard deviations that the default box extends to; per axis, 6 parts in 10^5 of the sum lie outside."""
 
 
 def gaussian_psf(
@@ -22,20 +22,21 @@ def gaussian_psf(
     """Return a Gaussian PSF.
 
     Along every axis ``h(k) = [erf((k + 1/2) / (sigma sqrt 2)) - erf((k - 1/2) / (sigma sqrt 2))] / 2``, the integral
-    over pixel k. A camera collects light over the whole pixel; samples at the centres would make a sigma of half a
-    pixel 18 % too peaked and fail altogether below.
+    over pixel k, because a camera collects light over the whole pixel. Values at the pixel centres instead would give a
+    peak that is 18 % too high for a sigma of half a pixel, and would be useless for smaller sigmas.
 
     Args:
-        sigma: Standard deviation before pixels in pixels, above zero; one number for (Y, X), or one per axis of (Y, X)
-            or (Z, Y, X).
-        size: Pixels of the box, odd, one number or one per axis; where None, the box reaches 4 sigma.
+        sigma: Standard deviation of the optical blur in pixels, above zero; one number for (Y, X), or one per axis of
+            (Y, X) or (Z, Y, X).
+        size: Sides of the box in pixels, odd, one number or one per axis; None for a box that reaches 4 sigma.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
 
     Returns:
         The PSF.
 
     Raises:
-        PsfError: If a sigma is not above zero, there are not 2 or 3 of them, or the size is even or does not fit.
+        PsfError: If a sigma is not above zero, their number is not 1, 2 or 3, or the size is even or there is not one
+            size per sigma.
     """
     sigmas = (float(sigma),) * 2 if isinstance(sigma, int | float) else tuple(float(each) for each in sigma)
     if len(sigmas) not in (2, 3) or not all(0.0 < each < LARGEST for each in sigmas):

@@ -1,8 +1,8 @@
-"""What an objective is, and the intensity it makes of a point: the scalar integral of Gibson and Lanni.
+"""An objective, and the intensity of the image that it makes of a point: the scalar integral of Gibson and Lanni.
 
 Gibson, Lanni, "Experimental test of an analytical model of aberration in an oil-immersion objective lens used in
-three-dimensional light microscopy", J. Opt. Soc. Am. A 9, 1992. Where sample and immersion are one medium it is the
-integral of Born and Wolf (Principles of Optics, 8.8) without the paraxial approximation of its defocus.
+three-dimensional light microscopy", J. Opt. Soc. Am. A 9, 1992. If sample and immersion have the same refractive index,
+this is the integral of Born and Wolf (Principles of Optics, 8.8) without its paraxial approximation of defocus.
 """
 
 import math
@@ -17,34 +17,34 @@ Real = npt.NDArray[np.float64]
 
 WAVELENGTHS_NM = (100.0, 5000.0)
 LARGEST_PINHOLE = 5.0
-"""Beyond it the image is as sharp as without a pinhole, as the excitation makes it."""
+"""Largest pinhole in Airy disks; a larger one is as good as none, since the excitation alone limits the image."""
 
 LARGEST_INDEX = 4.0
-"""Of solid immersion lenses of silicon; beyond it somebody has mistaken the unit."""
+"""Refractive index of solid immersion lenses of silicon; a larger number must be a mistake."""
 
 _RADII_PER_FRINGE = 60
 _MOST_NODES = 2000
 _PINHOLE_RINGS, _PINHOLE_ANGLES = 8, 24
-"""Of the quadrature over a pinhole of one Airy disk."""
+"""Number of rings and angles at which the intensity is evaluated to average over a pinhole of one Airy disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optics:
     """An objective and the light it collects.
 
-    The coverslip is taken to be the one that the objective is corrected for.
+    The coverslip is assumed to be the one that the objective is corrected for.
 
     Attributes:
         numerical_aperture: NA = n sin(theta).
         wavelength_nm: Emission wavelength in vacuum, in nanometres.
-        refractive_index: n of the immersion; 1.518 is oil, 1.333 water, 1 air.
-        sample_index: n of the medium about the point; that of the immersion if None.
-        depth_um: How deep in the sample the point lies, in micrometres; matters where the two media differ.
-        excitation_nm: Excitation wavelength of a confocal microscope; None for a wide-field microscope.
+        refractive_index: Refractive index n of the immersion: 1.518 for oil, 1.333 for water, 1 for air.
+        sample_index: Refractive index of the medium around the point; that of the immersion if None.
+        depth_um: Depth of the point in the sample, in micrometres; it matters if the two media differ.
+        excitation_nm: Excitation wavelength of a confocal microscope, in nanometres; None for a wide-field microscope.
         pinhole_airy: Diameter of the pinhole over that of the Airy disk, 1.22 wavelength / NA, in the sample.
 
     Raises:
-        PsfError: If a value is not above zero or out of range, or NA is not below the refractive index.
+        PsfError: If a value is out of range, or NA is not below the refractive index.
     """
 
     numerical_aperture: float
@@ -81,7 +81,7 @@ class Optics:
 
     @property
     def medium(self) -> float:
-        """Refractive index about the point."""
+        """Refractive index of the medium around the point."""
         return self.refractive_index if self.sample_index is None else self.sample_index
 
     @property
@@ -100,18 +100,19 @@ class Optics:
 
 
 def intensity(optics: Optics, radius_um: Real, z_um: Real) -> Real:
-    """Return the intensity of a point's image.
+    """Return the intensity of the image of a point.
 
-    Wide field: |u(r, z; emission)|^2. Confocal: ``|u(r, z; excitation)|^2`` times the mean of ``|u(r, z; emission)|^2``
-    over the pinhole. Both in units in which a plane of the wide-field intensity integrates to 1 per square micrometre.
+    Wide field: ``|u(r, z; emission)|^2``. Confocal: ``|u(r, z; excitation)|^2`` times the mean of
+    ``|u(r, z; emission)|^2`` over the pinhole. Each ``|u|^2`` is scaled so that its integral over a plane, in square
+    micrometres, is 1.
 
     Args:
         optics: The objective.
-        radius_um: Distances from the axis, ascending from 0, shape (R,), micrometres in the sample.
-        z_um: Distances from the focus, shape (Z,).
+        radius_um: Distances from the optical axis, ascending from 0, shape (R,), micrometres in the sample.
+        z_um: Distances from the focus along the optical axis, shape (Z,), micrometres.
 
     Returns:
-        Shape (R, Z).
+        The intensity, shape (R, Z).
     """
     emission = optics.wavelength_nm / 1000.0
     if optics.excitation_nm is None:
@@ -122,9 +123,16 @@ def intensity(optics: Optics, radius_um: Real, z_um: Real) -> Real:
 
 
 def radii(optics: Optics, reach_um: float) -> Real:
-    """Return distances from 0 to beyond `reach_um`, close enough to interpolate the intensity between them.
+    """Return distances from the axis, from 0 to beyond `reach_um`, close enough to interpolate the intensity.
 
-    The intensity holds no frequency above 2 NA / wavelength; a sixtieth of wavelength / NA is thirty per period.
+    The intensity has no frequency above 2 NA / wavelength; steps of wavelength / NA / 60 are thirty per period.
+
+    Args:
+        optics: The objective.
+        reach_um: Largest distance that is needed, in micrometres.
+
+    Returns:
+        The distances, ascending, in micrometres, shape (R,).
     """
     wavelength = min(optics.wavelength_nm, optics.excitation_nm or math.inf) / 1000.0
     step = wavelength / optics.numerical_aperture / _RADII_PER_FRINGE
@@ -136,9 +144,10 @@ def radii(optics: Optics, reach_um: float) -> Real:
 def _wide_field(optics: Optics, wavelength_um: float, radius_um: Real, z_um: Real) -> Real:
     """Return |u|^2 of ``u(r, z) = int_0^a J0(k NA r rho) exp(i k W(rho, z)) rho d rho``, by Gauss-Legendre quadrature.
 
-    ``W = z sqrt(n^2 - NA^2 rho^2) + d [sqrt(m^2 - NA^2 rho^2) - c sqrt(n^2 - NA^2 rho^2)]`` with n the immersion, m the
-    medium, d the depth; c shifts z to where the aberration that is left is smallest (least squares over the aperture).
-    a = 1, or m / NA where the medium does not let steeper rays out of a depth.
+    ``W = z sqrt(n^2 - NA^2 rho^2) + d [sqrt(m^2 - NA^2 rho^2) - c sqrt(n^2 - NA^2 rho^2)]`` with the refractive indices
+    n of the immersion and m of the medium, and the depth d. The constant c shifts z to the position of the smallest
+    remaining aberration (least squares over the aperture). The aperture ends at a = 1, or at m / NA if steeper rays are
+    totally reflected in the medium.
     """
     from scipy.special import j0, roots_legendre
 
@@ -146,12 +155,12 @@ def _wide_field(optics: Optics, wavelength_um: float, radius_um: Real, z_um: Rea
     n, m, depth = optics.refractive_index, optics.medium, optics.depth_um
     edge = min(1.0, m / aperture) if depth > 0.0 else 1.0
     path = aperture * radius_um[-1] + (np.abs(z_um).max() + depth) * (n - math.sqrt(n * n - (aperture * edge) ** 2))
-    count = 48 + math.ceil(0.75 * k * path)  # half of the largest phase would just do
+    count = 48 + math.ceil(0.75 * k * path)  # half of the largest phase would be just enough
     if count > _MOST_NODES:
         raise PsfError(
             f"a box of at most some {_MOST_NODES * wavelength_um / (0.75 * math.pi * aperture):.0f} um across",
             f"one that reaches {radius_um[-1]:.4g} um sideways and {np.abs(z_um).max() + depth:.4g} um in depth",
-            "pass a smaller --size, and see whether the pixel size is in nanometres",
+            "pass a smaller --size, and check that the pixel size is in nanometres",
         )
     nodes, weights = roots_legendre(count)
     rho, weight = edge * (nodes + 1.0) / 2.0, edge * weights / 2.0
@@ -168,13 +177,13 @@ def _wide_field(optics: Optics, wavelength_um: float, radius_um: Real, z_um: Rea
 
 
 def _height(index: float, aperture: float, rho: Real) -> Real:
-    """Return ``sqrt(index^2 - NA^2 rho^2)``, the axial part of a ray's refractive index."""
+    """Return ``sqrt(index^2 - NA^2 rho^2)``, the refractive index times the cosine of a ray's angle to the axis."""
     height: Real = np.sqrt(np.maximum(index * index - (aperture * rho) ** 2, 0.0))
     return height
 
 
 def _over_disk(optics: Optics, wavelength_um: float, radius_um: Real, z_um: Real, disk_um: float) -> Real:
-    """Return the mean of the wide-field intensity over a disk about every radius, shape (R, Z)."""
+    """Return the wide-field intensity averaged over a disk around every radius, shape (R, Z)."""
     from scipy.interpolate import CubicSpline
     from scipy.special import roots_legendre
 

@@ -1,4 +1,4 @@
-"""A point spread function fit to convolve with: checked, normalised, centred; read from and written to files."""
+"""A point spread function to convolve images with: checked, normalised and centred; read from and written to files."""
 
 import math
 import os
@@ -17,10 +17,10 @@ from quietscope.psf.centring import centred
 Notify: TypeAlias = Callable[[str], None]
 
 TRIMMED_SHARE = 1e-4
-"""Share of the sum that `Psf.trimmed` may leave out: the shot noise of a pixel is larger up to 10^8 photons."""
+"""Share of the sum that `Psf.trimmed` may leave out; the shot noise of a pixel exceeds it up to 10^8 photons."""
 
 LARGEST = 1 << 24
-"""Values of the largest PSF: 64 MB of float32."""
+"""Largest number of values of a PSF: 64 MB of float32."""
 
 _ROUNDING = 1e-6
 _BRIGHT_RIM = 0.05
@@ -30,11 +30,11 @@ _UNNAMED = "QI"
 
 @dataclass(frozen=True, eq=False)
 class Psf:
-    """A point spread function; made by `prepare_psf`, which sees to what is said here.
+    """A point spread function; `prepare_psf` makes one that has the properties listed here.
 
     Attributes:
-        values: Shape (Y, X) or (Z, Y, X), every side odd and at least 3; non-negative, of sum 1, its centre of mass in
-            the middle pixel.
+        values: Array of shape (Y, X) or (Z, Y, X), every side odd and at least 3. Values are non-negative and add up to
+            1; their centre of mass lies in the middle pixel.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
     """
 
@@ -52,15 +52,15 @@ class Psf:
         return self.values.ndim
 
     def trimmed(self, share: float = TRIMMED_SHARE) -> "Psf":
-        """Return the smallest box about the middle that holds all but a small share of the sum, scaled to sum 1.
+        """Return the PSF cut down to a smaller box that holds all but a small share of the sum, scaled to sum 1.
 
-        From all sides the pair of opposite faces with the least per pixel goes first.
+        Pairs of opposite faces are cut off one after the other, the pair with the least mean value first.
 
         Args:
-            share: The share that may be lost, 0 to 1.
+            share: Share of the sum that may be lost, 0 to 1.
 
         Returns:
-            The PSF in that box, no side below 3.
+            The PSF in the smaller box, every side at least 3.
         """
         box, lost = self.values.astype(np.float64), 0.0
         while True:
@@ -80,19 +80,19 @@ class Psf:
 def prepare_psf(
     values: npt.NDArray[Any], pixel_size_um: Mapping[str, float] | None = None, notify: Notify | None = None
 ) -> Psf:
-    """Make a PSF of an array: refuse what is none, scale it to sum 1, move its centre of mass into the middle pixel.
+    """Make a PSF from an array: check it, scale it to sum 1, and move its centre of mass into the middle pixel.
 
     Args:
-        values: Shape (Y, X) or (Z, Y, X), any numeric type, every side odd.
+        values: Array of shape (Y, X) or (Z, Y, X), any numeric type, every side odd.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
-        notify: Receives a line where the PSF was moved, or seems to have a background.
+        notify: Called with one line if the PSF was moved, or seems to have a background.
 
     Returns:
         The PSF.
 
     Raises:
-        PsfError: If the number of dimensions is not 2 or 3, a side is even or below 3, a value is not finite or
-            negative beyond rounding, all are zero, or there is no room to move the centre to the middle.
+        PsfError: If the number of dimensions is not 2 or 3, a side is even or below 3, a value is not finite or is
+            negative beyond rounding, all values are equal, or the box is too small to move the centre to the middle.
     """
     values = np.asarray(values)
     _check_shape(values.shape)
@@ -107,10 +107,10 @@ def prepare_psf(
 
 
 def check_box(size: Sequence[int]) -> None:
-    """Refuse a box that no PSF can be made for.
+    """Refuse a box size that a PSF cannot have.
 
     Args:
-        size: Pixels along (Y, X) or (Z, Y, X).
+        size: Number of pixels along (Y, X) or (Z, Y, X).
 
     Raises:
         PsfError: If a side is even or below 3, or the box holds more values than a PSF may.
@@ -122,7 +122,7 @@ def check_box(size: Sequence[int]) -> None:
             f" --size-z {odd[0]}" if len(size) == 3 and odd[0] != size[0] else ""
         )
         raise PsfError(
-            "a box of odd sides of 3 pixels or more, so that one is the middle",
+            "a box of odd sides of 3 pixels or more, so that one pixel is the middle",
             sizes(size),
             f"pass e.g. `{options.strip() or f'--size {odd[-2]}'}`",
         )
@@ -141,14 +141,14 @@ def check_fits(
     image_pixel_size_um: Mapping[str, float],
     notify: Notify | None = None,
 ) -> None:
-    """Refuse a PSF that does not fit images, and mention one that was recorded at another pixel size.
+    """Refuse a PSF that cannot be used on images, and warn about one that has another pixel size.
 
     Args:
         psf: The PSF.
         spatial_dims: 2 for planes, 3 for volumes.
-        size: Pixels of the smallest image or patch, (Y, X) or (Z, Y, X).
-        image_pixel_size_um: Micrometres per pixel of the images, where known.
-        notify: Receives a line where the pixel sizes differ by more than 5 %.
+        size: Number of pixels of the smallest image or patch, (Y, X) or (Z, Y, X).
+        image_pixel_size_um: Micrometres per pixel of the images, for those axes for which it is known.
+        notify: Called with one line if pixel sizes differ by more than 5 %.
 
     Raises:
         PsfError: If the PSF has another number of dimensions, or is larger than the image or patch.
@@ -156,13 +156,13 @@ def check_fits(
     sides = sizes(psf.values.shape)
     if psf.spatial_dims == 3 and spatial_dims == 2:
         raise PsfError(
-            "a PSF of two dimensions, as planes are denoised",
+            "a PSF of two dimensions, because planes are denoised",
             f"one of three, {sides}",
             "denoise volumes with `--dims 3`, or save the PSF's focal plane",
         )
     if psf.spatial_dims == 2 and spatial_dims == 3:
         raise PsfError(
-            "a PSF of three dimensions, as volumes are denoised",
+            "a PSF of three dimensions, because volumes are denoised",
             f"one of two, {sides}",
             "denoise planes with `--dims 2`, or make one with `quietscope psf theory ... --z-nm 200`",
         )
@@ -184,18 +184,18 @@ def check_fits(
 
 
 def read_psf(path: str | os.PathLike[str], notify: Notify | None = None) -> Psf:
-    """Read a PSF from an image file of any format, and prepare it.
+    """Read a PSF from an image file of any format, and prepare it with `prepare_psf`.
 
     Args:
-        path: A plane or a stack. A third dimension without a name is taken for Z.
-        notify: Receives a line where the PSF was moved, seems to have a background, or has a nameless axis.
+        path: File with a plane or a stack. A third axis without a name is assumed to be Z.
+        notify: Called with one line if the PSF was moved, seems to have a background, or has an axis without a name.
 
     Returns:
         The PSF, with the pixel size of the file.
 
     Raises:
-        ImageFileError: If the file is missing or no image.
-        PsfError: If the image is no PSF.
+        ImageFileError: If the file is missing or not an image.
+        PsfError: If the image is not a PSF.
     """
     image = read_image(path)
     name = Path(path).name
@@ -215,26 +215,26 @@ def read_psf(path: str | os.PathLike[str], notify: Notify | None = None) -> Psf:
 
 
 def write_psf(path: str | os.PathLike[str], psf: Psf, *, overwrite: bool = False) -> None:
-    """Write a PSF as float32 with its pixel size, whole or not at all.
+    """Write a PSF as float32 with its pixel size; a failed write leaves no file behind.
 
     Args:
-        path: Where to write; its extension picks the format, .tif as a rule.
+        path: File to write; its extension determines the format, usually .tif.
         psf: The PSF.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the place, the format or the disk does not allow it.
+        OutputError: If the folder cannot be written to, the format is unknown, or the disk is full.
     """
     write_image(path, psf.values, psf.axes, pixel_size_um=psf.pixel_size_um, overwrite=overwrite)
 
 
 def sizes(size: Sequence[int]) -> str:
-    """Return sides as ``21 x 65 x 65``."""
+    """Return a size in words, such as ``21 x 65 x 65``."""
     return " x ".join(map(str, size))
 
 
 def _essential(image: Image) -> tuple[str, tuple[int, ...]]:
-    """Return axes and shape without axes of one element, besides Y and X."""
+    """Return axes and shape without the axes of length one; Y and X are kept in any case."""
     pairs = [(letter, side) for letter, side in zip(image.axes, image.shape, strict=True) if side > 1 or letter in "YX"]
     return "".join(letter for letter, _ in pairs), tuple(side for _, side in pairs)
 
@@ -296,7 +296,7 @@ def _mention_rim(values: npt.NDArray[np.float64], tell: Notify) -> None:
 
 
 def _to_float32(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Scale to sum 1; read-only, since a PSF is shared."""
+    """Scale to sum 1, and make the array read-only because a PSF is shared."""
     single: npt.NDArray[np.float32] = np.ascontiguousarray(values / values.sum(), dtype=np.float32)
     single.flags.writeable = False
     return single

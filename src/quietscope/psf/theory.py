@@ -1,4 +1,4 @@
-"""Point spread functions from optics, in focus or in depth, integrated over pixels."""
+"""Point spread functions computed from the optics of a microscope, integrated over pixels."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from quietscope.psf.optics import Optics, intensity, radii
 from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf
 
 AIRY_RADII = 5.0
-"""How far the default box reaches from the axis: 97 % of the light in focus lie within."""
+"""Half the side of the default box in Airy radii; it holds 97 % of the light of the focal plane."""
 
 AXIAL_ZEROS = 2.0
-"""How far it reaches along the axis, in distances of the first dark point."""
+"""Half the height of the default box along Z, in distances of the first dark point from the focus."""
 
 LARGEST_SIDE = 1025
 LARGEST_PIXEL_NM = 10_000.0
@@ -31,22 +31,23 @@ def theory_psf(
     size: Sequence[int | None] | None = None,
     notify: Notify | None = None,
 ) -> Psf:
-    """Return the PSF of an objective: the mean of the intensity over every pixel, in planes that lie apart.
+    """Return the PSF of an objective: the intensity averaged over every pixel, in one plane or a stack of planes.
 
-    A camera integrates over its pixels but a stack samples its planes, so there is no mean along Z.
+    A camera integrates over the area of its pixels, but a stack is a sample of planes, so there is no average along Z.
 
     Args:
         optics: The objective.
         pixel_nm: Side of a pixel in the sample, in nanometres.
-        z_nm: Distance of planes; None for the focal plane alone.
-        size: Pixels of the box, odd, (Y, X) or (Z, Y, X); where None, 5 Airy radii or 2 axial dark points on each side.
-        notify: Receives a line where much of the light falls outside the box.
+        z_nm: Distance between planes, in nanometres; None for the focal plane alone.
+        size: Sides of the box in pixels, odd, (Y, X) or (Z, Y, X). None for 5 Airy radii to each side, and along Z
+            twice the distance of the first dark point.
+        notify: Called with one line if much of the light falls outside the box.
 
     Returns:
-        The PSF, with its pixel size; along Z about its centre of mass, where depth makes it lopsided.
+        The PSF with its pixel size. If the depth makes it asymmetric along Z, the box is centred on its centre of mass.
 
     Raises:
-        PsfError: If a length is not above zero, or the size is even, too large, or of another number of dimensions.
+        PsfError: If a length is out of range, or the size is even, too large, or of another number of dimensions.
     """
     _check_lengths(pixel_nm, z_nm)
     default = _default_size(optics, pixel_nm, z_nm)
@@ -61,7 +62,7 @@ def theory_psf(
         raise PsfError(
             f"a PSF of at most {LARGEST_SIDE} pixels along every axis",
             f"{' x '.join(map(str, sides))} at {pixel_nm:g} nm per pixel",
-            "pass a smaller --size, and see whether the pixel size is in nanometres",
+            "pass a smaller --size, and check that the pixel size is in nanometres",
         )
     pixel = pixel_nm / 1000.0
     pixel_size_um = {"X": pixel, "Y": pixel}
@@ -94,7 +95,7 @@ def _check_lengths(pixel_nm: float, z_nm: float | None) -> None:
 
 
 def _stack(optics: Optics, pixel_um: float, step_um: float, sides: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Return planes about the centre of mass, which lies in the focus unless the point lies deep in another medium."""
+    """Return planes centred on the centre of mass along Z: the focus, unless the point lies deep in another medium."""
     z: npt.NDArray[np.float64] = np.arange(sides[0], dtype=np.float64) - sides[0] // 2
     z *= step_um
     values = _planes(optics, pixel_um, z, sides[1:])
@@ -111,7 +112,7 @@ def _stack(optics: Optics, pixel_um: float, step_um: float, sides: tuple[int, in
 def _planes(
     optics: Optics, pixel_um: float, z_um: npt.NDArray[np.float64], sides: tuple[int, ...]
 ) -> npt.NDArray[np.float64]:
-    """Return the mean over pixels, shape (Z, Y, X), by Gauss-Legendre quadrature in one quadrant."""
+    """Return the intensity averaged over pixels, shape (Z, Y, X), by Gauss-Legendre quadrature in one quadrant."""
     from scipy.interpolate import CubicSpline
     from scipy.special import roots_legendre
 

@@ -1,4 +1,4 @@
-"""How wide a point spread function is."""
+"""Width of a point spread function, and its profiles."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,24 +11,24 @@ _PER_PIXEL = 100
 def full_widths(psf: Psf) -> tuple[float, ...]:
     """Return the full width at half maximum along every axis, in pixels.
 
-    Measured on the profile through the brightest pixel, a cubic spline between the pixels.
+    It is measured on the profile through the brightest pixel, with a cubic spline between the pixels.
 
     Args:
         psf: The PSF.
 
     Returns:
-        One width per axis of (Y, X) or (Z, Y, X); NaN where the profile does not fall to half within the box.
+        One width per axis of (Y, X) or (Z, Y, X); NaN if the profile does not fall to half its maximum within the box.
     """
     return tuple(_full_width(profile) for profile in profiles(psf))
 
 
 def peak_of(psf: Psf) -> tuple[int, ...]:
-    """Return the index of the brightest pixel, which is not the middle where the PSF is lopsided."""
+    """Return the index of the brightest pixel; in an asymmetric PSF it is not the middle pixel."""
     return tuple(int(n) for n in np.unravel_index(int(psf.values.argmax()), psf.values.shape))
 
 
 def profiles(psf: Psf) -> list[npt.NDArray[np.float64]]:
-    """Return the values along every axis through the brightest pixel, shape (side,) each."""
+    """Return one profile per axis: the values through the brightest pixel, shape (side,)."""
     peak = [slice(n, n + 1) for n in peak_of(psf)]
     lines = []
     for axis in range(psf.values.ndim):

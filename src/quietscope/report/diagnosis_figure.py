@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from quietscope.diagnosis import Diagnosis
+from quietscope.diagnosis import Diagnosis, verdict
 from quietscope.diagnosis.correlation import CORRELATED, UNCORRELATED, AxisCorrelation
 from quietscope.io import atomic_path
 from quietscope.report.crop import choose_crop
@@ -108,7 +108,7 @@ def write_diagnosis_figure(
         _draw_pixels(panels[0], panels[1], row)
         _draw_correlation(panels[2], row.diagnosis)
         _draw_variance(panels[3], row.diagnosis)
-        words = f"{row.title}: {row.diagnosis.verdict}"
+        words = f"{row.title}: {verdict(row.diagnosis)}"
         drawing.text(
             0.5, 1.0 - (top + 0.1) / height, words, fontsize=11, color=_INK, ha="center", va="top", parse_math=False
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
-from quietscope.diagnosis import Diagnosis, deterministic_levels
+from quietscope.diagnosis import Diagnosis, deterministic_levels, reason
 from quietscope.diagnosis.channels import diagnose_frames
 from quietscope.methods import METHODS
 from quietscope.presets import Configuration
@@ -95,7 +95,8 @@ class _Found:
     def reason(self) -> str:
         """Why, in the words of the channel with the strongest correlation."""
         worst = max(self.channels, key=lambda each: max(each.x.neighbours, each.y.neighbours))
-        return worst.advice.reason if worst.advice.sure else f"it is not sure: {worst.advice.reason}"
+        words = reason(worst.advice)
+        return words if worst.advice.sure else f"it is not sure: {words}"
 
 
 def _without(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from quietscope.data.preparation import Notify, spread
 from quietscope.errors import NoiseError
 from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
 from quietscope.noise.noise_file import load_noise_model
+from quietscope.noise.noise_spec import AutoNoise, BootstrapNoise, NoiseFile, SigmaNoise, parse_noise_spec
 from quietscope.noise.signal_range import observed_range, range_note
-from quietscope.noise.spec import AutoNoise, BootstrapNoise, NoiseFile, SigmaNoise, parse_noise_spec
 
 MOST_FRAMES = 64
 NOTEWORTHY_CORRELATION = 0.15

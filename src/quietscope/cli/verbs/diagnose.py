@@ -1,6 +1,7 @@
 """``quietscope diagnose``: what the noise of an image is, and which method takes it away."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
-    from quietscope.diagnosis import Diagnosis
+    from quietscope.diagnosis import Advice, Diagnosis
     from quietscope.diagnosis.correlation import AxisCorrelation
 
 PICTURE = Path("diagnose.png")
@@ -33,6 +34,7 @@ def diagnose(
     the command to type; draws all that as a picture. It says so where it is not sure.
     """
     from quietscope.data.frames import Frames
+    from quietscope.diagnosis import notes, verdict
     from quietscope.diagnosis.channels import diagnose_frames
     from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
 
@@ -49,8 +51,8 @@ def diagnose(
     screen.show(_table(title, labels, found))
     for label, each in zip(labels, found, strict=True):
         channel = f"channel {label}: " if len(found) > 1 else ""
-        (screen.note if each.is_clean else screen.show)(f"{channel}{each.verdict}")
-        for note in each.notes():
+        (screen.note if each.is_clean else screen.show)(f"{channel}{verdict(each)}")
+        for note in notes(each):
             screen.note(f"{channel}{note}")
     middle = len(frames) // 2
     rows = [
@@ -64,13 +66,41 @@ def diagnose(
     screen.show(f"picture: {output}")
 
 
+def denoise_command(
+    advice: "Advice", images: Sequence[str | Path], *, output: str | Path = "out", axes: str | None = None
+) -> str:
+    """Return the command that denoises images as advised.
+
+    Args:
+        advice: The advice.
+        images: The images.
+        output: Folder for the results.
+        axes: Axes that the images were read with, if their files do not name them.
+
+    Returns:
+        The command, ready to paste; empty if there is nothing to denoise.
+    """
+    if advice.method is None:
+        return ""
+    options: list[str] = []
+    if advice.method == "dvlae":
+        options += ["--direction", advice.direction, *(["--dims", "3"] if advice.direction == "z" else [])]
+    if advice.deterministic_levels:
+        options += ["--deterministic-levels", ",".join(map(str, advice.deterministic_levels))]
+    return _line(advice.method, images, options, output, axes)
+
+
 def _command(images: list[Path], found: "list[Diagnosis]", axes: str | None) -> str:
-    """Return the line to type; where the channels disagree, one that weighs them up when it looks at them."""
-    commands = {each.command(*images, axes=axes) for each in found} - {""}
+    """Return the advised command; if the channels need different methods, one that decides when it sees the images."""
+    commands = {denoise_command(each.advice, images, axes=axes) for each in found} - {""}
     if len(commands) > 1:
-        named = ["--axes", axes] if axes else []
-        return shlex.join(["quietscope", "denoise", *map(str, images), "--method", "auto", *named, "-o", "out"])
+        return _line("auto", images, [], "out", axes)
     return next(iter(commands), "")
+
+
+def _line(method: str, images: Sequence[str | Path], options: list[str], output: str | Path, axes: str | None) -> str:
+    words = ["quietscope", "denoise", *map(str, images), "--method", method, *options]
+    return shlex.join([*words, *(["--axes", axes] if axes else []), "-o", str(output)])
 
 
 def _table(title: str, labels: list[str], found: "list[Diagnosis]") -> Table:

@@ -196,7 +196,7 @@ def _exposures(text: str | None, num_exposures: int, num_channels: int, seed: in
 def _load(word: str) -> "NoiseModel":
     from quietscope.noise import Gaussian
     from quietscope.noise.noise_file import load_noise_model
-    from quietscope.noise.spec import NoiseFile, SigmaNoise, parse_noise_spec
+    from quietscope.noise.noise_spec import NoiseFile, SigmaNoise, parse_noise_spec
 
     spec = parse_noise_spec(word)
     if isinstance(spec, SigmaNoise):

@@ -1,4 +1,4 @@
-"""The words with which a user names a noise model: ``auto``, ``bootstrap``, ``sigma=NUMBER``, or a noise file."""
+"""What a user can type for the noise: ``auto``, ``bootstrap``, ``sigma=NUMBER``, or the name of a noise file."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class AutoNoise:
 
 @dataclass(frozen=True)
 class BootstrapNoise:
-    """Fit a noise model to the pseudo-signal of a first denoiser, which needs none."""
+    """Fit a noise model to the images and their estimate by a first denoiser that needs no noise model."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ NoiseSpec: TypeAlias = AutoNoise | BootstrapNoise | SigmaNoise | NoiseFile
 
 
 def parse_noise_spec(text: str) -> NoiseSpec:
-    """Read what a user typed for the noise: ``auto``, ``bootstrap``, ``sigma=NUMBER``, or the name of a noise file.
+    """Parse what a user typed for the noise: ``auto``, ``bootstrap``, ``sigma=NUMBER``, or the name of a noise file.
 
     Args:
-        text: What was typed.
+        text: The typed text.
 
     Returns:
-        What it means; a file is not opened yet.
+        The parsed specification; a file is not opened yet.
 
     Raises:
-        NoiseError: If it is none of these.
+        NoiseError: If the text is none of these.
     """
     expected, word = "auto, bootstrap, sigma=NUMBER or a noise file", text.strip()
     words: dict[str, NoiseSpec] = {"auto": AutoNoise(), "bootstrap": BootstrapNoise()}

@@ -1,6 +1,6 @@
-"""The noise models of a detector by themselves: what a file may name, and what a censored model may wrap.
+"""The list of noise models of a detector without limits; ``Censored`` adds limits to any of them.
 
-A new one is one file and one line in ``_OWN``; another package declares its own in the entry-point group
+A new model is one file and one line in ``_OWN``; another package declares its own in the entry-point group
 "quietscope.noise_models", under the model's ``kind``.
 """
 
@@ -18,20 +18,20 @@ _OWN: tuple[type[NoiseModel], ...] = (Gaussian, PoissonGaussian, GaussianMixture
 
 
 def registered(*more: type[NoiseModel]) -> Registry[type[NoiseModel]]:
-    """Return the noise models of a detector, those of other packages, and some more of our own, by kind."""
+    """Return our noise models, those of other packages, and `more` of our own, by kind."""
     own = {model.kind: model for model in (*_OWN, *more)}
     return Registry("quietscope.noise_models", own, subclass(NoiseModel, "kind"))
 
 
 BASE_MODELS = registered()
-"""Every noise model of a detector by its kind."""
+"""Every noise model of a detector without limits, by its kind."""
 
 
 def base_model_from_record(record: NoiseRecord) -> NoiseModel:
     """Rebuild a model of ``BASE_MODELS`` from its record.
 
     Args:
-        record: What ``to_record`` returned.
+        record: Record returned by ``to_record``.
 
     Returns:
         The model.
@@ -44,7 +44,7 @@ def base_model_from_record(record: NoiseRecord) -> NoiseModel:
 
 
 def rebuild(record: NoiseRecord, models: Mapping[str, type[NoiseModel]]) -> NoiseModel:
-    """Rebuild a noise model that is one of ``models``; raises as ``base_model_from_record`` does."""
+    """Rebuild a noise model of a kind in `models`; raises the errors of ``base_model_from_record``."""
     if record.kind not in models:
         raise NoiseError(f"one of {', '.join(models)}", f"a noise model of kind {record.kind!r}", "fit it again")
     try:
@@ -52,4 +52,5 @@ def rebuild(record: NoiseRecord, models: Mapping[str, type[NoiseModel]]) -> Nois
     except (NoiseError, PluginError):
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NoiseError(f"a complete {record.kind} model", f"a fault in {error}", "fit it again") from error
+        got = f"one that cannot be rebuilt ({type(error).__name__}: {error})"
+        raise NoiseError(f"a complete {record.kind} model", got, "fit it again") from error

@@ -1,0 +1,52 @@
+"""A diagnosis in sentences: for the command line, for the picture, and for the notes of a training run."""
+
+from quietscope.diagnosis.advice import Advice, AxisDoubt
+from quietscope.diagnosis.channel import Diagnosis
+from quietscope.diagnosis.kind import NO_NOISE
+
+
+def verdict(diagnosis: Diagnosis) -> str:
+    """Return the kind of noise and the reason for the advised method, in one sentence."""
+    if diagnosis.is_clean:
+        return f"hardly any noise, below {NO_NOISE:.0%} of the signal's deviation: there is nothing to denoise"
+    return f"{diagnosis.kind}: {reason(diagnosis.advice)}"
+
+
+def reason(advice: Advice) -> str:
+    """Return why this method is advised, or what could not be decided."""
+    if advice.kind == "none":
+        return "no noise to speak of: there is nothing to denoise"
+    if advice.kind == "not sure":
+        return "; ".join(map(_doubt, advice.doubts))
+    along_x, along_y = (round(value, 2) + 0.0 for value in (advice.neighbours_x, advice.neighbours_y))  # no minus zero
+    values = f"lag-1 correlation {along_x:.2f} along x, {along_y:.2f} along y"
+    if advice.direction != "none":
+        return f"the noise is correlated along {advice.direction} alone ({values})"
+    if advice.kind == "correlated both ways":
+        return f"the noise is correlated along both axes ({values})"
+    return f"the noise is independent from pixel to pixel ({values})"
+
+
+def notes(diagnosis: Diagnosis) -> list[str]:
+    """Return one line for each kind of defective pixels; no denoiser can restore them, so the user has to act."""
+    defects, lines = diagnosis.defects, []
+    if defects.has_saturated:
+        lines.append(
+            f"{defects.saturated:.2%} of the pixels are saturated: their brightness is lost, and the result "
+            "there is a guess; expose shorter next time"
+        )
+    if defects.has_hot:
+        where = "" if defects.fixed is None else f", {defects.fixed:.0%} of them fixed in place"
+        lines.append(
+            f"{defects.num_hot} hot pixels were found in the sample ({defects.hot:.3%}{where}): "
+            "replace them by the median of their neighbours, or subtract a dark frame, before denoising"
+        )
+    if defects.has_clipped_low:
+        lines.append(f"{defects.clipped_low:.2%} of the pixels lie at the lower end of the scale")
+    return lines
+
+
+def _doubt(doubt: AxisDoubt) -> str:
+    if doubt.cause == "structure":
+        return f"structure could feign the correlation along {doubt.axis}, {doubt.neighbours:.2f}: no place is flat"
+    return f"the correlation along {doubt.axis}, {doubt.neighbours:.2f}, lies between independent and correlated"
