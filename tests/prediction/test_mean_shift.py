@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from quietscope.errors import SettingsError
-from quietscope.prediction import MeanShift, Site, choose_tile, predict_frame
+from quietscope.prediction import MeanShift, Site, predict_frame
+from quietscope.prediction.engine import TorchEngine
 from quietscope.prediction.mean_shift import climb
 from quietscope.prediction.memory import bytes_per_pixel
+from quietscope.prediction.sampling import source_of
 from quietscope.tiling.orientations import Turn
 from quietscope.tiling.request import Request
-from quietscope.tiling.spec import TileSpec
+from quietscope.tiling.spec import TileSpec, automatic_tile
 
 RNG = np.random.default_rng(0)
 
@@ -113,13 +115,14 @@ def test_the_result_does_not_change_in_bfloat16_networks(conjugate):
 
 def test_more_samples_make_smaller_tiles(tiny_hdn, monkeypatch):
     method, cpu, bound = tiny_hdn().eval(), torch.device("cpu"), 2**27
-    monkeypatch.setattr("quietscope.prediction.predict.free_memory", lambda device: 2 * bound)
+    monkeypatch.setattr("quietscope.prediction.engine.free_memory", lambda device: 2 * bound)
     sizes, size = [], (1024, 1024)
     with torch.inference_mode():
         for num_samples in (10, 300, 1500):
             request = Request(num_samples=num_samples)
             margin, kept = MeanShift.margin(request, 2), MeanShift.bytes_per_value(request)
-            spec = choose_tile(method, size, cpu, margin=margin, bytes_per_value=kept)
+            engine = TorchEngine(model=method, source=source_of(method, request, ("map",)), device=cpu)
+            spec = automatic_tile(method, size, engine.most_pixels(kept), margin)
             cores = [Site.of(tile.inner, margin, size).core for tile in spec.grid(method, size)]
             widest = max(prod(Turn(0, size).tile(core, spec.halo, (4, 4)).outer_shape) for core in cores)
             assert widest * (bytes_per_pixel(method, cpu) + kept) <= bound

@@ -1,53 +1,21 @@
-"""Reading in tiles, padding, choosing tiles, and noise that does not know of tiles."""
-
-from math import prod
+"""Predicting in tiles, the memory that decides on them, and noise that does not know of tiles."""
 
 import numpy as np
-import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from quietscope.errors import SettingsError
 from quietscope.methods.base import LatentSpec
 from quietscope.prediction import predict_frame
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.prediction.noise import tile_noise
-from quietscope.tiling.border import read_outer
 from quietscope.tiling.grid import Tile, tile_grid
 from quietscope.tiling.request import Request
-from quietscope.tiling.spec import TileSpec, automatic_tile, default_halo
+from quietscope.tiling.spec import TileSpec
 
 LATENTS = (
     LatentSpec(level=0, channels=3, reduction=(2, 2), is_random=True),
     LatentSpec(level=1, channels=2, reduction=(4, 4), is_random=True),
     LatentSpec(level=2, channels=2, reduction=(4, 4), is_random=False),
 )
-
-
-@settings(deadline=None)
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 16), st.integers(0, 9), st.integers(1, 16))
-def test_tiles_see_the_image_padded_by_reflection(height, width, tile, halo, multiple):
-    image = np.random.default_rng(0).normal(size=(2, height, width)).astype(np.float32)
-    size = image.shape[1:]
-    pad = [(0, 0)] + [(0, -length % multiple) for length in size]
-    padded = np.pad(image, pad, mode="reflect")
-    for piece in tile_grid(size, (tile,) * 2, (halo,) * 2, (multiple,) * 2):
-        found = read_outer(lambda box: image[(slice(None), *box)], size, piece)
-        np.testing.assert_array_equal(found, padded[(slice(None), *piece.outer)])
-        assert found.dtype == np.float32
-
-
-def test_reading_a_tile_touches_little_beyond_it():
-    asked = []
-
-    def read(box):
-        asked.append(box)
-        return np.zeros((1, *(b.stop - b.start for b in box)))
-
-    for piece in tile_grid((1000, 90), (100, 100), (16, 16), (16, 16)):
-        read_outer(read, (1000, 90), piece)
-    assert max(b[0].stop - b[0].start for b in asked) <= 112 + 2 * 16
 
 
 def test_noise_is_equal_wherever_tiles_overlap():
@@ -92,23 +60,6 @@ def test_tiled_equals_untiled_in_three_dimensions(tiny_hdn):
     np.testing.assert_allclose(tiled.std, whole.std, atol=2e-3)
 
 
-@settings(deadline=None)
-@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 2**24))
-def test_automatic_tiles_fit_the_memory(height, width, max_pixels):
-    method = _Sizes((64, 64))
-    spec = automatic_tile(method, (height, width), max_pixels)
-    grid = spec.grid(method, (height, width))
-    smallest = prod(m + 2 * h for m, h in zip(method.size_multiple, default_halo(method), strict=True))
-    assert all(prod(piece.outer_shape) <= max(max_pixels, smallest) for piece in grid)
-    if spec.halo == (0, 0):
-        assert len(grid) == 1
-
-
-def test_automatic_tiles_of_a_volume_cut_the_long_axes_first():
-    spec = automatic_tile(_Sizes((1, 64, 64)), (20, 4096, 4096), 20 * 1024 * 1024)
-    assert spec.size[0] == 20
-
-
 def test_the_memory_estimate_grows_with_the_network_and_leaves_no_hooks(tiny_hdn):
     small, large = tiny_hdn().eval(), tiny_hdn(stem_filters=32, filters=(32, 32)).eval()
     with torch.inference_mode():
@@ -118,18 +69,3 @@ def test_the_memory_estimate_grows_with_the_network_and_leaves_no_hooks(tiny_hdn
 
 def test_some_memory_is_free():
     assert 2**20 < free_memory("cpu") < 2**50
-
-
-def test_what_a_user_types_becomes_a_tile():
-    method = _Sizes((64, 64))
-    assert TileSpec.of(method, 512) == TileSpec((512, 512), default_halo(method))
-    assert TileSpec.of(method, (256, 512), 32) == TileSpec((256, 512), (32, 32))
-    for size, halo in ((0, None), ((1, 2, 3), None), (64, -1)):
-        with pytest.raises(SettingsError, match="--tile 512"):
-            TileSpec.of(method, size, halo)
-
-
-class _Sizes:
-    def __init__(self, size_multiple):
-        self.size_multiple, self.spatial_dims = size_multiple, len(size_multiple)
-        self.reach = (0,) * len(size_multiple)

@@ -3,18 +3,47 @@
 The same sums as `quietscope.prediction.moments`: Welford 1962; Chan, Golub, LeVeque 1979.
 """
 
+from collections.abc import Mapping
+from typing import Self
+
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+from quietscope.deploy.session import Array
+from quietscope.tiling.drawn import cropped
+from quietscope.tiling.estimators import Estimator, Site
+from quietscope.tiling.request import Request
+
+BYTES_OF_MOMENTS = 6 * 4
+"""Reference, offset, squares, and as much again while a batch is taken in."""
 
 
-class Moments:
-    """Accumulates pixelwise mean and standard deviation, over differences from the first sample, in float32."""
+class Moments(Estimator[Array]):
+    """Accumulates pixelwise mean and standard deviation, over differences from the first sample, in float32.
 
-    def __init__(self) -> None:
+    Args:
+        crop: The part of the samples' last axes that counts; all of them where empty.
+        spread: What `result` multiplies the standard deviation by.
+    """
+
+    def __init__(self, crop: tuple[slice, ...] = (), spread: float = 1.0) -> None:
+        self._crop, self._spread = crop, spread
         self._count = 0
         self._reference = self._offset = self._squares = np.zeros(0, np.float32)
+
+    @classmethod
+    def of(cls, request: Request, site: Site) -> Self:
+        """Make the estimator of one tile."""
+        return cls(site.inner_in_core, request.spread)
+
+    @classmethod
+    def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
+        """Return zeros: every pixel is by itself."""
+        return (0,) * spatial_dims
+
+    @classmethod
+    def bytes_per_value(cls, request: Request) -> float:
+        """Return the bytes that it keeps at most per pixel and channel, whatever the number of samples."""
+        return BYTES_OF_MOMENTS
 
     def update(self, samples: Array) -> None:
         """Take in a batch of samples.
@@ -25,6 +54,7 @@ class Moments:
         Args:
             samples: Shape (K, *S), K at least 1; S the same every time.
         """
+        samples = cropped(samples, self._crop)
         if self._count == 0:
             self._reference = samples[0].copy()
             self._offset, self._squares = np.zeros_like(self._reference), np.zeros_like(self._reference)
@@ -46,3 +76,7 @@ class Moments:
         assert self._count > 0, "no samples yet"
         deviation: Array = np.sqrt(self._squares / np.float32(max(self._count - 1, 1)))
         return deviation
+
+    def result(self) -> Mapping[str, Array]:
+        """Return mean and, with its factor, standard deviation."""
+        return {"mean": self.mean(), "std": np.float32(self._spread) * self.std()}

@@ -1,35 +1,32 @@
-"""Denoising with an exported model, tile by tile, without PyTorch: mean, deviation, samples, the deconvolved image.
+"""Denoising with an exported model without PyTorch: mean, deviation, samples, the deconvolved image.
 
-Tiles, halos, mirrored borders and latent noise are those of `quietscope.prediction`, so results are the same up to
-rounding.
+The walk over tiles is that of `quietscope.prediction`, and so are tiles, halos, mirrored borders, orientations and
+latent noise; results are the same up to rounding.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
-from typing import Any, TypeAlias
 
 import numpy as np
 
-from quietscope.axes import Layout
-from quietscope.deploy.card import Card
-from quietscope.deploy.moments import Moments
-from quietscope.deploy.noise import tile_noise
+from quietscope.deploy.card import Card, CardLatent
+from quietscope.deploy.moments import BYTES_OF_MOMENTS
 from quietscope.deploy.session import Array, Session
 from quietscope.errors import SettingsError
 from quietscope.io.image import Image, Sink
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.main_memory import free_main_memory
-from quietscope.tiling.border import ReadBox, read_outer
+from quietscope.nn.keyed import keyed_normal, noise_key
+from quietscope.tiling.drawn import Drawn
+from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import chosen_kinds, kinds_within
-from quietscope.tiling.request import DEFAULT_REQUEST, Entry, Request
-from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, automatic_tile, check_shape
+from quietscope.tiling.kinds import Kind, chosen_kinds, imported, kinds_within
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
+from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY
+from quietscope.tiling.walk import Progress, walk
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Receives (samples of tiles done, samples of tiles in all)."""
-
-_BYTES_OF_MOMENTS = 6 * 4
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
 _PIXELS_AT_ONCE = 1 << 20
 _MOST_AT_ONCE = 16
@@ -46,9 +43,9 @@ class LeanPredictor:
     session: Session
 
     @staticmethod
-    def can(kinds: Iterable[str], augment: bool) -> bool:
+    def can(kinds: Iterable[str]) -> bool:
         """Tell whether results of these kinds need no PyTorch."""
-        return not any(kind.needs_torch for kind in chosen_kinds(kinds)) and not augment
+        return not any(kind.needs_torch for kind in chosen_kinds(kinds))
 
     def denoise_into(
         self,
@@ -58,136 +55,133 @@ class LeanPredictor:
         *,
         progress: Progress | None = None,
     ) -> None:
-        """Denoise an image into arrays or writers; see `quietscope.Deployed.denoise_into`.
+        """Denoise an image of any size into arrays or writers, tile by tile; what has no sink is not computed.
 
         Args:
             image: The noisy image.
-            sinks: Where results go, by kind; those that need no PyTorch.
-            request: How to predict, not augmented.
+            sinks: Where results go, by kind, as for `quietscope.Denoiser.denoise_into`; only kinds that `can` allows.
+            request: How to predict; the runtime of the model decides its precision.
             progress: Called with (done, total) posterior samples.
 
         Raises:
             QuietScopeError: If the image does not fit the model, holds NaN or infinite pixels, or the model does not
                 give what is asked for.
         """
-        assert self.can(sinks, request.augment), f"PyTorch is needed for some of {', '.join(sinks)}"
         card = self.session.card
-        predict_image(
-            self.session,
+        _check_kinds(card, sinks)
+        chosen = replace(request, spread=request.spread * card.spread_factor)
+        walk(
+            NumpyEngine(session=self.session, request=chosen),
             image.layout(card.spatial_dims),
             CheckedArray(image.data, str(image.path or "the image")),
-            sinks=sinks,
-            request=replace(request, spread=request.spread * card.spread_factor),
+            sinks,
+            chosen,
             progress=progress,
         )
 
 
-def predict_image(
-    session: Session,
-    layout: Layout,
-    array: Any,
-    *,
-    sinks: Mapping[str, Sink],
-    request: Request,
-    progress: Progress | None = None,
-) -> None:
-    """Denoise every frame of an image of any size, reading and writing one tile at a time.
+@dataclass(frozen=True, kw_only=True)
+class NumpyEngine:
+    """Draws images of tiles with an exported model, in NumPy. See `quietscope.tiling.walk.Engine`.
+
+    Attributes:
+        session: The model.
+        request: How many samples to draw, and their seed.
+    """
+
+    session: Session
+    request: Request
+
+    @property
+    def model(self) -> Card:
+        """What decides how frames are cut and turned."""
+        return self.session.card
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of its images."""
+        return self.model.num_channels
+
+    def estimator_of(self, kind: Kind) -> type[Estimator[Array]]:
+        """Return the estimator that makes a kind of results without PyTorch."""
+        assert kind.twin is not None, kind
+        estimator: type[Estimator[Array]] = imported(kind.twin)
+        return estimator
+
+    def most_pixels(self, bytes_per_value: float) -> int:
+        """Return the pixels of an outer box that model and estimators fill half of the free memory with."""
+        needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
+        return int(SHARE_OF_FREE_MEMORY * free_main_memory() / needed)
+
+    def num_draws(self, num_turns: int) -> int:
+        """Return the number of samples, which the orientations share, or one image for each of them."""
+        return self.request.num_samples if self.model.samples else num_turns
+
+    def draw(self, x: Array, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Array]]:
+        """Draw images of one tile, whose pixels are (C, *outer)."""
+        if not self.model.samples:
+            found = self.session.run(x[None])
+            for number in numbers:
+                yield Drawn(numbers=[number], images=found["denoised"], deconvolved=found.get("deconvolved"))
+            return
+        at_once = max(1, min(_MOST_AT_ONCE, self._pixels_at_once // prod(tile.outer_shape)))
+        for start in range(0, len(numbers), at_once):
+            some = numbers[start : start + at_once]
+            noise = tile_noise(self.model.latents, tile, seed=self.request.seed, frame=frame, samples=some)
+            yield Drawn(numbers=some, images=self.session.run(x[None], noise)["sample"])
+
+    def flip(self, images: Array, axes: tuple[int, ...]) -> Array:
+        """Reverse axes of images."""
+        return np.flip(images, axes)
+
+    def to_memory(self, images: Array) -> Array:
+        """Return the images as they are."""
+        return images
+
+    @cached_property
+    def _pixels_at_once(self) -> int:
+        """Pixels of all samples of one call, the same for every tile."""
+        return min(_PIXELS_AT_ONCE, self.most_pixels(BYTES_OF_MOMENTS))
+
+
+def tile_noise(
+    latents: Sequence[CardLatent], tile: Tile, *, seed: int, frame: int, samples: Sequence[int]
+) -> tuple[Array, ...]:
+    """Make the noise of some samples over one tile: `quietscope.prediction.noise.tile_noise` in NumPy.
 
     Args:
-        session: The model.
-        layout: How the dimensions of `array` map to frames, channels and space.
-        array: The noisy image: anything that is indexed like a NumPy array.
-        sinks: Where results go, by kind.
-        request: How to predict.
-        progress: Called after each call of the model.
+        latents: Where the latents lie.
+        tile: The tile; its outer box starts and ends at multiples of every reduction.
+        seed: Seed of the whole prediction.
+        frame: Number of the frame.
+        samples: Numbers of the samples.
 
-    Raises:
-        AxesError: If the layout's frames have another number of dimensions than the model's.
-        ChannelError: If they have another number of channels.
-        SettingsError: If the model does not give what is asked for.
+    Returns:
+        Per level (len(samples), C_l, *S_l): standard normal, or zeros where the level is not random.
     """
-    card = session.card
-    check_shape(card.spatial_dims, card.num_channels, layout.frame_shape)
-    _check_sinks(card, sinks)
-    most = _most_pixels(card)
-    spec = request.tiles_for(card) or automatic_tile(card, layout.spatial_shape, most)
-    tiles = spec.grid(card, layout.spatial_shape)
-    per_tile = request.num_samples if card.samples else 1
-    done, total = 0, per_tile * len(tiles) * layout.num_frames
-    for frame in range(layout.num_frames):
-        for tile in tiles:
-            where = _Where(layout=layout, frame=frame, tile=tile)
-            x = read_outer(_reader(layout, array, frame), layout.spatial_shape, tile)[None]
-            for finished in _draw(session, x, where, sinks, request, most):
-                done += finished
-                if progress:
-                    progress(done, total)
+    noise = []
+    for spec in latents:
+        origin, reduced = tile.reduced(spec.reduction)
+        shape = (spec.channels, *reduced)
+        if spec.is_random:
+            keys = [noise_key(seed, frame, sample, spec.level) for sample in samples]
+            noise.append(np.stack([keyed_normal(key, origin, shape) for key in keys]))
+        else:
+            noise.append(np.zeros((len(samples), *shape), np.float32))
+    return tuple(noise)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Where:
-    """One tile of one frame of an image."""
-
-    layout: Layout
-    frame: int
-    tile: Tile
-
-    def kept(self, images: Array) -> Array:
-        """Cut images of the outer box, (..., *outer), to the inner one."""
-        index: tuple[Any, ...] = (..., *self.tile.inner_in_outer)
-        inner: Array = images[index]
-        return inner
-
-    def put(self, sink: Sink, image: Array) -> None:
-        """Write an image of the inner box, (C, *inner)."""
-        self.layout.put_region(sink, self.frame, self.tile.inner, image)
-
-
-def _draw(
-    session: Session, x: Array, where: _Where, sinks: Mapping[str, Sink], request: Request, most: int
-) -> Iterator[int]:
-    """Compute and write everything there is of one tile; yields how many images were made."""
-    if not session.card.samples:
-        found = session.run(x)
-        for name, sink in (("denoised", sinks.get("mean")), ("deconvolved", sinks.get("deconvolved"))):
-            if sink is not None:
-                where.put(sink, where.kept(found[name])[0])
-        yield 1
-        return
-    moments = Moments()
-    pixels = prod(where.tile.outer_shape)
-    at_once = max(1, min(_MOST_AT_ONCE, min(_PIXELS_AT_ONCE, most) // pixels))
-    for first in range(0, request.num_samples, at_once):
-        numbers = range(first, min(first + at_once, request.num_samples))
-        noise = tile_noise(session.card.latents, where.tile, seed=request.seed, frame=where.frame, samples=numbers)
-        drawn = where.kept(session.run(x, noise)["sample"])
-        moments.update(drawn)
-        if "samples" in sinks:
-            for number, sample in zip(numbers, drawn, strict=True):
-                where.put(Entry(sinks["samples"], number), sample)
-        yield len(numbers)
-    if "mean" in sinks:
-        where.put(sinks["mean"], moments.mean())
-    if "std" in sinks:
-        where.put(sinks["std"], np.float32(request.spread) * moments.std())
-
-
-def _reader(layout: Layout, array: Any, frame: int) -> ReadBox:
-    return lambda box: layout.region(array, frame, box)
-
-
-def _most_pixels(card: Card) -> int:
-    """Return the pixels of an outer box that the free memory allows."""
-    needed = card.bytes_per_pixel + _BYTES_OF_MOMENTS * card.num_channels
-    return int(SHARE_OF_FREE_MEMORY * free_main_memory() / needed)
-
-
-def _check_sinks(card: Card, sinks: Mapping[str, Sink]) -> None:
-    able = [kind.name for kind in kinds_within(samples=card.samples, deconvolves=card.deconvolves)]
-    beyond = [kind.name for kind in chosen_kinds(sinks) if kind.name not in able]
+def _check_kinds(card: Card, wanted: Iterable[str]) -> None:
+    """Refuse kinds of results that the model does not give, or not without PyTorch."""
+    kinds, able = chosen_kinds(wanted), kinds_within(samples=card.samples, deconvolves=card.deconvolves)
+    beyond = [kind.name for kind in kinds if kind not in able]
     if beyond:
         raise SettingsError(
-            f"one of {', '.join(able)} from {card.method}",
+            f"one of {', '.join(kind.name for kind in able)} from {card.method}",
             beyond[0],
             "ask for the mean alone, or export another method",
         )
+    heavy = [kind.name for kind in kinds if kind.needs_torch]
+    if heavy:
+        free = ", ".join(kind.name for kind in able if not kind.needs_torch)
+        raise SettingsError(f"one of {free} without PyTorch", heavy[0], "open the model with `quietscope.Deployed`")

@@ -15,8 +15,8 @@ from quietscope.io.image import Sink
 from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
-from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
+from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision
 from quietscope.tiling.spec import TileSpec

@@ -17,10 +17,10 @@ from quietscope.errors import SettingsError
 from quietscope.methods.abilities import require
 from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
 from quietscope.prediction import Progress, StreamingMoments, choose_tile, ready_to_predict
-from quietscope.prediction.estimator import cropped
 from quietscope.prediction.noise import tile_noise
 from quietscope.prediction.predict import check_frame
 from quietscope.tiling.border import read_outer
+from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision, Request
 from quietscope.tiling.spec import TileSpec

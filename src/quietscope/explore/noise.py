@@ -11,7 +11,7 @@ from quietscope.methods.base import GenerativeMethod, Latents, LearnedNoiseMetho
 from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import keyed_normal
 from quietscope.noise.noise_model import NoiseModel
-from quietscope.prediction.estimator import cropped
+from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile, round_up, tile_grid
 
 # Noise of a model is drawn block by block, so that it does not depend on the tiles: no tile cuts a block.

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.prediction.estimator import Estimator, Site
+from quietscope.tiling.estimators import Estimator, Site
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
 
 # Slices lie farther apart than pixels, and say less of each other.
@@ -31,7 +31,7 @@ _LEAST_SPREAD = 1e-20
 Box: TypeAlias = tuple[slice, ...]
 
 
-class MeanShift(Estimator):
+class MeanShift(Estimator[Tensor]):
     r"""Keeps the samples of one tile and climbs, in every region of it, from their mean to a mode of their density.
 
     With x_k the samples of a region as vectors, m its estimate, begun at their mean:

@@ -9,14 +9,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from quietscope.prediction.estimator import Estimator, Site, cropped
+from quietscope.tiling.drawn import cropped
+from quietscope.tiling.estimators import Estimator, Site
 from quietscope.tiling.request import Request
 
 # Reference, offset, squares, and as much again while a batch is taken in.
 _BYTES_PER_VALUE = 6 * 4
 
 
-class StreamingMoments(Estimator):
+class StreamingMoments(Estimator[Tensor]):
     """Accumulates pixelwise mean and standard deviation; memory does not depend on the number of samples.
 
     Everything is float32. To keep that sound where the signal is large against its spread (a camera offset of 10,000

@@ -38,9 +38,7 @@ def tile_noise(
     """
     noise = []
     for spec in latents:
-        assert not any(box.start % r or box.stop % r for box, r in zip(tile.outer, spec.reduction, strict=True)), tile
-        origin = tuple(start // r for start, r in zip(tile.origin, spec.reduction, strict=True))
-        reduced = (length // r for length, r in zip(tile.outer_shape, spec.reduction, strict=True))
+        origin, reduced = tile.reduced(spec.reduction)
         shape = (spec.channels, *reduced)
         if spec.is_random:
             keys = [noise_key(seed, frame, sample, spec.level) for sample in samples]

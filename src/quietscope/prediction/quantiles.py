@@ -11,7 +11,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from quietscope.prediction.estimator import Estimator, Site, cropped
+from quietscope.tiling.drawn import cropped
+from quietscope.tiling.estimators import Estimator, Site
 from quietscope.tiling.request import Request
 
 DEFAULT_CAPACITY = 128
@@ -19,7 +20,7 @@ DEFAULT_CAPACITY = 128
 _VALUES_AT_ONCE = 1 << 21
 
 
-class StreamingQuantiles(Estimator):
+class StreamingQuantiles(Estimator[Tensor]):
     """Accumulates pixelwise quantiles: exact for up to `capacity` samples, of bounded rank error beyond.
 
     Samples fill a buffer of `capacity`. Full buffers are numbered by *order*: one of order i stands for

@@ -1,7 +1,7 @@
 """What draws the images of one tile: posterior samples of an encoding, or the one answer of a point method."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -14,29 +14,9 @@ from quietscope.methods import METHODS
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.noise import tile_noise
+from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision, Request
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """Some images of one tile, (K, C, *outer) each, intensity units.
-
-    Attributes:
-        numbers: Their numbers.
-        images: Denoised images.
-        deconvolved: The same without the microscope's blur, from a method that gives them.
-    """
-
-    numbers: Sequence[int]
-    images: Tensor
-    deconvolved: Tensor | None = None
-
-    def changed(self, change: Callable[[Tensor], Tensor]) -> "Drawn":
-        """Return the same with all images changed alike."""
-        other = None if self.deconvolved is None else change(self.deconvolved)
-        return Drawn(numbers=self.numbers, images=change(self.images), deconvolved=other)
-
 
 # Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
 # sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
@@ -81,7 +61,7 @@ class Source(ABC):
         """Return how many images there are of every tile where frames are looked at in that many turns."""
 
     @abstractmethod
-    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
         """Draw images of one tile.
 
         Args:
@@ -113,7 +93,7 @@ class PosteriorSource(Source):
         """Return the number of samples, which the turns share."""
         return self.num_samples
 
-    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
         """Draw posterior samples of one tile."""
         encoding = self.method.encode(x)
         at_once = max(1, _PIXELS_AT_ONCE.get(x.device.type, 1) // prod(tile.outer_shape))
@@ -138,7 +118,7 @@ class PointSource(Source):
         """Return one image per turn."""
         return num_turns
 
-    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn]:
+    def draw(self, x: Tensor, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
         """Predict one tile."""
         if isinstance(self.method, DeconvolvingMethod):
             deconvolved = self.method.deconvolve(x)

@@ -40,6 +40,17 @@ class Tile:
         """Size of the inner box in pixels."""
         return tuple(box.stop - box.start for box in self.inner)
 
+    def reduced(self, reduction: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the coordinate of the first latent pixel of the outer box, and the size of the box in latent pixels.
+
+        Args:
+            reduction: Image pixels per latent pixel, one factor per spatial axis; the outer box starts and ends at
+                multiples of them.
+        """
+        pairs = list(zip(self.outer, reduction, strict=True))
+        assert not any(box.start % r or box.stop % r for box, r in pairs), (self, reduction)
+        return tuple(box.start // r for box, r in pairs), tuple((box.stop - box.start) // r for box, r in pairs)
+
     @property
     def inner_in_outer(self) -> tuple[slice, ...]:
         """The inner box in coordinates of the outer one: ``result[..., *tile.inner_in_outer]`` is what to keep."""

@@ -1,7 +1,7 @@
 """The kinds of results that a noisy image can give, each declared once.
 
 Command line, sinks, `Result` and the path without PyTorch read this list. A new kind of estimate is one file with its
-estimator, a subclass of `quietscope.prediction.estimator.Estimator`, and one record here.
+estimator, a subclass of `quietscope.tiling.estimators.Estimator`, and one record here.
 """
 
 from collections.abc import Iterable

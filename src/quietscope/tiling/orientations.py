@@ -6,12 +6,13 @@ noise is keyed by its own coordinates. So what holds of tiled and untiled result
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.tiling.border import Pixels, ReadBox, read_outer
+from quietscope.tiling.drawn import Images
 from quietscope.tiling.grid import Tile, round_up
 from quietscope.tiling.spec import Predictable
 
@@ -23,16 +24,6 @@ ALL_TURNS: tuple[int, ...] = (*FLIPS, *(turn | TRANSPOSE for turn in FLIPS))
 
 Box = tuple[slice, ...]
 Entry = TypeVar("Entry")
-
-
-class Swappable(Protocol):
-    """An array of PyTorch or NumPy, as far as turning it is concerned."""
-
-    def swapaxes(self, a: int, b: int, /) -> Any:
-        """Swap two axes."""
-
-
-Images = TypeVar("Images", bound=Swappable)
 
 
 def orient(patch: npt.NDArray[Any], turn: int) -> npt.NDArray[Any]:

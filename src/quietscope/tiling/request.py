@@ -1,14 +1,9 @@
-"""What is asked of a prediction, and where its results go: frozen records, checked once."""
+"""How to predict: one frozen record, checked once, for models of every kind."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
-
-import numpy.typing as npt
+from typing import Literal, TypeAlias, get_args
 
 from quietscope.errors import SettingsError
-from quietscope.io.image import Sink
-from quietscope.tiling.border import Pixels
 from quietscope.tiling.spec import Predictable, TileSpec
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
@@ -84,60 +79,3 @@ class Request:
 
 
 DEFAULT_REQUEST = Request()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a sink with a leading axis, written to as if it were an image.
-
-    Attributes:
-        sink: The sink.
-        number: Number of the entry.
-    """
-
-    sink: Sink
-    number: int
-
-    def __setitem__(self, index: tuple[int | slice, ...], block: npt.NDArray[Any]) -> None:
-        """Write a block."""
-        self.sink[(self.number, *index)] = block
-
-
-@dataclass(frozen=True)
-class Estimates:
-    """What was estimated of one frame; asking it for anything else is a mistake of the program.
-
-    Attributes:
-        arrays: The estimates that were asked for, by kind, float32, intensity units.
-    """
-
-    arrays: Mapping[str, Pixels]
-
-    @property
-    def mean(self) -> Pixels:
-        """Mean of the samples, (C, *S)."""
-        return self._of("mean")
-
-    @property
-    def std(self) -> Pixels:
-        """Standard deviation of the samples, (C, *S)."""
-        return self._of("std")
-
-    @property
-    def map(self) -> Pixels:
-        """The most probable image, (C, *S)."""
-        return self._of("map")
-
-    @property
-    def deconvolved(self) -> Pixels:
-        """The deconvolved image, (C, *S)."""
-        return self._of("deconvolved")
-
-    @property
-    def quantiles(self) -> Pixels:
-        """Quantiles, (P, C, *S)."""
-        return self._of("quantiles")
-
-    def _of(self, kind: str) -> Pixels:
-        assert kind in self.arrays, f"{kind} was not asked for, only {', '.join(self.arrays)}"
-        return self.arrays[kind]

@@ -63,7 +63,7 @@ def _exported(file: Path, device: str | None, options: PredictionOptions) -> "tu
     able = Abilities.named(card.method, samples=card.samples, deconvolves=card.deconvolves)
     wanted = choose_results(options, able, default=())
     session = open_session(file, device)
-    if LeanPredictor.can(wanted.kinds, options.augment):
+    if LeanPredictor.can(wanted.kinds):
         return LeanPredictor(session=session), wanted
     from quietscope.model.exported import Deployed
 

@@ -3,36 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from quietscope.axes import Layout
 from quietscope.errors import SettingsError
 from quietscope.prediction import predict_frame, predict_image
-from quietscope.tiling.grid import tile_grid
-from quietscope.tiling.orientations import FLIPS, Turn, orient, turns
+from quietscope.tiling.orientations import Turn, orient
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 
 RNG = np.random.default_rng(0)
-
-
-@settings(deadline=None)
-@given(st.integers(0, 7), st.integers(1, 23), st.integers(1, 23), st.integers(0, 6), st.sampled_from([1, 4, 6]))
-def test_a_turned_tile_reads_the_turned_frame_and_comes_back(number, height, width, halo, multiple):
-    frame = np.random.default_rng(0).normal(size=(2, 3, height, width)).astype(np.float32)
-    turn = Turn(number, frame.shape[1:])
-    turned = orient(frame, number)
-    assert turn.turned_size == turned.shape[1:]
-    grow = tuple((0, -n % multiple) for n in turned.shape[2:])
-    padded = np.pad(turned, [(0, 0), (0, 0), *grow], mode="reflect")
-    for piece in tile_grid(turn.size, (3, 8, 8), (0, 0, 0), (1, multiple, multiple)):
-        tile = turn.tile(piece.inner, (0, halo, halo), (1, multiple, multiple))
-        assert turn.original(turn.box(piece.inner)) == piece.inner
-        found = turn.read(lambda box: frame[(slice(None), *box)], tile)
-        np.testing.assert_array_equal(found, padded[(slice(None), *tile.outer)])
-        back = turn.undo(torch.from_numpy(found[(slice(None), *tile.inner_in_outer)]), torch.flip)
-        np.testing.assert_array_equal(back, frame[(slice(None), *piece.inner)])
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -86,22 +65,6 @@ def test_every_turn_is_encoded_once(conjugate):
     request = Request(num_samples=20, augment=True, tile=TileSpec((16, 16), (0, 0)))
     predict_frame(method, RNG.normal(100, 20, (1, 12, 8)).astype(np.float32), request=request)
     assert method.calls == [(1, 1, 12, 8)] * 4 + [(1, 1, 8, 12)] * 4
-
-
-def test_a_noise_direction_or_unlike_reductions_allow_flips_only(conjugate):
-    method = conjugate()
-    assert len(turns(method, (8, 8), augment=False)) == 1
-    assert len(turns(method, (8, 8), augment=True)) == 8
-
-    class Striped(conjugate):
-        orientations = FLIPS
-
-    assert [turn.number for turn in turns(Striped(), (8, 8), augment=True)] == [0, 1, 2, 3]
-
-    class Unlike(conjugate):
-        size_multiple = (4, 8)
-
-    assert len(turns(Unlike(), (8, 8), augment=True)) == 4
 
 
 def test_a_point_method_is_asked_once_per_tile(shrink):

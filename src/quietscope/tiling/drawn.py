@@ -1,0 +1,45 @@
+"""Images as they are drawn of a tile, in arrays of PyTorch or of NumPy; neither is imported for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class Sliceable(Protocol):
+    """An array of PyTorch or NumPy, as far as cutting and turning it is concerned."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return a part of it."""
+
+    def swapaxes(self, a: int, b: int, /) -> Any:
+        """Swap two axes."""
+
+
+Images = TypeVar("Images", bound=Sliceable)
+"""Tensors of PyTorch or arrays of NumPy, the same throughout one prediction."""
+
+
+def cropped(images: Images, box: tuple[slice, ...]) -> Images:
+    """Return a box of images, (..., *S), one slice per spatial axis."""
+    part: Images = images[(..., *box)]
+    return part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(Generic[Images]):
+    """Some images of one tile, (K, C, *S) each, intensity units.
+
+    Attributes:
+        numbers: Their numbers.
+        images: Denoised images.
+        deconvolved: The same without the microscope's blur, from a model that gives them.
+    """
+
+    numbers: Sequence[int]
+    images: Images
+    deconvolved: Images | None = None
+
+    def changed(self, change: Callable[[Images], Images]) -> "Drawn[Images]":
+        """Return the same with all images changed alike."""
+        other = None if self.deconvolved is None else change(self.deconvolved)
+        return Drawn(numbers=self.numbers, images=change(self.images), deconvolved=other)
