@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from quietscope.distillation.train import distill
     from quietscope.export import export_model
     from quietscope.io import Image, read_image, write_image
+    from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
-    from quietscope.model.predictor import Result
     from quietscope.samples import sample_path
 
 
@@ -21,7 +21,7 @@ _HOMES = {
     "Denoiser": "quietscope.denoiser",
     "Deployed": "quietscope.model.exported",
     "Image": "quietscope.io",
-    "Result": "quietscope.model.predictor",
+    "Result": "quietscope.model.denoising",
     "compress": "quietscope.compression",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",

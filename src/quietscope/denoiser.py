@@ -1,6 +1,6 @@
 """Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library.
 
-What a trained one does with images stands in `quietscope.model.predictor`.
+What a trained one does with images stands in `quietscope.model.denoising` and `quietscope.model.exploring`.
 """
 
 import os
@@ -21,10 +21,9 @@ from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method, PsfMethod
 from quietscope.metrics import Calibration
-from quietscope.model.explorer import Progress
+from quietscope.model import denoising, exploring
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
 from quietscope.model.honesty import judge, spread_factor
-from quietscope.model.predictor import Predictor
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
@@ -33,12 +32,13 @@ from quietscope.setup.method import settle
 from quietscope.setup.noise import choose_noise, load_bootstrap, save_bootstrap
 from quietscope.setup.psf import choose_psf
 from quietscope.tiling.request import Precision
+from quietscope.tiling.walk import Progress
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import FitReport, fit
 
 
 @final
-class Denoiser(Predictor):
+class Denoiser:
     """Learns to denoise from noisy images alone, and draws plausible clean images.
 
     Args:
@@ -61,6 +61,17 @@ class Denoiser(Predictor):
         SettingsError: If a setting is unknown or out of range.
         BudgetError: If the budget cannot be read.
     """
+
+    denoise = denoising.denoise
+    denoise_into = denoising.denoise_into
+    sample = denoising.sample
+    generate = exploring.generate
+    generation = exploring.generation
+    generate_into = exploring.generate_into
+    shape_of = exploring.shape_of
+    interpolate = exploring.interpolate
+    renoise = exploring.renoise
+    levels = exploring.levels
 
     def __init__(
         self,

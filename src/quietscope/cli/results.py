@@ -6,11 +6,11 @@ from quietscope.cli.outputs import Plan
 from quietscope.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from quietscope import Denoiser, Deployed
     from quietscope.deploy.predict import LeanPredictor
-    from quietscope.model.predictor import Predictor
 
 
-def write_results(denoiser: "Predictor | LeanPredictor", plan: Plan, screen: Screen, seed: int) -> None:
+def write_results(denoiser: "Denoiser | Deployed | LeanPredictor", plan: Plan, screen: Screen, seed: int) -> None:
     """Denoise one image into its files.
 
     Args:

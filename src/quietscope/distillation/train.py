@@ -20,9 +20,10 @@ from quietscope.io import Image, ImageSource, as_images
 from quietscope.methods.base import Method
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
-from quietscope.model.explorer import Progress
-from quietscope.model.predictor import Predictor
+from quietscope.model.denoising import denoise
+from quietscope.model.trained import TrainedModel
 from quietscope.nn.hardware import place
+from quietscope.tiling.walk import Progress
 from quietscope.training.callbacks import Watcher
 from quietscope.training.fit import fit
 
@@ -247,12 +248,12 @@ class _Yardstick:
 
     @classmethod
     def draw(
-        cls, teacher: Predictor, frame: Frame, centre: str, num_samples: int, seed: int, progress: Progress | None
+        cls, teacher: TrainedModel, frame: Frame, centre: str, num_samples: int, seed: int, progress: Progress | None
     ) -> "_Yardstick":
         axes = "CZYX" if frame.ndim == 4 else "CYX"
         wanted: dict[str, Any] = {"quantiles": (0.5,)} if centre == "median" else {}
         result, seconds = _timed(
-            lambda: teacher.denoise(frame, axes=axes, num_samples=num_samples, seed=seed, progress=progress, **wanted)
+            lambda: denoise(teacher, frame, axes=axes, num_samples=num_samples, seed=seed, progress=progress, **wanted)
         )
         variance = np.square(result.std / teacher.spread) / num_samples
         if centre == "mean":
@@ -260,8 +261,8 @@ class _Yardstick:
         # The median of many normal numbers varies pi / 2 times as much as their mean.
         return cls(frame=frame, axes=axes, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
 
-    def judge(self, direct: Predictor, clean: Frame | None) -> dict[str, float]:
-        runs = [_timed(lambda: direct.denoise(self.frame, axes=self.axes).mean) for _ in range(1 + REPEATS)]
+    def judge(self, direct: TrainedModel, clean: Frame | None) -> dict[str, float]:
+        runs = [_timed(lambda: denoise(direct, self.frame, axes=self.axes).mean) for _ in range(1 + REPEATS)]
         image = runs[0][0]
         peak = np.square([np.ptp(channel) for channel in self.estimate])
         noise = np.maximum([np.mean(channel) for channel in self.variance], np.finfo(np.float64).tiny)

@@ -22,18 +22,29 @@ from quietscope.methods.base import (
     PointMethod,
     PosteriorMethod,
 )
-from quietscope.model.predictor import Predictor
+from quietscope.model import denoising, exploring
 from quietscope.prediction.memory import MeasuredMethod
 from quietscope.tiling.request import Precision
 
 
 @final
-class Deployed(Predictor):
-    """An exported model at work, with all that a `Predictor` offers.
+class Deployed:
+    """An exported model at work: a `TrainedModel` with all that can be done with one.
 
     Args:
         session: The model.
     """
+
+    denoise = denoising.denoise
+    denoise_into = denoising.denoise_into
+    sample = denoising.sample
+    generate = exploring.generate
+    generation = exploring.generation
+    generate_into = exploring.generate_into
+    shape_of = exploring.shape_of
+    interpolate = exploring.interpolate
+    renoise = exploring.renoise
+    levels = exploring.levels
 
     def __init__(self, session: Session) -> None:
         self.device = torch.device("cpu")  # where the arrays are; the session knows where it computes

@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from quietscope.errors import NoiseError, SettingsError, SizeError
 from quietscope.io import Image
-from quietscope.io.pixel_check import CheckedArray
 from quietscope.metrics import Calibration, calibration_of_moments
-from quietscope.model.explorer import Progress
-from quietscope.model.predictor import Predictor
+from quietscope.model.denoising import denoise_into
+from quietscope.model.trained import TrainedModel, checked_pixels
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
+from quietscope.tiling.walk import Progress
 
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
@@ -23,7 +23,7 @@ Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def judge(
-    predictor: Predictor,
+    model: TrainedModel,
     image: Image,
     reference: Image,
     *,
@@ -35,7 +35,7 @@ def judge(
     """Compare the intervals ``mean +- z std`` of an image with a reference.
 
     Args:
-        predictor: A trained model that samples.
+        model: A trained model that samples.
         image: The noisy image.
         reference: Its clean reference, or an independent exposure of the same scene.
         num_exposures: None for a clean reference; else how many exposures it is the mean of: the model's noise is then
@@ -53,7 +53,7 @@ def judge(
         SettingsError: If the method does not sample, or there are too few samples.
         PixelError: If the reference holds NaN or infinite pixels.
     """
-    layout, truth = (each.layout(predictor.method.spatial_dims) for each in (image, reference))
+    layout, truth = (each.layout(model.method.spatial_dims) for each in (image, reference))
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
         raise SizeError(
             f"a reference of {layout.num_frames} x {layout.frame_shape}",
@@ -62,13 +62,13 @@ def judge(
         )
     if num_samples < MIN_SAMPLES:
         raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", "pass e.g. `--samples 50`")
-    noise = predictor.method.channel_noise
+    noise = model.method.channel_noise
     if num_exposures is not None and not noise:
-        raise NoiseError("a method with a noise model", predictor.method.name, "pass a clean reference instead")
-    checked = CheckedArray(reference.data, str(reference.path or "the reference"))
+        raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
+    checked = checked_pixels(reference, "the reference")
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
     request = Request(num_samples=num_samples, seed=seed)
-    predictor.denoise_into(image, {"mean": mean, "std": std}, request, progress=progress)
+    denoise_into(model, image, {"mean": mean, "std": std}, request, progress=progress)
 
     def parts(channel: int) -> Iterator[Moments]:
         for n in range(layout.num_frames):

@@ -11,8 +11,8 @@ from quietscope.cli.results import write_results
 from quietscope.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from quietscope import Denoiser, Deployed
     from quietscope.deploy.predict import LeanPredictor
-    from quietscope.model.predictor import Predictor
 
 
 def predict(
@@ -47,14 +47,14 @@ def predict(
         screen.show(f"{kind}: {path}")
 
 
-def _trained(file: Path, device: str | None, options: PredictionOptions) -> "tuple[Predictor, Wanted]":
+def _trained(file: Path, device: str | None, options: PredictionOptions) -> "tuple[Denoiser, Wanted]":
     from quietscope import Denoiser
 
     denoiser = Denoiser.load(file, device=device)
     return denoiser, choose_results(options, Abilities.of(type(denoiser.method)), default=())
 
 
-def _exported(file: Path, device: str | None, options: PredictionOptions) -> "tuple[Predictor | LeanPredictor, Wanted]":
+def _exported(file: Path, device: str | None, options: PredictionOptions) -> "tuple[Deployed | LeanPredictor, Wanted]":
     """Open an exported model, and PyTorch only where what is wanted needs it."""
     from quietscope.deploy import open_session, read_card
     from quietscope.deploy.predict import LeanPredictor

@@ -1,0 +1,226 @@
+"""What a trained model does with noisy images: estimates and samples of the clean ones.
+
+Each function takes the model first, and is a method of `quietscope.Denoiser` and `quietscope.Deployed`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
+
+import numpy as np
+
+from quietscope.errors import SettingsError
+from quietscope.io import Image, ImageSource, Sink, as_image
+from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
+from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
+from quietscope.prediction import predict_image
+from quietscope.tiling.kinds import chosen_kinds
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
+from quietscope.tiling.walk import Progress
+
+Estimate: TypeAlias = Literal["mean", "map"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A denoised image.
+
+    Attributes:
+        estimates: Every result by its kind, see `quietscope.tiling.kinds`; float32, shape and axes of the input,
+            intensity units, with a leading axis for quantiles and samples.
+        probabilities: Which quantiles these are.
+        axes: Axes of the input, and of all results behind their leading axis.
+        pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
+        channel_names: Channel names, where the input has them.
+    """
+
+    estimates: Mapping[str, Pixels]
+    probabilities: tuple[float, ...] = ()
+    axes: str
+    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> Pixels:
+        """The estimate that was asked for: the most probable image, or else the mean."""
+        return self.mean if self.map is None else self.map
+
+    @property
+    def mean(self) -> Pixels:
+        """Mean of the posterior samples, the estimate of least mean squared error, or a point method's one answer."""
+        return self.estimates["mean"]
+
+    @property
+    def std(self) -> Pixels | None:
+        """Standard deviation of the samples at every pixel, how sure the model is; None of a method without samples."""
+        return self.estimates.get("std")
+
+    @property
+    def map(self) -> Pixels | None:
+        """The most probable image; None where it was not asked for."""
+        return self.estimates.get("map")
+
+    @property
+    def deconvolved(self) -> Pixels | None:
+        """The image without the microscope's blur; None of a method that does not give it."""
+        return self.estimates.get("deconvolved")
+
+    @property
+    def quantiles(self) -> Pixels | None:
+        """Quantiles of the samples, one per entry of `probabilities`; None where they were not asked for."""
+        return self.estimates.get("quantiles")
+
+
+class Options(TypedDict, total=False):
+    """The options of `denoise`, for type checkers."""
+
+    estimate: Estimate
+    num_samples: int
+    seed: int
+    axes: str | None
+    tile: int | None
+    augment: bool
+    bandwidth: float | None
+    quantiles: Sequence[float] | None
+    also: Sequence[str]
+    progress: Progress | None
+
+
+@overload
+def denoise(
+    model: TrainedModel, images: list[ImageSource] | tuple[ImageSource, ...], **options: Unpack[Options]
+) -> list[Result]: ...
+@overload
+def denoise(model: TrainedModel, images: ImageSource, **options: Unpack[Options]) -> Result: ...
+def denoise(
+    model: TrainedModel,
+    images: ImageSource | Sequence[ImageSource],
+    *,
+    estimate: Estimate = "mean",
+    num_samples: int = 50,
+    seed: int = 0,
+    axes: str | None = None,
+    tile: int | None = None,
+    augment: bool = False,
+    bandwidth: float | None = None,
+    quantiles: Sequence[float] | None = None,
+    also: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Result | list[Result]:
+    """Denoise images that fit in memory; `denoise_into` takes larger ones.
+
+    Args:
+        model: A trained model.
+        images: One image or a list of them.
+        estimate: "mean" is closest on average; "map", the most probable image, is sharper and keeps all samples of
+            a tile in memory. The mean comes in any case.
+        num_samples: Posterior samples behind the estimates.
+        seed: Seed of the samples.
+        axes: Axes of the images where they do not name them.
+        tile: Tile size in pixels; chosen from the free memory if None.
+        augment: Whether to look at the image in all eight orientations (fewer where its noise has a direction),
+            each of which gets its share of the samples.
+        bandwidth: Bandwidth of the mean shift behind "map": smaller is sharper, larger nearer to the mean.
+        quantiles: Probabilities of quantiles to estimate, such as (0.05, 0.95).
+        also: Further kinds of results by name, see `quietscope.tiling.kinds`, to be found in `Result.estimates`.
+        progress: Called with (done, total) posterior samples.
+
+    Returns:
+        A `Result`, or a list of them where a list came in.
+
+    Raises:
+        QuietScopeError: If an image does not fit the model, or the method cannot estimate what is asked for.
+    """
+    if estimate not in get_args(Estimate):
+        raise SettingsError("mean or map", f"estimate {estimate!r}", 'pass e.g. estimate="map"')
+    request = Request(
+        num_samples=num_samples,
+        seed=seed,
+        tile=tile,
+        augment=augment,
+        bandwidth=DEFAULT_BANDWIDTH if bandwidth is None else bandwidth,
+        probabilities=DEFAULT_PROBABILITIES if quantiles is None else tuple(quantiles),
+    )
+    wanted = {"mean", estimate, *also, *([] if quantiles is None else ["quantiles"]), *_given_by(model.method)}
+    sources = images if isinstance(images, list | tuple) else [images]
+    results = [_denoise_one(model, as_image(source, axes), wanted, request, progress) for source in sources]
+    return results if isinstance(images, list | tuple) else results[0]
+
+
+def denoise_into(
+    model: TrainedModel,
+    image: Image,
+    sinks: Mapping[str, Sink],
+    request: Request = DEFAULT_REQUEST,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Denoise an image of any size into arrays or writers, tile by tile; what has no sink is not computed.
+
+    Args:
+        model: A trained model.
+        image: The noisy image.
+        sinks: Where results go, by kind ("mean", "std", ..., see `quietscope.tiling.kinds`): each receives
+            ``sink[index] = block`` in the image's axis order, after a leading axis where its kind has one.
+        request: How to predict.
+        progress: Called with (done, total) posterior samples.
+
+    Raises:
+        QuietScopeError: If the image does not fit the model, holds NaN or infinite pixels, or the method cannot
+            estimate what is asked for.
+    """
+    method = ready(model)
+    predict_image(
+        method,
+        image.layout(method.spatial_dims),
+        checked_pixels(image),
+        sinks=sinks,
+        request=replace(request, precision=request.precision or model.precision, spread=request.spread * model.spread),
+        device=model.device,
+        progress=progress,
+    )
+
+
+def sample(
+    model: TrainedModel, images: ImageSource, *, num_samples: int = 4, seed: int = 0, axes: str | None = None
+) -> Pixels:
+    """Draw plausible clean images.
+
+    Args:
+        model: A trained model.
+        images: One image.
+        num_samples: How many to draw.
+        seed: Seed; sample k of a seed is the same however many are drawn.
+        axes: Axes of the image where it does not name them.
+
+    Returns:
+        Samples of shape (num_samples, *image.shape), float32, intensity units.
+
+    Raises:
+        SettingsError: If the method does not sample.
+    """
+    request = Request(num_samples=num_samples, seed=seed)
+    return _denoise_one(model, as_image(images, axes), {"samples"}, request).estimates["samples"]
+
+
+def _denoise_one(
+    model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
+) -> Result:
+    counts = request.num_samples, len(request.probabilities)
+    kinds = chosen_kinds(wanted)
+    out = {kind.name: np.empty((*kind.leading(*counts), *image.shape), np.float32) for kind in kinds}
+    denoise_into(model, image, out, request, progress=progress)
+    return Result(
+        estimates=out,
+        probabilities=request.probabilities if "quantiles" in out else (),
+        axes=image.axes,
+        pixel_size_um=image.pixel_size_um,
+        channel_names=image.channel_names,
+    )
+
+
+def _given_by(method: Method) -> tuple[str, ...]:
+    """Return the kinds of results that are given without asking."""
+    if isinstance(method, PointMethod):
+        return ("deconvolved",) if isinstance(method, DeconvolvingMethod) else ()
+    return ("std",)

@@ -1,0 +1,93 @@
+"""What a trained model at work is, to whatever denoises, explores or judges with it."""
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.errors import SizeError
+from quietscope.io import Image
+from quietscope.io.pixel_check import CheckedArray
+from quietscope.methods.base import Method
+from quietscope.nn.hardware import place
+from quietscope.tiling.request import Precision
+
+Pixels: TypeAlias = npt.NDArray[np.float32]
+
+
+class TrainedModel(Protocol):
+    """A trained method and how to run it; `quietscope.Denoiser` is one, and so is `quietscope.Deployed`."""
+
+    @property
+    def method(self) -> Method:
+        """The trained method.
+
+        Raises:
+            ModelFileError: If nothing has been trained yet.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """Where to compute."""
+
+    @property
+    def precision(self) -> Precision:
+        """What networks compute in."""
+
+    @property
+    def spread(self) -> float:
+        """What the deviation of samples is multiplied by to be honest, see `quietscope.Denoiser.recalibrate`."""
+
+
+def ready(model: TrainedModel) -> Method:
+    """Return the method of a model, on the model's device."""
+    place(model.method, model.device, model.method.spatial_dims)
+    return model.method
+
+
+def checked_pixels(image: Image, name: str = "the image") -> CheckedArray:
+    """Return the pixels of an image, refused where one that is read is NaN or infinite, by its path or else `name`."""
+    return CheckedArray(image.data, str(image.path or name))
+
+
+def frame_of(image: Image, number: int, spatial_dims: int) -> npt.NDArray[Any]:
+    """Read one frame of an image.
+
+    Args:
+        image: The image.
+        number: Number of the frame.
+        spatial_dims: 2 or 3.
+
+    Returns:
+        The frame, (C, *S).
+
+    Raises:
+        SizeError: If there is no such frame.
+        PixelError: If a pixel of it is NaN or infinite.
+    """
+    layout = image.layout(spatial_dims)
+    if not 0 <= number < layout.num_frames:
+        last = layout.num_frames - 1
+        raise SizeError(f"a frame from 0 to {last}", str(number), f"pass e.g. frame={last}")
+    return layout.take(checked_pixels(image), number)
+
+
+def only_frame_of(image: Image, spatial_dims: int) -> npt.NDArray[Any]:
+    """Read an image of one frame.
+
+    Args:
+        image: The image.
+        spatial_dims: 2 or 3.
+
+    Returns:
+        Its frame, (C, *S).
+
+    Raises:
+        SizeError: If it has several.
+        PixelError: If a pixel of it is NaN or infinite.
+    """
+    layout = image.layout(spatial_dims)
+    if layout.num_frames != 1:
+        raise SizeError("an image of one frame", f"{layout.num_frames} along {layout.frame_axes}", "pass one of them")
+    return frame_of(image, 0, spatial_dims)
