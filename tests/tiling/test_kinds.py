@@ -6,13 +6,13 @@ import torch
 
 from quietscope import Denoiser
 from quietscope.cli.options import PredictionOptions
-from quietscope.cli.outputs import Abilities, choose_results
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.predict import LeanPredictor
 from quietscope.errors import SettingsError
 from quietscope.io import as_image
 from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.noise.gaussian import Gaussian
+from quietscope.pipeline.results import Abilities, choose_kinds
 from quietscope.tiling import kinds
 from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.kinds import KINDS, Kind, chosen_kinds, imported, kind_of, kinds_within
@@ -78,9 +78,9 @@ def test_a_new_estimate_is_one_estimator_and_one_record(iqr, denoiser):
 
 def test_the_command_line_offers_it(iqr):
     able = Abilities.of(HDN)
-    assert choose_results(PredictionOptions(save="iqr"), able, default=()).kinds == ("iqr",)
+    assert choose_kinds(PredictionOptions(save="iqr").results(), able) == ("iqr",)
     with pytest.raises(SettingsError, match=r"samples, iqr after --save"):
-        choose_results(PredictionOptions(save="median"), able, default=())
+        choose_kinds(PredictionOptions(save="median").results(), able)
 
 
 def test_without_its_record_it_is_unknown(denoiser):
