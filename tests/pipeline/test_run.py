@@ -125,6 +125,19 @@ def test_a_run_killed_in_training_goes_on_to_the_same_end(whole: Path, tmp_path:
     check_same(whole, killed)
 
 
+def test_a_run_killed_before_it_learnt_anything_begins_again(whole: Path, tmp_path: Path, plan_of: MakePlan) -> None:
+    killed = tmp_path / "killed"
+
+    def copy(event: Event) -> None:
+        if isinstance(event, TrainingProgress) and event.state.step == 1:
+            shutil.copytree(tmp_path / "out", killed)
+
+    run(plan_of(tmp_path / "out", "a", "b"), copy)
+    assert not (killed / UNFINISHED / "resume.ckpt").exists()
+    run(plan_of(killed, "a", "b"), resume=True)
+    check_same(whole, killed)
+
+
 def test_a_run_stopped_in_prediction_computes_nothing_twice(whole: Path, tmp_path: Path, plan_of: MakePlan) -> None:
     plan = plan_of(tmp_path / "out", "a", "b")
     with pytest.raises(Stop):

@@ -55,12 +55,20 @@ class Training:
     def resumed(self) -> Self:
         """Return the same, going on from the state in the folder with the settings that the run began with.
 
+        A run that was killed before it had learnt anything begins again.
+
         Raises:
             OutputError: If there is no run to go on with.
             SettingsError: If the run in the folder began with other settings.
         """
         asked = self.configuration.model_dump(exclude_unset=True)
-        return replace(self, configuration=self.folder.earlier(asked), resume=True)
+        learnt = self.folder.has_learnt
+        return replace(
+            self,
+            configuration=self.folder.earlier(asked),
+            resume=learnt,
+            overwrite=self.overwrite or not learnt,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

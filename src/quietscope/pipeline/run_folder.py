@@ -77,13 +77,10 @@ class RunFolder:
         """
         from quietscope.presets import AUTO, Configuration, read_configuration
 
-        for name in (CONFIG, RESUME):
-            if not (self.path / name).is_file():
-                raise OutputError(
-                    "a run folder with config.yaml and resume.ckpt",
-                    f"{self.path} without {name}",
-                    "leave out `--resume`",
-                )
+        if not (self.path / CONFIG).is_file():
+            raise OutputError(
+                f"a run that was stopped, with its {CONFIG}", f"{self.path} without it", "leave out `--resume`"
+            )
         earlier = Configuration.of(read_configuration(self.path / CONFIG))
         asked = {name: value for name, value in asked.items() if value != AUTO or name == "noise"}
         if "network" in asked:  # what was to be found out has been found out
