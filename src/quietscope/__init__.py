@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from quietscope.io import Image, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
+    from quietscope.pipeline.describe import describe
     from quietscope.pipeline.events import Began, Ended, Finished, Note, PredictionProgress, TrainingProgress, Written
     from quietscope.pipeline.outcome import Outcome
     from quietscope.pipeline.plan import DenoisePlan, PredictPlan, TrainPlan
@@ -45,6 +46,7 @@ _HOMES = {
     "TrainingProgress": "quietscope.pipeline.events",
     "Written": "quietscope.pipeline.events",
     "compress": "quietscope.compression",
+    "describe": "quietscope.pipeline.describe",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
     "plan_denoise": "quietscope.pipeline.planning",
@@ -77,6 +79,7 @@ __all__ = [
     "Written",
     "__version__",
     "compress",
+    "describe",
     "distill",
     "export_model",
     "plan_denoise",

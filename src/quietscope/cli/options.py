@@ -231,8 +231,24 @@ class PredictionOptions:
             ) from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class PreviewOptions:
+    """Whether to say what would be done, and do nothing."""
+
+    dry_run: Annotated[
+        bool, Flag, Parameter(help="Say what would be done, what it takes and what is written; do nothing.")
+    ] = False
+    json: Annotated[bool, Flag, Parameter(help="With --dry-run: say it as JSON.")] = False
+
+    def __post_init__(self) -> None:
+        """Refuse JSON of nothing."""
+        if self.json and not self.dry_run:
+            raise SettingsError("--dry-run with --json", "--json alone", "add `--dry-run`, or leave it out")
+
+
 NO_TRAINING_OPTIONS = TrainingOptions()
 NO_PREDICTION_OPTIONS = PredictionOptions()
+NO_PREVIEW = PreviewOptions()
 
 
 def check_alone(*, resume: bool, overwrite: bool) -> None:

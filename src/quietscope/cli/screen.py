@@ -1,13 +1,14 @@
 """What a verb says while it works: bars on a terminal, sparse lines elsewhere, notes on standard error."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column
+from rich.table import Column, Table
 
 from quietscope.pipeline.events import (
     Began,
@@ -39,6 +40,10 @@ class Screen:
     def show(self, what: Any = "") -> None:
         """Print a line or a table to standard output."""
         self._out.print(what)
+
+    def show_json(self, values: Any) -> None:
+        """Print values as JSON to standard output, in no other width than their own."""
+        self._out.print(json.dumps(values, indent=2), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, above a bar that may be running."""
@@ -138,6 +143,25 @@ class _Sparse:
         self._share, self._time = share, now
         tail = "" if left is None or share >= 1.0 else f", {clock(left)} left"
         self._console.print(f"{self._task} {share:4.0%}: {words}{tail}", soft_wrap=True)
+
+
+def rows_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:
+    """Return a table of names and words.
+
+    Args:
+        rows: Names and words; those without words are left out.
+        title: Its title, if any.
+
+    Returns:
+        The table.
+    """
+    table = Table(show_header=False, title=title, title_justify="left", title_style="bold")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in rows:
+        if words:
+            table.add_row(name, words)
+    return table
 
 
 def make_console(*, stderr: bool = False) -> Console:

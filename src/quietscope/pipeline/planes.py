@@ -46,7 +46,9 @@ def pairs(image: Image, clean: Image, stride: int = 1) -> Iterator[Pair]:
     """
     layout, truth = image.layout(), clean.layout()
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
-        raise SizeError(f"a clean image like {describe(image)}", describe(clean), "pass the reference of this image")
+        raise SizeError(
+            f"a clean image like {describe_image(image)}", describe_image(clean), "pass the reference of this image"
+        )
     for frame in range(0, layout.num_frames, stride):
         planes = zip(layout.take(image.data, frame), truth.take(clean.data, frame), strict=True)
         for channel, (one, other) in enumerate(planes):
@@ -71,7 +73,7 @@ def score(image: Image, clean: Image) -> Score:
     return evaluate_pairs(((pair.image, pair.clean) for pair in pairs(image, clean)), metrics=shown)
 
 
-def describe(image: Image) -> str:
+def describe_image(image: Image) -> str:
     """Return axes, shape and data type in words: ``4 x 512 x 512 QYX uint8``."""
     return f"{' x '.join(map(str, image.shape))} {image.axes} {image.dtype}"
 

@@ -9,7 +9,7 @@ from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.pipeline.picture import overview_of
 from quietscope.pipeline.plan import DenoisePlan
-from quietscope.pipeline.planes import describe, honesty, score
+from quietscope.pipeline.planes import describe_image, honesty, score
 from quietscope.pipeline.results import Abilities
 from quietscope.pipeline.target import Target
 from quietscope.report.overview import write_overview
@@ -83,7 +83,7 @@ def judge(target: Target, found: Predicted, clean: Image | None = None, before: 
         words = honesty(images["mean"], images["std"], clean) if {"mean", "std"} <= judged else ""
     return Denoised(
         source=target.image.path,
-        what=describe(target.image),
+        what=describe_image(target.image),
         files={"denoised" if kind == target.main else kind_of(kind).word: path for kind, path in target.files.items()},
         seconds=found.seconds,
         before=before,

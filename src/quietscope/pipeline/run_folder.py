@@ -15,8 +15,10 @@ from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
-RESUME, LOGS, PSF = "resume.ckpt", "logs", "psf.npy"
+RESUME, LOGS = "resume.ckpt", "logs"
 BOOTSTRAP = "bootstrap_c*.safetensors"
+_STATE = (CONFIG, RESUME, "resume.partial", "psf.npy", BOOTSTRAP)
+_LOGGED = ("metrics.csv", "metrics.partial", "hparams.yaml", "events.out.tfevents.*")
 _RUN = (MODEL, BEST, LAST, DIRECT, CONFIG, RESUME, LOGS)
 """What tells that there is a run in a folder."""
 
@@ -105,10 +107,8 @@ class RunFolder:
 
     def forget(self) -> None:
         """Remove all that only serves to go on with a run, by its names; models stay."""
-        for path in [self.path / CONFIG, self.path / RESUME, self.path / PSF, *self.path.glob(BOOTSTRAP)]:
-            path.unlink(missing_ok=True)
-        logs = self.path / LOGS
-        for path in [logs / "metrics.csv", logs / "hparams.yaml", *logs.glob("events.out.tfevents.*")]:
-            path.unlink(missing_ok=True)
+        for folder, patterns in ((self.path, _STATE), (self.path / LOGS, _LOGGED)):
+            for path in [path for pattern in patterns for path in folder.glob(pattern)]:
+                path.unlink()
         with suppress(OSError):  # not there, or somebody keeps notes in it
-            logs.rmdir()
+            (self.path / LOGS).rmdir()

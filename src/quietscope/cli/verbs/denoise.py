@@ -7,16 +7,19 @@ from cyclopts import Parameter
 
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
+    NO_PREVIEW,
     NO_TRAINING_OPTIONS,
     Axes,
     Flag,
     Group,
     Output,
     PredictionOptions,
+    PreviewOptions,
     Several,
     TrainingOptions,
     check_alone,
 )
+from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen
 
 
@@ -33,12 +36,14 @@ def denoise(
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run that was stopped in this folder.")] = False,
+    preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
 ) -> None:
     """Train on the very images and denoise them: no clean data, no settings.
 
     Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration and
     overview.png. What is stopped or killed goes on with --resume.
     """
+    from quietscope.pipeline.plan import UNFINISHED
     from quietscope.pipeline.planning import plan_denoise
     from quietscope.pipeline.run import run
     from quietscope.report import summary_table
@@ -57,8 +62,16 @@ def denoise(
         overwrite=prediction.overwrite,
         resume=resume,
     )
-    with screen.listening() as events:
-        outcome = run(plan, events)
+    if preview.dry_run:
+        show_plan(plan, preview, screen)
+        return
+    try:
+        with screen.listening() as events:
+            outcome = run(plan, events)
+    except KeyboardInterrupt:
+        if (output / UNFINISHED).exists():
+            screen.note(f"go on with `quietscope denoise ... -o {output} --resume`")
+        raise
     screen.show(summary_table(outcome.summary))
     for line in outcome.comparison:
         screen.show(line)

@@ -25,7 +25,7 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
-from quietscope.pipeline.planes import Pair, describe, pairs
+from quietscope.pipeline.planes import Pair, describe_image, pairs
 from quietscope.pipeline.target import SAMPLE_LETTERS
 
 if TYPE_CHECKING:
@@ -169,12 +169,14 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Sprea
         # Formats may drop an axis of length one: a single sample is then like the image itself.
         raise SizeError(
             f"at least {MIN_SAMPLES} samples of the image, along the first axis",
-            f"{path}: {describe(file)}",
+            f"{path}: {describe_image(file)}",
             "save more, e.g. `--samples 50 --save samples`",
         )
     if not fits:
         what = "samples, then the axes of the image," if free else "a deviation like the image,"
-        raise SizeError(f"{what} {describe(image)}", f"{path}: {describe(file)}", "pass the file saved with that image")
+        raise SizeError(
+            f"{what} {describe_image(image)}", f"{path}: {describe_image(file)}", "pass the file saved with that image"
+        )
     return _Spread(file, bool(free))
 
 

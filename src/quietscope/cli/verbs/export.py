@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.options import Flag, Output, also
-from quietscope.cli.screen import Screen
+from quietscope.cli.screen import Screen, rows_table
 
 if TYPE_CHECKING:
     from quietscope.export import Exported
@@ -65,10 +65,4 @@ def export_table(exported: "Exported", spatial_dims: int) -> Table:
         "free sizes": f"{axes}, samples" if exported.samples else axes,
         "from PyTorch": "" if difference is None else f"at most {difference:.1g} of the image's range",
     }
-    table = Table(show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, words in rows.items():
-        if words:
-            table.add_row(name, words)
-    return table
+    return rows_table(rows.items())

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from quietscope.cli.options import Axes, read_images
-from quietscope.cli.screen import Screen
+from quietscope.cli.screen import Screen, rows_table
 
 NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
 
@@ -35,12 +34,7 @@ def info(
         rows = {"what": "exported model", **describe_card(read_card(file))}
     else:
         rows = {"what": "image", **_describe_image(file, axes)}
-    table = Table(show_header=False, title=str(file), title_justify="left", title_style="bold")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, words in rows.items():
-        table.add_row(name, words)
-    Screen().show(table)
+    Screen().show(rows_table(rows.items(), str(file)))
 
 
 def _kind(file: Path) -> str | None:

@@ -5,7 +5,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import NO_TRAINING_OPTIONS, Axes, Flag, Group, Output, TrainingOptions, check_alone
+from quietscope.cli.options import (
+    NO_PREVIEW,
+    NO_TRAINING_OPTIONS,
+    Axes,
+    Flag,
+    Group,
+    Output,
+    PreviewOptions,
+    TrainingOptions,
+    check_alone,
+)
+from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen
 
 INTERRUPTED = 130
@@ -20,6 +31,7 @@ def train(
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run in this folder, as if never stopped.")] = False,
     overwrite: Annotated[bool, Flag, Parameter(help="Start anew in the folder of an earlier run.")] = False,
+    preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
 ) -> int:
     """Train a model in a run folder, to be used on other images.
 
@@ -36,6 +48,9 @@ def train(
     plan = plan_train(
         images, output, training.settings(), axes=axes, device=training.device, overwrite=overwrite, resume=resume
     )
+    if preview.dry_run:
+        show_plan(plan, preview, screen)
+        return 0
     with screen.listening() as events:
         outcome = run(plan, events)
     trained = outcome.trained

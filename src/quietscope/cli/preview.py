@@ -1,0 +1,30 @@
+"""What a plan will do, as a table or as JSON."""
+
+from typing import TYPE_CHECKING
+
+from quietscope.cli.options import PreviewOptions
+from quietscope.cli.screen import Screen, rows_table
+
+if TYPE_CHECKING:
+    from quietscope.pipeline.plan import DenoisePlan, TrainPlan
+
+
+def show_plan(plan: "DenoisePlan | TrainPlan", options: PreviewOptions, screen: Screen) -> None:
+    """Say what a plan will do.
+
+    Args:
+        plan: The plan.
+        options: Whether it is said as JSON.
+        screen: Where it is said.
+
+    Raises:
+        QuietScopeError: If the plan could not be carried out.
+    """
+    from quietscope.pipeline.describe import describe
+
+    with screen.listening() as events:
+        found = describe(plan, events)
+    if options.json:
+        screen.show_json(found.values())
+    else:
+        screen.show(rows_table(found.rows(), "what would be done"))

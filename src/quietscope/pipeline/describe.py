@@ -1,0 +1,243 @@
+"""What a plan will do, said without doing it: nothing is trained, and nothing is written."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from quietscope.pipeline.events import Listener, Note, ignore
+from quietscope.pipeline.plan import DenoisePlan, TrainPlan
+from quietscope.report.table import duration, num_steps
+
+if TYPE_CHECKING:
+    import torch
+
+    from quietscope.data.frames import Frames
+    from quietscope.methods.base import BuiltMethod
+    from quietscope.setup.settle import Settled
+
+_ORIGIN = {"auto": "measured", "bootstrap": "estimate; training measures it by a first denoiser"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningDescription:
+    """How a run will learn.
+
+    Attributes:
+        method: The method, settled.
+        preset: The preset.
+        settings: Network settings that differ from the preset's or were settled, by name.
+        noise: The noise model of every channel in words, and where it comes from.
+        device: Where it computes.
+        parameters: Trainable numbers of the network.
+        num_frames: Frames that are learnt from.
+        num_held_out: Frames that are held out to validate on; 0 where all serve both.
+        batch_size: Patches of a step.
+        patch: Their size in pixels per spatial axis.
+        budget_seconds: Time that training may take; None for no limit.
+        budget_steps: Steps that it may take; None for no limit.
+        seconds: Time that training is expected to take.
+        num_bytes: Memory that it is expected to take.
+    """
+
+    method: str
+    preset: str
+    settings: Mapping[str, Any]
+    noise: tuple[str, ...]
+    device: str
+    parameters: int
+    num_frames: int
+    num_held_out: int
+    batch_size: int
+    patch: tuple[int, ...]
+    budget_seconds: float | None
+    budget_steps: int | None
+    seconds: float
+    num_bytes: int
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Yield names and words."""
+        yield "method", f"{self.method}, preset {self.preset}"
+        for channel, noise in enumerate(self.noise):
+            yield "noise" if len(self.noise) == 1 else f"noise of channel {channel}", noise
+        yield from ((name.replace("_", " "), _words(value)) for name, value in self.settings.items())
+        yield "network", f"{self.parameters:,} parameters, on {self.device}"
+        held_out = f", {self.num_held_out} more to validate on" if self.num_held_out else ""
+        yield "learns from", f"{self.num_frames} frame{'s' * (self.num_frames != 1)}{held_out}"
+        yield "batches", f"{self.batch_size} patches of {_size(self.patch)} pixels"
+        limits = [] if self.budget_seconds is None else [duration(self.budget_seconds)]
+        limits += [] if self.budget_steps is None else [num_steps(self.budget_steps)]
+        about = f", about {duration(self.seconds)}" if self.budget_steps is not None else ""
+        yield "training", f"{' or '.join(limits)}{about}, about {_megabytes(self.num_bytes)} of memory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDescription:
+    """How an image will be denoised.
+
+    Attributes:
+        source: The noisy image.
+        what: Its axes, shape and data type in words.
+        tile: Size of a tile in pixels per spatial axis.
+        halo: Pixels around it that are computed and dropped.
+        num_tiles: Tiles of all frames.
+        num_samples: Posterior samples; 0 where the method draws none.
+        seconds: Time that it is expected to take.
+        num_bytes: Memory that it is expected to take.
+        files: What will be written, by kind.
+    """
+
+    source: str
+    what: str
+    tile: tuple[int, ...]
+    halo: tuple[int, ...]
+    num_tiles: int
+    num_samples: int
+    seconds: float
+    num_bytes: int
+    files: Mapping[str, str]
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Yield names and words."""
+        yield "input", f"{self.source} ({self.what})"
+        halo = f", halo {_size(self.halo)}" if any(self.halo) else ""
+        yield "tiles", f"{self.num_tiles} of {_size(self.tile)} pixels{halo}"
+        samples = f"{self.num_samples} samples" if self.num_samples else "one pass"
+        yield "prediction", f"{samples}, about {duration(self.seconds)}, about {_megabytes(self.num_bytes)} of memory"
+        yield from self.files.items()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a run will do.
+
+    Attributes:
+        learning: How it will learn.
+        images: How images will be denoised; none by a plan that only trains.
+        files: What will be written besides, by name.
+        notes: One line for each choice, and for each thing a person should know of the images.
+    """
+
+    learning: LearningDescription
+    images: tuple[ImageDescription, ...]
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Yield names and words, as for a table of two columns."""
+        yield from self.learning.rows()
+        for image in self.images:
+            yield from image.rows()
+        yield from self.files.items()
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as values that JSON has."""
+        return asdict(self)
+
+
+def describe(plan: DenoisePlan | TrainPlan, events: Listener = ignore) -> Description:
+    """Say what a plan will do: look at the images, measure their noise, time the untrained network on a part of them.
+
+    Args:
+        plan: The plan.
+        events: Told one note for each choice, and for each thing a person should know of the images.
+
+    Returns:
+        What it will do.
+
+    Raises:
+        QuietScopeError: If images, settings or files cannot be used.
+    """
+    from quietscope.data.frames import Frames
+    from quietscope.nn.hardware import chosen_device, place
+    from quietscope.setup.settle import preview
+
+    plan.check()
+    training = plan.training
+    frames = Frames.of(training.images, training.configuration.dims)
+    device = chosen_device(training.device)
+    settled = preview(training.configuration, training.images, frames, notify=lambda text: events(Note(text=text)))
+    method = settled.build()
+    place(method.eval(), device, method.spatial_dims)
+    files = {name: str(path) for name, path in training.files.items()}
+    return Description(
+        learning=_learning(settled, method, frames, device),
+        images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
+        files={**files, "overview": str(plan.overview)} if isinstance(plan, DenoisePlan) else files,
+        notes=settled.notes,
+    )
+
+
+def _learning(
+    settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device"
+) -> LearningDescription:
+    from quietscope.data.split import split_frames
+    from quietscope.pipeline.effort import step_cost
+
+    configuration, budget = settled.configuration, settled.configuration.training_budget()
+    settings = configuration.training_settings()
+    cost = step_cost(method, frames, settings, device)
+    trained, watched = split_frames(len(frames), settings.seed)
+    limits = [] if budget.seconds is None else [budget.seconds]
+    limits += [] if budget.steps is None else [budget.steps * cost.seconds]
+    words = [word.strip() for word in configuration.noise.split(",")]
+    words *= len(settled.noise_models) // len(words)
+    return LearningDescription(
+        method=configuration.method,
+        preset=configuration.preset,
+        settings=dict(configuration.network),
+        noise=tuple(
+            f"{model.describe()} ({_ORIGIN.get(word.lower(), f'as named, {word}')})"
+            for model, word in zip(settled.noise_models, words, strict=True)
+        ),
+        device=str(device),
+        parameters=sum(parameter.numel() for parameter in method.parameters()),
+        num_frames=len(trained),
+        num_held_out=0 if trained == watched else len(watched),
+        batch_size=settings.batch_size,
+        patch=cost.patch,
+        budget_seconds=budget.seconds,
+        budget_steps=budget.steps,
+        seconds=min(limits),
+        num_bytes=cost.num_bytes,
+    )
+
+
+def _images(
+    plan: DenoisePlan, method: "BuiltMethod", frames: "Frames", device: "torch.device"
+) -> tuple[ImageDescription, ...]:
+    from quietscope.pipeline.effort import plan_tiles, seconds_per_pixel
+    from quietscope.pipeline.planes import describe_image
+    from quietscope.pipeline.results import Abilities
+
+    first = plan.targets[0]
+    rate = seconds_per_pixel(method, frames, tuple(first.files), first.request, device)
+    draws = "samples" in Abilities.of(type(method)).kinds
+    found = []
+    for target in plan.targets:
+        tiles = plan_tiles(method, target.image, target.request, device)
+        found.append(
+            ImageDescription(
+                source=str(target.image.path or "array"),
+                what=describe_image(target.image),
+                tile=tiles.size,
+                halo=tiles.halo,
+                num_tiles=tiles.number,
+                num_samples=target.request.num_samples if draws else 0,
+                seconds=rate * tiles.pixels,
+                num_bytes=tiles.num_bytes,
+                files={kind: str(path) for kind, path in target.files.items()},
+            )
+        )
+    return tuple(found)
+
+
+def _size(lengths: tuple[int, ...]) -> str:
+    return " x ".join(map(str, lengths))
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.0f} MB"

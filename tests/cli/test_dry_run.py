@@ -1,0 +1,34 @@
+"""``--dry-run`` says what would be done, as a table or as JSON, and does nothing."""
+
+import json
+
+
+def test_denoise_and_train_say_what_they_would_do(quietscope, images, tmp_path):
+    for verb in ("denoise", "train"):
+        words = (verb, images / "cells.tif", "-o", tmp_path / "out", "--config", images / "tiny.yaml", "--steps", "2")
+        status, printed, err = quietscope(*words, "--dry-run", "--device", "cpu")
+        assert status == 0, err
+        for word in (
+            "what would be done",
+            "hdn, preset fast",
+            "measured",
+            "parameters",
+            "16 x 16",
+            "model.safetensors",
+        ):
+            assert word in printed
+        status, printed, err = quietscope(*words, "--dry-run", "--json", "--device", "cpu")
+        assert status == 0, err
+        found = json.loads(printed)
+        assert found["files"]["model"] == str(tmp_path / "out" / "model.safetensors")
+        assert found["learning"]["batch_size"] == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_mistakes(quietscope, images, tmp_path):
+    words = ("denoise", images / "cells.tif", "-o", tmp_path / "out")
+    status, _, err = quietscope(*words, "--json")
+    assert (status, "--dry-run with --json" in err) == (2, True)
+    (tmp_path / "out").write_text("a file")
+    status, _, err = quietscope(*words, "--dry-run")
+    assert (status, "a folder" in err) == (2, True)

@@ -1,0 +1,89 @@
+"""A dry run says what a run would do: it writes nothing, and names every file that the run then writes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quietscope import DenoisePlan, Note, Request, describe, plan_denoise, plan_train, run
+from quietscope.errors import OutputError
+from quietscope.pipeline.events import Event
+
+MakePlan = Callable[..., DenoisePlan]
+
+
+def test_it_names_every_file_that_is_written_then(plan_of: MakePlan, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "new" / "out", "a", "b")
+    found = describe(plan)
+    assert not list(tmp_path.iterdir())
+    named = {*found.files.values(), *(path for image in found.images for path in image.files.values())}
+    run(plan)
+    assert named == {str(path) for path in (tmp_path / "new" / "out").iterdir()}
+
+
+def test_it_says_what_the_run_takes(plan_of: MakePlan, tmp_path: Path) -> None:
+    found = describe(plan_of(tmp_path / "out", request=Request(num_samples=3, tile=16)))
+    learning, (image,) = found.learning, found.images
+    assert (learning.method, learning.preset, learning.budget_steps) == ("hdn", "fast", 6)
+    assert (learning.num_frames, learning.num_held_out, learning.batch_size, learning.patch) == (2, 0, 2, (16, 16))
+    assert "measured" in learning.noise[0]
+    assert (image.tile, image.num_tiles, image.num_samples) == ((16, 16), 18, 3)
+    assert min(learning.seconds, learning.num_bytes, image.seconds, image.num_bytes) > 0
+    trained = run(plan_of(tmp_path / "out")).trained
+    assert trained is not None
+    assert learning.parameters == sum(p.numel() for p in trained.denoiser.method.parameters())
+
+
+def test_the_table_and_json_say_the_same(plan_of: MakePlan, tmp_path: Path) -> None:
+    found = describe(plan_of(tmp_path / "out", "a", "b"))
+    values = json.loads(json.dumps(found.values()))
+    rows = list(found.rows())
+    words = "\n".join(text for _, text in rows)
+    for image in values["images"]:
+        for path in image["files"].values():
+            assert path in words
+    assert values["learning"]["noise"][0] in words
+    assert f"{values['learning']['parameters']:,} parameters" in words
+    assert [name for name, _ in rows].count("tiles") == 2
+
+
+def test_what_is_left_open_is_settled(cells: Path, settings: dict[str, Any], tmp_path: Path) -> None:
+    told: list[Event] = []
+    network = {**settings["network"], "deterministic_levels": "auto"}
+    plan = plan_train(cells / "a.tif", tmp_path / "run", {**settings, "network": network}, device="cpu")
+    found = describe(plan, told.append)
+    assert found.images == ()
+    assert found.learning.settings["deterministic_levels"] == ()
+    assert dict(found.rows())["deterministic levels"] == "none"
+    assert tuple(event.text for event in told if isinstance(event, Note)) == found.notes
+    assert "deterministic levels: none" in found.notes[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bootstrap_is_named_and_not_trained(cells: Path, settings: dict[str, Any], tmp_path: Path) -> None:
+    plan = plan_denoise(cells / "a.tif", tmp_path / "out", {**settings, "noise": "bootstrap"}, device="cpu")
+    assert "first denoiser" in describe(plan).learning.noise[0]
+    named = plan_denoise(cells / "a.tif", tmp_path / "out", {**settings, "noise": "sigma=7"}, device="cpu")
+    assert "as named, sigma=7" in describe(named).learning.noise[0]
+
+
+def test_what_could_not_be_written_is_refused(plan_of: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "overview.png").write_text("precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        describe(plan_of(tmp_path))
+
+
+def test_a_method_without_samples_or_noise_model(cells: Path, settings: dict[str, Any], tmp_path: Path) -> None:
+    values = {
+        "method": "noise2void",
+        "steps": 2,
+        "network": {"depth": 1, "filters": 8},
+        "training": settings["training"],
+    }
+    found = describe(plan_denoise(cells / "a.tif", tmp_path / "out", values, device="cpu"))
+    assert found.learning.noise == ()
+    assert found.images[0].num_samples == 0
+    assert set(found.images[0].files) == {"mean"}
+    assert "one pass" in dict(found.rows())["prediction"]
