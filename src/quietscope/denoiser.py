@@ -214,6 +214,7 @@ class Denoiser:
             folder=folder,
             resume=resume,
             watch=watch,
+            notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
         self._card = card_of(self.configuration, opened[0], self.fit_report)
