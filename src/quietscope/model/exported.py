@@ -35,6 +35,7 @@ class Deployed:
         session: The model.
     """
 
+    # What any trained model can do: functions that take the model first.
     denoise = denoising.denoise
     denoise_into = denoising.denoise_into
     sample = denoising.sample

@@ -11,8 +11,7 @@ import torch
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
 from quietscope.methods.base import Method
-from quietscope.prediction.engine import TorchEngine
-from quietscope.prediction.sampling import ready_to_predict, source_of
+from quietscope.prediction.engine import TorchEngine, check_kinds, ready_to_predict
 from quietscope.tiling.border import Pixels
 from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
@@ -151,9 +150,9 @@ def predict_image(
         ChannelError: If they have another number of channels.
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
+    check_kinds(method, sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
-        source = source_of(method, request, tuple(sinks))
-        engine = TorchEngine(model=method, source=source, device=where)
+        engine = TorchEngine(model=method, request=request, device=where)
         walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)
 
 
