@@ -18,11 +18,11 @@ def presets() -> None:
     table = Table(show_lines=True)
     for name in ("method", "preset", "what for", "parameters", "budget", "measured"):
         table.add_column(name, overflow="fold", justify="right" if name == "parameters" else "left")
-    for key, preset in PRESETS.items():
+    for preset in PRESETS.values():
         limits = [preset.budget, None if preset.steps is None else f"{preset.steps:,} steps"]
         table.add_row(
             preset.method,
-            preset.name if PRESETS.source_of(key) is None else f"{preset.name} (of {PRESETS.source_of(key)})",
+            preset.name,
             preset.summary,
             f"{_count_parameters(preset):,}",
             " or ".join(limit for limit in limits if limit is not None),
@@ -30,6 +30,9 @@ def presets() -> None:
         )
     screen = Screen()
     screen.show(table)
+    for key in PRESETS:
+        if source := PRESETS.source_of(key):
+            screen.show(f"{key} comes from the package {source}")
     for note in (*METHODS.notes(), *PRESETS.notes()):
         screen.note(note)
 
