@@ -1,4 +1,4 @@
-"""What a trained model at work is, to whatever denoises, explores or judges with it."""
+"""A trained model, as far as denoising, exploring and judging are concerned, and how frames are read for it."""
 
 from collections.abc import Mapping
 from dataclasses import replace

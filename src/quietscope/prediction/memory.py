@@ -7,20 +7,13 @@ from torch import Tensor, nn
 
 from quietscope.main_memory import free_main_memory
 from quietscope.methods.abilities import decode, encode, latents_of
-from quietscope.methods.base import Method
+from quietscope.methods.base import MeasuredMethod, Method
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile
 
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
 # and the copies that convolution libraries make to reorder them.
 _LIVE_ACTIVATIONS = 8
-
-
-class MeasuredMethod(Method):
-    """A method that knows what it needs, as its networks cannot be watched at work."""
-
-    bytes_per_pixel: float
-    """Peak of activations while one image is made, per pixel of it."""
 
 
 def free_memory(device: torch.device | str) -> int:
