@@ -104,12 +104,6 @@ def test_info_tells_images_models_and_noise_apart(quietscope, images, model, tmp
         assert words in printed
 
 
-def test_presets_lists_parameters(quietscope):
-    status, printed, _ = quietscope("presets")
-    assert status == 0
-    assert "7,301,697" in printed
-
-
 def test_a_path_with_brackets_is_printed_as_it_is(quietscope, images, tmp_path):
     odd = tmp_path / "cells [red].tif"
     odd.write_bytes((images / "cells.tif").read_bytes())
