@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("quietscope", "torch", "numpy", "scipy", "scikit-image", "lightning")
+PACKAGES = ("quietscope", "torch", "numpy", "scipy", "scikit-image")
 
 
 def environment() -> dict[str, Any]:

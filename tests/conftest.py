@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LONGEST = ("test_readme.py", "test_examples.py")
+LONGEST = ("test_readme.py", "test_pages.py", "test_examples.py")
 MakePackage = Callable[[str, str, str, Mapping[str, str]], Path]
 
 

@@ -6,8 +6,8 @@ A document is worked through from top to bottom, in one process and one folder:
   entry points of the folder's package as pip would, without fetching anything.
 * ``python``: a script.
 * A block of any kind right after a line that is nothing but a path in backquotes: the contents of that file. After a
-  path and a name, "`src/quietscope/io/__init__.py`, in `FORMATS`": lines that go to the end of that tuple or mapping,
-  in a copy of the source.
+  path and a name, "`src/quietscope/tiling/kinds.py`, in `KINDS`": one more member of that tuple, in a copy of the
+  source.
 
 A block after ``<!-- not run: reason -->`` is left out.
 """
@@ -32,7 +32,7 @@ import quietscope
 from quietscope import read_image, sample_path, write_image
 
 TIMEOUT = 900
-SIDE = 96
+SIDE, FRAMES = 64, 2
 SOURCE = "src/quietscope"
 _BLOCK = re.compile(
     r"(?P<mark><!-- not run: [^>]+ -->\n)?"
@@ -50,7 +50,7 @@ class Block:
         kind: "sh", "python" or any other language.
         code: What stands in it.
         path: The file that it is, or is a part of.
-        name: The tuple or mapping in the file that its lines are added to.
+        name: The tuple in the file that it becomes a member of.
     """
 
     kind: str
@@ -89,7 +89,8 @@ def work_through(text: str, folder: Path) -> None:
 def make_images(folder: Path) -> None:
     """Write the images that the documents speak of: crops of the sample, frames of one scene, and beads."""
     noisy, clean = (
-        np.asarray(read_image(sample_path(f"confocal_fish_{which}")))[:, :SIDE, :SIDE] for which in ("noisy", "clean")
+        np.asarray(read_image(sample_path(f"confocal_fish_{which}")))[:FRAMES, :SIDE, :SIDE]
+        for which in ("noisy", "clean")
     )
     rng = np.random.default_rng(0)
     frames = rng.poisson(np.tile(clean[:1].astype(float), (12, 1, 1))).astype(np.uint16)
@@ -111,7 +112,7 @@ def _beads(rng: np.random.Generator) -> np.ndarray:
 
 def _perform(block: Block) -> None:
     if block.path is not None and block.name is not None:
-        _add_lines(Path(block.path), block.name, block.code)
+        _add_member(Path(block.path), block.name, block.code)
     elif block.path is not None:
         Path(block.path).parent.mkdir(parents=True, exist_ok=True)
         Path(block.path).write_text(block.code, encoding="utf-8")
@@ -156,8 +157,8 @@ def _enter_entry_points(folder: Path) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _add_lines(path: Path, name: str, code: str) -> None:
-    """Add lines to the end of a tuple, list or mapping that a module assigns to a name."""
+def _add_member(path: Path, name: str, code: str) -> None:
+    """Add a member to the end of a tuple that a module assigns to a name."""
     text = path.read_text(encoding="utf-8")
     values = [
         node.value
@@ -166,14 +167,12 @@ def _add_lines(path: Path, name: str, code: str) -> None:
         and name
         in {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     ]
-    assert len(values) == 1, f"{len(values)} assignments of {name} in {path}"
-    assert values[0] is not None
-    # The last bracket that closes a display: of the mapping itself, where a call wraps it.
-    display = next(each for each in ast.walk(values[0]) if isinstance(each, ast.Tuple | ast.List | ast.Dict))
+    [display] = values
+    assert isinstance(display, ast.Tuple), f"{name} is no tuple"
     assert display.end_lineno is not None
     lines = text.splitlines(keepends=True)
     at = display.end_lineno - 1
-    lines.insert(at, textwrap.indent(code, "    "))
+    lines.insert(at, textwrap.indent(code.rstrip() + ",\n", "    "))
     path.write_text("".join(lines), encoding="utf-8")
 
 

@@ -1,11 +1,12 @@
-"""Named axes: from any file order to frames of (C, Y, X) or (C, Z, Y, X), and back.
+"""Named axes: conversion between the axis order of a file and frames of shape (C, Y, X) or (C, Z, Y, X).
 
-A file holds its pixels in an order spelled by letters, ``"TCZYX"`` say. Everything behind the readers works on
-*frames* in one canonical order, so an image is ``num_frames`` arrays of shape ``(C, *S)`` with S = (Y, X) or
-(Z, Y, X). This is the only module that transposes.
+The order of the axes in a file is given by letters, for example ``"TCZYX"``. Everything after the readers works on
+*frames* with a fixed order of axes: an image is ``num_frames`` arrays of shape ``(C, *S)``, with S = (Y, X) or
+(Z, Y, X). This is the only module that transposes arrays.
 
-C is channels and S the samples of an RGB picture; both count as channels, C outermost where a file has both.
-Z is space when denoising in 3-D and a frame axis otherwise. Every other letter (T, P, Q, I, R, ...) is a frame axis.
+C stands for channels and S for the samples of an RGB picture. Both count as channels; if a file has both, C is the
+outer one. Z is a spatial axis when denoising in 3-D, and counts frames otherwise. Every other letter (T, P, Q, I, R,
+...) counts frames.
 """
 
 from collections.abc import Sequence
@@ -23,23 +24,24 @@ _COMMON = {2: "YX", 3: "TYX", 4: "TCYX", 5: "TCZYX", 6: "PTCZYX"}
 
 
 def check_axes(axes: str, shape: Sequence[int]) -> str:
-    """Return the axes in capitals, once they are known to fit the shape.
+    """Check that axes fit a shape, and return them in capitals.
 
     Args:
-        axes: One letter per dimension, in any case.
-        shape: The array's shape.
+        axes: One letter per dimension, upper or lower case.
+        shape: Shape of the array.
 
     Returns:
         The same letters in capitals.
 
     Raises:
-        AxesError: If the number of letters, a letter, or the shape is wrong, or Y or X is missing.
+        AxesError: If there is not one letter per dimension, a letter occurs twice or is not A to Z, Y or X is missing,
+            or an axis has length zero.
     """
     axes = axes.upper()
     fix = f"pass one letter per dimension, e.g. `--axes {_COMMON.get(len(shape), 'TCYX')}`"
     sizes = " x ".join(map(str, shape)) or "a single number"
     if not (axes.isalpha() and axes.isascii()):
-        raise AxesError("axes spelled with the letters A to Z", repr(axes), fix)
+        raise AxesError("axes given by the letters A to Z", repr(axes), fix)
     if len(set(axes)) != len(axes):
         raise AxesError("axes that each occur once", f"{axes!r} for an array of {sizes}", fix)
     if len(axes) != len(shape):
@@ -52,16 +54,17 @@ def check_axes(axes: str, shape: Sequence[int]) -> str:
 
 
 def guess_axes(shape: Sequence[int]) -> str:
-    """Return the likely axes of an array that does not name them.
+    """Return the likely axes of an array whose axes are not named.
 
     Args:
-        shape: The array's shape; two or three dimensions.
+        shape: Shape of the array; two or three dimensions.
 
     Returns:
-        ``"YX"``; ``"YXS"`` where the last of three dimensions is 3 or 4 (RGB); else ``"QYX"``, a stack of frames.
+        ``"YX"`` for two dimensions. For three, ``"YXS"`` if the last is 3 or 4 (RGB), else ``"QYX"``, a stack of
+        frames.
 
     Raises:
-        AxesError: If the shape has fewer than two dimensions, or so many that a guess would be a gamble.
+        AxesError: If there are fewer than two dimensions, or more than three, which could mean anything.
     """
     sizes = " x ".join(map(str, shape)) or "a single number"
     if len(shape) == 2:
@@ -72,7 +75,7 @@ def guess_axes(shape: Sequence[int]) -> str:
         raise AxesError("an image of two or more dimensions", f"an array of {sizes}", "reshape it to (Y, X)")
     example = _COMMON.get(len(shape), "TCYX")
     raise AxesError(
-        "axes for every dimension", f"an array of {sizes} that does not name them", f"pass e.g. `--axes {example}`"
+        "a name for every axis", f"an array of {sizes} that does not name them", f"pass e.g. `--axes {example}`"
     )
 
 
@@ -81,11 +84,11 @@ def reorder(array: Any, axes: str, wanted: str) -> np.ndarray:
 
     Args:
         array: The array, one dimension per letter of `axes`.
-        axes: Its present order.
+        axes: Its axes in their present order.
         wanted: The same letters in the wanted order.
 
     Returns:
-        The transposed view: writing into it writes into `array` where that is a NumPy array.
+        The transposed view; if `array` is a NumPy array, writing into the view writes into it.
     """
     assert sorted(axes) == sorted(wanted), (axes, wanted)
     return np.transpose(np.asanyarray(array), [axes.index(letter) for letter in wanted])
@@ -97,7 +100,7 @@ class Layout:
 
     Attributes:
         axes: One capital letter per dimension of the array.
-        shape: The array's shape.
+        shape: Shape of the array.
         spatial_dims: 2 for frames of (C, Y, X), 3 for frames of (C, Z, Y, X).
     """
 
@@ -110,15 +113,15 @@ class Layout:
         """Build the layout of an array.
 
         Args:
-            axes: One letter per dimension, in any case.
-            shape: The array's shape.
+            axes: One letter per dimension, upper or lower case.
+            shape: Shape of the array.
             spatial_dims: 2 or 3.
 
         Returns:
             The layout.
 
         Raises:
-            AxesError: If the axes do not fit the shape, or 3-D frames are asked of an array without Z.
+            AxesError: If the axes do not fit the shape, or `spatial_dims` is 3 and there is no Z axis.
         """
         assert spatial_dims in (2, 3), spatial_dims
         axes = check_axes(axes, shape)
@@ -144,51 +147,51 @@ class Layout:
 
     @cached_property
     def frame_axes(self) -> str:
-        """The letters that count frames, in file order; the last one counts fastest."""
+        """Letters of the axes that count frames, in file order; the last one varies fastest."""
         return "".join(letter for letter in self.axes if letter not in self._spatial + _CHANNEL_LETTERS)
 
     @property
     def num_frames(self) -> int:
-        """How many frames the array holds."""
+        """Number of frames in the array."""
         return prod(self._sizes[letter] for letter in self.frame_axes)
 
     @property
     def num_channels(self) -> int:
-        """How many channels a frame has; 1 where the array has no channel axis."""
+        """Number of channels of a frame; 1 if the array has no channel axis."""
         return prod(self._sizes[letter] for letter in self._channels)
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
-        """(Y, X) or (Z, Y, X)."""
+        """Size of a frame, (Y, X) or (Z, Y, X)."""
         return tuple(self._sizes[letter] for letter in self._spatial)
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
-        """(C, *S)."""
+        """Shape of a frame, (C, *S)."""
         return (self.num_channels, *self.spatial_shape)
 
     def take(self, array: Any, n: int) -> np.ndarray:
-        """Read one frame, and only that frame.
+        """Read one frame, and nothing else.
 
         Args:
-            array: Any array-like of this layout's shape with ``__getitem__`` (NumPy, Zarr, Dask, a lazy reader).
+            array: Array of this layout's shape that can be indexed (NumPy, Zarr, Dask, a lazy reader).
             n: Frame number, 0 to num_frames - 1.
 
         Returns:
-            The frame, (C, *S); it may share memory with a NumPy `array`.
+            The frame, shape (C, *S); it may share memory with a NumPy `array`.
         """
         return self.region(array, n, tuple(slice(0, size) for size in self.spatial_shape))
 
     def region(self, array: Any, n: int, slices: Sequence[slice]) -> np.ndarray:
-        """Read a box of one frame, and only that box.
+        """Read a box of one frame, and nothing else.
 
         Args:
-            array: Any array-like of this layout's shape with ``__getitem__``.
+            array: Array of this layout's shape that can be indexed.
             n: Frame number.
             slices: One slice per spatial dimension, in the order of `spatial_shape`.
 
         Returns:
-            The box, (C, *box).
+            The box, shape (C, *box).
         """
         block = np.asarray(array[self._key(n, slices)])
         kept = "".join(letter for letter in self.axes if letter not in self.frame_axes)
@@ -196,34 +199,34 @@ class Layout:
         return canonical.reshape(self.num_channels, *canonical.shape[len(self._channels) :])
 
     def put(self, array: Any, n: int, frame: np.ndarray) -> None:
-        """Write one frame: the inverse of `take`.
+        """Write one frame; the inverse of `take`.
 
         Args:
-            array: Any array-like of this layout's shape with ``__setitem__``.
+            array: Array of this layout's shape that can be written to by index.
             n: Frame number.
-            frame: The frame, (C, *S).
+            frame: The frame, shape (C, *S).
         """
         self.put_region(array, n, tuple(slice(0, size) for size in self.spatial_shape), frame)
 
     def put_region(self, array: Any, n: int, slices: Sequence[slice], frame: np.ndarray) -> None:
-        """Write a box of one frame: the inverse of `region`.
+        """Write a box of one frame; the inverse of `region`.
 
         Args:
-            array: Any array-like of this layout's shape with ``__setitem__``.
+            array: Array of this layout's shape that can be written to by index.
             n: Frame number.
             slices: One slice per spatial dimension, in the order of `spatial_shape`.
-            frame: The box, (C, *box).
+            frame: The box, shape (C, *box).
         """
         array[self._key(n, slices)] = self.file_order(frame)
 
     def file_order(self, frame: np.ndarray) -> np.ndarray:
-        """Put a frame, or a box of one, back into file order.
+        """Rearrange a frame, or a box of it, to the axis order of the file.
 
         Args:
-            frame: The frame, (C, *S), or a box of it.
+            frame: The frame, shape (C, *S), or a box of it.
 
         Returns:
-            The same values with the dimensions of the file less its frame axes.
+            The same values with the axes of the file, without those that count frames.
         """
         assert frame.ndim == 1 + self.spatial_dims, frame.shape
         assert frame.shape[0] == self.num_channels, (frame.shape, self)
@@ -239,10 +242,10 @@ class Layout:
         )
         at: dict[str, int | slice] = dict(zip(self.frame_axes, map(int, counters), strict=True))
         at |= dict(zip(self._spatial, slices, strict=True))
-        # Channels are read whole, and as a slice of known length: some array-likes refuse a bare slice(None).
+        # All channels are read, by a slice with both ends: some array types do not accept slice(None).
         return tuple(at.get(letter, slice(0, self._sizes[letter])) for letter in self.axes)
 
 
 def _first_frame_letter(axes: str) -> str:
-    """Return the first letter that counts frames, or nothing where there is none."""
+    """Return the first letter that counts frames, or an empty string if there is none."""
     return next((letter for letter in axes if letter not in "CSYX"), "")

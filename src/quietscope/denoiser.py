@@ -1,12 +1,8 @@
-"""Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library.
-
-What a trained one does with images stands in `quietscope.model.denoising` and `quietscope.model.exploring`.
-"""
+"""Denoiser: fit on noisy images, denoise them or others, save, load. The front door of the library."""
 
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, final
 
@@ -16,20 +12,17 @@ from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
-from quietscope.io import Image, ImageSource, as_image, as_images
+from quietscope.io import ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
-from quietscope.metrics import Calibration
-from quietscope.model import denoising, exploring
+from quietscope.model import denoising, exploring, honesty, trained
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
-from quietscope.model.honesty import judge, spread_factor
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.setup.method import choose_method
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
-from quietscope.tiling.walk import Progress
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.watch import Watcher
 
@@ -59,6 +52,7 @@ class Denoiser:
         BudgetError: If the budget cannot be read.
     """
 
+    # What any trained model can do: functions that take the model first.
     denoise = denoising.denoise
     denoise_into = denoising.denoise_into
     sample = denoising.sample
@@ -69,6 +63,9 @@ class Denoiser:
     interpolate = exploring.interpolate
     renoise = exploring.renoise
     levels = exploring.levels
+    recalibrate = honesty.recalibrate
+    forget_recalibration = honesty.forget_recalibration
+    remember = trained.remember
 
     def __init__(
         self,
@@ -86,19 +83,9 @@ class Denoiser:
         training: Mapping[str, Any] | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        values = {
-            "method": method,
-            "preset": preset,
-            "noise": noise,
-            "psf": psf,
-            "budget": None if budget is None else str(budget),
-            "steps": steps,
-            "dims": dims,
-            "seed": seed,
-            "direct": direct,
-            "network": dict(network or {}),
-            "training": dict(training or {}),
-        }
+        values: dict[str, Any] = {"method": method, "preset": preset, "noise": noise, "psf": psf, "direct": direct}
+        values |= {"budget": None if budget is None else str(budget), "steps": steps, "dims": dims, "seed": seed}
+        values |= {"network": dict(network or {}), "training": dict(training or {})}
         self._start(Configuration.of(values), device)
 
     @classmethod
@@ -121,8 +108,7 @@ class Denoiser:
         self.configuration = configuration
         self.device = chosen_device(device)
         self.fit_report: FitReport | None = None
-        self.direct: Self | None = None
-        """The direct denoiser that was trained along, where one was asked for."""
+        self.direct: Self | None = None  # the direct denoiser that was trained along, where one was asked for
         self._method: Method | None = None
         self._card: ModelCard | None = None
 
@@ -152,6 +138,10 @@ class Denoiser:
         assert self._card is not None or self.method is not None
         assert self._card is not None
         return self._card
+
+    @card.setter
+    def card(self, card: ModelCard) -> None:
+        self._card = card
 
     @property
     def spread(self) -> float:
@@ -214,14 +204,14 @@ class Denoiser:
             folder=folder,
             resume=resume,
             watch=watch,
+            notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
-        self._card = card_of(self.configuration, opened[0], self.fit_report)
+        self._card = ModelCard.of(self.configuration, opened[0], self.fit_report)
         if student is not None:
             student.method.learn_from(None)
-            self.direct = self.of(
-                student.method, card_of(student.configuration, opened[0], self.fit_report), self.device
-            )
+            card = ModelCard.of(student.configuration, opened[0], self.fit_report)
+            self.direct = self.of(student.method, card, self.device)
         return self
 
     def settle(
@@ -246,48 +236,6 @@ class Denoiser:
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 
-    def recalibrate(
-        self,
-        image: ImageSource,
-        reference: ImageSource,
-        *,
-        num_exposures: int | None = None,
-        num_samples: int = 50,
-        seed: int = 0,
-        axes: str | None = None,
-        progress: Progress | None = None,
-    ) -> tuple[Calibration, ...]:
-        """Correct the uncertainty: find the factor on the deviation with which 90 % intervals hold 90 %.
-
-        From then on deviations and the quantiles' distances from the median are multiplied by it, and `save` stores it;
-        means and samples stay as they are. Use an image that is not to be judged by the result.
-
-        Args:
-            image: A noisy image.
-            reference: Its clean reference, or an independent exposure of the same scene.
-            num_exposures: None for a clean reference; else how many exposures it is the mean of.
-            num_samples: Posterior samples.
-            seed: Seed of the samples.
-            axes: Axes of both where they do not name them.
-            progress: Called with (done, total) posterior samples.
-
-        Returns:
-            The coverage of each channel as it was before. One factor serves all: the geometric mean of theirs.
-
-        Raises:
-            QuietScopeError: If the images do not fit each other or the model, or the spread cannot be judged.
-        """
-        noisy, truth = as_image(image, axes), as_image(reference, axes)
-        found = judge(
-            self, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
-        )
-        self._card = replace(self.card, spread_factor=self.spread * spread_factor(found))
-        return found
-
-    def forget_recalibration(self) -> None:
-        """Give deviations and quantiles as the samples have them again."""
-        self._card = replace(self.card, spread_factor=1.0)
-
     def save(
         self,
         path: str | os.PathLike[str],
@@ -307,18 +255,13 @@ class Denoiser:
             OutputError: If the file cannot be written, or exists and `overwrite` is false.
             ModelFileError: If there is no trained model yet.
         """
-        method, card = self.method, self.card
-        if weights == "chosen":
-            save_model(path, method, card, overwrite=overwrite)
-            return
-        report = self.fit_report
-        if report is None:
-            raise ModelFileError(
-                "a denoiser that has just been trained", "a loaded one", "save it with its own weights"
-            )
-        other = copy.deepcopy(method)
-        other.load_state_dict(report.best_state if weights == "best" else report.last_state)
-        save_model(path, other, card, overwrite=overwrite)
+        method, report = self.method, self.fit_report
+        if weights != "chosen":
+            if report is None:
+                raise ModelFileError("a denoiser that was just trained", "a loaded one", "save it with its own weights")
+            method = copy.deepcopy(method)
+            method.load_state_dict(report.best_state if weights == "best" else report.last_state)
+        save_model(path, method, self.card, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str | torch.device | None = None) -> Self:
@@ -352,21 +295,6 @@ class Denoiser:
         self._method, self._card = method, card
         return self
 
-    def remember(self, numbers: Mapping[str, float]) -> None:
-        """Put numbers, by name, beside those of the training in the model's card, which `save` stores."""
-        self._card = replace(self.card, training={**self.card.training, **numbers})
-
     def describe(self) -> dict[str, str]:
         """Return what is to be known of the trained model, name by name, for a table."""
         return describe_model(self.method, self.card)
-
-
-def card_of(configuration: Configuration, image: Image, report: FitReport) -> ModelCard:
-    """Return what is to be known of a model that has just been trained on images such as `image`."""
-    return ModelCard(
-        configuration=configuration,
-        axes=image.axes,
-        pixel_size_um=image.pixel_size_um,
-        channel_names=image.channel_names,
-        training=report.summary(),
-    )

@@ -1,17 +1,17 @@
-"""One class per user mistake.
+"""One exception class for each kind of user mistake.
 
-Every error names what was expected, what came, and what to type instead; the command line prints that one line
-and exits with code 2. A mistake of our own is an ``assert``, never one of these.
+Every message names what was expected, what was given, and what to type instead. The command line prints it as one line
+and exits with status 2. An error in our own code is an ``assert``, never one of these.
 """
 
 
 class QuietScopeError(ValueError):
-    """A mistake that its maker can mend, told in one line.
+    """A mistake that the user can correct, described in one line.
 
     Args:
         expected: What was expected, in the user's terms.
-        got: What came instead.
-        fix: What to type or change, ready to paste where there is a command for it.
+        got: What was given instead.
+        fix: What to type or change; ready to paste if it is a command.
     """
 
     def __init__(self, expected: str, got: str, fix: str) -> None:
@@ -21,28 +21,28 @@ class QuietScopeError(ValueError):
         self.fix = fix
 
     def __reduce__(self) -> tuple[type["QuietScopeError"], tuple[str, str, str]]:
-        """Rebuild from the three parts, so that an error survives a trip between processes."""
+        """Pickle the three parts, so that an error can be passed between processes."""
         return type(self), (self.expected, self.got, self.fix)
 
 
 class Terminated(KeyboardInterrupt):
-    """The system asked the program to end (SIGTERM); it ends as after Ctrl-C, cleaning up behind itself."""
+    """Raised when the system asks the program to end (SIGTERM); it then ends as after Ctrl-C, and cleans up."""
 
 
 class Stop(KeyboardInterrupt):
-    """Raised by whoever listens to a run, to end it: what was learnt until then is kept, and the run can be resumed."""
+    """Raised by a listener of a run to end it; the model trained so far is kept, and the run can be resumed."""
 
 
 class ImageFileError(QuietScopeError):
-    """A file that is missing, truncated, or no image."""
+    """A file that is missing, truncated, or not an image."""
 
 
 class AxesError(QuietScopeError):
-    """Axes that do not fit the array's shape or that QuietScope cannot place."""
+    """Axes that do not fit the shape of the array, or that QuietScope does not know how to use."""
 
 
 class PixelError(QuietScopeError):
-    """Pixel values that cannot be learnt from: NaN, infinite, or all the same."""
+    """Pixel values that cannot be trained on: NaN, infinite, or all equal."""
 
 
 class ChannelError(QuietScopeError):
@@ -50,11 +50,11 @@ class ChannelError(QuietScopeError):
 
 
 class SizeError(QuietScopeError):
-    """An image too small for what was asked of it."""
+    """An image that is too small, or whose size does not match another image."""
 
 
 class ModelFileError(QuietScopeError):
-    """A file that is no QuietScope model, or one written by a newer version."""
+    """A file that is not a QuietScope model, or one written by a newer version."""
 
 
 class NoiseError(QuietScopeError):
@@ -62,32 +62,32 @@ class NoiseError(QuietScopeError):
 
 
 class BudgetError(QuietScopeError):
-    """A time or step budget that cannot be read."""
+    """A time or step budget that cannot be understood."""
 
 
 class SettingsError(QuietScopeError):
-    """A configuration value or key that is not known, or lies outside its range."""
+    """A configuration key that is unknown, or a value that is out of range."""
 
 
 class OutputError(QuietScopeError):
-    """A result that cannot be written where it was asked for."""
+    """A result that cannot be written to the requested place."""
 
 
 class TrainingError(QuietScopeError):
-    """A training run that could not be brought to a usable model."""
+    """A training run that did not lead to a usable model."""
 
 
 class CompressionError(QuietScopeError):
-    """A compression that is not possible, or that would lose more than it is allowed to."""
+    """A compression that is not possible, or that would lose more quality than allowed."""
 
 
 class PsfError(QuietScopeError):
-    """A point spread function that cannot be used, or optics or beads that give none."""
+    """A point spread function that cannot be used, or optics or beads from which none can be made."""
 
 
 class ExportError(QuietScopeError):
-    """A model that cannot be written for another program, or that would not compute the same there."""
+    """A model that cannot be exported for another program, or that would compute something else there."""
 
 
 class PluginError(QuietScopeError):
-    """A member that another package declares and that cannot be used, or whose package is missing."""
+    """A method, noise model, format or the like of another package that cannot be used, or is not installed."""

@@ -1,4 +1,4 @@
-"""The main memory: how much is free, and the C library's allocator, set so that large tensors are reused."""
+"""The main memory: how much of it is free, and a setting of the C library that makes it reuse large blocks."""
 
 import ctypes
 import os
@@ -12,18 +12,18 @@ _CGROUP_FILES = (
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
 _MEMINFO = Path("/proc/meminfo")
-# Where nothing can be asked (Windows has no sysconf): what any machine that runs PyTorch has to spare.
+# Assumed where the system cannot be asked (Windows has no sysconf): any machine that runs PyTorch has this much.
 _UNKNOWN_FREE_BYTES = 2 * 2**30
 
 
 def tune_allocator() -> bool:
-    """Keep freed memory in the process.
+    """Make the C library keep freed memory for reuse; calling it again does no harm.
 
-    glibc hands every block above 128 KiB back to the system when it is freed, and a network frees and takes hundreds
-    of them per pass: the page faults cost more than half of a float32 pass on a CPU. Harmless to call again.
+    glibc returns every freed block above 128 KiB to the system, and a network allocates and frees hundreds of them per
+    pass. The resulting page faults take more than half of the time of a float32 pass on a CPU.
 
     Returns:
-        Whether it was done; only glibc has these settings.
+        Whether the setting was made; only glibc has it.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -35,10 +35,11 @@ def tune_allocator() -> bool:
 
 
 def free_main_memory() -> int:
-    """Return the bytes of main memory that can still be allocated.
+    """Return the number of bytes of main memory that can still be allocated.
 
     Returns:
-        What the system calls available, and no more than the control group (container, batch job) still allows.
+        The memory that the system reports as available, or the limit of the control group (container, batch job) if
+        that is lower.
     """
     limits = [_system_free(), *(_cgroup_free(limit, used) for limit, used in _CGROUP_FILES)]
     return min(limit for limit in limits if limit is not None)
@@ -50,7 +51,7 @@ def _system_free() -> int:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     try:
-        # Half of all memory, because systems without /proc do not say how much of it is free.
+        # Half of all memory: systems without /proc do not report how much of it is free.
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
         return _UNKNOWN_FREE_BYTES

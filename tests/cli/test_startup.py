@@ -8,7 +8,7 @@ import pytest
 
 from quietscope import sample_path
 
-SLOW = ("torch", "lightning", "scipy", "skimage", "matplotlib", "pydantic", "zarr", "dask", "asyncio")
+SLOW = ("torch", "scipy", "skimage", "matplotlib", "pydantic", "zarr", "dask", "asyncio")
 """Libraries that take longer to import than these commands take to run."""
 OF_IMAGES = ("numpy", "tifffile", "imagecodecs")
 CALLS = {

@@ -31,8 +31,10 @@ def test_denoise_writes_images_model_settings_and_picture(quietscope, images, tm
         "model.safetensors",
         "overview.png",
     ]
-    for words in ("noise found", "PSNR", "SSIM", "2 steps", "cells_denoised.ome.tif"):
+    for words in ("noise found", "PSNR", "SSIM", "2 steps"):
         assert words in printed
+    # The table breaks long paths into lines.
+    assert "cells_denoised.ome.tif" in "".join(printed.replace("│", " ").split())
     mean, samples = read_image(out / "cells_denoised.ome.tif"), read_image(out / "cells_samples.ome.tif")
     assert (mean.shape, mean.dtype, mean.axes) == ((2, 64, 64), np.float32, "TYX")
     assert mean.pixel_size_um == {"X": 0.1, "Y": 0.1}
@@ -100,12 +102,6 @@ def test_info_tells_images_models_and_noise_apart(quietscope, images, model, tmp
         status, printed, err = quietscope("info", path)
         assert status == 0, err
         assert words in printed
-
-
-def test_presets_lists_parameters(quietscope):
-    status, printed, _ = quietscope("presets")
-    assert status == 0
-    assert "7,301,697" in printed
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(quietscope, images, tmp_path):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from quietscope import Denoiser, distill
+from quietscope.distillation.compare import compare
 from quietscope.distillation.student import check_trainable
-from quietscope.distillation.train import compare
 from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError, SizeError
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.presets import Configuration

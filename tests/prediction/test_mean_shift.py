@@ -11,7 +11,6 @@ from quietscope.prediction import MeanShift, Site, predict_frame
 from quietscope.prediction.engine import TorchEngine
 from quietscope.prediction.mean_shift import climb
 from quietscope.prediction.memory import bytes_per_pixel
-from quietscope.prediction.sampling import source_of
 from quietscope.tiling.orientations import Turn
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec, automatic_tile
@@ -121,7 +120,7 @@ def test_more_samples_make_smaller_tiles(tiny_hdn, monkeypatch):
         for num_samples in (10, 300, 1500):
             request = Request(num_samples=num_samples)
             margin, kept = MeanShift.margin(request, 2), MeanShift.bytes_per_value(request)
-            engine = TorchEngine(model=method, source=source_of(method, request, ("map",)), device=cpu)
+            engine = TorchEngine(model=method, request=request, device=cpu)
             spec = automatic_tile(method, size, engine.most_pixels(kept), margin)
             cores = [Site.of(tile.inner, margin, size).core for tile in spec.grid(method, size)]
             widest = max(prod(Turn(0, size).tile(core, spec.halo, (4, 4)).outer_shape) for core in cores)

@@ -80,7 +80,7 @@ def test_the_command_line_offers_it(iqr):
     able = Abilities.of(HDN)
     assert choose_kinds(PredictionOptions(save="iqr").results(), able) == ("iqr",)
     with pytest.raises(SettingsError, match=r"samples, iqr after --save"):
-        choose_kinds(PredictionOptions(save="median").results(), able)
+        PredictionOptions(save="median").results()
 
 
 def test_without_its_record_it_is_unknown(denoiser):

@@ -11,6 +11,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import TrainingError
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
+from quietscope.nn.narrow import narrow
 from quietscope.noise import Gaussian
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training import collapse
@@ -156,3 +157,14 @@ def test_a_resumed_run_restarts_like_an_uninterrupted_one(tmp_path: Path) -> Non
     two = train_toy(build(10.0), 24, folder=tmp_path / "two")
     assert one.restarts == two.restarts == 2
     assert all(torch.equal(value, two.last_state[name]) for name, value in one.last_state.items())
+
+
+@pytest.mark.usefixtures("_all_collapsed")
+def test_a_pruned_method_starts_again_as_narrow_as_it_was() -> None:
+    method = build(10.0)
+    narrower = DivNoising(TINY.model_copy(update={"filters": 4}), method.statistics, method.channel_noise)
+    narrow(method, narrower.state_dict())
+    shapes = {name: value.shape for name, value in method.state_dict().items()}
+    assert shapes == {name: value.shape for name, value in narrower.state_dict().items()}
+    assert _train(method, toy_frames(method), 15).restarts == 1
+    assert shapes == {name: value.shape for name, value in method.state_dict().items()}

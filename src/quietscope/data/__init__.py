@@ -1,1 +1,1 @@
-"""Statistics, patches, augmentation and splits of the training images."""
+"""The training data: frames, statistics, the stabilised scale, patches, blind spots, training and validation split."""

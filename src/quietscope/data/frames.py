@@ -1,4 +1,4 @@
-"""The frames of one or many images as one sequence, read when asked for."""
+"""The frames of one or many images as one sequence; a frame is read when it is indexed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ Frame = npt.NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Frames(Sequence[Frame]):
-    """Frames of shape (C, *S) of several arrays in a row; nothing is read before it is indexed.
+    """The frames of several arrays as one sequence of arrays (C, *S); a frame is read when it is indexed.
 
     Args:
-        parts: (array, layout) pairs; all with the same channels, of any sizes.
+        parts: Pairs of an array and its layout; all with the same number of channels, sizes may differ.
 
     Raises:
         ChannelError: If the images differ in their number of channels.
@@ -41,7 +41,7 @@ class Frames(Sequence[Frame]):
 
     @classmethod
     def of(cls, images: Sequence[Image], spatial_dims: int) -> "Frames":
-        """Return the frames of images in a row.
+        """Return the frames of all images as one sequence.
 
         Args:
             images: The images.
@@ -51,7 +51,7 @@ class Frames(Sequence[Frame]):
             The frames.
 
         Raises:
-            AxesError: If volumes are asked of an image without Z.
+            AxesError: If `spatial_dims` is 3 and an image has no Z axis.
             ChannelError: If the images differ in their number of channels.
         """
         return cls(tuple((image.data, image.layout(spatial_dims)) for image in images))
@@ -73,11 +73,11 @@ class Frames(Sequence[Frame]):
 
     @property
     def num_channels(self) -> int:
-        """Channels of every frame."""
+        """Number of channels of every frame."""
         return self.parts[0][1].num_channels
 
     def spatial_shape(self, index: int) -> tuple[int, ...]:
-        """Size S of one frame."""
+        """Return the spatial size S of one frame."""
         return self._locate(index)[1].spatial_shape
 
     def region(self, index: int, slices: tuple[slice, ...]) -> Frame:

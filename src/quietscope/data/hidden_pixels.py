@@ -1,8 +1,9 @@
-"""Blind spots: pixels hidden from a network that is trained to predict them from their neighbours.
+"""Blind spots: pixels that are hidden from a network, which is trained to predict them from their neighbours.
 
 Krull, Buchholz, Jug, "Noise2Void", CVPR 2019; median replacement: Höck et al., "N2V2", ECCVW 2022; masks along an axis
-for noise correlated there: Broaddus, Krull, Weigert, Schmidt, Myers, "Removing structured noise with self-supervised
-blind-spot networks", ISBI 2020. Random numbers are drawn from PyTorch's global generator on the device of the patches.
+for noise that is correlated along it: Broaddus, Krull, Weigert, Schmidt, Myers, "Removing structured noise with
+self-supervised blind-spot networks", ISBI 2020. Random numbers come from PyTorch's global generator on the device of
+the patches.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Blinded:
     Attributes:
         pixels: The patches with every blind pixel replaced, (B, C, *S).
         index: Flat spatial index of each blind spot, (B, P).
-        weight: 1 for each blind spot, 0 for places in ``index`` that hold none, (B, P).
+        weight: 1 for each blind spot, 0 for entries of ``index`` outside the image, (B, P).
     """
 
     pixels: Tensor
@@ -45,17 +46,17 @@ class Blinded:
 class BlindSpots:
     """How pixels are hidden.
 
-    One pixel is hidden in each box of a regular grid, at a random place in it (stratified sampling). It, and with
-    `mask_axes` its whole line of `mask_extent` pixels, is replaced by other pixels of the window around it. Neither the
-    pixel itself nor its line is ever among them, at the borders of the image either.
+    In each box of a regular grid one pixel at a random place is hidden (stratified sampling). The hidden pixel, and
+    with `mask_axes` also a line of `mask_extent` pixels around it, is replaced by other pixels of a window around it.
+    Neither the pixel itself nor its line is used as a replacement, not even at the borders of the image.
 
     Attributes:
         spatial_dims: 2 or 3.
-        share: Share of pixels that are hidden, 0 to 1.
-        window: Side of the window that replacements come from, in pixels, odd.
-        replacement: "uniform" takes a random pixel of the window, "median" the median of all.
-        mask_axes: Along which axes a line around each blind spot is hidden too.
-        mask_extent: Length of that line in pixels, odd.
+        share: Share of the pixels that are hidden, 0 to 1.
+        window: Side of the window that replacements are taken from, in pixels, odd.
+        replacement: "uniform" takes a random pixel of the window, "median" the median of all its pixels.
+        mask_axes: Axes along which a line around each blind spot is hidden too.
+        mask_extent: Length of this line in pixels, odd.
     """
 
     spatial_dims: int
@@ -66,14 +67,14 @@ class BlindSpots:
     mask_extent: int = 1
 
     def apply(self, x: Tensor) -> Blinded:
-        """Hide pixels of patches ``x`` (B, C, *S)."""
+        """Return patches ``x`` (B, C, *S) with some of their pixels hidden."""
         size = tuple(x.shape[2:])
         spots = self._spots(len(x), size, x.device)
         weight = _inside(spots, size)
         hidden = spots[:, :, None] + self.hidden_offsets.to(x.device)
         values = self._replacements(x, spots, size)
         flat = x.flatten(2)
-        # What is not to be written goes to one more pixel at the end, which is cut off again.
+        # Values for places outside the image are written to one extra pixel at the end, which is then cut off.
         padded = torch.cat((flat, flat[:, :, :1]), dim=2)
         usable = _inside(hidden, size) & weight[:, :, None]
         target = torch.where(usable, _flat_index(hidden, size), flat.shape[2]).flatten(1)
@@ -83,7 +84,7 @@ class BlindSpots:
 
     @cached_property
     def hidden_offsets(self) -> Tensor:
-        """Offsets of the pixels hidden around each spot, itself included, (H, spatial_dims)."""
+        """Offsets from a blind spot to the pixels hidden with it, itself included, (H, spatial_dims)."""
         reach = self.mask_extent // 2
         steps = range(-reach, reach + 1)
         along = {"none": (), "x": (self.spatial_dims - 1,), "y": (self.spatial_dims - 2,)}
@@ -94,21 +95,21 @@ class BlindSpots:
 
     @cached_property
     def source_offsets(self) -> Tensor:
-        """Offsets that replacements may come from: the window without the hidden pixels, (K, spatial_dims)."""
+        """Offsets from a blind spot to possible replacements: the window without hidden pixels, (K, spatial_dims)."""
         reach = self.window // 2
         hidden = {tuple(offset) for offset in self.hidden_offsets.tolist()}
         window = product(range(-reach, reach + 1), repeat=self.spatial_dims)
         return torch.tensor([offset for offset in window if offset not in hidden])
 
     def _spots(self, batch: int, size: tuple[int, ...], device: torch.device) -> Tensor:
-        """Draw one spot per box, (B, P, spatial_dims); some lie beyond the far side of the image and do not count."""
+        """Draw one spot per box, (B, P, spatial_dims); spots of the last boxes can lie outside the image."""
         side = max(1, round(self.share ** (-1.0 / self.spatial_dims)))
         boxes = [torch.arange(0, length, side, device=device) for length in size]
         corners = torch.cartesian_prod(*boxes).reshape(-1, self.spatial_dims)
         return corners + torch.randint(side, (batch, len(corners), self.spatial_dims), device=device)
 
     def _replacements(self, x: Tensor, spots: Tensor, size: tuple[int, ...]) -> Tensor:
-        """Return a value for every hidden pixel, (B, C, P, H)."""
+        """Return the replacement of every hidden pixel, (B, C, P, H)."""
         sources = spots[:, :, None] + self.source_offsets.to(x.device)
         inside = _inside(sources, size)
         index = torch.where(inside, _flat_index(sources, size), 0)
@@ -123,9 +124,10 @@ class BlindSpots:
 
 
 def _median(values: Tensor, counts: Tensor) -> Tensor:
-    """Return the median of those values (B, C, P, K) that count (B, 1, P, K).
+    """Return the median of those values (B, C, P, K) for which ``counts`` (B, 1, P, K) is true.
 
-    As in NumPy the mean of the middle two of an even number; 0 where none counts (spots beyond the image).
+    For an even number of values it is the mean of the middle two, as in NumPy; it is 0 for spots outside the image,
+    which have no values.
     """
     ordered = torch.where(counts, values, torch.inf).sort(dim=-1).values
     number = counts.sum(dim=-1, keepdim=True).expand(*values.shape[:-1], 1)
@@ -140,7 +142,7 @@ def _inside(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _flat_index(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Return flat indices of coordinates (..., spatial_dims); those outside are clamped into the image."""
+    """Return flat indices of coordinates (..., spatial_dims); coordinates outside are moved to the nearest pixel."""
     index = torch.zeros_like(coordinates[..., 0])
     for axis, length in enumerate(size):
         index = index * length + coordinates[..., axis].clamp(0, length - 1)
@@ -148,5 +150,5 @@ def _flat_index(coordinates: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _gather(image: Tensor, index: Tensor) -> Tensor:
-    """Return the pixels of an image (B, C, *S) at flat indices (B, N), as (B, C, N)."""
+    """Return the pixels of an image (B, C, *S) at flat indices (B, N), shape (B, C, N)."""
     return image.flatten(2).gather(2, index[:, None].expand(-1, image.shape[1], -1))

@@ -1,4 +1,4 @@
-"""Statistics of the training images, one set per channel, and the way between intensity and normalised units."""
+"""Statistics of the training images, per channel, and the conversion between intensities and normalised units."""
 
 from collections.abc import Iterable
 
@@ -15,16 +15,17 @@ DARK_SHARE = 0.01
 
 
 class Statistics(nn.Module):
-    """Mean and standard deviation per channel, float32 buffers that travel with the model.
+    """Mean, standard deviation and quantiles per channel, stored with the model as float32 buffers.
 
     Args:
         mean: Mean of each channel, intensity units, shape (C,).
         std: Standard deviation of each channel, intensity units, shape (C,), positive.
-        quantiles: 257 evenly spaced quantiles of each channel, lowest and highest pixel included, shape (C, 257);
-            where not measured, evenly from 3 standard deviations below the mean to 3 above.
-        darkest: The darkest signal of each channel, intensity units, (C,), a low quantile of local means; the lowest
-            quantile where not measured. Serves to build a method, and is not stored with it.
-        grain: The smallest step between two intensities, (C,); 0 where not measured. Not stored either.
+        quantiles: 257 evenly spaced quantiles of each channel, from the lowest to the highest pixel, shape (C, 257).
+            None for evenly spaced values from 3 standard deviations below the mean to 3 above.
+        darkest: Darkest signal of each channel, a low quantile of local means, intensity units, shape (C,). None for
+            the lowest quantile. It is used to build a method, and not stored with it.
+        grain: Smallest difference between two intensities of each channel, shape (C,); None if not measured, which
+            counts as 0. It is not stored with the method either.
     """
 
     mean: Tensor
@@ -43,7 +44,7 @@ class Statistics(nn.Module):
         grain: Tensor | None = None,
     ) -> None:
         super().__init__()
-        # Copies: buffers that share memory would overwrite each other when a state is loaded.
+        # Copies, because buffers that share memory would overwrite each other when a state is loaded.
         self.register_buffer("mean", mean.float().clone())
         self.register_buffer("std", std.float().clone())
         if quantiles is None:
@@ -72,14 +73,14 @@ class Statistics(nn.Module):
 
     @classmethod
     def of_frames(cls, frames: Iterable[npt.NDArray[np.generic]]) -> "Statistics":
-        """Measure frames of shape (C, *S) one at a time, by Chan's parallel update (1979) in float64.
+        """Measure frames one at a time, by Chan's parallel update (1979) in float64.
 
         Args:
-            frames: At least one frame; all with the same number of channels.
+            frames: At least one frame of shape (C, *S); all with the same number of channels.
 
         Returns:
-            The statistics of all pixels together; quantiles from at most 16,384
-            evenly spaced pixels of each frame, and their ends from all.
+            The statistics of the pixels of all frames. Quantiles are those of at most 16,384 evenly spaced pixels of
+            each frame; the lowest and the highest are those of all pixels.
         """
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
         sampled, ends, local = [], [], []
@@ -105,12 +106,12 @@ class Statistics(nn.Module):
 
 
 def _smallest_step(pixels: npt.NDArray[np.float64]) -> float:
-    """Return the smallest difference between two values, 1 for integers; 0 where there is but one value."""
+    """Return the smallest difference between two different values, usually 1 for integers; 0 if all are equal."""
     return float(np.min(np.diff(np.unique(pixels)), initial=np.inf)) if np.ptp(pixels) > 0 else 0.0
 
 
 def _local_means(frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Average a frame (C, *S) over squares of its planes, (C, N): noise falls to an eighth, signal stays."""
+    """Average a frame (C, *S) over squares of 8x8 pixels, shape (C, N): noise falls to an eighth, the signal stays."""
     height, width = (min(LOCAL_SIDE, length) for length in frame.shape[-2:])
     whole = frame[..., : frame.shape[-2] // height * height, : frame.shape[-1] // width * width]
     *leading, rows, columns = whole.shape

@@ -1,6 +1,6 @@
-"""Random training patches, each a function of (seed, sample index) alone, cut in one batched operation.
+"""Random training patches; a patch is a function of the seed and its index alone.
 
-Because a patch depends on nothing but its index, a resumed run sees exactly what an uninterrupted one would.
+Because of that, a resumed run gets exactly the patches that an uninterrupted one would get.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE, orient
 
 @dataclass(frozen=True, kw_only=True)
 class PatchPlan:
-    """Where each patch comes from and how it is turned.
+    """Which frame, position and orientation each patch has.
 
     Attributes:
         sizes: Spatial size of every frame that patches are cut from.
-        patch: Patch size, one length per spatial axis, none larger than any frame's.
-        seed: Seed of the order.
-        orientations: Turns in Y and X to choose among, as `orient` numbers them.
+        patch: Patch size, one length per spatial axis; no larger than the smallest frame.
+        seed: Seed of the random choices.
+        orientations: Flips and rotations in Y and X to choose from, as numbered by `orient`.
     """
 
     sizes: tuple[tuple[int, ...], ...]
@@ -37,7 +37,7 @@ class PatchPlan:
         pixels = np.cumsum([np.prod(size, dtype=np.int64) for size in self.sizes])
         rows = np.empty((count, len(self.patch) + 2), dtype=np.int64)
         for row, index in zip(rows, range(first, first + count), strict=True):
-            # A counter-based generator is at home at any index: no draw depends on the ones before it.
+            # A counter-based generator can start at any index: no draw depends on the draws before it.
             rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, index]))
             frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
             starts = [rng.integers(n - p + 1) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
@@ -54,12 +54,12 @@ class Patches(Protocol):
 
 
 class ResidentPatches:
-    """Patches of frames that fit in the device's memory: one gather cuts, flips and transposes a whole batch.
+    """Patches of frames that fit into the memory of the device; one operation cuts, flips and transposes a batch.
 
     Args:
         frames: Frames of shape (C, *S), sizes as in the plan.
-        plan: Where patches come from.
-        device: Where the frames live.
+        plan: Frame, position and orientation of each patch.
+        device: Device that holds the frames.
     """
 
     def __init__(self, frames: Sequence[Frame], plan: PatchPlan, device: torch.device) -> None:
@@ -68,7 +68,7 @@ class ResidentPatches:
         self._pixels = torch.cat(flat, dim=1).to(device)
         counts = np.cumsum([0, *(f.shape[1] for f in flat)])[:-1]
         self._offsets = torch.from_numpy(counts)
-        # Frames of any size lie in one flat row, so strides differ from frame to frame.
+        # Frames of different sizes lie one after the other in a flat array, so every frame has its own strides.
         strides = [[int(np.prod(size[axis + 1 :])) for axis in range(len(size))] for size in plan.sizes]
         self._strides = torch.tensor(strides)
 
@@ -91,13 +91,13 @@ class ResidentPatches:
 
 
 class StreamedPatches:
-    """Patches read from their files one batch ahead, for images that do not fit in memory.
+    """Patches read from files one batch in advance, for images that do not fit into memory.
 
     Args:
-        frames: Where to read boxes from.
-        chosen: Indices of the frames that the plan counts.
-        plan: Where patches come from.
-        device: Where batches are handed out.
+        frames: The frames to read from.
+        chosen: Indices of those frames that the plan is made for.
+        plan: Frame, position and orientation of each patch.
+        device: Device of the returned batches.
     """
 
     def __init__(self, frames: Frames, chosen: Sequence[int], plan: PatchPlan, device: torch.device) -> None:
@@ -117,7 +117,7 @@ class StreamedPatches:
 
     def _read(self, row: np.ndarray) -> np.ndarray:
         box = tuple(slice(start, start + length) for start, length in zip(row[1:-1], self._plan.patch, strict=True))
-        # A frame smaller than the patch is read whole (slices stop at its end) and mirrored like a resident one.
+        # A frame smaller than the patch is read completely (slices stop at its end) and then mirrored.
         patch = self._frames.region(self._chosen[int(row[0])], box).astype(np.float32)
         return orient(pad_to_patch(patch, self._plan.patch), int(row[-1]))
 
@@ -130,7 +130,7 @@ def turned(images: Tensor, turn: int) -> Tensor:
 
 
 def pad_to_patch(frame: Frame, patch: tuple[int, ...]) -> Frame:
-    """Mirror a frame (C, *S) on the far side of each axis that is shorter than the patch; others come back as is."""
+    """Extend a frame (C, *S) to the size of a patch along axes that are shorter, by mirroring it at their far end."""
     missing = [max(0, p - n) for n, p in zip(frame.shape[1:], patch, strict=True)]
     if not any(missing):
         return frame

@@ -1,4 +1,4 @@
-"""Which frames are trained on and which are watched."""
+"""The split of frames into training and validation."""
 
 import numpy as np
 
@@ -9,15 +9,15 @@ FEWEST_FRAMES_TO_SPLIT = 10
 def split_frames(num_frames: int, seed: int) -> tuple[list[int], list[int]]:
     """Choose training and validation frames.
 
-    Below 10 frames all of them serve both: the method learns from the very images it will denoise, and taking a
-    quarter of a four-field stack away from it costs more than an independent validation loss is worth.
+    If there are fewer than 10 frames, all of them are used for both. The images to train on are the images to denoise,
+    and leaving out a quarter of a stack of four fields costs more quality than an independent validation loss is worth.
 
     Args:
         num_frames: Number of frames.
         seed: Seed of the choice.
 
     Returns:
-        Sorted indices of training and of validation frames; 1 in 20 frames, and at least one, is held out.
+        Sorted indices of training frames and of validation frames; 1 in 20 frames, at least one, is for validation.
     """
     everything = list(range(num_frames))
     if num_frames < FEWEST_FRAMES_TO_SPLIT:

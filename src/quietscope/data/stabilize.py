@@ -1,8 +1,8 @@
-"""Variance stabilisation: a scale on which noise has one width everywhere, made from any variance function.
+"""Variance stabilisation: an intensity scale on which noise is equally strong everywhere, for any variance function.
 
 On the scale ``u(s) = integral dt / sqrt(v(t) + 3/8 v'(t)^2)`` noise of variance v(s) has about unit variance; for
-Poisson-Gaussian noise it is the generalised Anscombe transform. A network that reads and writes on this scale sees
-dim and bright structure at the same contrast to noise, and its likelihood has about the same curvature everywhere.
+Poisson-Gaussian noise this is the generalised Anscombe transform. For a network that works on this scale, dim and
+bright structures have the same contrast to the noise, and the likelihood has about the same curvature everywhere.
 
 Source: Anscombe, Biometrika 35 (1948); Starck, Murtagh, Bijaoui, Image Processing and Data Analysis (1998).
 """
@@ -18,11 +18,11 @@ ANSCOMBE_SHARE = 3.0 / 8.0
 
 
 class Stabilizer(nn.Module):
-    """Piecewise linear maps between intensities and the stabilised scale, one per channel, straight on at both ends.
+    """Piecewise linear maps between intensities and the stabilised scale, one per channel, extended at both ends.
 
     Args:
         intensity: Knots in intensity units, shape (C, K), increasing.
-        stabilized: Their values on the stabilised scale, shape (C, K), increasing.
+        stabilized: Values of the knots on the stabilised scale, shape (C, K), increasing.
     """
 
     intensity: Tensor
@@ -40,14 +40,15 @@ class Stabilizer(nn.Module):
         """Integrate variance functions over the range of the data.
 
         Args:
-            variances: v(s) of each channel, squared intensity units.
-            quantiles: Increasing quantiles of each channel's pixels, lowest and highest included, shape (C, Q).
-            darkest: The darkest signal of each channel, (C,); where None, the lowest quantile. Noise goes below it, to
-                intensities where a photon-transfer line has come down to nothing and would stretch the scale without
-                bound (a third of the scale for 3 % of the pixels, in correlated noise): there the width stays.
+            variances: Variance function v(s) of each channel, squared intensity units.
+            quantiles: Increasing quantiles of each channel's pixels, from the lowest to the highest, shape (C, Q).
+            darkest: Darkest signal of each channel, shape (C,); None for the lowest quantile. Noise produces pixels
+                below it, where a photon-transfer line approaches zero and would stretch the scale without bound (a
+                third of the scale for 3 % of the pixels, for correlated noise). There the width of the noise at the
+                darkest signal is used.
 
         Returns:
-            The maps, shifted and scaled such that the quantiles have mean 0 and standard deviation 1 on their scale.
+            The maps, shifted and scaled so that the quantiles have mean 0 and standard deviation 1 on the new scale.
         """
         knots, values = [], []
         lowest = quantiles[:, 0] if darkest is None else darkest
@@ -61,7 +62,7 @@ class Stabilizer(nn.Module):
             width[:first] = width[first]
             areas = 0.5 * step * (1.0 / width[1:] + 1.0 / width[:-1])
             u = torch.cat((t.new_zeros(1), torch.cumsum(areas, 0)))
-            # Knots lie evenly on the stabilised scale: as many per noise width in the dark as in the light.
+            # Knots are evenly spaced on the stabilised scale: equally many per noise width at any brightness.
             even = torch.linspace(0.0, float(u[-1]), NUM_KNOTS, dtype=torch.float64, device=pixels.device)
             knots.append(_interpolate(even, u, t))
             seen = _interpolate(pixels, t, u)
@@ -82,7 +83,7 @@ class Stabilizer(nn.Module):
 
 
 def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    """Interpolate linearly, and extrapolate with the first and the last slope."""
+    """Interpolate linearly; beyond the knots, extrapolate with the first and the last slope."""
     left = (torch.searchsorted(knots, x.detach().contiguous()) - 1).clamp(0, knots.numel() - 2)
     slope = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
     return values[left] + (x - knots[left]) * slope[left]

@@ -1,4 +1,4 @@
-"""Reading and writing images: pixels that stay in the file until asked for, axes, pixel size, channel names.
+"""Reading and writing images: lazy pixels, axes, pixel size, channel names.
 
 A new format is one new file that defines a `Format`, and one line in `FORMATS`; another package declares its own in
 the entry-point group "quietscope.formats".
@@ -62,19 +62,19 @@ _PROPRIETARY = {".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".ims", ".dv", "
 
 
 def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int = 0) -> Image:
-    """Open an image; its pixels are read when indexed.
+    """Open an image; its pixels are read when they are indexed.
 
     Args:
         path: A file or a Zarr folder.
-        axes: What the dimensions are, one letter each, where the file does not say or is wrong.
-        series: Which image, where the file holds several.
+        axes: One letter per dimension, if the file does not name its axes or names them wrongly.
+        series: Index of the image, if the file holds several.
 
     Returns:
         The image.
 
     Raises:
-        ImageFileError: If the file is missing, empty, truncated, damaged, or no image of a supported format.
-        AxesError: If the axes do not fit, or cannot be told from the file.
+        ImageFileError: If the file is missing, empty, truncated, damaged, or not an image of a supported format.
+        AxesError: If the axes do not fit the shape, or neither the file nor the shape tells what they are.
     """
     path = Path(path)
     chosen = _reader(path)
@@ -83,8 +83,9 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     except QuietScopeError:
         raise
     except PermissionError as error:
-        raise ImageFileError(f"a file that may be read at {path}", "no permission", f"run `chmod +r {path}`") from error
-    except Exception as error:  # parsers of damaged files raise whatever they like
+        expected = f"permission to read {path}"
+        raise ImageFileError(expected, "a file that only others may read", f"run `chmod +r {path}`") from error
+    except Exception as error:  # parsers of damaged files can raise anything
         raise damaged(path, error) from error
     _check_dtype(image.dtype, path)
     if axes is not None:
@@ -95,7 +96,7 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
 
 
 ImageSource: TypeAlias = Any
-"""One image: a path, an `Image`, or an array (NumPy, Dask, Zarr) whose axes are given or guessed."""
+"""One image: a path, an `Image`, or an array (NumPy, Dask, Zarr); axes of an array are passed or guessed."""
 
 
 def as_image(source: ImageSource, axes: str | None = None) -> Image:
@@ -103,13 +104,13 @@ def as_image(source: ImageSource, axes: str | None = None) -> Image:
 
     Args:
         source: The image.
-        axes: Its axes, where it does not say so itself or says it wrongly.
+        axes: Its axes, if the source does not name them or names them wrongly.
 
     Returns:
-        The image; nothing is read yet but headers.
+        The image; only headers have been read.
 
     Raises:
-        ImageFileError: If a file is missing or no image, or the source is nothing that holds pixels.
+        ImageFileError: If a file is missing or not an image, or the source is none of these types.
         AxesError: If the axes do not fit the shape.
     """
     if isinstance(source, str | os.PathLike):
@@ -125,7 +126,7 @@ def as_image(source: ImageSource, axes: str | None = None) -> Image:
 
 
 def as_images(sources: ImageSource | Sequence[ImageSource], axes: str | None = None) -> list[Image]:
-    """Return one image, or each of a list or tuple of them, as `as_image` does."""
+    """Turn one image, or a list or tuple of them, into a list of `Image`; see `as_image`."""
     return [as_image(source, axes) for source in (sources if isinstance(sources, list | tuple) else [sources])]
 
 
@@ -143,23 +144,23 @@ def open_writer(
 ) -> Iterator[Sink]:
     """Write an image block by block, in any order and in bounded memory.
 
-    The file appears under its name when the block ends well, and not at all otherwise.
+    The file gets its name when the ``with`` block ends without an error; otherwise no file is left.
 
     Args:
-        path: Where to write; its extension picks the format.
+        path: File or folder to write; its extension determines the format.
         shape: Shape of the whole array.
         dtype: Data type: bool, integer or floating, at most 64 bits.
         axes: One letter per dimension.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
-        frame_interval_s: Seconds between time points, where known.
+        frame_interval_s: Seconds between time points, if known.
         overwrite: Whether an existing result may be replaced.
 
     Yields:
-        The writer: ``writer[index] = block`` with integers and slices in the order of `axes`.
+        The writer: ``writer[index] = block``, with integers and slices in the order of `axes`.
 
     Raises:
-        OutputError: If the place, the format or the disk does not allow it.
+        OutputError: If the target exists or cannot be written, the format cannot hold the data, or the disk is full.
         AxesError: If the axes do not fit the shape.
     """
     path = Path(path)
@@ -201,16 +202,16 @@ def write_image(
     """Write a whole image.
 
     Args:
-        path: Where to write; its extension picks the format.
+        path: File or folder to write; its extension determines the format.
         array: The pixels.
         axes: One letter per dimension.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
-        frame_interval_s: Seconds between time points, where known.
+        frame_interval_s: Seconds between time points, if known.
         overwrite: Whether an existing result may be replaced.
 
     Raises:
-        OutputError: If the place, the format or the disk does not allow it.
+        OutputError: If the target exists or cannot be written, the format cannot hold the data, or the disk is full.
         AxesError: If the axes do not fit the shape.
     """
     array = np.asarray(array)
@@ -277,7 +278,7 @@ def _missing(path: Path) -> ImageFileError:
 def _advice(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in (".jpg", ".jpeg"):
-        return "use the original: JPEG has already altered the noise that denoising learns from"
+        return "use the original: JPEG compression has already changed the noise that the method learns from"
     if suffix in _PROPRIETARY:
         return "open it in Fiji and save it as OME-TIFF"
     return "export it as OME-TIFF"

@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all.
+"""Atomic writing: a file is complete, or does not exist.
 
-A result is built beside its target under a temporary name and renamed at the end. Whatever happens in between, an
-exception, Ctrl+C or a full disk, leaves an older file at the target as it was.
+A result is written beside its target under a temporary name, and renamed at the end. If writing fails, by an exception,
+Ctrl+C or a full disk, an older file at the target is unchanged.
 """
 
 import errno
@@ -18,24 +18,24 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool] | None = None) -> None:
-    """Refuse a target that cannot or must not be written, before any work is done for it.
+    """Refuse a target that cannot be written, or must not be replaced, before any work is done for it.
 
     Args:
-        path: Where the result is to stand.
-        overwrite: Whether something that already stands there may be replaced.
-        replaceable: For results that are folders: whether the folder standing there is of the kind that may be
-            replaced. Without it the result is a file, and no folder is ever replaced.
+        path: Path of the result.
+        overwrite: Whether an existing result may be replaced.
+        replaceable: For results that are folders: function that returns whether the folder at a path is of a kind that
+            may be replaced. None for results that are files, which never replace a folder.
 
     Raises:
-        OutputError: If the folder is missing or not writable, or the target stands in the way.
+        OutputError: If the folder of the target is missing or not writable, or the target exists and must not be
+            replaced.
     """
     folder = path.parent
     if not folder.exists():
         raise OutputError(f"an existing folder for {path.name}", f"no folder {folder}", f"run `mkdir -p {folder}`")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(
-            f"a folder that can be written for {path.name}", str(folder), "choose another place with `--output`"
-        )
+        got = f"{folder}, {'which is read-only' if folder.is_dir() else 'a file'}"
+        raise OutputError(f"a folder in which {path.name} can be written", got, "choose another place with `--output`")
     if not path.exists():
         return
     if path.is_dir() if replaceable is None else not (path.is_dir() and replaceable(path)):
@@ -49,18 +49,18 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
 def atomic_path(
     path: str | os.PathLike[str], *, overwrite: bool = False, replaceable: Callable[[Path], bool] | None = None
 ) -> Iterator[Path]:
-    """Hand out a temporary path that becomes `path` when the block ends well.
+    """Provide a temporary path that is renamed to `path` if the ``with`` block ends without an error.
 
     Args:
-        path: Where the result, a file or a folder, is to stand. A symbolic link is followed.
+        path: Path of the result, a file or a folder. Symbolic links are followed.
         overwrite: Whether an existing result may be replaced.
         replaceable: For results that are folders; see `check_target`.
 
     Yields:
-        A path in the same folder that does not exist yet. The block creates a file (or folder) there.
+        A path in the same folder that does not exist yet; the block creates a file or folder there.
 
     Raises:
-        OutputError: If the target is refused, the disk is full, or the result cannot be put in place.
+        OutputError: If `check_target` refuses the target, the disk is full, or the result cannot be renamed.
     """
     target = Path(os.path.realpath(path))
     check_target(target, overwrite, replaceable)
@@ -86,25 +86,25 @@ def write_bytes_atomically(path: str | os.PathLike[str], data: bytes, *, overwri
     """Write a whole file at once.
 
     Args:
-        path: Where the file is to stand.
-        data: Its contents.
+        path: Path of the file.
+        data: Contents of the file.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the target is refused, cannot be written, or the disk is full.
+        OutputError: If the target exists and must not be replaced, cannot be written, or the disk is full.
     """
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
 
 
 def reserve(path: Path) -> None:
-    """Claim disk space for the whole of a sparse file.
+    """Reserve disk space for a whole sparse file.
 
-    A memory-mapped file that meets a full disk kills the process with SIGBUS, where a write would have raised. So the
-    space is claimed before the file is mapped.
+    Writing to a memory-mapped file on a full disk kills the process with SIGBUS, instead of raising an error. So the
+    space is reserved before the file is mapped.
 
     Args:
-        path: A file that has its final length already.
+        path: A file that already has its final length.
 
     Raises:
         OSError: With errno ENOSPC, if the disk has no room for it.
@@ -120,21 +120,21 @@ def reserve(path: Path) -> None:
                 raise
         finally:
             os.close(descriptor)
-    # Where nothing can be claimed (macOS, some network disks), at least look before leaping.
+    # Where space cannot be reserved (macOS, some network disks), at least check that there is enough.
     if shutil.disk_usage(path.parent).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
     if not temporary.is_dir():
-        if not overwrite and target.exists():  # it appeared while this result was being made
+        if not overwrite and target.exists():  # created by someone else while this result was being written
             raise OutputError("a path that is free", f"{target}, which exists", "pass `--overwrite`")
         temporary.replace(target)
         return
     if not target.exists():
         temporary.rename(target)
         return
-    # No system renames a folder over a full one: step aside, then in, and back if the second step fails.
+    # A folder cannot be renamed onto a non-empty one: move the old one aside first, and back if the second step fails.
     aside = temporary.with_suffix(".old")
     target.rename(aside)
     try:

@@ -1,4 +1,4 @@
-"""What a file format has to offer to be read and written."""
+"""The record that describes a file format: how its files are read and written."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,16 +13,16 @@ from quietscope.io.image import Image, Sink
 
 @dataclass(frozen=True, kw_only=True)
 class WriteRequest:
-    """What is to be written, known before the first pixel is.
+    """Everything about an image that is to be written, except its pixels.
 
     Attributes:
-        path: Where the result will stand at the end; for its extension and for messages.
+        path: Final name of the result; used for its extension and in messages.
         shape: Shape of the array.
-        dtype: Data type, in the machine's byte order: bool, integer or floating, at most 64 bits.
+        dtype: Data type in the byte order of the machine: bool, integer or floating, at most 64 bits.
         axes: One capital letter per dimension.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
-        frame_interval_s: Seconds between time points, where known.
+        frame_interval_s: Seconds between time points, if known.
     """
 
     path: Path
@@ -38,19 +38,20 @@ class WriteRequest:
 class Format:
     """One file format.
 
-    Reading and writing need not think of missing files, of existing targets, of half-written results or of full
-    disks: `quietscope.io` does that once for all of them.
+    Missing files, existing targets, half-written results and full disks are handled by `quietscope.io` for all formats.
 
     Attributes:
-        name: What people call it.
-        suffixes: Extensions it reads, with their dots, in small letters.
-        written: Those of them it also writes.
-        read: Opens a path; the int picks one of several images (series) in it. May raise anything on a damaged file.
-        create: Starts a file at a temporary path and hands out what to write pixels into; leaving the context
-            finishes the file. Raises OutputError for what the format cannot hold.
-        names_axes: Whether the file says what its dimensions are.
+        name: Name of the format for a person.
+        suffixes: Extensions that can be read, with their dots, in lower case.
+        written: Those extensions that can also be written.
+        read: Function that opens a path; the int is the index of one of several images (series) in it. It may raise any
+            exception for a damaged file.
+        create: Function that starts a file at a temporary path, and returns a context manager for an array to write the
+            pixels to; leaving the context finishes the file. It raises OutputError for data that the format cannot
+            hold. None if the format is only read.
+        names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
-        recognises: For folders: whether the one at this path is in this format.
+        recognises: For folders: whether the folder at a path is in this format.
     """
 
     name: str

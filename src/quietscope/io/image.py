@@ -1,4 +1,4 @@
-"""What every reader returns and every writer is asked for."""
+"""Images: what every reader returns, lazy arrays of pixels, and errors of damaged files."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from quietscope.errors import ImageFileError
 
 
 class ArrayLike(Protocol):
-    """An array that may live in a file: indexing reads just what is asked for."""
+    """An array that may be stored in a file; indexing reads only the selected pixels."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -29,18 +29,18 @@ class ArrayLike(Protocol):
         """Number of axes."""
 
     def __getitem__(self, key: Any, /) -> Any:
-        """Read the pixels at integers and slices."""
+        """Read the pixels selected by integers and slices."""
 
 
 class Sink(Protocol):
     """An array that is written block by block."""
 
     def __setitem__(self, key: Any, block: Any, /) -> None:
-        """Write a block at integers and slices, in the axis order it was opened with."""
+        """Write a block at integers and slices, in the axis order that the array was opened with."""
 
 
 def _nothing() -> None:
-    """Do nothing, where there is nothing to do."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Opened:
     """An array inside an open file.
 
     Attributes:
-        array: Anything that NumPy-style basic indexing reads from.
-        close: Closes the file.
-        settle: Called after a failed read: waits for what it left under way.
+        array: Array that NumPy-style basic indexing reads from.
+        close: Function that closes the file.
+        settle: Function that is called after a failed read, to wait for reads that are still running.
     """
 
     array: Any
@@ -59,15 +59,16 @@ class Opened:
 
 
 class LazyArray:
-    """Pixels that are read from their file when indexed.
+    """Pixels that are read from their file when they are indexed.
 
-    The file is opened on first use, once per process: a copy that reaches another process by fork or by pickle opens
-    its own, since file positions shared between processes would mix up what each of them reads.
+    The file is opened at first use, once per process. A copy in another process, made by fork or by pickling, opens the
+    file again: if processes shared a file position, each would read wrong data.
 
     Args:
-        open_array: Opens the file; a module-level function or a partial of one, so that it can be pickled.
+        open_array: Function that opens the file; defined at module level (or a partial of one) so that it can be
+            pickled.
         shape: Shape of the array.
-        dtype: Data type; values are handed out in the machine's own byte order.
+        dtype: Data type; values are returned in the byte order of the machine.
         path: The file, for messages.
     """
 
@@ -85,46 +86,46 @@ class LazyArray:
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Read the pixels at integers, slices and ellipses into a new array.
+        """Read the pixels selected by integers, slices and ellipses into a new array.
 
         Raises:
             IndexError: If the index does not fit the shape.
-            ImageFileError: If the file cannot be read there, being damaged or gone.
+            ImageFileError: If the pixels cannot be read because the file is damaged or missing.
         """
-        np.broadcast_to(0, self.shape)[key]  # a wrong index is the caller's mistake, and raised as NumPy does
+        np.broadcast_to(0, self.shape)[key]  # raises NumPy's own error for a wrong index, before any file is read
         try:
             if self._process != os.getpid():
                 self._opened, self._process = self._open(), os.getpid()
                 finalize(self, self._opened.close)
-            # A copy in any case: the file may be a read-only map, which PyTorch will not take.
+            # Always a copy: PyTorch does not accept arrays that are a read-only map of a file.
             return np.array(self._opened.array[key], dtype=self.dtype)
-        except Exception as error:  # decoders of damaged files raise whatever they like
+        except Exception as error:  # decoders of damaged files can raise anything
             self._opened.settle()
             raise damaged(self.path, error) from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Read everything into memory."""
+        """Read all pixels into memory."""
         return np.asarray(self[...], dtype=dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle how to open the file, never the open file."""
+        """Pickle the function that opens the file, not the open file."""
         return LazyArray, (self._open, self.shape, self.dtype, self.path)
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype={self.dtype}, path={str(self.path)!r})"
 
 
-@dataclass(frozen=True, eq=False)  # comparing pixels is nobody's idea of ==
+@dataclass(frozen=True, eq=False)  # == does not compare pixels
 class Image:
-    """An image in a file or in memory: pixels, and what they mean.
+    """An image in a file or in memory: its pixels, their axes and physical sizes.
 
     Attributes:
-        data: The pixels; reading is lazy where the format allows it.
+        data: The pixels; read lazily if the format allows it.
         axes: One letter per dimension of `data`.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
-        channel_names: One name per channel, or empty where unknown.
-        path: The file it came from.
-        frame_interval_s: Seconds from one time point to the next, where known.
+        channel_names: One name per channel, or empty if unknown.
+        path: The file that the image was read from, if any.
+        frame_interval_s: Seconds from one time point to the next, if known.
     """
 
     data: ArrayLike
@@ -151,16 +152,16 @@ class Image:
         return len(self.data.shape)
 
     def layout(self, spatial_dims: int = 2) -> Layout:
-        """Return how to take frames out of `data`.
+        """Return how the axes of `data` map to frames, channels and space.
 
         Args:
-            spatial_dims: 2 or 3.
+            spatial_dims: 2 for planes, 3 for volumes.
 
         Returns:
-            The layout of this image's axes.
+            The layout.
 
         Raises:
-            AxesError: If 3-D frames are asked of an image without Z.
+            AxesError: If `spatial_dims` is 3 and the image has no Z axis.
         """
         return Layout.of(self.axes, self.shape, spatial_dims)
 
@@ -170,29 +171,29 @@ class Image:
 
 
 def damaged(path: Path, error: Exception) -> ImageFileError:
-    """Build the error of a file that cannot be decoded.
+    """Build the error for a file that cannot be decoded.
 
     Args:
         path: The file.
-        error: What the decoder said.
+        error: Error raised by the decoder.
 
     Returns:
-        The error, with the decoder's words shortened to one line.
+        The error; the decoder's message is shortened to one line.
     """
     words = " ".join(f"{type(error).__name__}: {error}".split())[:160]
     fix = "it may be damaged; copy or export it again"
     if isinstance(error, MemoryError):
-        fix = "work on a part of it, or copy it again if it should be smaller"
+        fix = "work on a part of it, or, if the file should be smaller than that, copy it again"
     return ImageFileError(f"an image that can be read in {path}", words, fix)
 
 
 def truncated(path: Path, needed: int | None = None, size: int | None = None) -> ImageFileError:
-    """Build the error of a file whose end is missing.
+    """Build the error for a file whose end is missing.
 
     Args:
         path: The file.
-        needed: Bytes the file says it has, where known.
-        size: Bytes it has.
+        needed: Number of bytes that the file should have according to its header, if known.
+        size: Number of bytes that it has.
 
     Returns:
         The error.
@@ -206,8 +207,8 @@ def check_series(path: Path, series: int, count: int = 1) -> None:
 
     Args:
         path: The file.
-        series: The one asked for.
-        count: How many it has.
+        series: Index of the requested series.
+        count: Number of series in the file.
 
     Raises:
         ImageFileError: If there is no such series.

@@ -1,4 +1,4 @@
-"""OME-Zarr: NGFF 0.4 and 0.5 read, plain Zarr arrays too, and NGFF 0.5 written (see ngff_writer)."""
+"""OME-Zarr: reads NGFF 0.4 and 0.5 and plain Zarr arrays; writes NGFF 0.5 (see ``ngff_writer``)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,14 +18,7 @@ _ROOT_FILES = ("zarr.json", ".zgroup", ".zarray")
 
 
 def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a Zarr array or group.
-
-    Args:
-        path: The folder.
-
-    Returns:
-        Whether it carries Zarr's metadata.
-    """
+    """Return whether a folder is a Zarr array or group, by its metadata files."""
     return path.is_dir() and any((path / name).is_file() for name in _ROOT_FILES)
 
 
@@ -34,19 +27,19 @@ def read(path: Path, series: int) -> Image:
 
     Args:
         path: The folder.
-        series: Which image, where the folder holds several (several multiscales, or a bioformats2raw layout).
+        series: Index of the image, if the folder holds several (several multiscales, or a bioformats2raw layout).
 
     Returns:
-        The image at its highest resolution, its pixels still in the folder.
+        The image at its highest resolution, with lazy pixels.
 
     Raises:
-        ImageFileError: If the folder is no Zarr store, or holds no image at its root.
+        ImageFileError: If the folder is not a Zarr store, or has no image at its root.
     """
     import zarr
 
     if not is_zarr(path):
         raise ImageFileError(
-            "a Zarr folder", f"{path}, which is none", "pass the folder that holds zarr.json or .zgroup"
+            "a Zarr folder", f"{path}, which is not one", "pass the folder that holds zarr.json or .zgroup"
         )
     node = zarr.open(str(path), mode="r")
     if isinstance(node, zarr.Array):
@@ -85,14 +78,14 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
 
 
 def _ngff(group: Any) -> Mapping[str, Any]:
-    """Return the NGFF attributes: at the root up to 0.4, under "ome" from 0.5 on."""
+    """Return the NGFF attributes: up to version 0.4 they are at the root, from 0.5 on under "ome"."""
     attributes = dict(group.attrs)
     nested: Mapping[str, Any] = attributes.get("ome") or attributes
     return nested
 
 
 def _axes(image: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
-    """Return one record per axis; up to 0.3 they were bare names, and before that always TCZYX."""
+    """Return one record per axis; up to version 0.3 they were plain names, and before that always TCZYX."""
     axes = image.get("axes") or list("tczyx"[-ndim:])
     return [{"name": axis} if isinstance(axis, str) else axis for axis in axes]
 
@@ -103,7 +96,7 @@ def _scale(record: Mapping[str, Any], axis: int) -> float:
 
 
 def _named_axes(array: Any) -> str:
-    """Return the axes of a plain array, from Zarr's dimension names or xarray's attribute, or else by a guess."""
+    """Return the axes of a plain array: from Zarr's dimension names, from xarray's attribute, or guessed."""
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
     letters = "".join(str(name)[:1].upper() for name in names)
     if len(letters) == array.ndim and letters.isalpha() and len(set(letters)) == array.ndim:

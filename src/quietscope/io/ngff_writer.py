@@ -1,4 +1,4 @@
-"""OME-Zarr written as NGFF 0.5: https://ngff.openmicroscopy.org/0.5/."""
+"""Writing of OME-Zarr, NGFF 0.5: https://ngff.openmicroscopy.org/0.5/."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,13 @@ from quietscope.io.format import WriteRequest
 from quietscope.io.image import Sink
 from quietscope.io.zarr_tasks import settle
 
-# 512 x 512 single planes: a tile or a frame touches whole chunks only, and a million pixels still compress in one go.
+# Chunks are 512 x 512 pixels of one plane, so that tiles and frames consist of whole chunks.
 _CHUNK = 512
 _COLORS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
 
 class _Reordered:
-    """A Zarr array that is written to in another axis order than its own."""
+    """A Zarr array that is written to with its axes in another order."""
 
     def __init__(self, array: Any, own: str, asked: str) -> None:
         self._array, self._own, self._asked = array, own, asked
@@ -37,19 +37,19 @@ class _Reordered:
 
 @contextmanager
 def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
-    """Start an OME-Zarr image of one resolution and hand out its pixels.
+    """Start an OME-Zarr image of one resolution, and provide its pixels as an array.
 
-    NGFF prescribes the order time, channel, space; the array that is handed out has the order of the request.
+    NGFF prescribes the order time, channel, space; the array has the order of the request.
 
     Args:
         path: Temporary path to write to.
-        request: What is to be written.
+        request: Description of the image.
 
     Yields:
         An array of the request's shape.
 
     Raises:
-        OutputError: If the axes are more or others than NGFF allows.
+        OutputError: If there are axes that NGFF does not allow.
     """
     import zarr
 
@@ -72,7 +72,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
 
 
 def _ngff_order(request: WriteRequest) -> str:
-    """Return the axes in NGFF's order: at most one T, one channel or other axis, and two or three of space."""
+    """Return the axes in the order of NGFF: time, then one channel or other axis, then two or three of space."""
     middle = "".join(letter for letter in request.axes if letter not in "TZYX")
     if len(middle) > 1:
         raise OutputError(
@@ -110,14 +110,14 @@ def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dic
 
 
 def _channel(n: int, label: str, dtype: np.dtype[Any]) -> dict[str, Any]:
-    # NGFF asks for a display window. The pixels are not known yet, so it is the whole range of the data type.
+    # NGFF requires a display range. The pixels are not known yet, so it is the whole range of the data type.
     low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
     window = {"min": low, "max": high, "start": low, "end": high}
     return {"label": label, "color": _COLORS[n % len(_COLORS)], "window": window, "active": True}
 
 
 def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:
-    """Spell out a key of integers, slices and at most one ellipsis for every axis."""
+    """Expand an index of integers, slices and at most one ellipsis to one entry per axis."""
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is Ellipsis for part in parts):
         at = next(i for i, part in enumerate(parts) if part is Ellipsis)

@@ -1,4 +1,4 @@
-"""NumPy's .npy files: a memory map each way, and never a pickle."""
+"""NumPy's .npy files, read and written as memory maps, without unpickling."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,22 +15,22 @@ from quietscope.io.image import Image, LazyArray, Opened, Sink, check_series
 
 
 def read(path: Path, series: int) -> Image:
-    """Open a .npy file; its axes are guessed from its shape, since it does not name them.
+    """Open a .npy file; its axes are guessed from its shape, since the format does not name them.
 
     Args:
         path: The file.
-        series: Must be 0.
+        series: Index of the image; must be 0.
 
     Returns:
-        The image, its pixels still in the file; axes are empty where they cannot be guessed.
+        The image with lazy pixels; axes are empty if they cannot be guessed.
 
     Raises:
-        ImageFileError: If it holds Python objects or records, is truncated, or is no .npy file.
+        ImageFileError: If the file holds Python objects or records, is truncated, or is not a .npy file.
     """
     check_series(path, series)
     with path.open("rb") as file:
         if file.read(6) != b"\x93NUMPY":
-            raise ImageFileError("a NumPy .npy file", f"{path}, which is none", "save it with `numpy.save`")
+            raise ImageFileError("a NumPy .npy file", f"{path}, which is not one", "save it with `numpy.save`")
     try:
         opened = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
@@ -43,11 +43,11 @@ def read(path: Path, series: int) -> Image:
 
 @contextmanager
 def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
-    """Start a .npy file and hand out its memory map.
+    """Start a .npy file, and provide its memory map.
 
     Args:
         path: Temporary path to write to.
-        request: What is to be written; axes, pixel size and names have no place in this format.
+        request: Description of the image; the format cannot store axes, pixel size and names.
 
     Yields:
         An array of the request's shape.

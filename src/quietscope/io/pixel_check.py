@@ -1,4 +1,4 @@
-"""Are these pixels fit to learn from?"""
+"""Checks that pixels can be trained on: finite, not all equal; and the share of saturated ones."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,31 +7,31 @@ import numpy as np
 
 from quietscope.errors import PixelError
 
-# A camera of k bits saturates at 2^k - 1, whatever the width of the file's integers.
+# A camera of k bits saturates at 2^k - 1, even if the file stores wider integers.
 _SENSOR_TOPS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 _OBVIOUS_SHARE = 0.0005
 
 
 def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
-    """Refuse pixels that hold no usable information: `check_finite`, then `check_varied`.
+    """Refuse pixels that cannot be trained on: `check_finite`, then `check_varied`.
 
     Args:
         frame: Pixel values, any shape.
-        name: What the frame is called in the message.
+        name: Name of the frame in the message.
 
     Raises:
-        PixelError: If a value is NaN or infinite, or all values are the same.
+        PixelError: If a value is NaN or infinite, or all values are equal.
     """
     check_finite(frame, name)
     check_varied(float(frame.min()), float(frame.max()), name)
 
 
 def check_finite(frame: np.ndarray, name: str = "the image") -> None:
-    """Refuse a frame with a value that is no number.
+    """Refuse a frame with a value that is NaN or infinite.
 
     Args:
         frame: Pixel values, any shape.
-        name: What the frame is called in the message.
+        name: Name of the frame in the message.
 
     Raises:
         PixelError: If a value is NaN or infinite.
@@ -51,15 +51,15 @@ def check_finite(frame: np.ndarray, name: str = "the image") -> None:
 
 
 def check_varied(low: float, high: float, name: str = "the image") -> None:
-    """Refuse pixels that are all the same.
+    """Refuse pixels that are all equal.
 
     Args:
         low: Smallest pixel value.
         high: Largest pixel value.
-        name: What the pixels are called in the message.
+        name: Name of the pixels in the message.
 
     Raises:
-        PixelError: If both are the same.
+        PixelError: If both values are equal.
     """
     if low == high:
         raise PixelError(
@@ -70,11 +70,11 @@ def check_varied(low: float, high: float, name: str = "the image") -> None:
 
 
 class CheckedArray:
-    """An array whose pixels are checked as they are read, so that no NaN spreads through a result.
+    """An array whose pixels are checked when they are read, so that a NaN does not spread through a result.
 
     Args:
-        array: Anything that NumPy-style indexing reads from.
-        name: What it is called in the message.
+        array: Array that NumPy-style indexing reads from.
+        name: Name of the array in the message.
     """
 
     def __init__(self, array: Any, name: str) -> None:
@@ -93,17 +93,17 @@ class CheckedArray:
 
 
 def saturated_share(frames: Iterable[np.ndarray], dtype: Any) -> float:
-    """Return the share of pixels that a detector clipped.
+    """Return the share of saturated pixels.
 
-    A value counts as clipped if it is the largest the data type can hold, or if it is the largest in the data, equals
-    2^k - 1 for a sensor of k = 8, 10, 12, 14 or 16 bits, and is too frequent (over 0.05 %) to be chance.
+    The largest value of the data counts as saturation if it is the largest that the data type can hold, or if it equals
+    2^k - 1 for a sensor of k = 8, 10, 12, 14 or 16 bits and is too frequent (over 0.05 %) to be chance.
 
     Args:
-        frames: The pixels, frame by frame; each is looked at once.
+        frames: The pixels, frame by frame; iterated over once.
         dtype: Data type of the file, which may be wider than the sensor.
 
     Returns:
-        A share between 0 and 1; 0 where nothing is clipped, and for truth values.
+        The share, 0 to 1; always 0 for bool.
     """
     dtype = np.dtype(dtype)
     top, at_top, total = -np.inf, 0, 0

@@ -1,4 +1,4 @@
-"""PNG: one grey or colour picture of 8 or 16 bits."""
+"""PNG: one grey or colour image of 8 or 16 bits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +17,13 @@ def read(path: Path, series: int) -> Image:
 
     Args:
         path: The file.
-        series: Must be 0.
+        series: Index of the image; must be 0.
 
     Returns:
         The image, with axes YX for grey and YXS for colour or transparency.
 
     Raises:
-        ImageFileError: If another series is asked for.
+        ImageFileError: If the series is not 0.
     """
     import imagecodecs
 
@@ -34,17 +34,17 @@ def read(path: Path, series: int) -> Image:
 
 @contextmanager
 def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
-    """Collect one grey plane in memory and encode it at the end.
+    """Provide an array for one grey plane in memory, and encode it at the end.
 
     Args:
         path: Temporary path to write to.
-        request: What is to be written.
+        request: Description of the image.
 
     Yields:
         An array of the request's shape.
 
     Raises:
-        OutputError: If it is not one plane of uint8 or uint16.
+        OutputError: If the image is not one plane of uint8 or uint16.
     """
     import imagecodecs
 

@@ -1,7 +1,7 @@
-"""Tensors with a JSON header in one safetensors file: what models and noise models are stored in.
+"""Tensors with a JSON header in one safetensors file; models and noise models are stored in such files.
 
-The header is one metadata entry, ``quietscope``, holding JSON: at least ``kind`` (what the file is) and
-``format_version`` (which reader it needs). Nothing is ever unpickled.
+The header is one metadata entry, ``quietscope``, with JSON text. It has at least ``kind`` (what the file contains) and
+``format_version`` (which reader it needs). Nothing is unpickled.
 """
 
 import json
@@ -20,32 +20,32 @@ HEADER_KEY = "quietscope"
 
 
 class TensorFileError(ValueError):
-    """A file that is no tensor file of ours: another format, cut short, or without our header."""
+    """A file that is in another format, truncated, or without QuietScope's header."""
 
 
 def write_tensor_file(
     path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, overwrite: bool = False
 ) -> None:
-    """Write tensors and their header, whole or not at all.
+    """Write tensors and their header; a failed write leaves no file behind.
 
     Args:
-        path: Where the file is to stand.
+        path: Path of the file.
         tensors: Tensors by name, on any device.
-        header: JSON values, with ``kind`` (str) and ``format_version`` (int) among them.
+        header: JSON values, including ``kind`` (str) and ``format_version`` (int).
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the target is refused or cannot be written.
-        ValueError: If the header is not JSON, a NaN or infinity among its numbers included.
+        OutputError: If the target exists and must not be replaced, or cannot be written.
+        ValueError: If the header is not valid JSON, for example because a number is NaN or infinite.
     """
     assert isinstance(header.get("kind"), str)
     assert isinstance(header.get("format_version"), int)
     text = json.dumps(dict(header), allow_nan=False)
-    # Copies: safetensors refuses tensors that share memory or are not contiguous.
+    # Copies, because safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path, overwrite=overwrite) as temporary:
         save_file(copies, temporary, metadata={HEADER_KEY: text})
-        # safetensors lets nobody else read its files; ours follow the user's umask like any other.
+        # safetensors makes files readable by their owner only; ours get the usual permissions, by the user's umask.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -55,16 +55,16 @@ def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], d
     """Read tensors and their header.
 
     Args:
-        path: A file that ``write_tensor_file`` wrote.
+        path: A file written by ``write_tensor_file``.
 
     Returns:
         Tensors by name, on the CPU and independent of the file, and the header.
 
     Raises:
-        OSError: If there is no such file or it cannot be read.
-        TensorFileError: If it is damaged, or of another kind.
+        OSError: If the file does not exist or cannot be read.
+        TensorFileError: If the file is damaged, or of another kind.
     """
-    with Path(path).open("rb"):  # safetensors words a missing file, a folder and a forbidden one in three ways
+    with Path(path).open("rb"):  # raises the usual OSError if the file is missing, a folder, or not readable
         pass
     try:
         with safe_open(path, framework="pt") as file:

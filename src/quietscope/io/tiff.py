@@ -1,4 +1,4 @@
-"""TIFF in all its dialects (plain, ImageJ, OME, tifffile's own, LSM, MetaMorph STK), read lazily with tifffile."""
+"""TIFF in its dialects (plain, ImageJ, OME, tifffile's own, LSM, MetaMorph STK), read lazily with tifffile."""
 
 import logging
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from quietscope.io.zarr_tasks import settle
 
 _WRITTEN = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
 
-# What tifffile logs, rather than raises, when the chain of pages leads out of the file.
+# Messages that tifffile logs, instead of raising an error, if a page should lie beyond the end of the file.
 _SIGNS_OF_TRUNCATION = ("invalid page offset", "corrupted tag list", "invalid offset to page")
 
 
@@ -27,13 +27,13 @@ def read(path: Path, series: int) -> Image:
 
     Args:
         path: The file.
-        series: Which of its images; pyramids are read at full resolution.
+        series: Index of the image; pyramids are read at full resolution.
 
     Returns:
-        The image, its pixels still in the file.
+        The image with lazy pixels.
 
     Raises:
-        ImageFileError: If it is no TIFF, is truncated, or has no such series.
+        ImageFileError: If the file is not a TIFF, is truncated, or has no such series.
     """
     import tifffile
 
@@ -42,7 +42,7 @@ def read(path: Path, series: int) -> Image:
             tif = tifffile.TiffFile(path)
         except tifffile.TiffFileError as error:
             raise ImageFileError(
-                "a TIFF image", f"{path}, which is none", "give it the extension of its real format"
+                "a TIFF image", f"{path}, which is not one", "give it the extension of its real format"
             ) from error
         with tif:
             num_pages = len(tif.pages)
@@ -58,7 +58,7 @@ def read(path: Path, series: int) -> Image:
 
 def _lazy(path: Path, tif: Any, index: int, series: Any) -> LazyArray:
     if series.dataoffset is not None and not series.is_multifile:
-        # Uncompressed and in one piece: a memory map reads a tile without its whole page.
+        # Uncompressed and contiguous: a memory map can read a tile without reading the whole page.
         dtype = np.dtype(tif.byteorder + series.dtype.char)
         open_array = partial(_map_pixels, path, dtype, int(series.dataoffset), tuple(series.shape))
     else:
@@ -82,13 +82,13 @@ def _open_series(path: Path, index: int) -> Opened:
 
 
 def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
-    """Notice missing bytes now, not at the thousandth frame."""
+    """Raise an error for a truncated file when it is opened, not when its thousandth frame is read."""
     if any(sign in line for line in said for sign in _SIGNS_OF_TRUNCATION):
         raise truncated(path, size=path.stat().st_size)
     if tif.is_imagej and series.kind != "imagej":
         counts = tif.imagej_metadata or {}
         planes = counts.get("channels", 1) * counts.get("slices", 1) * counts.get("frames", 1)
-        if planes > len(tif.pages):  # one page heads all planes of a large ImageJ stack, and they are not there
+        if planes > len(tif.pages):  # a large ImageJ stack has one page for all its planes, and planes are missing
             raise truncated(path, size=path.stat().st_size)
     if series.dataoffset is not None and not series.is_multifile:
         ends = [(tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
@@ -106,7 +106,7 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
 
 @contextmanager
 def _listening_to_tifffile() -> Iterator[list[str]]:
-    """Collect what tifffile logs about a file, and keep it off the user's terminal."""
+    """Collect the messages that tifffile logs about a file, and keep them off the user's terminal."""
     said: list[str] = []
 
     class _Collect(logging.Handler):

@@ -1,16 +1,16 @@
-"""Pixel size, channel names and frame interval, from where each dialect of TIFF keeps them."""
+"""Pixel size, channel names and frame interval of a TIFF file, from the place where each dialect stores them."""
 
 from typing import Any, TypedDict
 from xml.etree import ElementTree
 
 from quietscope.io.units import micrometres, seconds
 
-# A resolution tag is physical only on a microscope's scale: 300 dpi (85 micrometres) is meant for a printer.
+# Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
 
 
 class Metadata(TypedDict, total=False):
-    """Those fields of an Image that are not its pixels."""
+    """The fields of an `Image` apart from its pixels and axes."""
 
     pixel_size_um: dict[str, float]
     channel_names: tuple[str, ...]
@@ -18,15 +18,15 @@ class Metadata(TypedDict, total=False):
 
 
 def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
-    """Read what the file says about the physical scale and the channels.
+    """Read pixel size, channel names and frame interval, as far as the file has them.
 
     Args:
         tif: An open tifffile.TiffFile.
         series: One of its series.
-        index: Which one.
+        index: Index of this series.
 
     Returns:
-        The fields of Image it knows.
+        The fields of `Image` that are known.
     """
     if tif.is_ome and series.kind == "ome":
         return _from_ome(tif.ome_metadata or "", index)
@@ -51,7 +51,7 @@ def _from_ome(xml: str, index: int) -> Metadata:
     except ElementTree.ParseError:
         return {}
     pixels = root.findall("{*}Image/{*}Pixels")
-    if index >= len(pixels):  # the metadata are in another file of the set
+    if index >= len(pixels):  # the metadata are in another file of the same set
         return {}
     chosen = pixels[index]
     sizes = {
@@ -79,7 +79,7 @@ def _from_imagej(metadata: dict[str, Any], series: Any) -> Metadata:
         }
     channels = int(metadata.get("channels", 1))
     labels = [str(label) for label in metadata.get("Labels") or ()]
-    # ImageJ labels planes, not channels. They name channels where they repeat along every other axis.
+    # ImageJ labels planes, not channels. Labels that repeat along all other axes are names of channels.
     repeat = labels[:channels] * (len(labels) // channels)
     return {
         "pixel_size_um": _known(sizes),
@@ -109,7 +109,7 @@ def _from_lsm(metadata: dict[str, Any]) -> Metadata:
     return {
         "pixel_size_um": _known({letter: micrometres(metadata.get(f"VoxelSize{letter}"), "m") for letter in "XYZ"}),
         "channel_names": tuple(map(str, colors.get("ColorNames") or ())),
-        "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # sic: Zeiss spells it so
+        "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # spelled like this in LSM files
     }
 
 
@@ -128,7 +128,7 @@ def _from_tags(page: Any) -> dict[str, float]:
 
 
 def _pixel(page: Any, tag: str) -> float | None:
-    """Invert a resolution tag: units per pixel from pixels per unit."""
+    """Return the units per pixel from a resolution tag, which holds the pixels per unit."""
     value = page.tags.valueof(tag)
     try:
         pixels, units = value

@@ -16,20 +16,19 @@ from quietscope.io.image import Sink
 
 _IMAGEJ_ORDER = "TZCYXS"
 _IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
-# Above this size pages no longer have 32-bit addresses; a margin is left for the page headers.
+# Largest size for which 32-bit file offsets suffice, with a margin for the page headers.
 _CLASSIC_LIMIT = 2**32 - 2**25
 
 
 @contextmanager
 def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
-    """Start a TIFF file and hand out its pixels as one array.
+    """Start a TIFF file, and provide its pixels as one array.
 
-    OME-TIFF and ImageJ prescribe in which order the axes lie in the file. The array that is handed out has them in the
-    order of the request all the same.
+    OME-TIFF and ImageJ prescribe the order of the axes in the file; the array has them in the order of the request.
 
     Args:
         path: Temporary path to write to.
-        request: What is to be written. Truth values are stored as uint8, 0 or 1.
+        request: Description of the image. Pixels of type bool are stored as uint8, 0 or 1.
 
     Yields:
         A memory-mapped array of the request's shape.
@@ -58,7 +57,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
             **_photometric(order, sizes),
             **options(request, order, sizes),
         )
-    except (ValueError, tifffile.OmeXmlError) as error:  # raised for data types and axes that OME does not know
+    except (ValueError, tifffile.OmeXmlError) as error:  # raised for data types and axes that OME does not support
         raise OutputError(
             f"axes and a data type that OME-TIFF can hold in {request.path.name}",
             f"{request.axes} of {dtype} ({error})",
@@ -77,7 +76,7 @@ def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
         return False
     if "S" in sizes and not (dtype == np.uint8 and sizes["S"] in (3, 4)):
         return False
-    # ImageJ has one unit and no way to leave X and Y unknown beside it.
+    # An ImageJ file has one unit, and no way to say that the pixel size along X and Y is unknown.
     scaled = not request.pixel_size_um or {"X", "Y"} <= set(request.pixel_size_um)
     return scaled and prod(request.shape) * dtype.itemsize <= _CLASSIC_LIMIT
 
@@ -101,7 +100,7 @@ def _imagej_options(request: WriteRequest, order: str, sizes: dict[str, int]) ->
     if request.pixel_size_um:
         metadata["unit"] = "um"
         options["resolution"] = (1 / request.pixel_size_um["X"], 1 / request.pixel_size_um["Y"])
-        options["resolutionunit"] = 1  # none: ImageJ keeps the unit in its own text
+        options["resolutionunit"] = 1  # no unit: ImageJ stores the unit in its own metadata
         if "Z" in request.pixel_size_um:
             metadata["spacing"] = request.pixel_size_um["Z"]
     if request.frame_interval_s is not None:

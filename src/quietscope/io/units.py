@@ -1,4 +1,4 @@
-"""Lengths to micrometres and times to seconds, from the many ways in which files spell their units."""
+"""Conversion of lengths to micrometres and of times to seconds, for the many spellings of units in files."""
 
 from math import isfinite
 
@@ -53,11 +53,11 @@ def micrometres(value: object, unit: str | None) -> float | None:
     """Convert a length to micrometres.
 
     Args:
-        value: The length, as a number or its text.
-        unit: Its unit as the file spells it; ImageJ writes the micro sign as a backslash escape.
+        value: The length, as a number or as text.
+        unit: Its unit as spelled in the file; ImageJ writes the micro sign as a backslash escape.
 
     Returns:
-        The length in micrometres, or None where the value or the unit says nothing usable.
+        The length in micrometres; None if the value is no positive number or the unit is unknown.
     """
     return _converted(value, unit, _MICROMETRES)
 
@@ -66,11 +66,11 @@ def seconds(value: object, unit: str | None) -> float | None:
     """Convert a duration to seconds.
 
     Args:
-        value: The duration, as a number or its text.
-        unit: Its unit as the file spells it.
+        value: The duration, as a number or as text.
+        unit: Its unit as spelled in the file.
 
     Returns:
-        The duration in seconds, or None where the value or the unit says nothing usable.
+        The duration in seconds; None if the value is no positive number or the unit is unknown.
     """
     return _converted(value, unit, _SECONDS)
 

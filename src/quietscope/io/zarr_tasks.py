@@ -1,23 +1,23 @@
-"""Waiting for Zarr to finish what it started.
+"""Waiting for tasks that Zarr has left running.
 
-Zarr reads and writes the chunks of one request side by side and raises as soon as one of them fails. The others go on:
-they would write into a folder that is being removed, or be cut off at the end of the program with a page of complaints
-on the terminal.
+Zarr reads and writes the chunks of one request in parallel, and raises as soon as one of them fails. The other tasks
+keep running: they could write into a folder that is being removed, or be interrupted at the end of the program with a
+page of error messages on the terminal.
 """
 
 
 def settle() -> None:
-    """Wait until Zarr has nothing under way."""
+    """Wait until Zarr has no running tasks."""
     try:
         from zarr.core.sync import sync
-    except ImportError:  # not part of Zarr's public interface; without it, only tidiness is lost
+    except ImportError:  # not part of Zarr's public interface; without it there are merely those messages
         return
     sync(_the_rest())
 
 
 async def _the_rest() -> None:
-    import asyncio  # takes as long to import as TIFF takes to read, which needs none of it
+    import asyncio  # imported here because that takes as long as reading a TIFF file, which does not need it
 
-    # Not cancelled but awaited: some of them may belong to another thread that is doing well.
+    # Awaited rather than cancelled: some of the tasks may belong to another thread that has not failed.
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*rest, return_exceptions=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.methods.base import DeconvolvingMethod, LatentSpec, Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import DeconvolvingMethod, Encoding, LatentSpec, Method, PointMethod, PosteriorMethod
 
 Capability = TypeVar("Capability", bound=Method)
 
@@ -41,9 +41,20 @@ def respond(method: Method, x: Tensor, noise: Sequence[Tensor] = ()) -> Mapping[
     Returns:
         The images by the names of `outputs`, in that order: (B, C, *S), or samples (K, C, *S); intensity units.
     """
+    return decode(method, encode(method, x), noise)
+
+
+def encode(method: Method, x: Tensor) -> Encoding:
+    """Do once per image what does not depend on the sample; a method that does not sample leaves all to `decode`."""
+    return method.encode(x) if isinstance(method, PosteriorMethod) else (x,)
+
+
+def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mapping[str, Tensor]:
+    """Turn what `encode` made of an image, and noise, into what comes out, see `respond`."""
     if isinstance(method, PosteriorMethod):
-        repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in method.encode(x))
+        repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in encoding)
         return {SAMPLE: method.decode(repeated, noise)}
+    (x,) = encoding
     if isinstance(method, DeconvolvingMethod):
         deconvolved = method.deconvolve(x)
         return {DENOISED: method.blur(deconvolved), DECONVOLVED: deconvolved}

@@ -134,6 +134,14 @@ class Method(nn.Module, ABC):
         return (list(self.parameters()),)
 
 
+class MeasuredMethod(Method):
+    """A method that says how much memory it takes; the networks of others are watched at work."""
+
+    ability: ClassVar[str] = "says how much memory it takes"
+    bytes_per_pixel: float
+    """Peak of activations while one image is made, per pixel of it."""
+
+
 class LearningMethod(Method):
     """A method that can be trained."""
 

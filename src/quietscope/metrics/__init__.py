@@ -1,6 +1,6 @@
-"""How good an image is, with the truth at hand and without.
+"""The quality of an image, measured with and without a clean reference.
 
-A new metric against the truth is one file that defines a `Metric`, and one word in `quietscope.metrics.score`.
+A new metric against a clean reference is one file that defines a `Metric`, and one word in `quietscope.metrics.score`.
 """
 
 from quietscope.metrics.autocorrelation import autocorrelation

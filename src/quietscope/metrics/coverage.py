@@ -1,4 +1,4 @@
-"""Is a posterior honest? Its intervals are to hold the truth as often as they say."""
+"""Coverage: do the intervals of a posterior contain the true intensity as often as they claim?"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ FloatPlane: TypeAlias = npt.NDArray[np.float64]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 VERDICT_LEVEL = 0.9
-"""The level that one sentence is about: far enough out to show wide tails, and reached by 19 samples."""
+"""The level that the verdict is about: high enough to be sensitive to wide tails, and possible with 19 samples."""
 
 RIGHT = 1.1
-"""A spread that is right to within this factor is called right: 90 % intervals then cover 86 to 93 %."""
+"""A spread that is right to within this factor is called about right: 90 % intervals then cover 86 to 93 %."""
 
 MOSTLY_NOISE = 0.75
-"""Share of a reference's own noise in the intervals from which on the factor is called uncertain."""
+"""If the noise of the reference makes up a larger share of the intervals' variance, the factor is called uncertain."""
 
 MIN_SAMPLES = 3
 FACTORS_PER_PART = 1 << 16
-"""Pixels of each image that the spread factor is taken over: a quantile of so many is good to half a percent."""
+"""Pixels of each image that the spread factor is computed from; it is then precise to half a percent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """The noise of a reference that is itself an exposure, or the mean of several: y ~ p(y|s).
+    """The noise of a reference y that is not clean, but one noisy exposure or the mean of several: y ~ p(y|s).
 
     Attributes:
-        mean: E[y|s], elementwise.
-        variance: Var[y|s], elementwise: of the mean of the exposures, not of one.
-        draw: One y per element of s, from a generator that its maker seeded.
+        mean: Function that returns E[y|s], elementwise.
+        variance: Function that returns Var[y|s], elementwise; for a mean of exposures, the variance of this mean.
+        draw: Function that draws one y per element of s, from a seeded generator.
     """
 
     mean: Callable[[Plane], Plane]
@@ -46,15 +46,16 @@ class Exposure:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Nominal and measured coverage of a posterior's central intervals.
+    """Nominal and measured coverage of the central intervals of a posterior.
 
     Attributes:
-        nominal: Shares of the pixels that the intervals promise to hold, ascending.
-        measured: Shares that they do hold.
-        spread_factor: What the posterior's deviation must be multiplied by to cover 90 %: above 1 it is too narrow.
-            0 where the reference's noise alone covers more, infinite where there is no spread at all.
-        noise_share: Mean share of the reference's own noise in the variance of the intervals; 0 for a clean reference.
-        num_pixels: Pixels judged.
+        nominal: Shares of the pixels that the intervals should contain, ascending, 0 to 1.
+        measured: Shares of the pixels that they do contain, 0 to 1.
+        spread_factor: Factor by which the posterior's deviation must be multiplied for 90 % intervals to cover 90 %. It
+            is above 1 if the posterior is too narrow, 0 if the noise of the reference alone covers more than 90 %, and
+            infinite if the posterior has no spread.
+        noise_share: Mean share of the noise of the reference in the variance of the intervals; 0 for a clean reference.
+        num_pixels: Number of pixels.
     """
 
     nominal: tuple[float, ...]
@@ -64,7 +65,7 @@ class Calibration:
     num_pixels: int
 
     def describe(self) -> str:
-        """Return the verdict: ``the 90 % interval covers 71 %: the spread is too narrow by a factor of about 1.6``."""
+        """Return, for example, ``the 90 % interval covers 71 %: the spread is too narrow by a factor of about 1.6``."""
         at = min(range(len(self.nominal)), key=lambda k: abs(self.nominal[k] - VERDICT_LEVEL))
         promised, held = percent(self.nominal[at]), percent(self.measured[at])
         doubt = ""
@@ -73,7 +74,7 @@ class Calibration:
         return f"the {promised} interval covers {held}: {self.verdict()}{doubt}"
 
     def verdict(self) -> str:
-        """Return what the spread factor says in words: ``the spread is too wide by a factor of about 1.3``."""
+        """Return the spread factor in words, such as ``the spread is too wide by a factor of about 1.3``."""
         factor = self.spread_factor
         if factor == 0.0:
             return "the reference's own noise alone covers as much, so the spread cannot be judged"
@@ -86,17 +87,17 @@ class Calibration:
 
 
 def percent(share: float) -> str:
-    """Return a share in whole percents, or with a decimal where that would hide something: ``90 %``, ``99.4 %``."""
+    """Return a share in whole percent, above 95 % with one decimal: ``90 %``, ``99.4 %``."""
     return f"{100.0 * share:.{int(share > 0.95 + 1e-9)}f} %"
 
 
 def coverage(truth: Plane, lower: Plane, upper: Plane) -> float:
-    """Share of the pixels whose truth lies in its interval, ends included.
+    """Share of the pixels whose true intensity lies in its interval, ends included.
 
     Args:
-        truth: The truth, any shape, intensity units.
-        lower: Lower ends of the intervals (posterior quantiles, say), same shape.
-        upper: Upper ends, same shape.
+        truth: True intensities, any shape.
+        lower: Lower ends of the intervals, for example posterior quantiles, same shape.
+        upper: Upper ends of the intervals, same shape.
 
     Returns:
         The share, 0 to 1.
@@ -117,26 +118,27 @@ def spread_factor(
     noise_variance: Plane | None = None,
     num_samples: int | None = None,
 ) -> float:
-    """Return the factor c with which intervals of a mean and a deviation cover a given share of the truth.
+    """Return the factor c for the standard deviation with which the intervals cover a given share of the pixels.
 
-    ``mean |truth - m| <= z sqrt(c^2 std^2 + v)`` holds at a pixel from ``c_p = sqrt((truth - m)^2 / z^2 - v) / std`` on
-    (0 under a negative root), so c is the ``level`` quantile of c_p.
+    At a pixel, ``|truth - mean| <= z sqrt(c^2 std^2 + v)`` holds if c is at least
+    ``c_p = sqrt((truth - mean)^2 / z^2 - v) / std`` (0 if the root is of a negative number). So c is the ``level``
+    quantile of all c_p.
 
     Args:
         mean: Posterior mean, any shape, intensity units.
         std: Posterior standard deviation, same shape.
-        truth: The truth, or a noisy exposure of it, same shape.
-        level: Share to be covered.
-        noise_variance: v, the variance of a noisy exposure about the true signal; None for a clean truth.
-        num_samples: Where mean and std come of few samples K, z is Student's t, and the error of the mean, std^2 / K,
-            is part of the interval.
+        truth: True intensities, or a noisy exposure of them, same shape.
+        level: Share of the pixels to be covered, 0 to 1.
+        noise_variance: Variance v of a noisy exposure around the true signal; None for a clean reference.
+        num_samples: Number K of samples that mean and std were computed from, if they were few: z is then Student's t,
+            and the error of the mean, std^2 / K, is added to the interval.
 
     Returns:
-        The factor: 1 for an honest posterior, above 1 where it is too narrow; 0 where v alone covers more.
+        The factor: 1 for an honest posterior, above 1 for one that is too narrow, 0 if v alone covers more.
 
     Raises:
         SizeError: If the shapes differ.
-        PixelError: If a standard deviation is negative or no number.
+        PixelError: If a standard deviation is negative or NaN.
     """
     moments = _Moments.checked(mean, std, truth, noise_variance)
     return float(np.quantile(_needed(moments, level, num_samples), level, method="inverted_cdf"))
@@ -149,20 +151,21 @@ def calibration_of_moments(
     levels: Sequence[float] = LEVELS,
     num_samples: int | None = None,
 ) -> Calibration:
-    """Judge normal intervals: mean +- z sqrt(std^2 + v).
+    """Measure the coverage of normal intervals, ``mean +- z sqrt(std^2 + v)``.
 
     Args:
-        parts: (mean, std, truth) of one image after the other, arrays of one shape each, intensity units.
-        exposure: The noise of the truth where it is an exposure itself; None for a clean one.
-        levels: Nominal coverages.
-        num_samples: Samples behind mean and std, where known: the spread factor then allows for their being few.
+        parts: Triples (mean, std, truth), one per image; three arrays of the same shape, intensity units.
+        exposure: Noise of the reference if it is not clean; None for a clean one.
+        levels: Nominal coverages, 0 to 1.
+        num_samples: Number of samples that mean and std were computed from, if known; the spread factor then takes into
+            account that they were few.
 
     Returns:
         The coverage over all pixels of all images.
 
     Raises:
         SizeError: If there are no images, or shapes differ.
-        PixelError: If a standard deviation is negative or no number.
+        PixelError: If a standard deviation is negative or NaN.
     """
     tally = _Tally(levels)
     for mean, std, truth in parts:
@@ -180,28 +183,30 @@ def calibration_of_samples(
     exposure: Exposure | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> Calibration:
-    """Judge the central intervals of posterior samples, for any shape of the posterior and few samples.
+    """Measure the coverage of the central intervals of posterior samples; exact for any posterior and few samples.
 
-    Among K samples of the same law the truth is exchangeable: its rank r, the number of samples below it, is uniform
-    over 0 .. K, and ``u = (r + U) / (K + 1)`` with U ~ Uniform(0, 1) uniform over 0 .. 1. The coverage at level L is
-    the probability of ``|2 u - 1| <= L``, where U is averaged over and not drawn. Intervals between empirical quantiles
-    would cover too little, (K - 1) / (K + 1) at the most. A level that needs more samples, ``K + 1 < 2 / (1 - L)``,
-    is left out. Samples of a discrete kind that equal the truth count as being above and below it equally often.
+    If the truth and the K samples follow the same distribution, the rank r of the truth (the number of samples below
+    it) is uniform on 0 .. K, and ``u = (r + U) / (K + 1)`` with U ~ Uniform(0, 1) is uniform on 0 .. 1. The coverage at
+    level L is the probability of ``|2 u - 1| <= L``, averaged over U instead of drawing it. (Intervals between
+    empirical quantiles would cover too little, at most (K - 1) / (K + 1).) Levels that need more samples, with
+    ``K + 1 < 2 / (1 - L)``, are left out. Samples that equal the truth, which happens for discrete values, count half
+    as above and half as below it.
 
-    A noisy exposure is compared with what its own noise makes of every sample, y_k ~ p(y|s_k): exchangeable again.
+    If the reference y is a noisy exposure, it is compared not with the samples s_k but with y_k ~ p(y|s_k), which
+    again follow the same distribution as y.
 
     Args:
-        parts: (samples, truth) of one image after the other: K planes each, seen once and one at a time, or an array
-            (K, *S); K the same for all.
-        exposure: The noise of the truth where it is an exposure itself; None for a clean one.
-        levels: Nominal coverages.
+        parts: Pairs (samples, truth), one per image; samples are K planes, iterated over once, or an array (K, *S). K
+            must be the same for all images.
+        exposure: Noise of the reference if it is not clean; None for a clean one.
+        levels: Nominal coverages, 0 to 1.
 
     Returns:
         The coverage over all pixels of all images; the spread factor is that of the samples' mean and deviation.
 
     Raises:
         SizeError: If there are no images, fewer than 3 samples, or shapes or numbers of samples differ.
-        PixelError: If a sample is no number.
+        PixelError: If a sample is NaN.
     """
     tally, reached, counts = None, tuple(levels), set()
     for samples, truth in parts:
@@ -209,7 +214,8 @@ def calibration_of_samples(
         counts.add(ranked.num_samples)
         if ranked.num_samples < MIN_SAMPLES or len(counts) > 1:
             came = " and ".join(f"{count} sample{'s' * (count > 1)}" for count in sorted(counts))
-            raise SizeError(f"at least {MIN_SAMPLES} samples, as many of every image", came, "save e.g. `--samples 50`")
+            expected = f"at least {MIN_SAMPLES} samples, and the same number for every image"
+            raise SizeError(expected, came, "save e.g. `--samples 50`")
         if tally is None:
             reached = tuple(level for level in levels if (ranked.num_samples + 1) * (1.0 - level) > 2.0 - 1e-9)
             tally = _Tally(reached)
@@ -219,7 +225,13 @@ def calibration_of_samples(
 
 @dataclass(frozen=True)
 class _Moments:
-    """Error of the mean, deviation, and variance of the reference's noise, float64 of one shape."""
+    """Moments of a posterior at every pixel, float64 arrays of one shape.
+
+    Attributes:
+        error: True intensity less the posterior mean.
+        std: Posterior standard deviation.
+        noise: Variance of the noise of the reference.
+    """
 
     error: FloatPlane
     std: FloatPlane
@@ -243,7 +255,7 @@ class _Moments:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Share of the samples' cells below the truth: u lies evenly between `first` and `last`."""
+    """Rank of the truth among K samples, for every pixel: u is uniform between `first` and `last`."""
 
     first: FloatPlane
     last: FloatPlane
@@ -251,14 +263,14 @@ class _Ranked:
     moments: _Moments
 
     def coverage(self, level: float) -> float:
-        """Mean over pixels of the share of [first, last] in the central interval."""
+        """Mean, over pixels, of the share of [first, last] that lies in the central interval."""
         low, high = 0.5 * (1.0 - level), 0.5 * (1.0 + level)
         inside = np.minimum(self.last, high) - np.maximum(self.first, low)
         return float(np.mean(np.maximum(inside, 0.0) / (self.last - self.first)))
 
 
 def _rank(samples: Iterable[Plane], truth: FloatPlane, exposure: Exposure | None) -> _Ranked:
-    """Rank the truth among the samples, and take mean and deviation of them (Welford 1962), one by one."""
+    """Rank the truth among the samples, and compute their mean and deviation (Welford 1962), sample by sample."""
     below, equal = np.zeros(truth.shape), np.zeros(truth.shape)
     mean, squares = np.zeros(truth.shape), np.zeros(truth.shape)
     count = 0
@@ -279,7 +291,7 @@ def _rank(samples: Iterable[Plane], truth: FloatPlane, exposure: Exposure | None
 
 
 class _Tally:
-    """Sums over images: coverage by pixels, and the factors that the pixels need."""
+    """Running sums over images: pixels covered at each level, and the spread factors that pixels need."""
 
     def __init__(self, levels: Sequence[float]) -> None:
         self._levels, self._inside = tuple(levels), np.zeros(len(levels))
@@ -287,7 +299,7 @@ class _Tally:
         self._factors: list[npt.NDArray[np.float32]] = []
 
     def add(self, inside: Sequence[Any], moments: _Moments, num_samples: int | None) -> None:
-        """Take in the coverage of one image, level by level, and its moments."""
+        """Add one image: its coverage at each level, and its moments."""
         size = moments.error.size
         self._inside += np.asarray(inside, np.float64) * size
         self._num_pixels += size
@@ -298,7 +310,7 @@ class _Tally:
         self._factors.append(_needed(some, VERDICT_LEVEL, num_samples).astype(np.float32))
 
     def result(self) -> Calibration:
-        """Return the shares over all images."""
+        """Return the coverage over all images."""
         if not self._num_pixels:
             raise SizeError("at least one image", "none", "pass an image and its reference")
         factors = np.concatenate(self._factors)
@@ -312,10 +324,11 @@ class _Tally:
 
 
 def _needed(moments: _Moments, level: float, num_samples: int | None) -> FloatPlane:
-    """Return, for every pixel, the factor on the deviation from which on its interval holds the truth.
+    """Return, for every pixel, the smallest factor for the deviation with which its interval contains the truth.
 
-    The deviation of K samples is itself uncertain, the noise beside it is not: Student's t has ``(K - 1) / q^2``
-    degrees of freedom, q the share of the samples' part in the variance (Welch 1947, Satterthwaite 1946).
+    The deviation of K samples is itself uncertain, the noise of the reference is not. So Student's t has
+    ``(K - 1) / q^2`` degrees of freedom, with q the share of the samples' variance in the total variance (Welch 1947,
+    Satterthwaite 1946).
     """
     spread, reach = moments.std, np.asarray(_normal(level))
     if num_samples is not None:
@@ -332,5 +345,5 @@ def _needed(moments: _Moments, level: float, num_samples: int | None) -> FloatPl
 
 
 def _normal(level: float) -> float:
-    """Standard deviations that the central interval of a normal density reaches to either side."""
+    """Half width of the central interval of a normal density at a level, in standard deviations."""
     return NormalDist().inv_cdf(0.5 * (1.0 + level))

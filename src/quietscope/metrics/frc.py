@@ -1,4 +1,4 @@
-"""Fourier ring correlation: down to which detail two images of one scene agree.
+"""Fourier ring correlation (FRC): the finest detail in which two images of one scene agree.
 
 Saxton, Baumeister, J. Microsc. 127 (1982); for light microscopy: Nieuwenhuizen et al., Nat. Methods 10 (2013),
 Banterle et al., J. Struct. Biol. 183 (2013).
@@ -20,26 +20,27 @@ _RINGS_AVERAGED = 3
 
 @dataclass(frozen=True)
 class RingCorrelation:
-    """Correlation of two images, ring by ring of their spectra.
+    """Correlation of two images for every ring of their Fourier spectra.
 
     Attributes:
-        frequency: Middle of each ring, cycles per pixel, 0 to 0.5.
-        correlation: FRC of each ring, -1 to 1.
+        frequency: Frequency in the middle of each ring, cycles per pixel, 0 to 0.5, shape (R,).
+        correlation: FRC of each ring, -1 to 1, shape (R,).
     """
 
     frequency: npt.NDArray[np.float64]
     correlation: npt.NDArray[np.float64]
 
     def cutoff(self, threshold: float = THRESHOLD) -> float:
-        """Return the frequency at which the correlation first falls below a threshold, cycles per pixel.
+        """Return the frequency at which the correlation first falls below a threshold, in cycles per pixel.
 
-        Rings are averaged over three, as a single one scatters; between rings the curve is straight.
+        The correlation is averaged over three neighbouring rings, because single rings scatter, and interpolated
+        linearly between rings.
 
         Args:
-            threshold: 1/7 by custom.
+            threshold: Threshold; 1/7 by convention.
 
         Returns:
-            The frequency; 0.5, the finest there is, where it never falls below.
+            The frequency; 0.5, the highest possible, if the correlation never falls below the threshold.
         """
         edge = _RINGS_AVERAGED // 2
         padded = np.pad(self.correlation, edge, mode="edge")
@@ -54,7 +55,7 @@ class RingCorrelation:
         return float(self.frequency[n - 1] + share * (self.frequency[n] - self.frequency[n - 1]))
 
     def resolution(self, pixel_size: float = 1.0, threshold: float = THRESHOLD) -> float:
-        """Return the length ``pixel size / cutoff``, in the units of the pixel size."""
+        """Return the resolution ``pixel size / cutoff``, in the units of the pixel size."""
         return pixel_size / self.cutoff(threshold)
 
 
@@ -63,18 +64,18 @@ def ring_correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> RingCorr
 
     ``FRC(r) = Re sum_ring F conj(G) / sqrt(sum_ring |F|^2 sum_ring |G|^2)``
 
-    A Hann window keeps the image's borders out. The two must have independent noise: of one image denoised twice, or of
-    an image and its own denoised version, it says nothing.
+    A Hann window suppresses the borders of the images. The noise of both images must be independent: for one image
+    denoised twice, or for an image and its denoised version, the result is meaningless.
 
     Args:
-        one: An image (Y, X), at least 16 pixels wide and high.
-        other: Another of the same scene and size.
+        one: Image of shape (Y, X), at least 16 pixels wide and high.
+        other: Another image of the same scene and shape.
 
     Returns:
-        The correlation of rings one frequency step wide.
+        The correlation of all rings; a ring is one frequency step wide.
 
     Raises:
-        SizeError: If the images differ in shape, are no planes, or are too small.
+        SizeError: If the images differ in shape, are not planes, or are too small.
         PixelError: If a pixel is NaN or infinite.
     """
     a, b = as_pair(one, other)
@@ -89,7 +90,7 @@ def ring_correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> RingCorr
     radius = np.hypot(np.fft.fftfreq(a.shape[0])[:, None], np.fft.rfftfreq(a.shape[1])[None])
     width = 1.0 / min(a.shape)
     ring = np.rint(radius / width).astype(int)
-    # The half of a real image's spectrum: every column but the first, and the last of an even width, stands for two.
+    # Half of the spectrum of a real image; every column counts twice, except the first, and the last of an even width.
     twice = np.full(radius.shape, 2.0)
     twice[:, 0] = 1.0
     if a.shape[1] % 2 == 0:

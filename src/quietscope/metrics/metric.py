@@ -1,4 +1,4 @@
-"""What a metric is that judges an image by a clean one."""
+"""The record that describes a metric: a number that compares an image with a clean one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A number that says how like a clean image another one is.
+    """A number that measures how similar an image is to a clean one.
 
     Attributes:
-        title: What people call it, e.g. "PSNR".
-        compute: Returns it, given the image and the clean one, both (Y, X) or (Z, Y, X) in intensity units, and the
-            range of intensities, or None for maximum minus minimum of the clean image. Raises SizeError or PixelError
-            for images that it cannot judge.
-        higher_is_better: Whether a better image has a higher one.
-        unit: Its unit, e.g. "dB"; empty for a pure number.
-        decimals: How many decimals are worth showing.
+        title: Name of the metric for a person, e.g. "PSNR".
+        compute: Function of the image, the clean image, both (Y, X) or (Z, Y, X) in intensity units, and the range of
+            intensities (None for maximum minus minimum of the clean image); returns the value. Raises SizeError or
+            PixelError for images that it cannot compare.
+        higher_is_better: Whether a better image has a higher value.
+        unit: Unit of the value, e.g. "dB"; empty for a pure number.
+        decimals: Number of decimals that are worth showing.
     """
 
     title: str
@@ -29,10 +29,10 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """Return title and unit, and which direction is good where it is not the usual one: ``PSNR (dB)``."""
+        """Title and unit, and the good direction if that is down: ``PSNR (dB)``, ``Error (lower is better)``."""
         words = [*([self.unit] if self.unit else []), *([] if self.higher_is_better else ["lower is better"])]
         return f"{self.title} ({', '.join(words)})" if words else self.title
 
     def words(self, value: float) -> str:
-        """Return a value with as many decimals as are worth showing."""
+        """Return a value as text, with as many decimals as are worth showing."""
         return f"{value:.{self.decimals}f}"

@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio, plainly and after the best affine fit."""
+"""Peak signal-to-noise ratio (PSNR), of an image as it is, and after the best scale and offset."""
 
 from typing import Any
 
@@ -10,13 +10,11 @@ from quietscope.metrics.metric import Metric
 
 
 def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | None = None) -> float:
-    """Peak signal-to-noise ratio in dB.
-
-    ``10 log10(R^2 / mean((image - clean)^2))``
+    """Peak signal-to-noise ratio in dB, ``10 log10(R^2 / mean((image - clean)^2))``.
 
     Args:
-        image: The image to judge, any shape, intensity units.
-        clean: The truth, same shape and units.
+        image: The image, any shape, intensity units.
+        clean: The clean image, same shape and units.
         data_range: R in intensity units; maximum minus minimum of the clean image if None.
 
     Returns:
@@ -33,9 +31,10 @@ def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | N
 
 
 def psnr_affine(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | None = None) -> float:
-    """Peak signal-to-noise ratio in dB of ``a image + b``, with the a and b of `affine_fit`.
+    """Peak signal-to-noise ratio in dB of ``a image + b``, with a and b from `affine_fit`; for arguments see `psnr`.
 
-    For images whose brightness is not that of the truth: a longer exposure, a faded dye. See `psnr` for the arguments.
+    It is meant for images whose brightness differs from that of the clean image, because of another exposure time or a
+    bleached dye.
     """
     scale, offset = affine_fit(image, clean)
     return psnr(scale * np.asarray(image, np.float64) + offset, clean, data_range)
@@ -47,8 +46,8 @@ def affine_fit(image: npt.NDArray[Any], clean: npt.NDArray[Any]) -> tuple[float,
     ``a = cov(image, clean) / var(image)``, ``b = mean(clean) - a mean(image)``; a = 0 for a constant image.
 
     Args:
-        image: The image to map, any shape.
-        clean: What to map it to, same shape.
+        image: The image to scale, any shape.
+        clean: The image to fit it to, same shape.
 
     Returns:
         (a, b).
@@ -66,22 +65,23 @@ def affine_fit(image: npt.NDArray[Any], clean: npt.NDArray[Any]) -> tuple[float,
 def as_pair(
     image: npt.NDArray[Any], clean: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return both images in float64, once their shapes are known to agree.
+    """Check that two images have the same shape, and return both in float64.
 
     Raises:
-        SizeError: If they do not.
+        SizeError: If the shapes differ.
     """
     image, clean = np.asarray(image, np.float64), np.asarray(clean, np.float64)
     if image.shape != clean.shape:
-        raise SizeError(f"an image of shape {clean.shape}, as the clean one", f"{image.shape}", "crop both alike")
+        expected = f"an image of shape {clean.shape}, as the clean one"
+        raise SizeError(expected, f"{image.shape}", "crop both to the same size")
     return image, clean
 
 
 def range_of(clean: npt.NDArray[np.float64], data_range: float | None) -> float:
-    """Return the given range, or maximum minus minimum of the clean image.
+    """Return `data_range`, or maximum minus minimum of the clean image if it is None.
 
     Raises:
-        PixelError: If it is not positive.
+        PixelError: If the range is not positive.
     """
     span = float(np.ptp(clean)) if data_range is None else float(data_range)
     if not span > 0:

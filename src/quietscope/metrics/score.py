@@ -1,4 +1,4 @@
-"""All metrics against the truth, averaged over images."""
+"""All metrics that compare images with clean ones, averaged over images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from quietscope.registry import Registry, record
 METRICS: Registry[Metric] = Registry(
     "quietscope.metrics", {"psnr": PSNR, "ssim": SSIM, "psnr_affine": AFFINE_PSNR}, record(Metric)
 )
-"""Every metric against a clean image by its name; a new one is one file and one word here, or, in another package, an
-entry point of the group "quietscope.metrics"."""
+"""Every metric by its name. A new one is one file and one word here or, in another package, an entry point of the group
+"quietscope.metrics"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Means over images, each judged on its own: ``score["psnr"]``.
+    """The mean of every metric over images: ``score["psnr"]``.
 
     Attributes:
-        num_images: Images averaged over.
-        means: The mean of each metric, by its name in `METRICS`.
+        num_images: Number of images.
+        means: Mean of each metric, by its name in `METRICS`.
     """
 
     num_images: int
@@ -43,17 +43,17 @@ def evaluate(
     *,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> Score:
-    """Judge images against the truth and average over them.
+    """Compare images with clean ones, and average every metric over the images.
 
     Args:
         images: Images of one channel, (Y, X) or (Z, Y, X) each; sizes may differ. Pass channels one by one, because
-            each has a range of its own.
-        clean: The truth, one per image.
+            each has its own range of intensities.
+        clean: The clean images, one per image.
         data_range: Range of intensities; maximum minus minimum of each clean image if None.
-        metrics: What to judge by, by name.
+        metrics: The metrics by name.
 
     Returns:
-        The means. A mean of decibels is what the literature reports, not the decibels of the mean error.
+        The means. As in the literature, decibels are averaged over images, not errors.
 
     Raises:
         SizeError: If there are no images, not as many as clean ones, or sizes differ.
@@ -62,7 +62,9 @@ def evaluate(
     noisy, truths = list(images), list(clean)
     if len(noisy) != len(truths):
         raise SizeError(
-            "one clean image per image", f"{len(noisy)} and {len(truths)}", "pass as many of one as of the other"
+            "one clean image per image",
+            f"{len(truths)} clean ones for {len(noisy)} images",
+            "pass as many of one as of the other",
         )
     return evaluate_pairs(zip(noisy, truths, strict=True), data_range, metrics=metrics)
 
@@ -73,7 +75,7 @@ def evaluate_pairs(
     *,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> Score:
-    """Judge images as `evaluate` does, one pair of (image, clean) after the other, so that only one is in memory."""
+    """Do the same as `evaluate` for pairs (image, clean), one after the other, so that only one pair is in memory."""
     values: dict[str, list[float]] = {name: [] for name in metrics}
     num_images = 0
     for image, truth in pairs:
@@ -81,5 +83,5 @@ def evaluate_pairs(
         for name, metric in metrics.items():
             values[name].append(metric.compute(image, truth, data_range))
     if not num_images:
-        raise SizeError("at least one image with its clean one", "none", "pass as many of one as of the other")
+        raise SizeError("at least one image with its clean one", "none", "pass an image and its clean image")
     return Score(num_images=num_images, means={name: fmean(found) for name, found in values.items()})

@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""Structural similarity (SSIM)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from quietscope.errors import SizeError
 from quietscope.metrics.metric import Metric
 from quietscope.metrics.psnr import as_pair, range_of
 
-# A Gaussian of sigma 1.5 cut at 3.5 sigma, as published; scikit-image rounds that to 11 pixels.
+# Width in pixels of a Gaussian of sigma 1.5 that is cut at 3.5 sigma, as published and rounded by scikit-image.
 _WINDOW = 11
 
 
@@ -18,8 +18,8 @@ def ssim(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | N
     Wang, Bovik, Sheikh, Simoncelli, IEEE Transactions on Image Processing 13, 2004.
 
     Args:
-        image: The image to judge, (Y, X) or (Z, Y, X), intensity units.
-        clean: The truth, same shape and units.
+        image: The image, (Y, X) or (Z, Y, X), intensity units.
+        clean: The clean image, same shape and units.
         data_range: Range of intensities; maximum minus minimum of the clean image if None.
 
     Returns:

@@ -7,14 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
-import numpy as np
-
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
-from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
 
@@ -206,9 +203,7 @@ def sample(
 def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
-    counts = request.num_samples, len(request.probabilities)
-    kinds = chosen_kinds(wanted)
-    out = {kind.name: np.empty((*kind.leading(*counts), *image.shape), np.float32) for kind in kinds}
+    out = request.arrays(wanted, image.shape)
     denoise_into(model, image, out, request, progress=progress)
     return Result(
         estimates=out,

@@ -17,13 +17,13 @@ from quietscope.methods.base import (
     DeconvolvingMethod,
     Encoding,
     LatentSpec,
+    MeasuredMethod,
     Method,
     MethodSettings,
     PointMethod,
     PosteriorMethod,
 )
 from quietscope.model import denoising, exploring
-from quietscope.prediction.memory import MeasuredMethod
 from quietscope.tiling.request import Precision
 
 
@@ -35,6 +35,7 @@ class Deployed:
         session: The model.
     """
 
+    # What any trained model can do: functions that take the model first.
     denoise = denoising.denoise
     denoise_into = denoising.denoise_into
     sample = denoising.sample
@@ -106,7 +107,7 @@ class _Exported(MeasuredMethod):
 
     @property
     def card(self) -> Card:
-        """What is to be known of it."""
+        """The card that travels with the model."""
         return self.session.card
 
     @property
@@ -145,7 +146,7 @@ class _Point(_Exported, PointMethod):
 
 @final
 class _Deconvolving(_Exported, DeconvolvingMethod):
-    """The file gives both images at once: `blur` hands out the twin of what `deconvolve` has just made."""
+    """The file gives both images at once: `blur` returns the denoised image that came with the last deconvolved one."""
 
     name: ClassVar[str] = "an exported model that deconvolves"
 

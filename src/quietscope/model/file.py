@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError, QuietScopeError
+from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
@@ -20,6 +21,7 @@ from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
+from quietscope.training.fit import FitReport
 from quietscope.version import __version__
 
 FILE_KIND = "model"
@@ -53,6 +55,17 @@ class ModelCard:
     pruned_share: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+
+    @classmethod
+    def of(cls, configuration: Configuration, image: Image, report: FitReport) -> Self:
+        """Return what is to be known of a model that has just been trained on images such as `image`."""
+        return cls(
+            configuration=configuration,
+            axes=image.axes,
+            pixel_size_um=image.pixel_size_um,
+            channel_names=image.channel_names,
+            training=report.summary(),
+        )
 
 
 def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import NoiseError, SettingsError, SizeError
-from quietscope.io import Image
+from quietscope.io import Image, ImageSource, as_image
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.denoising import denoise_into
-from quietscope.model.trained import TrainedModel, checked_pixels
+from quietscope.model.trained import RecordedModel, TrainedModel, checked_pixels
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
 from quietscope.tiling.walk import Progress
@@ -20,6 +21,51 @@ MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
 
 Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def recalibrate(
+    model: RecordedModel,
+    image: ImageSource,
+    reference: ImageSource,
+    *,
+    num_exposures: int | None = None,
+    num_samples: int = 50,
+    seed: int = 0,
+    axes: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Calibration, ...]:
+    """Correct the uncertainty: find the factor on the deviation with which 90 % intervals hold 90 %.
+
+    From then on deviations and the quantiles' distances from the median are multiplied by it, and `save` stores it;
+    means and samples stay as they are. Use an image that is not to be judged by the result.
+
+    Args:
+        model: A trained model that samples.
+        image: A noisy image.
+        reference: Its clean reference, or an independent exposure of the same scene.
+        num_exposures: None for a clean reference; else how many exposures it is the mean of.
+        num_samples: Posterior samples.
+        seed: Seed of the samples.
+        axes: Axes of both where they do not name them.
+        progress: Called with (done, total) posterior samples.
+
+    Returns:
+        The coverage of each channel as it was before. One factor serves all: the geometric mean of theirs.
+
+    Raises:
+        QuietScopeError: If the images do not fit each other or the model, or the spread cannot be judged.
+    """
+    noisy, truth = as_image(image, axes), as_image(reference, axes)
+    found = judge(
+        model, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
+    )
+    model.card = replace(model.card, spread_factor=model.spread * spread_factor(found))
+    return found
+
+
+def forget_recalibration(model: RecordedModel) -> None:
+    """Give deviations and quantiles as the samples have them again."""
+    model.card = replace(model.card, spread_factor=1.0)
 
 
 def judge(

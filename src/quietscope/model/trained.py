@@ -1,5 +1,7 @@
-"""What a trained model at work is, to whatever denoises, explores or judges with it."""
+"""A trained model, as far as denoising, exploring and judging are concerned, and how frames are read for it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +12,7 @@ from quietscope.errors import SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
+from quietscope.model.file import ModelCard
 from quietscope.nn.hardware import place
 from quietscope.tiling.request import Precision
 
@@ -38,6 +41,17 @@ class TrainedModel(Protocol):
     @property
     def spread(self) -> float:
         """What the deviation of samples is multiplied by to be honest, see `quietscope.Denoiser.recalibrate`."""
+
+
+class RecordedModel(TrainedModel, Protocol):
+    """A trained model with a card that figures are written into; `quietscope.Denoiser` is one."""
+
+    card: ModelCard
+
+
+def remember(model: RecordedModel, numbers: Mapping[str, float]) -> None:
+    """Put numbers, by name, beside those of the training in a model's card, which is saved with it."""
+    model.card = replace(model.card, training={**model.card.training, **numbers})
 
 
 def ready(model: TrainedModel) -> Method:

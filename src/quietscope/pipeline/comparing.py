@@ -36,7 +36,7 @@ def compare(
     Raises:
         QuietScopeError: If the images do not fit each other or the models.
     """
-    from quietscope.distillation.train import compare as compare_with_samples
+    from quietscope.distillation.compare import compare as compare_with_samples
 
     what = f"{num_samples} samples to compare with"
 

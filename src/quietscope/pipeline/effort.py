@@ -13,9 +13,8 @@ from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import pad_to_patch
 from quietscope.io import Image
 from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
-from quietscope.prediction import predict_frame
+from quietscope.prediction import predict_frame, ready_to_predict
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
-from quietscope.prediction.sampling import ready_to_predict
 from quietscope.tiling.grid import round_up
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request

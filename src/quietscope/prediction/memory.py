@@ -6,20 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.main_memory import free_main_memory
-from quietscope.methods.base import Method, PointMethod, PosteriorMethod
+from quietscope.methods.abilities import decode, encode, latents_of
+from quietscope.methods.base import MeasuredMethod, Method
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile
 
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
 # and the copies that convolution libraries make to reorder them.
 _LIVE_ACTIVATIONS = 8
-
-
-class MeasuredMethod(Method):
-    """A method that knows what it needs, as its networks cannot be watched at work."""
-
-    bytes_per_pixel: float
-    """Peak of activations while one image is made, per pixel of it."""
 
 
 def free_memory(device: torch.device | str) -> int:
@@ -75,10 +69,8 @@ def bytes_per_pixel(method: Method, device: torch.device) -> float:
 
 def _make_one(method: Method, x: Tensor) -> tuple[Tensor, ...]:
     """Make one image of `x`; returns what has to be kept for it, and the image last."""
-    if isinstance(method, PointMethod):
-        return (method.predict(x),)
-    assert isinstance(method, PosteriorMethod), type(method)
-    box = tuple(slice(0, length) for length in x.shape[2:])
-    encoding = method.encode(x)
-    noise = tile_noise(method.latents(), Tile(box, box), seed=0, frame=0, samples=[0], device=x.device)
-    return *encoding, *noise, method.decode(encoding, noise)
+    latents, box = latents_of(method), tuple(slice(0, length) for length in x.shape[2:])
+    noise = tile_noise(latents, Tile(box, box), seed=0, frame=0, samples=[0], device=x.device)
+    encoding = encode(method, x)
+    image, *_ = decode(method, encoding, noise).values()
+    return *(encoding if latents else ()), *noise, image

@@ -4,17 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
 from quietscope.methods.base import Method
-from quietscope.prediction.engine import TorchEngine
-from quietscope.prediction.sampling import ready_to_predict, source_of
+from quietscope.prediction.engine import TorchEngine, check_kinds, ready_to_predict
 from quietscope.tiling.border import Pixels
-from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import check_shape
 from quietscope.tiling.walk import Progress, walk
@@ -103,8 +100,7 @@ def predict_frame(
     check_frame(method, frame.shape)
     assert on_sample is None or "samples" not in kinds, "samples go to one place"
     request = request if num_samples is None else replace(request, num_samples=num_samples)
-    counts = request.num_samples, len(request.probabilities)
-    out = {kind.name: np.empty((*kind.leading(*counts), *frame.shape), np.float32) for kind in chosen_kinds(kinds)}
+    out = request.arrays(kinds, frame.shape)
     predict_image(
         method,
         Layout.of("C" + "ZYX"[-method.spatial_dims :], frame.shape, method.spatial_dims),
@@ -151,9 +147,9 @@ def predict_image(
         ChannelError: If they have another number of channels.
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
+    check_kinds(method, sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
-        source = source_of(method, request, tuple(sinks))
-        engine = TorchEngine(model=method, source=source, device=where)
+        engine = TorchEngine(model=method, request=request, device=where)
         walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)
 
 

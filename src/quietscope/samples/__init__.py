@@ -1,7 +1,7 @@
-"""Small real images that the package carries, for examples, tests and a first try.
+"""Small real images that are part of the package, for examples, tests and a first try.
 
-Four fields of 512 x 512 pixels from the Fluorescence Microscopy Denoising data set (Zhang et al., CVPR 2019), under
-Apache-2.0; SOURCE.md beside them says more.
+Four fields of 512 x 512 pixels from the Fluorescence Microscopy Denoising data set (Zhang et al., CVPR 2019), licence
+Apache-2.0; see SOURCE.md in this folder.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ SAMPLES: Mapping[str, str] = MappingProxyType(
 
 
 def sample_path(name: str) -> Path:
-    """Return the file of a sample image.
+    """Return the path of a sample image.
 
     Args:
         name: One of the names in `SAMPLES`.
 
     Returns:
-        Its path.
+        The path of the file.
 
     Raises:
         ImageFileError: If there is no sample of this name.

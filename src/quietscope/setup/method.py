@@ -7,7 +7,7 @@ from typing import Any
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.diagnosis import Diagnosis, deterministic_levels, reason
-from quietscope.diagnosis.channels import diagnose_frames
+from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.methods import METHODS
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import DIRECTION, LEVELS

@@ -1,9 +1,14 @@
 """How to predict: one frozen record, checked once, for models of every kind."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from quietscope.errors import SettingsError
+from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.spec import Predictable, TileSpec
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
@@ -68,6 +73,22 @@ class Request:
                 ", ".join(map(str, self.probabilities)) or "none",
                 "pass e.g. quantiles=(0.05, 0.5, 0.95)",
             )
+
+    def arrays(self, names: Iterable[str], shape: Sequence[int]) -> dict[str, npt.NDArray[np.float32]]:
+        """Make arrays to put results into.
+
+        Args:
+            names: Names of kinds of results, see `quietscope.tiling.kinds`.
+            shape: Shape of the noisy image.
+
+        Returns:
+            By kind an array of that shape, float32, with a leading axis where the kind has one; its values are unset.
+
+        Raises:
+            SettingsError: If a name is unknown.
+        """
+        counts = self.num_samples, len(self.probabilities)
+        return {kind.name: np.empty((*kind.leading(*counts), *shape), np.float32) for kind in chosen_kinds(names)}
 
     def tiles_for(self, method: Predictable) -> TileSpec | None:
         """Return how to cut frames for a method, checked against it; None where the free memory is to decide.

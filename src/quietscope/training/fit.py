@@ -21,10 +21,10 @@ from quietscope.training.companion import Companion
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, make_patches
-from quietscope.training.run import Run
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.stop import StopRequest
 from quietscope.training.team import Team
+from quietscope.training.training_run import TrainingRun
 from quietscope.training.watch import Watcher
 
 LOG_EVERY = 10
@@ -118,7 +118,7 @@ def fit(
     learner = Learner(method, settings, team, companion)
     pickier = learner.companion or method  # one that learns from the other suits the multiples of both
     patches, fixed = _data(pickier, frames, settings, device, resident_bytes)
-    run = Run(learner, fixed, settings, budget, team, notify)
+    run = TrainingRun(learner, fixed, settings, budget, team, notify)
     run.clock.start()
     if folder is not None and resume:
         run.restore(read_checkpoint(folder))
@@ -163,7 +163,7 @@ def _data(
     return patches, watched.batch(0, settings.validation_patches).to(device)
 
 
-def _finish(run: Run, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:
+def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:
     """Leave the method with the weights that the settings ask for, and report."""
     last = learner.weights()
     best = run.validation.best or last

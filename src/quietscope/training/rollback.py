@@ -53,19 +53,21 @@ class Rollback:
         if self._skipped_in_a_row >= SKIPS_BEFORE_ROLLBACK:
             self._roll_back()
 
-    def state(self) -> dict[str, int]:
-        """Return what a resumed run needs."""
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run needs, with the state to return to."""
         return {
+            "safe": self._safe,
+            "safe_optimizer": self._safe_optimizer,
             "skipped_steps": self.skipped_steps,
             "skipped_in_a_row": self._skipped_in_a_row,
             "rollbacks": self.rollbacks,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state of an earlier run, whose weights and optimiser have been loaded."""
+        """Take up the state of an earlier run."""
         self.skipped_steps, self.rollbacks = int(state["skipped_steps"]), int(state["rollbacks"])
         self._skipped_in_a_row = int(state["skipped_in_a_row"])
-        self.keep()
+        self._safe, self._safe_optimizer = state["safe"], state["safe_optimizer"]
 
     def _roll_back(self) -> None:
         if self.rollbacks >= ROLLBACKS_BEFORE_ERROR:

@@ -35,7 +35,7 @@ def diagnose(
     """
     from quietscope.data.frames import Frames
     from quietscope.diagnosis import notes, verdict
-    from quietscope.diagnosis.channels import diagnose_frames
+    from quietscope.diagnosis.recording import diagnose_frames
     from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
 
     screen = Screen()

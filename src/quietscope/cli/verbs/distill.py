@@ -40,8 +40,8 @@ def distill(
     quality and time; the figures go into the file.
     """
     from quietscope import Denoiser, distill
+    from quietscope.distillation.compare import check_alike, check_num_samples
     from quietscope.distillation.student import check_teacher
-    from quietscope.distillation.train import check_alike, check_num_samples
     from quietscope.pipeline.comparing import compare
 
     screen = Screen()

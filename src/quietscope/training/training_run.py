@@ -20,7 +20,7 @@ from quietscope.training.validation import Validation
 from quietscope.training.watch import TrainingState
 
 
-class Run:
+class TrainingRun:
     """The parts of a training run, and the few things that concern several of them at once.
 
     Args:

@@ -1,4 +1,4 @@
-"""The noise of every channel of a recording: which planes are looked at, and which of them follow each other."""
+"""The noise of every channel of a recording, with the knowledge which of its planes follow each other."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,11 +12,11 @@ from quietscope.data.frames import Frames
 from quietscope.diagnosis.channel import Diagnosis, diagnose
 
 SUCCESSIVE = "ZT"
-"""Axes along which planes follow each other."""
+"""Axes along which neighbouring planes follow each other, in space or in time."""
 
 
 def diagnose_frames(frames: Frames) -> list[Diagnosis]:
-    """Tell the noise of every channel, from a bounded sample of all frames.
+    """Diagnose the noise of every channel, from a bounded sample of all frames.
 
     Args:
         frames: Noisy frames, planes or volumes.
@@ -44,7 +44,7 @@ def diagnose_frames(frames: Frames) -> list[Diagnosis]:
 
 
 def _successive(layout: Layout) -> dict[str, list[tuple[int, int]]]:
-    """Return the pairs of frame numbers that follow each other along Z and along T, where there are such axes."""
+    """Return, for each of Z and T that the layout has, the pairs of frame numbers that follow each other along it."""
     sizes = [layout.shape[layout.axes.index(letter)] for letter in layout.frame_axes]
     numbers = np.arange(prod(sizes)).reshape(sizes)
     return {
@@ -61,7 +61,7 @@ def _successive(layout: Layout) -> dict[str, list[tuple[int, int]]]:
 
 @dataclass(frozen=True)
 class _Plane:
-    """One channel of one frame, read when and where it is asked for."""
+    """One channel of one frame; indexing reads the pixels."""
 
     array: Any
     layout: Layout
@@ -70,9 +70,9 @@ class _Plane:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(Y, X)."""
+        """Size (Y, X) in pixels."""
         return self.layout.spatial_shape
 
     def __getitem__(self, key: Any) -> Any:
-        """Read two slices."""
+        """Read the pixels selected by two slices."""
         return self.layout.region(self.array, self.number, key)[self.channel]

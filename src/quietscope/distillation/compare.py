@@ -1,0 +1,244 @@
+"""A direct denoiser beside the samples that it stands for: how close it comes, and how much faster it is."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.data.frames import Frames
+from quietscope.data.split import split_frames
+from quietscope.errors import SettingsError, SizeError
+from quietscope.io import Image, ImageSource, as_images
+from quietscope.methods.direct import DirectDenoiser
+from quietscope.metrics import psnr
+from quietscope.model.denoising import denoise
+from quietscope.model.trained import RecordedModel, TrainedModel, remember
+from quietscope.tiling.walk import Progress
+
+MOST_JUDGED = 2
+"""Frames that a comparison looks at."""
+JUDGED_SIDE, JUDGED_DEPTH = 512, 16
+"""Pixels of a frame that it looks at, in Y and X and in Z: a hundred samples of more take too long for a look."""
+REPEATS = 3
+
+Frame = npt.NDArray[np.generic]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A direct denoiser beside the samples that it stands for; all figures are means over frames and channels.
+
+    Attributes:
+        centre: "mean" or "median".
+        num_samples: Samples behind the teacher's.
+        size: (*S) of the frames.
+        psnr_to_samples: PSNR of the direct estimate against the samples' mean or median, whose range counts, in dB.
+        psnr_of_samples: What independent samples, as many, would have against the infinitely many, in dB: beyond it
+            the number above says nothing.
+        seconds: Time per frame of the direct estimate, median of three.
+        seconds_of_samples: Time per frame of the samples.
+        psnr_clean: PSNR of the direct estimate against the clean reference, where there is one, in dB.
+        psnr_clean_of_samples: Likewise of the samples' mean or median.
+    """
+
+    centre: str
+    num_samples: int
+    size: tuple[int, ...]
+    psnr_to_samples: float
+    psnr_of_samples: float
+    seconds: float
+    seconds_of_samples: float
+    psnr_clean: float | None = None
+    psnr_clean_of_samples: float | None = None
+
+    @property
+    def speed_up(self) -> float:
+        """How many times faster the direct estimate is."""
+        return self.seconds_of_samples / self.seconds
+
+    def numbers(self) -> dict[str, float]:
+        """Return the finite figures by name, for the model's card."""
+        values = {
+            "samples_compared_with": float(self.num_samples),
+            "psnr_to_samples": self.psnr_to_samples,
+            "psnr_clean": self.psnr_clean,
+            "psnr_clean_of_samples": self.psnr_clean_of_samples,
+            "seconds_per_frame": self.seconds,
+            "seconds_per_frame_of_samples": self.seconds_of_samples,
+        }
+        return {name: round(value, 4) for name, value in values.items() if value is not None and np.isfinite(value)}
+
+    def lines(self) -> list[str]:
+        """Return the comparison in words, a few lines for a person."""
+        yardstick = f"{self.centre} of {self.num_samples} samples"
+        size = " x ".join(map(str, self.size))
+        lines = [
+            f"direct against the {yardstick}: {self.psnr_to_samples:.2f} dB "
+            f"(the samples themselves are sure to {self.psnr_of_samples:.2f} dB)",
+            f"time per frame of {size}: {self.seconds:.3g} s instead of {self.seconds_of_samples:.3g} s, "
+            f"{self.speed_up:.0f} times faster",
+        ]
+        if self.psnr_clean is not None and self.psnr_clean_of_samples is not None:
+            lines.append(
+                f"against the clean reference: direct {self.psnr_clean:.2f} dB, {yardstick} "
+                f"{self.psnr_clean_of_samples:.2f} dB ({self.psnr_clean - self.psnr_clean_of_samples:+.2f} dB)"
+            )
+        return lines
+
+
+def compare(
+    teacher: TrainedModel,
+    direct: RecordedModel,
+    images: ImageSource | Sequence[ImageSource],
+    clean: ImageSource | Sequence[ImageSource] | None = None,
+    *,
+    axes: str | None = None,
+    num_samples: int = 100,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare a direct denoiser with its teacher's samples in quality and time; its card takes the figures up.
+
+    Args:
+        teacher: The model that it learnt from.
+        direct: The direct denoiser.
+        images: Noisy images; 512 x 512 pixels (16 deep) of two frames are looked at, of those that training held out.
+        clean: Their clean references.
+        axes: Axes of both where they do not name them.
+        num_samples: Samples behind the teacher's mean or median, at least 2.
+        progress: Called with (done, total) posterior samples, of all frames.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        QuietScopeError: If the images do not fit each other or the models, or there are fewer than two samples.
+    """
+    assert isinstance(direct.method, DirectDenoiser)
+    check_num_samples(num_samples)
+    centre, dims, seed = direct.method.settings.loss, direct.method.spatial_dims, direct.card.configuration.seed
+    noisy = Frames.of(as_images(images, axes), dims)
+    truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
+    if truth is not None:
+        _check_frames(noisy, truth)
+    judged = split_frames(len(noisy), seed)[1][:MOST_JUDGED]
+    rows = []
+    for number, n in enumerate(judged):
+        box = _middle(noisy.spatial_shape(n))
+        told = None if progress is None else _part(progress, number, len(judged))
+        against = _Yardstick.draw(teacher, noisy.region(n, box), centre, num_samples, seed, told)
+        rows.append(against.judge(direct, None if truth is None else truth.region(n, box)))
+    size = tuple(part.stop - part.start for part in _middle(noisy.spatial_shape(judged[0])))
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    found = Comparison(centre=centre, num_samples=num_samples, size=size, **means)
+    remember(direct, found.numbers())
+    return found
+
+
+def check_num_samples(num_samples: int) -> None:
+    """Refuse to compare with too few samples.
+
+    Raises:
+        SettingsError: If there are fewer than two.
+    """
+    if num_samples < 2:
+        raise SettingsError("at least two samples to compare with", f"{num_samples}", "pass e.g. `--samples 100`")
+
+
+def check_alike(noisy: Sequence[Image], clean: Sequence[Image], spatial_dims: int) -> None:
+    """Refuse clean references that are not those of the noisy images.
+
+    Args:
+        noisy: Noisy images.
+        clean: Their references.
+        spatial_dims: 2 for planes, 3 for volumes.
+
+    Raises:
+        SizeError: If the two differ in number or size of frames, or in channels.
+    """
+    _check_frames(*(Frames.of(images, spatial_dims) for images in (noisy, clean)))
+
+
+def _check_frames(noisy: Frames, clean: Frames) -> None:
+    one, other = (_shapes(frames) for frames in (noisy, clean))
+    if one != other:
+        raise SizeError(
+            f"clean references like the images, {len(one)} frames of {one[0]} first",
+            f"{len(other)} frames of {other[0]} first",
+            "pass the references of these very images, one for each",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Yardstick:
+    """What a teacher makes of one frame (C, *S): its estimate, the variance of that, and the time it took."""
+
+    frame: Frame
+    axes: str
+    estimate: Frame
+    variance: Frame
+    seconds: float
+
+    @classmethod
+    def draw(
+        cls, teacher: TrainedModel, frame: Frame, centre: str, num_samples: int, seed: int, progress: Progress | None
+    ) -> "_Yardstick":
+        axes, quantiles = "CZYX" if frame.ndim == 4 else "CYX", (0.5,) if centre == "median" else None
+        result, seconds = _timed(
+            lambda: denoise(
+                teacher, frame, axes=axes, num_samples=num_samples, seed=seed, quantiles=quantiles, progress=progress
+            )
+        )
+        assert result.std is not None, "a teacher samples"
+        variance = np.square(result.std / teacher.spread) / num_samples
+        if result.quantiles is None:
+            return cls(frame=frame, axes=axes, estimate=result.mean, variance=variance, seconds=seconds)
+        # The median of many normal numbers varies pi / 2 times as much as their mean.
+        return cls(frame=frame, axes=axes, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
+
+    def judge(self, direct: TrainedModel, clean: Frame | None) -> dict[str, float]:
+        runs = [_timed(lambda: denoise(direct, self.frame, axes=self.axes).mean) for _ in range(1 + REPEATS)]
+        image = runs[0][0]
+        peak = np.square([np.ptp(channel) for channel in self.estimate])
+        noise = np.maximum([np.mean(channel) for channel in self.variance], np.finfo(np.float64).tiny)
+        row = {
+            "psnr_to_samples": _psnr(image, self.estimate),
+            "psnr_of_samples": float(np.mean(10 * np.log10(peak / noise))),
+            "seconds": statistics.median(seconds for _, seconds in runs[1:]),
+            "seconds_of_samples": self.seconds,
+        }
+        if clean is None:
+            return row
+        return {
+            **row,
+            "psnr_clean": _psnr(image, clean),
+            "psnr_clean_of_samples": _psnr(self.estimate, clean),
+        }
+
+
+def _psnr(image: Frame, truth: Frame) -> float:
+    return float(np.mean([psnr(one, other) for one, other in zip(image, truth, strict=True)]))
+
+
+def _timed(make: Callable[[], Made]) -> tuple[Made, float]:
+    started = time.perf_counter()
+    made = make()
+    return made, time.perf_counter() - started
+
+
+def _middle(size: Sequence[int]) -> tuple[slice, ...]:
+    sides = [min(n, JUDGED_SIDE) for n in size[-2:]]
+    lengths = [*(min(n, JUDGED_DEPTH) for n in size[:-2]), *sides]
+    return tuple(slice((n - length) // 2, (n - length) // 2 + length) for n, length in zip(size, lengths, strict=True))
+
+
+def _part(progress: Progress, number: int, total: int) -> Progress:
+    return lambda done, most: progress(number * most + done, total * most)
+
+
+def _shapes(frames: Frames) -> list[tuple[int, ...]]:
+    return [(frames.num_channels, *frames.spatial_shape(n)) for n in range(len(frames))]

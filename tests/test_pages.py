@@ -1,0 +1,30 @@
+"""The pages under docs/ run from top to bottom: the packages they make, the commands, and the tests they advise."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from documents import blocks, make_images, work_through
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")
+
+
+def shorten(text: str) -> str:
+    """Make what trains for minutes train for three steps, and draw few samples."""
+    text = re.sub(r"(quietscope denoise [^\n#]*?)--budget \w+", r"\1--steps 3 --samples 4", text)
+    return re.sub(r"--budget \w+", "--steps 3", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_runs(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert sum(block.path is not None for block in blocks(text)) >= 2
+    make_images(tmp_path)
+    work_through(shorten(text), tmp_path)
+
+
+def test_the_index_lists_every_page() -> None:
+    links = re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "README.md").read_text(encoding="utf-8"))
+    assert sorted(links) == [page.name for page in PAGES]
