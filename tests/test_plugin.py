@@ -128,8 +128,19 @@ def test_the_shipped_contracts_hold(site: Path) -> None:
     assert found.returncode == 0, found.stdout
 
 
+STRAY = """
+from dataclasses import replace
+from quietscope.presets.hdn import FAST
+
+NOWHERE, WRONG = replace(FAST, method="nowhere"), replace(FAST, method="dvlae", name="wrong")
+MINE = replace(FAST, name="mine")
+"""
+
+
 def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(make_package, folder: Path) -> None:
     site = make_package("lost", "import a_library_that_is_not_there", "quietscope.methods", {"lost": "Lost"})
+    names = {"nowhere.fast": "NOWHERE", "dvlae.wrong": "WRONG", "hdn.mine": "MINE", "hdn.yours": "MINE"}
+    make_package("stray", STRAY, "quietscope.presets", names)
     found = run(
         folder,
         "presets",
@@ -144,3 +155,6 @@ def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(make
     assert note.startswith(f"note: {said}")
     assert "pip install --upgrade lost" in note
     assert refusal.startswith(f"quietscope: {said}")
+    assert "hdn.mine comes from the package stray 1.5" in found.stdout
+    for reason in ("it is for the method nowhere", "its network is to be DVLAESettings", "to be declared as hdn.mine"):
+        assert reason in found.stderr
