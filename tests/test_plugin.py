@@ -70,6 +70,7 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "info run/model.safetensors",
         "predict run/model.safetensors noisy.pgm -o denoised.tif",
         "export run/model.safetensors -o model.onnx",
+        "export run/model.safetensors -o model.zip",
         "info model.onnx",
         "noise fit noisy.pgm --clean clean.pgm --model laplace -o laplace.safetensors",
         "info laplace.safetensors",
@@ -80,7 +81,7 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_everything_works_as_if_it_were_our_own(used, folder: Path) -> None:
-    assert used.stdout.count("status 0") == 12, (used.stdout, used.stderr)
+    assert used.stdout.count("status 0") == 13, (used.stdout, used.stderr)
     assert "status 2" not in used.stdout
     shown = " ".join(used.stdout.split())
     assert "shallow" in shown
@@ -125,3 +126,35 @@ def test_the_shipped_contracts_hold(site: Path) -> None:
     command = [sys.executable, "-m", "pytest", *options, str(site.parent / "source" / "tests")]
     found = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stdout
+
+
+STRAY = """
+from dataclasses import replace
+from quietscope.presets.hdn import FAST
+
+NOWHERE, WRONG = replace(FAST, method="nowhere"), replace(FAST, method="dvlae", name="wrong")
+MINE = replace(FAST, name="mine")
+"""
+
+
+def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(make_package, folder: Path) -> None:
+    site = make_package("lost", "import a_library_that_is_not_there", "quietscope.methods", {"lost": "Lost"})
+    names = {"nowhere.fast": "NOWHERE", "dvlae.wrong": "WRONG", "hdn.mine": "MINE", "hdn.yours": "MINE"}
+    make_package("stray", STRAY, "quietscope.presets", names)
+    found = run(
+        folder,
+        "presets",
+        "train noisy.png --method noise2void --dry-run -o never",
+        "train noisy.png --method lost -o never",
+        site=site,
+    )
+    statuses = [line for line in found.stdout.splitlines() if line.startswith("status")]
+    assert statuses == ["status 0", "status 0", "status 2"], (found.stdout, found.stderr)
+    said = "expected lost, which the package lost 1.5 declares in quietscope.methods, to be usable; got ModuleNotFound"
+    note, refusal = (line for line in found.stderr.splitlines() if "lost" in line)
+    assert note.startswith(f"note: {said}")
+    assert "pip install --upgrade lost" in note
+    assert refusal.startswith(f"quietscope: {said}")
+    assert "hdn.mine comes from the package stray 1.5" in found.stdout
+    for reason in ("it is for the method nowhere", "its network is to be DVLAESettings", "to be declared as hdn.mine"):
+        assert reason in found.stderr
