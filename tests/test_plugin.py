@@ -80,7 +80,7 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_everything_works_as_if_it_were_our_own(used, folder: Path) -> None:
+def test_everything_works_as_if_it_were_our_own(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert used.stdout.count("status 0") == 13, (used.stdout, used.stderr)
     assert "status 2" not in used.stdout
     shown = " ".join(used.stdout.split())
@@ -92,7 +92,7 @@ def test_everything_works_as_if_it_were_our_own(used, folder: Path) -> None:
     assert read_image(folder / "denoised.tif").shape == (64, 64)
 
 
-def test_an_exported_model_needs_the_package_no_more(used, folder: Path) -> None:
+def test_an_exported_model_needs_the_package_no_more(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     found = run(folder, "predict model.onnx noisy.png -o from_onnx.tif")
     assert found.stdout.endswith("status 0\n"), found.stderr
     np.testing.assert_allclose(
@@ -100,7 +100,7 @@ def test_an_exported_model_needs_the_package_no_more(used, folder: Path) -> None
     )
 
 
-def test_files_that_need_the_package_name_it(used, folder: Path) -> None:
+def test_files_that_need_the_package_name_it(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     found = run(
         folder,
         "predict run/model.safetensors noisy.png -o never.tif",
