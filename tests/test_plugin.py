@@ -18,6 +18,8 @@ TINY_LAPLACE = "method: divnoising\nsteps: 2\nnetwork: {depth: 1, filters: 4, la
 COMMANDS = """
 import sys
 from quietscope.cli import run
+
+from tests.conftest import MakePackage
 for line in sys.argv[1:]:
     print("status", run(line.split()))
 """
@@ -137,7 +139,9 @@ MINE = replace(FAST, name="mine")
 """
 
 
-def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(make_package, folder: Path) -> None:
+def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(
+    make_package: MakePackage, folder: Path
+) -> None:
     site = make_package("lost", "import a_library_that_is_not_there", "quietscope.methods", {"lost": "Lost"})
     names = {"nowhere.fast": "NOWHERE", "dvlae.wrong": "WRONG", "hdn.mine": "MINE", "hdn.yours": "MINE"}
     make_package("stray", STRAY, "quietscope.presets", names)

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from quietscope import Denoiser
 from quietscope.methods import METHODS
-from quietscope.methods.base import Method
+from quietscope.methods.base import BuiltMethod
 from tests.tiny import Values, denoiser
 
 NETWORKS: dict[str, Values] = {
@@ -26,7 +26,7 @@ NETWORKS: dict[str, Values] = {
 """By the name of the method and a word for the variant: what `tests.tiny.configuration` takes."""
 
 
-Kind = TypeVar("Kind", bound=Method)
+Kind = TypeVar("Kind", bound=BuiltMethod)
 
 
 def build(name: str) -> Denoiser:
