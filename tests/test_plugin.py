@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from quietscope import read_image, write_image
+from tests.conftest import MakePackage
 
 PLUGIN = Path(__file__).parents[1] / "examples" / "plugin"
 TINY = "method: shallow\nsteps: 20\nnetwork: {filters: 4}\n"
@@ -18,8 +19,6 @@ TINY_LAPLACE = "method: divnoising\nsteps: 2\nnetwork: {depth: 1, filters: 4, la
 COMMANDS = """
 import sys
 from quietscope.cli import run
-
-from tests.conftest import MakePackage
 for line in sys.argv[1:]:
     print("status", run(line.split()))
 """
