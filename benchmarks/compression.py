@@ -33,7 +33,8 @@ from quietscope.data.frames import Frames
 from quietscope.export.graph import Graph
 from quietscope.io import read_image
 from quietscope.main_memory import tune_allocator
-from quietscope.methods.base import Method
+from quietscope.methods.abilities import require
+from quietscope.methods.base import LearningMethod, Method
 from quietscope.training.budget import Budget
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -76,7 +77,7 @@ def images(name: str) -> Frames:
 
 def measure(denoiser: Denoiser, args: argparse.Namespace) -> dict[str, Any]:
     train, noisy, clean = (images(name) for name in ("train_noisy", "eval_noisy", "eval_clean"))
-    method = denoiser.method
+    method = require(denoiser.method, LearningMethod)
     pruned = copy.deepcopy(method)
     done = prune(pruned, SHARE)
     settings = denoiser.configuration.training_settings()

@@ -93,7 +93,7 @@ def synthetic(fields: int, gain: float, size: int = 192, frames: int = 60) -> Sc
 
     def expose() -> np.ndarray:
         photons = rng.poisson(np.maximum(blurred, 0) / gain) * gain
-        return (background + photons + rng.normal(0, read, blurred.shape)).astype(np.float32)
+        return np.asarray(background + photons + rng.normal(0, read, blurred.shape), np.float32)
 
     first, second = expose(), expose()
     train, noisy = first[:frames], first[frames:]
@@ -127,7 +127,7 @@ def lucy(image: np.ndarray, psf: Psf, background: float, iterations: int) -> np.
     reach = psf.values.shape[0]
     padded = np.pad(above / scale, reach, mode="edge")  # it takes what lies outside for darkness
     found = richardson_lucy(padded, psf.values.astype(np.float64), num_iter=iterations, clip=False)
-    return (found[reach:-reach, reach:-reach] * scale + background).astype(np.float32)
+    return np.asarray(found[reach:-reach, reach:-reach] * scale + background, np.float32)
 
 
 @dataclass(frozen=True)
@@ -223,11 +223,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         found = best_lucy(one, scene)
         again = np.stack([lucy(x, scene.psf, found.background, found.iterations) for x in two])
         sharp[f"{title}, {found.iterations} iterations"] = sharp_scores(found.images, again, scene)
-    deconvolved = [images(through, x, "deconvolved") for x in (scene.noisy, scene.second)]
-    sharp["DecoNoising, deconvolved"] = sharp_scores(*deconvolved, scene)
+    one, two = (images(through, x, "deconvolved") for x in (scene.noisy, scene.second))
+    sharp["DecoNoising, deconvolved"] = sharp_scores(one, two, scene)
     show(f"{args.data}: deconvolved, against the sharp reference", sharp, {})
     if args.picture is not None:
-        picture(args.picture, scene, denoised["DecoNoising"][0], deconvolved[0][0])
+        picture(args.picture, scene, denoised["DecoNoising"][0], one[0])
     settings = through.card.configuration.model_dump(exclude={"psf"})
     return {"denoised": rows, "deconvolved": sharp, "steps": steps, "settings": settings}
 

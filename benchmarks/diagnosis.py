@@ -20,6 +20,7 @@ from scipy.ndimage import convolve1d, gaussian_filter
 from environment import data_folder, write_result
 from quietscope.diagnosis import Diagnosis, diagnose
 from quietscope.diagnosis.correlation import CORRELATED
+from quietscope.diagnosis.words import reason
 from quietscope.io import read_image
 
 STRENGTHS = (0.04, 0.08, 0.15)
@@ -144,7 +145,7 @@ def _judge(
         "expected": kind,
         "found": found.kind,
         "flags": flags,
-        "advice": found.command("image.tif"),
+        "advice": reason(found.advice),
         "x": round(found.x.neighbours, 4),
         "y": round(found.y.neighbours, 4),
         "length": found.correlation_length,

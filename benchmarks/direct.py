@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -58,7 +59,7 @@ def teacher(data: DataSet, args: argparse.Namespace) -> Denoiser:
     )
 
 
-def student(loss: str, taught_by: Denoiser, data: DataSet, args: argparse.Namespace) -> Denoiser:
+def student(loss: Literal["mean", "median"], taught_by: Denoiser, data: DataSet, args: argparse.Namespace) -> Denoiser:
     settings = {"budget": args.distill_budget, "steps": args.distill_steps, "preset": args.preset, "seed": args.seed}
     name = f"{args.method}_direct_{loss}"
     return obtain(

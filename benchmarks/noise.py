@@ -108,7 +108,7 @@ def _naive_sigma(frames: list[Any], at: np.ndarray) -> np.ndarray:
         means.append(mean.ravel())
         variances.append((uniform_filter(image**2, WINDOW) - mean**2).ravel() * WINDOW**2 / (WINDOW**2 - 1))
     slope, intercept = np.polyfit(np.concatenate(means), np.concatenate(variances), 1)
-    return np.sqrt(np.maximum(slope * at + intercept, 1e-6))
+    return np.asarray(np.sqrt(np.maximum(slope * at + intercept, 1e-6)))
 
 
 def _errors(sigma: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -14,7 +14,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -116,7 +116,7 @@ def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, R
             file.parent.mkdir(parents=True, exist_ok=True)
             denoiser.save(file, overwrite=True)
     samples = isinstance(denoiser.method, PosteriorMethod)
-    estimate = "map" if args.map and samples else "mean"
+    estimate: Literal["mean", "map"] = "map" if args.map and samples else "mean"
     begin = time.perf_counter()
     results = [denoiser.denoise(x, num_samples=args.samples, axes="YX", estimate=estimate) for x in data.noisy]
     details: dict[str, Any] = {
@@ -132,7 +132,7 @@ def measure(choice: str, data: DataSet, args: argparse.Namespace) -> dict[str, R
         )
     }
     if estimate == "map":
-        rows[f"{choice} MAP"] = Row(score([each.map for each in results], data.clean, data.data_range))
+        rows[f"{choice} MAP"] = Row(score([each.image for each in results], data.clean, data.data_range))
         one = [denoiser.sample(x, num_samples=1, axes="YX")[0] for x in data.noisy]
         rows[f"{choice} one sample"] = Row(score(one, data.clean, data.data_range))
     return rows
@@ -144,6 +144,8 @@ def coverage(denoiser: Denoiser, data: DataSet, results: list[Any], args: argpar
     The clean fields were taken later than the noisy ones and differ from them in offset and scale, field by field: the
     noisy fields themselves, whose noise has mean zero, tell by how much. "Matched" references are corrected for it.
     """
+    assert data.spare_noisy is not None
+    assert data.spare_clean is not None
     spare = [denoiser.denoise(x, num_samples=args.samples, axes="YX") for x in data.spare_noisy]
     matched = [match(truth, x) for truth, x in zip(data.clean, data.noisy, strict=True)]
     spare_matched = [match(truth, x) for truth, x in zip(data.spare_clean, data.spare_noisy, strict=True)]

@@ -22,7 +22,7 @@ from environment import write_result
 from quietscope.data.normalize import Statistics
 from quietscope.main_memory import tune_allocator
 from quietscope.methods import METHODS
-from quietscope.methods.base import PosteriorMethod
+from quietscope.methods.hdn import HDN
 from quietscope.nn.hardware import best_device, place
 from quietscope.noise import PoissonGaussian
 from quietscope.prediction import predict_frame
@@ -51,13 +51,13 @@ VARIANTS = (
 COMPILED = Variant("bfloat16 channels_last compiled", bf16=True, channels_last=True, compiled=True)
 
 
-def build(preset: str, variant: Variant, device: torch.device) -> PosteriorMethod:
+def build(preset: str, variant: Variant, device: torch.device) -> HDN:
     torch.manual_seed(0)
     configuration = Configuration.of({"preset": preset})
     statistics = Statistics(torch.tensor([1000.0]), torch.tensor([300.0]))
     noise = PoissonGaussian(gain=10.0, offset=100.0, read_noise=5.0)
     method = METHODS["hdn"].build(configuration.method_settings(), statistics, [noise])
-    assert isinstance(method, PosteriorMethod)
+    assert isinstance(method, HDN)
     if variant.channels_last:
         place(method, device, 2)
     return method.to(device)
@@ -77,7 +77,7 @@ def training_step(preset: str, variant: Variant, batch: int, device: torch.devic
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=variant.bf16):
             total = loss(patches).total
-        total.backward()
+        torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(method.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

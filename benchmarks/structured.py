@@ -126,7 +126,7 @@ def known_lag_one(data: Structured) -> float:
 
 
 def high_pass(images: np.ndarray) -> np.ndarray:
-    return images - gaussian_filter(images, (0, HIGH_PASS, HIGH_PASS))
+    return np.asarray(images - gaussian_filter(images, (0, HIGH_PASS, HIGH_PASS)))
 
 
 def judge(images: list[Any], data: Structured) -> dict[str, float]:

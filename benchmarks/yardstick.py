@@ -59,7 +59,7 @@ def inverse_anscombe(stabilized: np.ndarray, noise: PoissonGaussian) -> np.ndarr
     d = np.maximum(stabilized, 2 * np.sqrt(0.375))
     half = np.sqrt(1.5)
     inverse = d**2 / 4 + half / (4 * d) - 11 / (8 * d**2) + 5 * half / (8 * d**3) - 0.125 - read**2
-    return inverse * noise.gain + noise.offset
+    return np.asarray(inverse * noise.gain + noise.offset)
 
 
 def bm3d_anscombe(image: np.ndarray, noise: PoissonGaussian, covariance: np.ndarray | None = None) -> np.ndarray:
@@ -92,7 +92,7 @@ def noise_covariance(noise: np.ndarray) -> np.ndarray:
     full = np.fft.fftshift(np.fft.irfft2(power, shape)) / planes[0].size
     middle = [length // 2 for length in shape]
     reach = [min(LONGEST_LAG, length - 1) for length in planes.shape[1:]]
-    return full[tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))]
+    return np.asarray(full[tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))])
 
 
 def spectrum(covariance: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -103,7 +103,7 @@ def spectrum(covariance: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     centred = np.roll(padded, [-(length // 2) for length in covariance.shape], axis=(0, 1))
     power = np.fft.fft2(centred).real * centred.size
     assert power.shape == tuple(shape), "planes larger than the lags"
-    return np.maximum(power, 1e-3 * power.mean())
+    return np.asarray(np.maximum(power, 1e-3 * power.mean()))
 
 
 def told_every_minute(choice: str) -> Callable[[TrainingState], None]:

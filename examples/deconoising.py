@@ -56,11 +56,10 @@ print("PSF of", psf.values.shape, "pixels")
 # ## Train, and look at both images
 
 # %%
-settings = {"method": "deconoising", "psf": str(FOLDER / "psf.tif")}
 if REDUCED:
-    denoiser = Denoiser(**settings, steps=3, network={"filters": 16, "depth": 2})
+    denoiser = Denoiser(method="deconoising", psf=str(FOLDER / "psf.tif"), steps=3, network={"filters": 16, "depth": 2})
 else:
-    denoiser = Denoiser(**settings, budget="4m")
+    denoiser = Denoiser(method="deconoising", psf=str(FOLDER / "psf.tif"), budget="4m")
 denoiser.fit(noisy, axes="TYX")
 result = denoiser.denoise(noisy[0], axes="YX")
 print(f"noisy {psnr(noisy[0], clean[0]):.2f} dB, denoised {psnr(result.mean, clean[0]):.2f} dB")

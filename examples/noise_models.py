@@ -60,7 +60,7 @@ for note in pairs.steadiness.notes():
 # The fit is compared with the camera it has never been told of.
 
 # %%
-signal = torch.linspace(*[float(q) for q in np.quantile(pairs.signal, (0.01, 0.99))], 50)
+signal = torch.linspace(float(np.quantile(pairs.signal, 0.01)), float(np.quantile(pairs.signal, 0.99)), 50)
 true_sigma, found_sigma = (model.variance(signal).sqrt() for model in (camera, calibrated))
 print(f"mean relative error of sigma: {float((found_sigma / true_sigma - 1).abs().mean()):.1%}")
 
@@ -91,7 +91,7 @@ for candidate in choice.table:
 
 # %%
 from_pairs = fit_noise("gaussian-mixture", clean, noisy)
-signal = torch.linspace(*[float(q) for q in np.quantile(clean, (0.01, 0.99))], 50)
+signal = torch.linspace(float(np.quantile(clean, 0.01)), float(np.quantile(clean, 0.99)), 50)
 expected, found = (model.variance(signal).sqrt() for model in (from_pairs, choice.model))
 print(f"mean relative error of sigma: {float((found / expected - 1).abs().mean()):.1%}")
 

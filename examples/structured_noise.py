@@ -124,10 +124,10 @@ figure.savefig(FOLDER / "stripes.png", bbox_inches="tight")
 
 # %%
 hdn = ways["HDN, levels 0 and 1 deterministic"]
-found = hdn.levels(noisy[window], axes="YX", num_samples=2 if REDUCED else 20)
-for level in reversed(range(found.num_levels)):
-    left = stripes_left(found.reconstructions[level][0], noisy[window])
-    share, spread = found.kl_share[level], np.sqrt(np.mean(found.spread[level] ** 2))
+held = hdn.levels(noisy[window], axes="YX", num_samples=2 if REDUCED else 20)
+for level in reversed(range(held.num_levels)):
+    left = stripes_left(held.reconstructions[level][0], noisy[window])
+    share, spread = held.kl_share[level], np.sqrt(np.mean(held.spread[level] ** 2))
     print(f"level {level}: {share:6.1%} of the KL, spread {spread:5.2f}; stripes in the image so far {left:6.1%}")
 
 # %% [markdown]

@@ -1,5 +1,7 @@
 """Frames go out and come back, whatever the order of the axes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from quietscope.errors import AxesError
 
 
 @st.composite
-def layouts(draw):
+def layouts(draw: st.DrawFn) -> Layout:
     dims = draw(st.sampled_from([2, 3]))
     needed = "ZYX"[-dims:]
     others = draw(st.lists(st.sampled_from([a for a in "TCSPQIRZ" if a not in needed]), unique=True, max_size=4))
@@ -20,7 +22,7 @@ def layouts(draw):
 
 
 @given(layouts())
-def test_put_is_the_inverse_of_take(layout):
+def test_put_is_the_inverse_of_take(layout: Layout) -> None:
     array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
     copy = np.full_like(array, -1)
     for n in range(layout.num_frames):
@@ -31,7 +33,7 @@ def test_put_is_the_inverse_of_take(layout):
 
 
 @given(layouts(), st.data())
-def test_regions_agree_with_frames(layout, data):
+def test_regions_agree_with_frames(layout: Layout, data: st.DataObject) -> None:
     array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
     n = data.draw(st.integers(0, layout.num_frames - 1))
     box = []
@@ -49,7 +51,7 @@ def test_regions_agree_with_frames(layout, data):
 
 
 @given(layouts())
-def test_the_order_of_axes_changes_no_frame(layout):
+def test_the_order_of_axes_changes_no_frame(layout: Layout) -> None:
     array = np.arange(np.prod(layout.shape)).reshape(layout.shape)
     canonical = "".join(
         sorted(layout.axes, key=lambda a: (layout.axes.index(a) if a in layout.frame_axes else 9, "CSZYX".find(a)))
@@ -60,7 +62,7 @@ def test_the_order_of_axes_changes_no_frame(layout):
         np.testing.assert_array_equal(other.take(moved, n), layout.take(array, n))
 
 
-def test_a_frame_is_what_one_would_write_by_hand():
+def test_a_frame_is_what_one_would_write_by_hand() -> None:
     array = np.arange(2 * 3 * 4 * 5 * 6).reshape(2, 3, 4, 5, 6)  # T Z C Y X
     flat = Layout.of("TZCYX", array.shape)
     assert (flat.num_frames, flat.num_channels, flat.spatial_shape) == (6, 4, (5, 6))
@@ -70,7 +72,7 @@ def test_a_frame_is_what_one_would_write_by_hand():
     np.testing.assert_array_equal(deep.take(array, 1), array[1].swapaxes(0, 1))
 
 
-def test_samples_count_as_channels():
+def test_samples_count_as_channels() -> None:
     array = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
     layout = Layout.of("CYXS", array.shape)
     assert layout.num_channels == 6
@@ -79,12 +81,12 @@ def test_samples_count_as_channels():
     assert (gray.num_frames, gray.frame_shape) == (1, (1, 4, 5))
 
 
-def test_only_the_frame_is_read():
+def test_only_the_frame_is_read() -> None:
     class Watched:
-        def __init__(self):
-            self.keys = []
+        def __init__(self) -> None:
+            self.keys: list[Any] = []
 
-        def __getitem__(self, key):
+        def __getitem__(self, key: Any) -> np.ndarray:
             self.keys.append(key)
             return np.zeros((4, 5, 6))[(slice(None), *key[1:])][0]
 
@@ -106,13 +108,13 @@ def test_only_the_frame_is_read():
         ("YX", (0, 2)),
     ],
 )
-def test_axes_that_do_not_fit_are_refused(axes, shape):
+def test_axes_that_do_not_fit_are_refused(axes: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(AxesError) as caught:
         Layout.of(axes, shape)
     assert caught.value.fix
 
 
-def test_3d_asks_for_depth_and_suggests_it():
+def test_3d_asks_for_depth_and_suggests_it() -> None:
     with pytest.raises(AxesError, match="--axes ZYX"):
         Layout.of("QYX", (2, 3, 4), 3)
     with pytest.raises(AxesError, match="2-D"):
@@ -122,12 +124,12 @@ def test_3d_asks_for_depth_and_suggests_it():
 @pytest.mark.parametrize(
     ("shape", "axes"), [((4, 5), "YX"), ((7, 4, 5), "QYX"), ((4, 5, 3), "YXS"), ((4, 5, 4), "YXS"), ((3, 4, 5), "QYX")]
 )
-def test_guesses(shape, axes):
+def test_guesses(shape: tuple[int, ...], axes: str) -> None:
     assert guess_axes(shape) == axes
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4, 5), (1, 2, 3, 4, 5)])
-def test_no_guess_where_it_would_be_a_gamble(shape):
+def test_no_guess_where_it_would_be_a_gamble(shape: tuple[int, ...]) -> None:
     with pytest.raises(AxesError):
         guess_axes(shape)
     if len(shape) == 4:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import blocks, make_images, work_through
+from tests.documents import blocks, make_images, work_through
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")

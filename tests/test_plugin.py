@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from quietscope import read_image, write_image
+from tests.conftest import MakePackage
 
 PLUGIN = Path(__file__).parents[1] / "examples" / "plugin"
 TINY = "method: shallow\nsteps: 20\nnetwork: {filters: 4}\n"
@@ -70,6 +71,7 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "info run/model.safetensors",
         "predict run/model.safetensors noisy.pgm -o denoised.tif",
         "export run/model.safetensors -o model.onnx",
+        "export run/model.safetensors -o model.zip",
         "info model.onnx",
         "noise fit noisy.pgm --clean clean.pgm --model laplace -o laplace.safetensors",
         "info laplace.safetensors",
@@ -79,8 +81,8 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_everything_works_as_if_it_were_our_own(used, folder: Path) -> None:
-    assert used.stdout.count("status 0") == 12, (used.stdout, used.stderr)
+def test_everything_works_as_if_it_were_our_own(used: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert used.stdout.count("status 0") == 13, (used.stdout, used.stderr)
     assert "status 2" not in used.stdout
     shown = " ".join(used.stdout.split())
     assert "shallow" in shown
@@ -91,7 +93,7 @@ def test_everything_works_as_if_it_were_our_own(used, folder: Path) -> None:
     assert read_image(folder / "denoised.tif").shape == (64, 64)
 
 
-def test_an_exported_model_needs_the_package_no_more(used, folder: Path) -> None:
+def test_an_exported_model_needs_the_package_no_more(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     found = run(folder, "predict model.onnx noisy.png -o from_onnx.tif")
     assert found.stdout.endswith("status 0\n"), found.stderr
     np.testing.assert_allclose(
@@ -99,7 +101,7 @@ def test_an_exported_model_needs_the_package_no_more(used, folder: Path) -> None
     )
 
 
-def test_files_that_need_the_package_name_it(used, folder: Path) -> None:
+def test_files_that_need_the_package_name_it(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     found = run(
         folder,
         "predict run/model.safetensors noisy.png -o never.tif",
@@ -125,3 +127,37 @@ def test_the_shipped_contracts_hold(site: Path) -> None:
     command = [sys.executable, "-m", "pytest", *options, str(site.parent / "source" / "tests")]
     found = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stdout
+
+
+STRAY = """
+from dataclasses import replace
+from quietscope.presets.hdn import FAST
+
+NOWHERE, WRONG = replace(FAST, method="nowhere"), replace(FAST, method="dvlae", name="wrong")
+MINE = replace(FAST, name="mine")
+"""
+
+
+def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(
+    make_package: MakePackage, folder: Path
+) -> None:
+    site = make_package("lost", "import a_library_that_is_not_there", "quietscope.methods", {"lost": "Lost"})
+    names = {"nowhere.fast": "NOWHERE", "dvlae.wrong": "WRONG", "hdn.mine": "MINE", "hdn.yours": "MINE"}
+    make_package("stray", STRAY, "quietscope.presets", names)
+    found = run(
+        folder,
+        "presets",
+        "train noisy.png --method noise2void --dry-run -o never",
+        "train noisy.png --method lost -o never",
+        site=site,
+    )
+    statuses = [line for line in found.stdout.splitlines() if line.startswith("status")]
+    assert statuses == ["status 0", "status 0", "status 2"], (found.stdout, found.stderr)
+    said = "expected lost, which the package lost 1.5 declares in quietscope.methods, to be usable; got ModuleNotFound"
+    note, refusal = (line for line in found.stderr.splitlines() if "lost" in line)
+    assert note.startswith(f"note: {said}")
+    assert "pip install --upgrade lost" in note
+    assert refusal.startswith(f"quietscope: {said}")
+    assert "hdn.mine comes from the package stray 1.5" in found.stdout
+    for reason in ("it is for the method nowhere", "its network is to be DVLAESettings", "to be declared as hdn.mine"):
+        assert reason in found.stderr

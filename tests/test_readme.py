@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from documents import blocks, make_images, work_through
+from tests.documents import blocks, make_images, work_through
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")

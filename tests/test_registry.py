@@ -9,12 +9,13 @@ import pytest
 from quietscope import registry
 from quietscope.errors import ModelFileError, PluginError
 from quietscope.registry import Package, PluginWarning, Registry, check_origins, record, subclass
+from tests.conftest import MakePackage
 
 Declare = Callable[..., None]
 
 
 @pytest.fixture
-def declare(make_package, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare]:
+def declare(make_package: MakePackage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare]:
     """Return what declares numbers in a package on the path."""
     modules = []
 

@@ -212,20 +212,16 @@ def record(kind: type[Record]) -> Callable[[str, object], Record]:
     return check
 
 
-def subclass(base: Callable[..., Base], name_attribute: str) -> Callable[[str, object], type[Base]]:
+def subclass(base: type[Base], name_attribute: str) -> Callable[[str, object], type[Base]]:
     """Return the check of a registry whose members are classes that bear their name in an attribute."""
-    # A callable to mypy, because it takes no abstract class for a `type[Base]`.
-    assert isinstance(base, type), base
 
-    def check(name: str, member: Any) -> type[Base]:
-        is_one = isinstance(member, type) and issubclass(member, base)
-        if not is_one:
+    def check(name: str, member: object) -> type[Base]:
+        if not (isinstance(member, type) and issubclass(member, base)):
             raise TypeError(f"it is to be a subclass of {base.__name__}, and is {member!r}")
         own = getattr(member, name_attribute, None)
         if own != name:
             raise TypeError(f"{member.__name__}.{name_attribute} is to be the declared name {name!r}, and is {own!r}")
-        found: type[Base] = member
-        return found
+        return member
 
     return check
 

@@ -1,6 +1,5 @@
 """Images and a tiny trained model for the verbs."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +7,13 @@ import pytest
 
 from quietscope.cli import run
 from quietscope.io import write_image
+from tests.cli.command_line import Quietscope
 
 SIDE = 64
 TINY = """
 network: {filters: [8, 8], latent_channels: [4, 4], stem_filters: 8}
 training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, warmup_steps: 0, precision: float32}
 """
-
-Quietscope = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

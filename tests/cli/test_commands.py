@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.conftest import MakePackage
 
 CODE = """
 import sys
@@ -20,11 +23,12 @@ def count(image: Path, /, *, offset: int = 0) -> None:
 number = 7
 print("imported", file=sys.stderr)
 """
+Run = Callable[..., subprocess.CompletedProcess[str]]
 NAMES = {"count-pixels": "count", "denoise": "count", "odd": "number"}
 
 
 @pytest.fixture
-def run(make_package):
+def run(make_package: MakePackage) -> Run:
     """Return what runs the command line with a package that declares verbs."""
     folder = make_package("lab-tools", CODE, "quietscope.commands", NAMES)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
@@ -36,7 +40,7 @@ def run(make_package):
     return call
 
 
-def test_a_verb_is_listed_with_its_package_and_imported_when_typed(run, tmp_path: Path) -> None:
+def test_a_verb_is_listed_with_its_package_and_imported_when_typed(run: Run, tmp_path: Path) -> None:
     listed = run("--help")
     assert listed.returncode == 0
     assert "count-pixels" in listed.stdout
@@ -52,7 +56,7 @@ def test_a_verb_is_listed_with_its_package_and_imported_when_typed(run, tmp_path
     assert "expected an image at nothing.tif" in missing.stderr
 
 
-def test_our_own_verb_stays_and_the_package_is_named_in_one_line(run) -> None:
+def test_our_own_verb_stays_and_the_package_is_named_in_one_line(run: Run) -> None:
     found = run("denoise", "--help")
     assert "Train on the very images" in found.stdout
     assert found.stderr == (
@@ -61,7 +65,7 @@ def test_our_own_verb_stays_and_the_package_is_named_in_one_line(run) -> None:
     )
 
 
-def test_what_is_no_function_is_one_line(run) -> None:
+def test_what_is_no_function_is_one_line(run: Run) -> None:
     found = run("odd")
     assert found.returncode == 2
     assert "odd, which the package lab-tools 1.5 declares" in found.stderr.splitlines()[-1]

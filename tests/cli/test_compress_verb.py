@@ -1,12 +1,14 @@
 """``quietscope compress``: a folder that predict takes, a table, and one line for everything that cannot be."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quietscope.cli import run
 from quietscope.io import write_image
+from tests.cli.command_line import Quietscope, refused
 
 TINY = (
     "network: {depth: 1, filters: 16}\ntraining: {patch: 16, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
@@ -14,7 +16,7 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     from quietscope.compression import bench, calibration, gate, stopwatch
 
     monkeypatch.setattr(gate, "NUM_JUDGED", 2)
@@ -26,7 +28,7 @@ def quick(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def unet(images, tmp_path_factory):
+def unet(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Noise2Void of two steps."""
     folder = tmp_path_factory.mktemp("unet")
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
@@ -35,14 +37,9 @@ def unet(images, tmp_path_factory):
     return folder / "run" / "model.safetensors"
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    assert len(err.strip().splitlines()) == 1, err
-    assert all(word in err for word in words), err
-
-
-def test_pruned_for_pytorch_predicts_like_any_model(quietscope, images, unet, tmp_path):
+def test_pruned_for_pytorch_predicts_like_any_model(
+    quietscope: Quietscope, images: Path, unet: Path, tmp_path: Path
+) -> None:
     folder, cells = tmp_path / "small", images / "cells.tif"
     words = ("compress", unet, "--data", cells, "-o", folder, "--prune", "0.5", "--backend", "torch", "--steps", "2")
     status, out, err = quietscope(*words, "--clean", images / "clean.tif", "--max-loss-db", "90")
@@ -58,7 +55,7 @@ def test_pruned_for_pytorch_predicts_like_any_model(quietscope, images, unet, tm
     refused(quietscope(*words), "--overwrite")
 
 
-def test_converted_and_no_more(quietscope, images, unet, tmp_path):
+def test_converted_and_no_more(quietscope: Quietscope, images: Path, unet: Path, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     status, out, err = quietscope("compress", unet, "--data", images / "cells.tif", "-o", folder)
     assert status == 0, err
@@ -69,7 +66,7 @@ def test_converted_and_no_more(quietscope, images, unet, tmp_path):
     assert np.load(tmp_path / "a.npy").shape == (2, 64, 64)
 
 
-def test_what_cannot_be_compressed(quietscope, images, unet, tmp_path):
+def test_what_cannot_be_compressed(quietscope: Quietscope, images: Path, unet: Path, tmp_path: Path) -> None:
     out, cells = tmp_path / "small", images / "cells.tif"
     base = ("compress", unet, "--data", cells, "-o", out)
     refused(quietscope(*base, "--prune", "2"), "above 0 and below 1", "--prune 0.5")

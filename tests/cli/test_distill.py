@@ -1,16 +1,19 @@
 """``quietscope distill``, and ``--direct`` of train and denoise."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from quietscope import Denoiser
 from quietscope.io import write_image
+from tests.cli.command_line import Quietscope, refused
 
 QUICK = ("--steps", "2", "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
-def direct(images, model, tmp_path_factory):
+def direct(images: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from quietscope.cli import run
 
     path = tmp_path_factory.mktemp("direct") / "direct.safetensors"
@@ -19,14 +22,9 @@ def direct(images, model, tmp_path_factory):
     return path
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    assert len(err.strip().splitlines()) == 1, err
-    assert all(word in err for word in words), err
-
-
-def test_it_compares_itself_with_the_samples_and_keeps_the_figures(quietscope, images, model, tmp_path):
+def test_it_compares_itself_with_the_samples_and_keeps_the_figures(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "median.safetensors"
     words = ("distill", model, images / "cells.tif", "-o", path, "--loss", "median", *QUICK, "--samples", "4")
     status, out, err = quietscope(*words, "--clean", images / "clean.tif")
@@ -39,13 +37,15 @@ def test_it_compares_itself_with_the_samples_and_keeps_the_figures(quietscope, i
         assert name in out
 
 
-def test_predict_takes_it_like_any_model(quietscope, images, direct, tmp_path):
+def test_predict_takes_it_like_any_model(quietscope: Quietscope, images: Path, direct: Path, tmp_path: Path) -> None:
     assert quietscope("predict", direct, images / "cells.tif", "-o", tmp_path / "a.npy")[0] == 0
     assert np.load(tmp_path / "a.npy").shape == (2, 64, 64)
     refused(quietscope("predict", direct, images / "cells.tif", "-o", tmp_path / "b.npy", "--save", "std"), "std")
 
 
-def test_what_cannot_be_distilled(quietscope, images, model, direct, tmp_path):
+def test_what_cannot_be_distilled(
+    quietscope: Quietscope, images: Path, model: Path, direct: Path, tmp_path: Path
+) -> None:
     out, cells = tmp_path / "out.safetensors", images / "cells.tif"
     refused(quietscope("distill", direct, cells, "-o", out), "direct, which gives its one image")
     refused(quietscope("distill", cells, cells, "-o", out), "model")
@@ -60,7 +60,7 @@ def test_what_cannot_be_distilled(quietscope, images, model, direct, tmp_path):
     assert not out.exists()
 
 
-def test_images_alone_teach_no_direct_denoiser(quietscope, images, tmp_path):
+def test_images_alone_teach_no_direct_denoiser(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     for verb in ("train", "denoise"):
         words = (verb, images / "cells.tif", "-o", tmp_path / "out")
         refused(quietscope(*words, "--method", "direct"), "quietscope distill MODEL IMAGES")
@@ -68,7 +68,7 @@ def test_images_alone_teach_no_direct_denoiser(quietscope, images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_train_and_resume_along(quietscope, images, tmp_path):
+def test_train_and_resume_along(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("train", images / "cells.tif", "-o", run, "--device", "cpu")
     options = ("--config", images / "tiny.yaml", "--direct", "mean")
@@ -82,7 +82,7 @@ def test_train_and_resume_along(quietscope, images, tmp_path):
     refused(quietscope(*words, "--resume", "--direct", "median"), "direct = 'mean'")
 
 
-def test_denoise_along(quietscope, images, tmp_path):
+def test_denoise_along(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     options = ("--config", images / "tiny.yaml", "--direct", "median", "--samples", "3")
     words = ("denoise", images / "cells.tif", "-o", tmp_path, *options, *QUICK)
     status, out, err = quietscope(*words, "--clean", images / "clean.tif")

@@ -1,9 +1,12 @@
 """``--dry-run`` says what would be done, as a table or as JSON, and does nothing."""
 
 import json
+from pathlib import Path
+
+from tests.cli.command_line import Quietscope
 
 
-def test_denoise_and_train_say_what_they_would_do(quietscope, images, tmp_path):
+def test_denoise_and_train_say_what_they_would_do(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     for verb in ("denoise", "train"):
         words = (verb, images / "cells.tif", "-o", tmp_path / "out", "--config", images / "tiny.yaml", "--steps", "2")
         status, printed, err = quietscope(*words, "--dry-run", "--device", "cpu")
@@ -25,7 +28,7 @@ def test_denoise_and_train_say_what_they_would_do(quietscope, images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_mistakes(quietscope, images, tmp_path):
+def test_mistakes(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     words = ("denoise", images / "cells.tif", "-o", tmp_path / "out")
     status, _, err = quietscope(*words, "--json")
     assert (status, "--dry-run with --json" in err) == (2, True)

@@ -1,15 +1,17 @@
 """`quietscope export`, and `predict` and `info` with what it wrote."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quietscope.io import read_image
+from tests.cli.command_line import Quietscope
 
 
 @pytest.fixture(scope="module")
-def onnx(images, model, tmp_path_factory):
+def onnx(images: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The session's model as ONNX, with what the verb printed."""
     from quietscope.cli import run
 
@@ -18,7 +20,7 @@ def onnx(images, model, tmp_path_factory):
     return path
 
 
-def test_the_table_says_what_was_written(quietscope, model, tmp_path) -> None:
+def test_the_table_says_what_was_written(quietscope: Quietscope, model: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.pt2"
     status, out, _ = quietscope("export", model, "-o", path)
     assert status == 0
@@ -30,7 +32,9 @@ def test_the_table_says_what_was_written(quietscope, model, tmp_path) -> None:
     assert "--overwrite" in err
 
 
-def test_an_exported_model_predicts_as_the_model_does(quietscope, images, model, onnx, tmp_path) -> None:
+def test_an_exported_model_predicts_as_the_model_does(
+    quietscope: Quietscope, images: Path, model: Path, onnx: Path, tmp_path: Path
+) -> None:
     options = ["--samples", "3", "--seed", "4", "--save", "mean,std"]
     for name, file in (("a", model), ("b", onnx)):
         status, _, err = quietscope(
@@ -43,7 +47,7 @@ def test_an_exported_model_predicts_as_the_model_does(quietscope, images, model,
         np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-3, atol=0.05)
 
 
-def test_a_folder_and_all_estimates_work_too(quietscope, images, onnx, tmp_path) -> None:
+def test_a_folder_and_all_estimates_work_too(quietscope: Quietscope, images: Path, onnx: Path, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir()
     shutil.copy(onnx, folder / "model.onnx")
@@ -53,8 +57,8 @@ def test_a_folder_and_all_estimates_work_too(quietscope, images, onnx, tmp_path)
     assert {path.name for path in tmp_path.glob("out*")} == {"out.tif", "out_map.tif", "out_quantiles.tif"}
     status, out, _ = quietscope("info", folder)
     assert status == 0
-    for words in ("exported model", "hdn", "multiples of 4 x 4"):
-        assert words in out
+    for word in ("exported model", "hdn", "multiples of 4 x 4"):
+        assert word in out
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,9 @@ def test_a_folder_and_all_estimates_work_too(quietscope, images, onnx, tmp_path)
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_mistakes_are_one_line(quietscope, images, model, onnx, tmp_path, words, said) -> None:
+def test_mistakes_are_one_line(
+    quietscope: Quietscope, images: Path, model: Path, onnx: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
     places = {"images": images, "model": model, "onnx": onnx, "out": tmp_path}
     status, _, err = quietscope(*(word.format(**places) for word in words))
     assert status == 2

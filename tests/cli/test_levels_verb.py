@@ -1,13 +1,16 @@
 """``quietscope levels``: one picture, one table, arrays where they are asked for, one line where it cannot be."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from quietscope import Denoiser
 from quietscope.io import read_image, write_image
+from tests.cli.command_line import Quietscope
 
 
-def test_a_picture_and_a_table(quietscope, images, model, tmp_path):
+def test_a_picture_and_a_table(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
     target = tmp_path / "levels.png"
     status, out, err = quietscope("levels", model, images / "cells.tif", "-o", target, "--frame", 1, "--samples", 2)
     assert status == 0, err
@@ -20,7 +23,7 @@ def test_a_picture_and_a_table(quietscope, images, model, tmp_path):
     assert "100.0%" in rows[1]
 
 
-def test_arrays_are_those_of_the_library(quietscope, images, model, tmp_path):
+def test_arrays_are_those_of_the_library(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
     target, arrays = tmp_path / "levels.png", tmp_path / "levels.npz"
     words = ("levels", model, images / "cells.tif", "-o", target, "--samples", 2, "--frame", 1, "--save", arrays)
     status, _, err = quietscope(*words, "--device", "cpu")
@@ -37,7 +40,7 @@ def test_arrays_are_those_of_the_library(quietscope, images, model, tmp_path):
 
 
 @pytest.mark.parametrize(("axes", "shape"), [("YX", (40, 300)), ("YX", (11, 9)), ("TYX", (2, 5, 3))])
-def test_any_size(quietscope, model, tmp_path, axes, shape):
+def test_any_size(quietscope: Quietscope, model: Path, tmp_path: Path, axes: str, shape: tuple[int, ...]) -> None:
     noisy = np.random.default_rng(0).normal(200, 30, shape).astype(np.float32)
     write_image(tmp_path / "a.tif", noisy, axes)
     status, _, err = quietscope("levels", model, tmp_path / "a.tif", "-o", tmp_path / "a.png", "--samples", 2)
@@ -55,7 +58,15 @@ def test_any_size(quietscope, model, tmp_path, axes, shape):
         (["-o", "levels.png", "--channel", "1"], ["--channel 0"]),
     ],
 )
-def test_mistakes(quietscope, images, model, tmp_path, monkeypatch, words, said):
+def test_mistakes(
+    quietscope: Quietscope,
+    images: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: list[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
     status, _, err = quietscope("levels", model, images / "cells.tif", *words)
     assert status == 2
@@ -64,7 +75,7 @@ def test_mistakes(quietscope, images, model, tmp_path, monkeypatch, words, said)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_method_without_levels_is_refused(quietscope, images, tmp_path):
+def test_a_method_without_levels_is_refused(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     flat = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2}\nnetwork: {filters: 4}\n"
     (tmp_path / "flat.yaml").write_text(flat, encoding="utf-8")

@@ -1,5 +1,7 @@
 """Other methods than HDN, other estimates than the mean, images from the prior, honest uncertainty: from the shell."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from quietscope import Denoiser, read_image
 from quietscope.cli import run
 from quietscope.io import write_image
 from quietscope.setup.bootstrap import bootstrap_noise
+from tests.cli.command_line import Quietscope, refused
 
 TINY = {
     "divnoising": "network: {depth: 1, filters: 8, latent_channels: 4, blocks: 1}",
@@ -16,7 +19,7 @@ TRAINING = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_p
 
 
 @pytest.fixture(scope="module")
-def configs(tmp_path_factory):
+def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("configs")
     for method, network in TINY.items():
         (folder / f"{method}.yaml").write_text(f"{network}\n{TRAINING}\n", encoding="utf-8")
@@ -24,7 +27,7 @@ def configs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(images, configs, tmp_path_factory):
+def trained(images: Path, configs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Model files by method, trained for a few steps."""
     folder, found = tmp_path_factory.mktemp("trained"), {}
     for method in TINY:
@@ -35,14 +38,7 @@ def trained(images, configs, tmp_path_factory):
     return found
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    assert len(err.strip().splitlines()) == 1, err
-    assert all(word in err for word in words), err
-
-
-def test_denoise_with_divnoising(quietscope, images, configs, tmp_path):
+def test_denoise_with_divnoising(quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path) -> None:
     words = [
         "denoise",
         images / "cells.tif",
@@ -64,7 +60,9 @@ def test_denoise_with_divnoising(quietscope, images, configs, tmp_path):
     assert "90 % interval covers" in out
 
 
-def test_denoise_with_noise2void_writes_no_deviation(quietscope, images, configs, tmp_path):
+def test_denoise_with_noise2void_writes_no_deviation(
+    quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path
+) -> None:
     words = ["denoise", images / "cells.tif", "-o", tmp_path, "--method", "noise2void", "--steps", "3"]
     status, out, err = quietscope(*words, "--config", configs / "noise2void.yaml", "--clean", images / "clean.tif")
     assert status == 0, err
@@ -73,7 +71,9 @@ def test_denoise_with_noise2void_writes_no_deviation(quietscope, images, configs
     assert "one pass" in out
 
 
-def test_a_point_method_refuses_what_it_cannot_give(quietscope, images, configs, trained, tmp_path):
+def test_a_point_method_refuses_what_it_cannot_give(
+    quietscope: Quietscope, images: Path, configs: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     base = ["denoise", images / "cells.tif", "-o", tmp_path / "x", "--method", "noise2void", "--steps", "3"]
     refused(quietscope(*base, "--save", "mean,std"), "std", "no samples")
     refused(quietscope(*base, "--estimate", "map"), "map", "no samples")
@@ -84,7 +84,9 @@ def test_a_point_method_refuses_what_it_cannot_give(quietscope, images, configs,
     assert not list(tmp_path.iterdir())
 
 
-def test_predict_writes_every_estimate(quietscope, images, trained, tmp_path):
+def test_predict_writes_every_estimate(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     words = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "out.ome.tif", "--samples", "9"]
     status, _, err = quietscope(
         *words, "--estimate", "map", "--save", "mean,std,quantiles,samples", "--quantiles", "0.1,0.5,0.9", "--augment"
@@ -114,13 +116,17 @@ def test_predict_writes_every_estimate(quietscope, images, trained, tmp_path):
         (["--estimate", "median"], ["median"]),
     ],
 )
-def test_estimates_that_mean_nothing(quietscope, images, trained, tmp_path, words, said):
+def test_estimates_that_mean_nothing(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path, words: list[str], said: list[str]
+) -> None:
     base = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "out.tif"]
     refused(quietscope(*base, *words), *said)
     assert not list(tmp_path.iterdir())
 
 
-def test_generate_is_reproducible_and_noise_adds_to_it(quietscope, images, trained, tmp_path):
+def test_generate_is_reproducible_and_noise_adds_to_it(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     words = ["generate", trained["divnoising"], "--num", "3", "--size", "33,50", "--seed", "5", "-o"]
     for name, more in (("a", []), ("b", []), ("noisy", ["--with-noise"]), ("cool", ["--temperature", "0.1"])):
         status, _, err = quietscope(*words, tmp_path / f"{name}.ome.tif", *more)
@@ -138,7 +144,9 @@ def test_generate_is_reproducible_and_noise_adds_to_it(quietscope, images, train
     assert pixels["cool"].std(axis=0).mean() < pixels["a"].std(axis=0).mean()
 
 
-def test_generate_between_two_images(quietscope, images, trained, tmp_path):
+def test_generate_between_two_images(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     frames = np.asarray(read_image(images / "cells.tif"))
     for n in range(2):
         write_image(tmp_path / f"{n}.tif", frames[n], "YX")
@@ -155,12 +163,16 @@ def test_generate_between_two_images(quietscope, images, trained, tmp_path):
 @pytest.mark.parametrize(
     "words", [["--num", "0"], ["--size", "big"], ["--size", "0"], ["--size", "8,8,8"], ["--temperature", "-1"]]
 )
-def test_generations_that_mean_nothing(quietscope, trained, tmp_path, words):
+def test_generations_that_mean_nothing(
+    quietscope: Quietscope, trained: dict[str, Path], tmp_path: Path, words: list[str]
+) -> None:
     refused(quietscope("generate", trained["divnoising"], "-o", tmp_path / "out.tif", *words))
     assert not list(tmp_path.iterdir())
 
 
-def test_recalibrate_stores_a_factor_that_predict_uses(quietscope, images, trained, tmp_path):
+def test_recalibrate_stores_a_factor_that_predict_uses(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     new, cells = tmp_path / "honest.safetensors", images / "cells.tif"
     words = ["recalibrate", trained["divnoising"], cells, "--clean", images / "clean.tif", "-o", new, "--samples", "12"]
     status, out, err = quietscope(*words)
@@ -182,7 +194,9 @@ def test_recalibrate_stores_a_factor_that_predict_uses(quietscope, images, train
     assert "recalibrated" in quietscope("info", new)[1]
 
 
-def test_recalibrate_folds_the_noise_of_a_second_exposure_in(quietscope, images, trained, tmp_path):
+def test_recalibrate_folds_the_noise_of_a_second_exposure_in(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     """Against the same clean image, seen through more and more noise that is folded in, the factor stays about one."""
     model = Denoiser.load(trained["divnoising"], device="cpu")
     clean = np.asarray(read_image(images / "clean.tif"))
@@ -203,7 +217,9 @@ def test_recalibrate_folds_the_noise_of_a_second_exposure_in(quietscope, images,
     assert factors[1] == pytest.approx(honest.card.spread_factor, rel=0.2)
 
 
-def test_recalibrate_wants_one_reference(quietscope, images, trained, tmp_path):
+def test_recalibrate_wants_one_reference(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
     base = ["recalibrate", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "m.safetensors"]
     refused(quietscope(*base), "--clean or --second", "neither")
     refused(quietscope(*base, "--clean", images / "clean.tif", "--samples", "2"), "at least 10 samples")
@@ -215,7 +231,9 @@ def test_recalibrate_wants_one_reference(quietscope, images, trained, tmp_path):
     refused(quietscope(*base, "--clean", tmp_path / "small.tif"), "(1, 8, 8)")
 
 
-def test_bootstrap_from_the_shell_and_in_training(quietscope, images, configs, tmp_path):
+def test_bootstrap_from_the_shell_and_in_training(
+    quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path
+) -> None:
     noise = tmp_path / "noise.safetensors"
     status, out, err = quietscope("noise", "bootstrap", images / "cells.tif", "-o", noise, "--steps", "4")
     assert status == 0, err
@@ -232,7 +250,10 @@ def test_bootstrap_from_the_shell_and_in_training(quietscope, images, configs, t
     refused(quietscope(*words[:-1], "0", "--overwrite"), "at least one step")
 
 
-def test_a_run_with_bootstrap_resumes_with_the_same_noise(quietscope, images, configs, tmp_path, monkeypatch):
+def test_a_run_with_bootstrap_resumes_with_the_same_noise(
+    quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bootstrap_noise.__kwdefaults__ is not None
     monkeypatch.setitem(bootstrap_noise.__kwdefaults__, "steps", 2)
     base = ["train", images / "cells.tif", "-o", tmp_path / "run"]
     first = ["--noise", "bootstrap", "--steps", "2", "--method", "divnoising", "--config", configs / "divnoising.yaml"]

@@ -2,22 +2,14 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quietscope.cli import run
 from quietscope.io import write_image
-
-
-def check_refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    lines = err.strip().splitlines()
-    assert len(lines) == 1, err
-    assert lines[0].startswith("quietscope: ")
-    for word in words:
-        assert word in lines[0]
+from tests.cli.command_line import Quietscope, refused
 
 
 @pytest.mark.parametrize(
@@ -55,68 +47,70 @@ def check_refused(outcome, *words):
         (["info", "{}/none.tif"], ["none.tif"]),
     ],
 )
-def test_a_mistake_is_one_line(quietscope, images, words, said):
+def test_a_mistake_is_one_line(quietscope: Quietscope, images: Path, words: list[str], said: list[str]) -> None:
     before = sorted(images.iterdir())
-    check_refused(quietscope(*[word.replace("{}", str(images)) for word in words]), *said)
+    refused(quietscope(*[word.replace("{}", str(images)) for word in words]), *said)
     assert sorted(images.iterdir()) == before
 
 
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (np.inf, "infinite"), (None, "everywhere")])
-def test_unusable_pixels(quietscope, images, tmp_path, value, said):
+def test_unusable_pixels(quietscope: Quietscope, images: Path, tmp_path: Path, value: float | None, said: str) -> None:
     pixels = np.full((64, 64), 3.0, np.float32)
     if value is not None:
         pixels = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
         pixels[3, 4] = value
     write_image(tmp_path / "bad.tif", pixels, "YX")
     options = ("--config", images / "tiny.yaml", "--steps", "2")
-    check_refused(quietscope("denoise", tmp_path / "bad.tif", "-o", tmp_path / "out", *options), said)
+    refused(quietscope("denoise", tmp_path / "bad.tif", "-o", tmp_path / "out", *options), said)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.tif"]
 
 
-def test_truncated_image(quietscope, images, tmp_path):
+def test_truncated_image(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     path = tmp_path / "cut.tif"
     path.write_bytes((images / "cells.tif").read_bytes()[:3000])
-    check_refused(quietscope("denoise", path, "-o", tmp_path / "out", "--steps", "2"), "cut.tif")
+    refused(quietscope("denoise", path, "-o", tmp_path / "out", "--steps", "2"), "cut.tif")
 
 
-def test_results_are_not_overwritten_unless_asked(quietscope, images, tmp_path):
+def test_results_are_not_overwritten_unless_asked(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "cells_std.ome.tif").write_text("precious", encoding="utf-8")
     words = ("denoise", images / "cells.tif", "-o", out, "--config", images / "tiny.yaml", "--steps", "2")
-    check_refused(quietscope(*words), "cells_std.ome.tif", "--overwrite")
+    refused(quietscope(*words), "cells_std.ome.tif", "--overwrite")
     assert [path.name for path in out.iterdir()] == ["cells_std.ome.tif"]
     assert quietscope(*words, "--samples", "2", "--overwrite")[0] == 0
     assert (out / "cells_std.ome.tif").stat().st_size > 100
 
 
-def test_a_run_is_not_overwritten_unless_asked(quietscope, images, model):
+def test_a_run_is_not_overwritten_unless_asked(quietscope: Quietscope, images: Path, model: Path) -> None:
     words = ("train", images / "cells.tif", "-o", model.parent, "--steps", "2")
-    check_refused(quietscope(*words), "--resume", "--overwrite")
+    refused(quietscope(*words), "--resume", "--overwrite")
 
 
-def test_the_input_is_never_the_output(quietscope, images, model, tmp_path):
+def test_the_input_is_never_the_output(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
     path = tmp_path / "cells.tif"
     path.write_bytes((images / "cells.tif").read_bytes())
-    check_refused(quietscope("predict", model, path, "-o", path, "--overwrite"), "the input itself")
+    refused(quietscope("predict", model, path, "-o", path, "--overwrite"), "the input itself")
 
 
-def test_channels_that_do_not_fit_the_model(quietscope, model, tmp_path):
+def test_channels_that_do_not_fit_the_model(quietscope: Quietscope, model: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "two.tif", np.random.default_rng(0).poisson(9, (2, 64, 64)).astype(np.uint16), "CYX")
-    check_refused(quietscope("predict", model, tmp_path / "two.tif", "-o", tmp_path / "x.tif"), "channel")
+    refused(quietscope("predict", model, tmp_path / "two.tif", "-o", tmp_path / "x.tif"), "channel")
     assert not (tmp_path / "x.tif").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folder_without_permission(quietscope, images, tmp_path):
+def test_folder_without_permission(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        check_refused(quietscope("denoise", images / "cells.tif", "-o", tmp_path / "out"), "--output")
+        refused(quietscope("denoise", images / "cells.tif", "-o", tmp_path / "out"), "--output")
     finally:
         tmp_path.chmod(0o700)
 
 
-def test_full_disk_leaves_the_old_result(quietscope, images, model, tmp_path, monkeypatch):
+def test_full_disk_leaves_the_old_result(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(b"old")
 
@@ -124,12 +118,14 @@ def test_full_disk_leaves_the_old_result(quietscope, images, model, tmp_path, mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("quietscope.io.npy.reserve", full)
-    check_refused(quietscope("predict", model, images / "cells.tif", "-o", path, "--overwrite"), "room on the disk")
+    refused(quietscope("predict", model, images / "cells.tif", "-o", path, "--overwrite"), "room on the disk")
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["x.npy"]
 
 
-def test_ctrl_c_in_prediction(images, model, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_in_prediction(
+    images: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

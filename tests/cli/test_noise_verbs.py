@@ -1,5 +1,7 @@
 """Calibrating, showing and judging from the command line, on tiny images."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,29 +9,21 @@ from quietscope import read_image
 from quietscope.io import write_image
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
+from tests.cli.command_line import Quietscope, refused
 
 SIDE = 64
 GAIN, OFFSET = 3.0, 50.0
 SIGMA = 4.0
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    assert len(err.strip().splitlines()) == 1, err
-    for word in words:
-        assert word in err
-    return True
-
-
-def record(scene, num_frames, seed=0):
+def record(scene: np.ndarray, num_frames: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     signal = np.broadcast_to(scene, (num_frames, *scene.shape[-2:]))
     return (GAIN * rng.poisson((signal - OFFSET) / GAIN) + OFFSET + rng.normal(0, 2, signal.shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """static.tif (TYX, 24 frames), fading.tif, few.tif, same.tif, two.tif (TCYX), dim.tif and bright.tif."""
     folder = tmp_path_factory.mktemp("scenes")
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -49,7 +43,7 @@ def scenes(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def posterior(tmp_path_factory):
+def posterior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A posterior that is right: mean, std, narrow (std / 2), samples, one, truth, second exposure, camera (a file)."""
     folder = tmp_path_factory.mktemp("posterior")
     rng = np.random.default_rng(0)
@@ -76,7 +70,9 @@ def posterior(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["poisson-gaussian", "histogram"])
-def test_calibrate_finds_the_noise_of_a_static_scene(quietscope, scenes, tmp_path, kind):
+def test_calibrate_finds_the_noise_of_a_static_scene(
+    quietscope: Quietscope, scenes: Path, tmp_path: Path, kind: str
+) -> None:
     out = tmp_path / "noise.safetensors"
     words = ("noise", "calibrate", scenes / "static.tif", "-o", out, "--model", kind, "--data", scenes / "dim.tif")
     status, printed, err = quietscope(*words)
@@ -88,12 +84,16 @@ def test_calibrate_finds_the_noise_of_a_static_scene(quietscope, scenes, tmp_pat
     np.testing.assert_allclose(found, GAIN * (np.array([150, 200, 250]) - OFFSET) + 4, rtol=0.1)
 
 
-def test_calibrate_makes_one_file_per_channel_and_counts_every_axis(quietscope, scenes, tmp_path):
+def test_calibrate_makes_one_file_per_channel_and_counts_every_axis(
+    quietscope: Quietscope, scenes: Path, tmp_path: Path
+) -> None:
     words = ("--model", "poisson-gaussian")
     status, printed, _ = quietscope("noise", "calibrate", scenes / "two.tif", "-o", tmp_path / "n.safetensors", *words)
     assert status == 0
     assert "n_c0.safetensors" in printed
     first, second = (load_noise_model(tmp_path / f"n_c{channel}.safetensors") for channel in (0, 1))
+    assert isinstance(first, PoissonGaussian)
+    assert isinstance(second, PoissonGaussian)
     assert second.gain == pytest.approx(2 * first.gain, rel=0.01)
     status, printed, _ = quietscope(
         "noise", "calibrate", scenes / "positions.tif", "-o", tmp_path / "p.safetensors", *words
@@ -105,7 +105,9 @@ def test_calibrate_makes_one_file_per_channel_and_counts_every_axis(quietscope, 
     ("frames", "data", "said"),
     [("fading", "dim", "fade by"), ("static", "bright", "the noise model was fitted on")],
 )
-def test_calibrate_warns_of_what_spoils_it(quietscope, scenes, tmp_path, frames, data, said):
+def test_calibrate_warns_of_what_spoils_it(
+    quietscope: Quietscope, scenes: Path, tmp_path: Path, frames: str, data: str, said: str
+) -> None:
     words = ("-o", tmp_path / "n.safetensors", "--model", "poisson-gaussian", "--data", scenes / f"{data}.tif")
     status, _, err = quietscope("noise", "calibrate", scenes / f"{frames}.tif", *words)
     assert status == 0
@@ -125,7 +127,9 @@ def test_calibrate_warns_of_what_spoils_it(quietscope, scenes, tmp_path, frames,
         (["{}/static.tif", "-o", "{}/n.tif"], ["n.tif"]),
     ],
 )
-def test_calibrate_refuses(quietscope, scenes, tmp_path, words, said):
+def test_calibrate_refuses(
+    quietscope: Quietscope, scenes: Path, tmp_path: Path, words: list[str], said: list[str]
+) -> None:
     before = sorted(scenes.iterdir())
     out = [] if "-o" in words else ["-o", tmp_path / "n.safetensors"]
     refused(quietscope("noise", "calibrate", *[word.replace("{}", str(scenes)) for word in words], *out), *said)
@@ -134,13 +138,13 @@ def test_calibrate_refuses(quietscope, scenes, tmp_path, words, said):
 
 
 @pytest.fixture
-def camera(tmp_path):
+def camera(tmp_path: Path) -> Path:
     path = tmp_path / "camera.safetensors"
     save_noise_model(path, PoissonGaussian(GAIN, OFFSET, 2.0))
     return path
 
 
-def test_show_draws_beside_the_file_and_keeps_what_is_there(quietscope, camera):
+def test_show_draws_beside_the_file_and_keeps_what_is_there(quietscope: Quietscope, camera: Path) -> None:
     status, printed, err = quietscope("noise", "show", camera)
     assert (status, err) == (0, "")
     picture = camera.with_suffix(".png")
@@ -157,7 +161,9 @@ def test_show_draws_beside_the_file_and_keeps_what_is_there(quietscope, camera):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_show_compares_with_data_and_with_pairs(quietscope, scenes, camera, tmp_path):
+def test_show_compares_with_data_and_with_pairs(
+    quietscope: Quietscope, scenes: Path, camera: Path, tmp_path: Path
+) -> None:
     status, printed, err = quietscope("noise", "show", camera, "--data", scenes / "static.tif")
     assert (status, err) == (0, "")
     assert "blind estimate" in printed
@@ -173,7 +179,7 @@ def test_show_compares_with_data_and_with_pairs(quietscope, scenes, camera, tmp_
     assert (tmp_path / "pairs.png").exists()
 
 
-def test_show_warns_where_the_data_lie_outside(quietscope, scenes, tmp_path):
+def test_show_warns_where_the_data_lie_outside(quietscope: Quietscope, scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "n.safetensors"
     assert quietscope("noise", "calibrate", scenes / "static.tif", "-o", out, "--model", "histogram")[0] == 0
     assert "fitted on" in quietscope("noise", "show", out, "--data", scenes / "bright.tif")[2]
@@ -190,19 +196,19 @@ def test_show_warns_where_the_data_lie_outside(quietscope, scenes, tmp_path):
         (["-o", "{}/nowhere/picture.png"], ["nowhere"]),
     ],
 )
-def test_show_refuses(quietscope, scenes, camera, words, said):
+def test_show_refuses(quietscope: Quietscope, scenes: Path, camera: Path, words: list[str], said: list[str]) -> None:
     before = sorted(scenes.iterdir())
     refused(quietscope("noise", "show", camera, *[word.replace("{}", str(scenes)) for word in words]), *said)
     assert sorted(scenes.iterdir()) == before
     assert [path.name for path in camera.parent.iterdir()] == [camera.name]
 
 
-def measured(printed, level="90 %"):
+def measured(printed: str, level: str = "90 %") -> float:
     [line] = [line for line in printed.splitlines() if line.strip("│ ").startswith(level)]
     return float(line.strip("│ ").split("│")[1].strip(" %"))
 
 
-def test_evaluate_tells_an_honest_spread_from_a_narrow_one(quietscope, posterior):
+def test_evaluate_tells_an_honest_spread_from_a_narrow_one(quietscope: Quietscope, posterior: Path) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "truth.ome.tif")
     status, printed, err = quietscope("evaluate", *pair, "--std", posterior / "std.ome.tif")
     assert (status, err) == (0, "")
@@ -214,7 +220,7 @@ def test_evaluate_tells_an_honest_spread_from_a_narrow_one(quietscope, posterior
     assert "too narrow by a factor of about 2" in printed
 
 
-def test_evaluate_judges_samples(quietscope, posterior):
+def test_evaluate_judges_samples(quietscope: Quietscope, posterior: Path) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "truth.ome.tif")
     status, printed, err = quietscope("evaluate", *pair, "--samples", posterior / "samples.ome.tif")
     assert (status, err) == (0, "")
@@ -224,7 +230,9 @@ def test_evaluate_judges_samples(quietscope, posterior):
 
 @pytest.mark.parametrize("spread", ["std", "samples"])
 @pytest.mark.parametrize("noise", ["camera.safetensors", f"sigma={SIGMA}"])
-def test_evaluate_folds_in_the_noise_of_a_second_exposure(quietscope, posterior, spread, noise):
+def test_evaluate_folds_in_the_noise_of_a_second_exposure(
+    quietscope: Quietscope, posterior: Path, spread: str, noise: str
+) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "second.ome.tif")
     words = (f"--{spread}", posterior / f"{spread}.ome.tif")
     assert measured(quietscope("evaluate", *pair, *words)[1]) < 86  # its noise counts as an error
@@ -254,6 +262,6 @@ def test_evaluate_folds_in_the_noise_of_a_second_exposure(quietscope, posterior,
         (["--std", "{}/negative.ome.tif"], ["-1"]),
     ],
 )
-def test_evaluate_refuses(quietscope, posterior, words, said):
+def test_evaluate_refuses(quietscope: Quietscope, posterior: Path, words: list[str], said: list[str]) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "truth.ome.tif")
     refused(quietscope("evaluate", *pair, *[word.replace("{}", str(posterior)) for word in words]), *said)

@@ -7,10 +7,11 @@ import pytest
 from quietscope.cli.verbs import presets as verb
 from quietscope.methods import METHODS
 from quietscope.presets import PRESETS
+from tests.cli.command_line import Quietscope
 
 
 @pytest.fixture
-def printed(quietscope, monkeypatch: pytest.MonkeyPatch) -> str:
+def printed(quietscope: Quietscope, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("quietscope.cli.screen.WIDTH_OF_A_LOG", 100)
     status, out, err = quietscope("presets")
     assert (status, err) == (0, "")
@@ -35,7 +36,7 @@ def test_a_method_says_what_it_needs_and_gives(printed: str) -> None:
     assert printed.count("mean, deconvolved") == 1
 
 
-def test_json_has_everything(quietscope) -> None:
+def test_json_has_everything(quietscope: Quietscope) -> None:
     status, out, err = quietscope("presets", "--json")
     assert (status, err) == (0, "")
     found = {f"{row['method']}.{row['preset']}": row for row in json.loads(out)}

@@ -1,6 +1,7 @@
 """Making PSFs from the command line: files, tables, pictures, and one line for every mistake."""
 
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,26 +10,19 @@ from scipy.special import erf
 from quietscope.io import read_image, write_image
 from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.psf import read_psf
+from tests.cli.command_line import Quietscope, refused
 
 SIGMA = (1.3, 1.6)
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2, err
-    assert len(err.strip().splitlines()) == 1, err
-    for word in words:
-        assert word in err
-
-
-def bead(shape, sigma, place):
+def bead(shape: tuple[int, ...], sigma: tuple[float, ...], place: np.ndarray | tuple[int, ...]) -> np.ndarray:
     edges = [np.arange(side + 1) - 0.5 for side in shape]
     profiles = [np.diff(erf((e - c) / (s * np.sqrt(2)))) / 2 for e, s, c in zip(edges, sigma, place, strict=True)]
     return reduce(np.multiply.outer, profiles)
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory):
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """beads.tif (9 and a pair), stack.tif (4), two.tif (CYX), dark.tif, pair.tif, thin.tif, rgb.tif."""
     folder = tmp_path_factory.mktemp("beads")
     rng = np.random.default_rng(0)
@@ -52,7 +46,7 @@ def scenes(tmp_path_factory):
     return folder
 
 
-def test_gaussian_writes_psf_picture_and_table(quietscope, tmp_path):
+def test_gaussian_writes_psf_picture_and_table(quietscope: Quietscope, tmp_path: Path) -> None:
     out = tmp_path / "psf.tif"
     status, printed, err = quietscope("psf", "gaussian", "--sigma", 1.2, "--pixel-nm", 65, "-o", out)
     assert (status, err) == (0, "")
@@ -60,12 +54,12 @@ def test_gaussian_writes_psf_picture_and_table(quietscope, tmp_path):
         assert word in printed
     np.testing.assert_array_equal(read_psf(out).values, gaussian_psf(1.2).values)
     image = read_image(out)
-    assert (image.axes, image.dtype) == ("YX", np.float32)
+    assert (image.axes, image.dtype.name) == ("YX", "float32")
     assert image.pixel_size_um == pytest.approx({"X": 0.065, "Y": 0.065})
     assert (tmp_path / "psf.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_gaussian_for_volumes(quietscope, tmp_path):
+def test_gaussian_for_volumes(quietscope: Quietscope, tmp_path: Path) -> None:
     out = tmp_path / "psf.ome.tif"
     words = ("--sigma", 1.2, "--sigma-z", 3, "--size", 9, "--size-z", 21, "--z-nm", 200, "--pixel-nm", 65)
     status, printed, _ = quietscope("psf", "gaussian", *words, "-o", out)
@@ -77,7 +71,7 @@ def test_gaussian_for_volumes(quietscope, tmp_path):
     assert (tmp_path / "psf.png").exists()
 
 
-def test_theory_in_focus_and_in_depth(quietscope, tmp_path):
+def test_theory_in_focus_and_in_depth(quietscope: Quietscope, tmp_path: Path) -> None:
     words = ("psf", "theory", "--na", 1.4, "--wavelength-nm", 520, "--pixel-nm", 65)
     status, printed, err = quietscope(*words, "-o", tmp_path / "plane.tif")
     assert (status, err) == (0, "")
@@ -87,13 +81,13 @@ def test_theory_in_focus_and_in_depth(quietscope, tmp_path):
     assert "FWHM along Z" in printed
     assert "88% of the light" in err
     assert read_psf(tmp_path / "volume.tif").values.shape == (13, 37, 37)
-    words = (*words, "--excitation-nm", 488, "--z-nm", 200, "--size", 21, "--size-z", 9)
-    status, printed, err = quietscope(*words, "-o", tmp_path / "confocal.tif")
+    pinhole = ("--excitation-nm", 488, "--z-nm", 200, "--size", 21, "--size-z", 9)
+    status, printed, err = quietscope(*words, *pinhole, "-o", tmp_path / "confocal.tif")
     assert (status, err) == (0, "")
     assert "confocal" in printed
 
 
-def test_beads_of_a_plane(quietscope, scenes, tmp_path):
+def test_beads_of_a_plane(quietscope: Quietscope, scenes: Path, tmp_path: Path) -> None:
     status, printed, err = quietscope("psf", "beads", scenes / "beads.tif", "-o", tmp_path / "psf.tif", "--size", 17)
     assert (status, err) == (0, "")
     assert "11 found, 9 used" in printed
@@ -104,7 +98,7 @@ def test_beads_of_a_plane(quietscope, scenes, tmp_path):
     assert found.pixel_size_um == pytest.approx({"X": 0.065, "Y": 0.065})
 
 
-def test_beads_of_a_stack_and_of_one_channel(quietscope, scenes, tmp_path):
+def test_beads_of_a_stack_and_of_one_channel(quietscope: Quietscope, scenes: Path, tmp_path: Path) -> None:
     words = ("--size", 13, "--size-z", 17)
     status, printed, err = quietscope("psf", "beads", scenes / "stack.tif", "-o", tmp_path / "psf.tif", *words)
     assert status == 0
@@ -116,7 +110,7 @@ def test_beads_of_a_stack_and_of_one_channel(quietscope, scenes, tmp_path):
     assert quietscope("psf", "beads", scenes / "two.tif", "-o", tmp_path / "one.tif", *words)[0] == 0
 
 
-def test_what_exists_is_kept(quietscope, tmp_path):
+def test_what_exists_is_kept(quietscope: Quietscope, tmp_path: Path) -> None:
     words = ("psf", "gaussian", "--sigma", 1.2, "-o", tmp_path / "psf.tif")
     (tmp_path / "psf.png").write_bytes(b"precious")
     status, _, err = quietscope(*words)
@@ -155,7 +149,9 @@ def test_what_exists_is_kept(quietscope, tmp_path):
         ("beads {}/none.tif", ["none.tif"]),
     ],
 )
-def test_mistakes_are_one_line(quietscope, scenes, tmp_path, words, said):
+def test_mistakes_are_one_line(
+    quietscope: Quietscope, scenes: Path, tmp_path: Path, words: str, said: list[str]
+) -> None:
     refused(
         quietscope("psf", *words.replace("{}", str(scenes)).split(), "-o", tmp_path / "psf.tif"),
         *said,
@@ -166,11 +162,11 @@ def test_mistakes_are_one_line(quietscope, scenes, tmp_path, words, said):
 @pytest.mark.parametrize(
     ("name", "said"), [("psf.png", "psf.tif"), ("nowhere/psf.tif", "mkdir"), ("psf.pdf", "psf.tif")]
 )
-def test_outputs_that_cannot_be(quietscope, tmp_path, name, said):
+def test_outputs_that_cannot_be(quietscope: Quietscope, tmp_path: Path, name: str, said: str) -> None:
     refused(quietscope("psf", "gaussian", "--sigma", 1.2, "-o", tmp_path / name), said)
 
 
-def test_the_beads_themselves_are_not_replaced(quietscope, scenes):
+def test_the_beads_themselves_are_not_replaced(quietscope: Quietscope, scenes: Path) -> None:
     before = (scenes / "beads.tif").read_bytes()
     words = (scenes / "beads.tif", "-o", scenes / "beads.tif", "--overwrite")
     refused(quietscope("psf", "beads", *words), "beads themselves")

@@ -1,11 +1,18 @@
 """A run of ``quietscope denoise`` that was stopped goes on, and says how."""
 
+from pathlib import Path
+
+import pytest
+
 from quietscope.cli import run
+from tests.cli.command_line import Quietscope
 
 QUICK = ("--steps", "2", "--samples", "2", "--device", "cpu")
 
 
-def test_denoise_is_stopped_and_goes_on(quietscope, images, tmp_path, monkeypatch):
+def test_denoise_is_stopped_and_goes_on(
+    quietscope: Quietscope, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -33,7 +40,9 @@ def test_denoise_is_stopped_and_goes_on(quietscope, images, tmp_path, monkeypatc
     assert "leave out `--resume`" in err
 
 
-def test_other_settings_than_it_began_with_are_refused(images, tmp_path, monkeypatch, capsys):
+def test_other_settings_than_it_began_with_are_refused(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

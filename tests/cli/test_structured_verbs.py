@@ -1,9 +1,12 @@
 """DVLAE from the command line: train with a direction, denoise, draw new noise; and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from quietscope.io import read_image, write_image
+from tests.cli.command_line import Quietscope, refused
 
 TINY_DVLAE = """
 network: {filters: [8, 8], latent_channels: [4, 4], halves: [true, true], stem_filters: 8, code_channels: 8,
@@ -13,7 +16,7 @@ training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, w
 
 
 @pytest.fixture(scope="module")
-def dvlae(images, tmp_path_factory):
+def dvlae(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration file and a DVLAE of two training steps, direction x."""
     from quietscope.cli import run
 
@@ -26,18 +29,11 @@ def dvlae(images, tmp_path_factory):
     return folder
 
 
-def refused(outcome, *words):
-    status, _, err = outcome
-    assert status == 2
-    assert err.startswith("quietscope: ")
-    assert err.count("\n") == 1, err
-    for word in words:
-        assert word in err, err
-
-
 @pytest.mark.parametrize("name", ["dvlae", "cosdd"])
 @pytest.mark.parametrize("direction", ["y", "none", "auto"])
-def test_denoise_writes_mean_and_deviation(quietscope, images, dvlae, tmp_path, name, direction):
+def test_denoise_writes_mean_and_deviation(
+    quietscope: Quietscope, images: Path, dvlae: Path, tmp_path: Path, name: str, direction: str
+) -> None:
     words = ["denoise", images / "cells.tif", "-o", tmp_path / "out", "--method", name, "--direction", direction]
     status, out, err = quietscope(*words, "--config", dvlae / "tiny.yaml", "--steps", "2", "--samples", "3")
     assert status == 0, err
@@ -48,7 +44,9 @@ def test_denoise_writes_mean_and_deviation(quietscope, images, dvlae, tmp_path, 
     assert status == 0
 
 
-def test_generate_with_noise_and_new_noise_for_an_image(quietscope, images, dvlae, tmp_path):
+def test_generate_with_noise_and_new_noise_for_an_image(
+    quietscope: Quietscope, images: Path, dvlae: Path, tmp_path: Path
+) -> None:
     model = dvlae / "run" / "model.safetensors"
     plain = quietscope("generate", model, "-o", tmp_path / "plain.npy", "--num", "2", "--size", "24,40")
     noisy = quietscope("generate", model, "-o", tmp_path / "noisy.npy", "--num", "2", "--size", "24,40", "--with-noise")
@@ -65,7 +63,7 @@ def test_generate_with_noise_and_new_noise_for_an_image(quietscope, images, dvla
     assert not np.array_equal(new[0], new[1])
 
 
-def test_mistakes(quietscope, images, dvlae, tmp_path):
+def test_mistakes(quietscope: Quietscope, images: Path, dvlae: Path, tmp_path: Path) -> None:
     model, cells = dvlae / "run" / "model.safetensors", images / "cells.tif"
     base = ["denoise", cells, "-o", tmp_path / "out", "--steps", "2", "--config", dvlae / "tiny.yaml"]
     refused(quietscope(*base, "--method", "dvlae", "--direction", "z"), "direction z")

@@ -1,6 +1,8 @@
 """Compression from end to end, as a library: what is judged, what is written, what is refused."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from quietscope import Denoiser
 from quietscope.compression import Compression, compress, is_compressed
 from quietscope.deploy.formats import open_session, read_card
 from quietscope.errors import BudgetError, ChannelError, CompressionError, OutputError, SizeError
+from tests.compression.networks import build
 
-LENIENT = {"max_loss_db": 90.0, "steps": 2}
+LENIENT: dict[str, Any] = {"max_loss_db": 90.0, "steps": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopwatch, "SECONDS", 0.0)
 
 
-def test_pruned_for_pytorch(build, planes, tmp_path) -> None:
+def test_pruned_for_pytorch(planes: np.ndarray, tmp_path: Path) -> None:
     full = build("hdn")
     folder = tmp_path / "small"
     chosen = Compression(share=0.5, backend="torch", **LENIENT)
@@ -47,7 +50,7 @@ def test_pruned_for_pytorch(build, planes, tmp_path) -> None:
     assert full.card.pruned_share == 0.0
 
 
-def test_pruned_and_int8_for_openvino_judged_by_a_clean_reference(build, planes, tmp_path) -> None:
+def test_pruned_and_int8_for_openvino_judged_by_a_clean_reference(planes: np.ndarray, tmp_path: Path) -> None:
     clean = planes.astype(np.float32)
     folder = tmp_path / "small"
     chosen = Compression(share=0.5, int8=True, **LENIENT)
@@ -68,14 +71,14 @@ def test_pruned_and_int8_for_openvino_judged_by_a_clean_reference(build, planes,
         compress(build("noise2void"), planes, folder, chosen, axes="QYX")
 
 
-def test_what_loses_too_much_is_not_written(build, planes, tmp_path) -> None:
+def test_what_loses_too_much_is_not_written(planes: np.ndarray, tmp_path: Path) -> None:
     chosen = Compression(share=0.5, backend="torch", steps=1, max_loss_db=0.0)
     with pytest.raises(CompressionError, match=r"at most 0 dB lost.*pruning cost \d"):
         compress(build("divnoising"), planes, tmp_path / "small", chosen, axes="QYX")
     assert not list(tmp_path.iterdir())
 
 
-def test_images_that_do_not_fit_are_refused_before_any_work(build, planes, tmp_path) -> None:
+def test_images_that_do_not_fit_are_refused_before_any_work(planes: np.ndarray, tmp_path: Path) -> None:
     chosen = Compression(share=0.5, backend="torch", **LENIENT)
     two = np.stack([planes, planes], axis=1)
     with pytest.raises(ChannelError, match="1 channel"):
@@ -99,7 +102,11 @@ def test_images_that_do_not_fit_are_refused_before_any_work(build, planes, tmp_p
         ({"share": 0.5, "budget": "soon"}, BudgetError, "--budget 10m"),
     ],
 )
-def test_settings_out_of_range(settings, error, words) -> None:
+def test_settings_out_of_range(
+    settings: dict[str, Any],
+    error: type[BudgetError] | type[CompressionError],
+    words: str,
+) -> None:
     with pytest.raises(error) as caught:
         Compression(**settings)
     assert words in str(caught.value)

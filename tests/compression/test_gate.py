@@ -1,16 +1,20 @@
 """The gate measures what a model loses, with a clean reference and without, and stops what loses too much."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from quietscope.compression.gate import Trial, check_loss, cut, held_out_boxes, judge, rehearsal
+from quietscope.compression.gate import Runner, Trial, check_loss, cut, held_out_boxes, judge, rehearsal
 from quietscope.data.frames import Frames
 from quietscope.errors import CompressionError
 from quietscope.io import as_images
 from quietscope.methods.base import LatentSpec
 
 SIDE = 64
+Noise = Mapping[str, np.ndarray]
 LEVEL = LatentSpec(level=0, channels=1, reduction=(1, 1), is_random=True)
 
 
@@ -21,16 +25,16 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     return clean.astype(np.float32), rng.poisson(clean).astype(np.float32)
 
 
-def smoother(width: int, error: float = 0.0):
+def smoother(width: int, error: float = 0.0) -> Runner:
     """A denoiser that everybody understands: a running mean over `width` pixels along both axes."""
 
-    def run(x, noise):
+    def run(x: np.ndarray, noise: Noise) -> dict[str, np.ndarray]:
         return {"denoised": uniform_filter(x, (1, 1, width, width), mode="mirror") + np.float32(error)}
 
     return run
 
 
-def trial(kind="clean") -> Trial:
+def trial(kind: Literal["clean", "rehearsal"] = "clean") -> Trial:
     clean, noisy = scene()
     return Trial(noisy=tuple(noisy), truth=tuple(clean), kind=kind)
 
@@ -69,8 +73,8 @@ def test_a_rehearsal_has_the_noise_of_the_images() -> None:
 
 
 def test_samples_are_drawn_with_the_same_noise_for_all() -> None:
-    def sampler(width):
-        def run(x, noise):
+    def sampler(width: float) -> Runner:
+        def run(x: np.ndarray, noise: Noise) -> dict[str, np.ndarray]:
             return {"sample": (x + width * noise["noise_0"]).astype(np.float32)}
 
         return run
@@ -78,12 +82,13 @@ def test_samples_are_drawn_with_the_same_noise_for_all() -> None:
     one, same, wider = (judge(sampler(width), trial(), (LEVEL,), 0) for width in (10.0, 10.0, 20.0))
     assert all(np.array_equal(a, b) for a, b in zip(one.estimates, same.estimates, strict=True))
     assert one.deviation == pytest.approx(10.0, rel=0.05)
+    assert one.deviation is not None
     assert wider.deviation == pytest.approx(2 * one.deviation, rel=1e-3)
 
 
 def test_deconvolved_images_are_compared_too() -> None:
-    def deconvolver(error):
-        def run(x, noise):
+    def deconvolver(error: float) -> Runner:
+        def run(x: np.ndarray, noise: Noise) -> dict[str, np.ndarray]:
             return {"denoised": x, "deconvolved": x + error}
 
         return run

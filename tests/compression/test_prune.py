@@ -10,17 +10,18 @@ from quietscope import Denoiser
 from quietscope.compression.prune import kept_width, num_parameters, prune
 from quietscope.errors import CompressionError
 from quietscope.export.graph import Graph
-from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.nn.autoregressive import CausalNetwork
 from quietscope.nn.conv import Gate
 from quietscope.nn.ladder import DecoderLevel
+from tests.compression.networks import build
 
 OUT_OF_IMAGE_OR_LATENTS = ("head", "posterior", "posterior_conv", "prior_conv")
-CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+Convolution = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 
-def free_layers(method: Method) -> dict[str, nn.Module]:
+def free_layers(method: Method) -> dict[str, Convolution]:
     spared = [name for name, module in method.named_modules() if isinstance(module, CausalNetwork)]
     # A level that is closed to the image has a merge that nobody uses.
     levels = [(name, module) for name, module in method.named_modules() if isinstance(module, DecoderLevel)]
@@ -28,7 +29,7 @@ def free_layers(method: Method) -> dict[str, nn.Module]:
     return {
         name: module
         for name, module in method.named_modules()
-        if isinstance(module, CONVOLUTIONS)
+        if isinstance(module, Convolution)
         and name.rpartition(".")[2] not in OUT_OF_IMAGE_OR_LATENTS
         and not any(name.startswith(f"{each}.") for each in spared)
     }
@@ -41,17 +42,21 @@ def answer(method: Method) -> tuple[Tensor, ...]:
 
 
 def kill_every_other_channel(method: Method) -> None:
-    gates = {module.conv for module in method.modules() if isinstance(module, Gate)}
+    gates: set[nn.Module] = {module.conv for module in method.modules() if isinstance(module, Gate)}
     for layer in free_layers(method).values():
         transposed = isinstance(layer, nn.ConvTranspose2d | nn.ConvTranspose3d)
         weight = layer.weight.data.transpose(0, 1) if transposed else layer.weight.data
-        for half in weight.chunk(2) if layer in gates else (weight,):
+        for half in torch.chunk(weight, 2) if layer in gates else (weight,):
             half[::2] = 0.0
-        for half in layer.bias.data.chunk(2) if layer in gates else (layer.bias.data,):
+        assert layer.bias is not None
+        bias = layer.bias.data
+        for half in torch.chunk(bias, 2) if layer in gates else (bias,):
             half[::2] = 0.0
     for module in method.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            assert module.running_mean is not None
             module.bias.data[::2] = 0.0
+            module.running_mean[::2] = 0.0
 
 
 def test_half_of_every_free_layer_goes_and_the_rest_stays(variant: Denoiser) -> None:
@@ -89,6 +94,7 @@ def test_a_pruned_method_learns_on(variant: Denoiser) -> None:
         return  # its own loss wants a teacher; see test_apprentice
     x = Graph.of(method).example_inputs()[0]
     x = x.repeat(2, 1, *[1] * (x.ndim - 2))
+    assert isinstance(method, LearningMethod)
     method.train()
     loss = method.loss(x).total
     torch.autograd.backward(loss)
@@ -96,7 +102,7 @@ def test_a_pruned_method_learns_on(variant: Denoiser) -> None:
     assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in method.parameters())
 
 
-def test_it_prunes_twice(build) -> None:
+def test_it_prunes_twice() -> None:
     method = build("hdn gated").method
     prune(method, 0.5)
     prune(method, 0.5)
@@ -112,7 +118,7 @@ def test_widths_are_multiples_of_eight_where_layers_are_wide(width: int, share: 
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
-def test_a_share_is_between_nothing_and_everything(build, share: float) -> None:
+def test_a_share_is_between_nothing_and_everything(share: float) -> None:
     method = build("noise2void").method
     before = copy.deepcopy(method.state_dict())
     with pytest.raises(CompressionError, match=r"--prune 0\.5"):
@@ -120,7 +126,7 @@ def test_a_share_is_between_nothing_and_everything(build, share: float) -> None:
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
 
 
-def test_a_missing_library_is_named(build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "torch_pruning", None)

@@ -1,5 +1,7 @@
 """Quantisation: what is calibrated on, what stays in floating point, and that images survive it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,13 +12,14 @@ from quietscope.data.frames import Frames
 from quietscope.errors import CompressionError
 from quietscope.export.graph import Graph
 from quietscope.io import as_images
+from tests.compression.networks import build
 
 
 def frames_of(planes: np.ndarray, axes: str = "QYX", dims: int = 2) -> Frames:
     return Frames.of(as_images(planes, axes), dims)
 
 
-def test_calibration_sees_the_brightest_pixels_and_all_frames(build, planes) -> None:
+def test_calibration_sees_the_brightest_pixels_and_all_frames(planes: np.ndarray) -> None:
     bright = np.tile(planes, (1, 4, 4))
     bright[:, 100, 30] = 5000 + np.arange(12)
     graph = Graph.of(build("noise2void").method)
@@ -26,7 +29,7 @@ def test_calibration_sees_the_brightest_pixels_and_all_frames(build, planes) -> 
     assert {int(each["x"].max()) for each in inputs[1::2]} == set(range(5000, 5012))
 
 
-def test_calibration_brings_noise_for_methods_that_sample(build, planes) -> None:
+def test_calibration_brings_noise_for_methods_that_sample(planes: np.ndarray) -> None:
     graph = Graph.of(build("hdn").method)
     first = next(calibration_inputs(graph, frames_of(planes), range(12), 0))
     assert first.keys() == set(graph.input_names)
@@ -34,7 +37,7 @@ def test_calibration_brings_noise_for_methods_that_sample(build, planes) -> None
     assert first["noise_1"].shape == (1, 4, 32, 32)
 
 
-def test_volumes_are_calibrated_in_blocks(build) -> None:
+def test_volumes_are_calibrated_in_blocks() -> None:
     volumes = np.random.default_rng(0).poisson(150, (2, 6, 40, 40)).astype(np.uint16)
     graph = Graph.of(build("divnoising 3-D").method)
     first = next(calibration_inputs(graph, frames_of(volumes, "QZYX", 3), range(2), 0))
@@ -44,7 +47,7 @@ def test_volumes_are_calibrated_in_blocks(build) -> None:
 @pytest.mark.parametrize(
     ("name", "backend"), [("divnoising", "openvino"), ("deconoising add", "openvino"), ("direct", "onnx")]
 )
-def test_int8_answers_nearly_as_float(build, planes, name: str, backend: str) -> None:
+def test_int8_answers_nearly_as_float(planes: np.ndarray, name: str, backend: str) -> None:
     graph = Graph.of(build(name).method)
     library = BACKENDS[backend]
     model = library.convert(graph)
@@ -63,7 +66,7 @@ def test_int8_answers_nearly_as_float(build, planes, name: str, backend: str) ->
             assert error < tolerance, (name, backend, error)
 
 
-def check_image_convolutions(model, backend: str) -> None:
+def check_image_convolutions(model: Any, backend: str) -> None:
     """The first and the last convolutions read no 8-bit numbers, nor does a scale."""
     if backend == "onnx":
         makers = {output: node for node in model.graph.node for output in node.output}

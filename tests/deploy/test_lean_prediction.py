@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from quietscope.deploy import open_session
 from quietscope.deploy.predict import LeanPredictor
 from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError
 from quietscope.io import Image, write_image
+from quietscope.methods.base import PosteriorMethod
 from quietscope.model.exported import Deployed
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
+from quietscope.tiling.walk import Progress
+from tests.deploy.exported import Exported
 
 SIZE = (45, 70)
 
@@ -25,7 +30,13 @@ def picture() -> Image:
     return Image(rng.poisson(np.stack([clean, clean + 20])).astype(np.uint16), "TCYX")
 
 
-def lean(case, image, kinds, request=DEFAULT_REQUEST, progress=None):
+def lean(
+    case: Exported,
+    image: Image,
+    kinds: tuple[str, ...],
+    request: Request = DEFAULT_REQUEST,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
     leading = {"samples": (request.num_samples,)}
     sinks = {kind: np.empty((*leading.get(kind, ()), *image.shape)) for kind in kinds}
     LeanPredictor(session=open_session(case.path)).denoise_into(image, sinks, request, progress=progress)
@@ -34,7 +45,9 @@ def lean(case, image, kinds, request=DEFAULT_REQUEST, progress=None):
 
 @pytest.mark.parametrize("augment", [False, True])
 @pytest.mark.parametrize("tile", [None, 24])
-def test_samples_are_those_of_pytorch(exported, picture, tile, augment) -> None:
+def test_samples_are_those_of_pytorch(
+    exported: dict[str, Exported], picture: Image, tile: int | None, augment: bool
+) -> None:
     case = exported["hdn"]
     told = []
     request = Request(num_samples=5, seed=3, tile=tile, augment=augment)
@@ -48,10 +61,16 @@ def test_samples_are_those_of_pytorch(exported, picture, tile, augment) -> None:
     assert told[-1][0] == told[-1][1]
 
 
-def test_everything_else_works_on_an_exported_model_too(exported, picture) -> None:
+def test_everything_else_works_on_an_exported_model_too(exported: dict[str, Exported], picture: Image) -> None:
     case = exported["hdn"]
     deployed = Deployed(open_session(case.path))
-    options = {"estimate": "map", "num_samples": 8, "augment": True, "quantiles": (0.1, 0.9), "tile": 32}
+    options: dict[str, Any] = {
+        "estimate": "map",
+        "num_samples": 8,
+        "augment": True,
+        "quantiles": (0.1, 0.9),
+        "tile": 32,
+    }
     found, wanted = (each.denoise(picture, **options) for each in (deployed, case.denoiser))
     for kind in ("mean", "std", "quantiles", "map"):
         np.testing.assert_allclose(getattr(found, kind), getattr(wanted, kind), rtol=1e-3, atol=0.05)
@@ -61,7 +80,7 @@ def test_everything_else_works_on_an_exported_model_too(exported, picture) -> No
 
 
 @pytest.mark.parametrize("method", ["deconoising", "direct"])
-def test_methods_of_one_image(exported, picture, method) -> None:
+def test_methods_of_one_image(exported: dict[str, Exported], picture: Image, method: str) -> None:
     case = exported[method]
     image = Image(picture.data[:, 0], "TYX")
     kinds = ("mean", "deconvolved") if method == "deconoising" else ("mean",)
@@ -76,11 +95,11 @@ def test_methods_of_one_image(exported, picture, method) -> None:
         lean(case, image, ("std",))
 
 
-def test_images_that_do_not_fit(exported, picture) -> None:
+def test_images_that_do_not_fit(exported: dict[str, Exported], picture: Image) -> None:
     case = exported["hdn"]
     with pytest.raises(ChannelError, match="2 channels"):
         lean(case, Image(picture.data[:, 0], "TYX"), ("mean",))
-    spoilt = picture.data.astype(np.float32)
+    spoilt = np.asarray(picture.data).astype(np.float32)
     spoilt[1, 1, 3, 4] = np.nan
     with pytest.raises(PixelError, match="NaN"):
         lean(case, Image(spoilt, "TCYX"), ("mean",))
@@ -89,7 +108,9 @@ def test_images_that_do_not_fit(exported, picture) -> None:
 
 
 @pytest.mark.parametrize("method", ["hdn", "deconoising"])
-def test_predict_never_imports_pytorch(exported, picture, tmp_path, method) -> None:
+def test_predict_never_imports_pytorch(
+    exported: dict[str, Exported], picture: Image, tmp_path: Path, method: str
+) -> None:
     data = picture.data if method == "hdn" else picture.data[:, 0]
     write_image(tmp_path / "in.tif", data, "TCYX" if method == "hdn" else "TYX")
     save = "mean,std,samples" if method == "hdn" else "mean,deconvolved"
@@ -106,9 +127,11 @@ def test_predict_never_imports_pytorch(exported, picture, tmp_path, method) -> N
     assert len(list(tmp_path.glob("out*.tif"))) == len(save.split(","))
 
 
-def test_repeated_images_run_once_and_different_ones_each(exported) -> None:
+def test_repeated_images_run_once_and_different_ones_each(exported: dict[str, Exported]) -> None:
     case = exported["hdn"]
-    method = Deployed(open_session(case.path)).method
+    method, full = Deployed(open_session(case.path)).method, case.denoiser.method
+    assert isinstance(method, PosteriorMethod)
+    assert isinstance(full, PosteriorMethod)
     x = 300 + 50 * torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(0))
     noise = [
         torch.zeros(2, spec.channels, *(8 // r for r in spec.reduction)) + 0.3 * spec.is_random
@@ -116,7 +139,7 @@ def test_repeated_images_run_once_and_different_ones_each(exported) -> None:
     ]
     with torch.no_grad():
         found = method.decode(method.encode(x), noise)
-        wanted = case.denoiser.method.decode(case.denoiser.method.encode(x), noise)
+        wanted = full.decode(full.encode(x), noise)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-2)
         repeated = method.decode((x[:1].expand(2, -1, -1, -1),), noise)
     torch.testing.assert_close(repeated[0], repeated[1])

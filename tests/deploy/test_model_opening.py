@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ import pytest
 from quietscope.deploy import RUNTIMES, Card, describe_card, is_exported, model_in, open_session, read_card
 from quietscope.errors import ModelFileError, QuietScopeError, SettingsError
 from quietscope.export import TARGETS
+from tests.deploy.exported import Exported
 
 NAMES = {"hdn": "model.onnx", "deconoising": "model.xml", "direct": "model.pt2"}
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_a_card_comes_back_as_it_was(exported, method) -> None:
+def test_a_card_comes_back_as_it_was(exported: dict[str, Exported], method: str) -> None:
     card = read_card(exported[method].path)
     assert Card.from_json(card.to_json(), Path("m")) == card
     assert card.method == method
@@ -42,7 +44,7 @@ def test_a_card_comes_back_as_it_was(exported, method) -> None:
         ({"latents": []}, "does not make sense"),
     ],
 )
-def test_cards_that_cannot_be(exported, changes, said) -> None:
+def test_cards_that_cannot_be(exported: dict[str, Exported], changes: dict[str, Any], said: str) -> None:
     values = json.loads(read_card(exported["hdn"].path).to_json()) | changes
     with pytest.raises(ModelFileError, match=said) as found:
         Card.from_json(json.dumps(values), Path("model.onnx"))
@@ -50,12 +52,12 @@ def test_cards_that_cannot_be(exported, changes, said) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "no json", "[]", '{"kind": "exported model"}'])
-def test_texts_that_are_no_card(text) -> None:
+def test_texts_that_are_no_card(text: str | None) -> None:
     with pytest.raises(ModelFileError):
         Card.from_json(text, Path("model.onnx"))
 
 
-def test_a_folder_stands_for_the_one_model_in_it(exported, tmp_path) -> None:
+def test_a_folder_stands_for_the_one_model_in_it(exported: dict[str, Exported], tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="none"):
         model_in(tmp_path)
     shutil.copy(exported["hdn"].path, tmp_path / "model.onnx")
@@ -70,7 +72,7 @@ def test_a_folder_stands_for_the_one_model_in_it(exported, tmp_path) -> None:
 
 @pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("length", [0, 100, 0.5, 0.99])
-def test_damaged_files_are_one_line(exported, tmp_path, method, length) -> None:
+def test_damaged_files_are_one_line(exported: dict[str, Exported], tmp_path: Path, method: str, length: float) -> None:
     path = exported[method].path
     for each in path.parent.iterdir():
         shutil.copy(each, tmp_path)
@@ -82,7 +84,7 @@ def test_damaged_files_are_one_line(exported, tmp_path, method, length) -> None:
     assert "\n" not in str(found.value)
 
 
-def test_files_that_are_missing_or_foreign(exported, tmp_path) -> None:
+def test_files_that_are_missing_or_foreign(exported: dict[str, Exported], tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="does not exist"):
         open_session(tmp_path / "model.onnx")
     shutil.copy(exported["deconoising"].path, tmp_path)
@@ -101,12 +103,14 @@ def test_files_that_are_missing_or_foreign(exported, tmp_path) -> None:
 
 @pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("device", ["cuda", "gpu:7", "quantum"])
-def test_devices_that_are_not_there(exported, method, device) -> None:
+def test_devices_that_are_not_there(exported: dict[str, Exported], method: str, device: str) -> None:
     with pytest.raises(SettingsError, match="--device cpu"):
         open_session(exported[method].path, device)
 
 
-def test_onnx_runs_without_onnx_runtime_by_openvino(exported, monkeypatch) -> None:
+def test_onnx_runs_without_onnx_runtime_by_openvino(
+    exported: dict[str, Exported], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = exported["hdn"].path
     card = read_card(path)
     x = np.full((1, 2, 8, 8), 200, np.float32)
@@ -121,7 +125,7 @@ def test_onnx_runs_without_onnx_runtime_by_openvino(exported, monkeypatch) -> No
         open_session(path)
 
 
-def test_results_survive_the_next_run(exported) -> None:
+def test_results_survive_the_next_run(exported: dict[str, Exported]) -> None:
     session = open_session(exported["deconoising"].path)
     first = session.run(np.full((1, 1, 8, 8), 100, np.float32))["denoised"]
     kept = first.copy()
@@ -129,7 +133,7 @@ def test_results_survive_the_next_run(exported) -> None:
     np.testing.assert_array_equal(first, kept)
 
 
-def test_a_card_refuses_nonsense(exported) -> None:
+def test_a_card_refuses_nonsense(exported: dict[str, Exported]) -> None:
     card = read_card(exported["hdn"].path)
     with pytest.raises(ValueError, match="channels"):
         replace(card, num_channels=0)
@@ -137,7 +141,7 @@ def test_a_card_refuses_nonsense(exported) -> None:
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_a_card_is_read_without_what_runs_the_model(exported, method) -> None:
+def test_a_card_is_read_without_what_runs_the_model(exported: dict[str, Exported], method: str) -> None:
     code = (
         "import sys; from pathlib import Path; from quietscope.deploy import read_card;"
         "print(read_card(Path(sys.argv[1])).method, {'torch', 'onnx', 'onnxruntime', 'openvino'} & set(sys.modules))"

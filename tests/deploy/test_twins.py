@@ -1,9 +1,12 @@
 """Arithmetic that exists twice, in PyTorch and in NumPy, gives the same."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from quietscope.deploy.card import CardLatent
 from quietscope.deploy.moments import Moments
 from quietscope.deploy.predict import tile_noise
 from quietscope.methods.base import LatentSpec
@@ -11,7 +14,7 @@ from quietscope.prediction import StreamingMoments
 from quietscope.prediction.noise import tile_noise as torch_tile_noise
 from quietscope.tiling.estimators import Site
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import KINDS, imported
+from quietscope.tiling.kinds import KINDS, Kind, imported
 from quietscope.tiling.request import Request
 
 TWINS = [kind for kind in KINDS if kind.twin is not None]
@@ -21,9 +24,11 @@ SITE = Site(inner=(slice(2, 40), slice(5, 64)), core=(slice(0, 40), slice(0, 64)
 @pytest.mark.parametrize("offset", [0.0, 300.0, 30_000.0])
 @pytest.mark.parametrize("cuts", [[], [1, 8, 40], list(range(1, 100))])
 @pytest.mark.parametrize("kind", TWINS, ids=lambda kind: kind.name)
-def test_estimators(kind, cuts, offset):
+def test_estimators(kind: Kind, cuts: list[int], offset: float) -> None:
     samples = np.random.default_rng(0).normal(offset, 20, (100, 2, 40, 64)).astype(np.float32)
     request = Request(num_samples=100, spread=1.3)
+    assert kind.twin is not None
+    assert kind.estimator is not None
     makers = [imported(address) for address in (kind.twin, kind.estimator)]
     mine, theirs = (maker.of(request, SITE) for maker in makers)
     for batch in np.split(samples, cuts):
@@ -37,7 +42,7 @@ def test_estimators(kind, cuts, offset):
         assert len({getattr(maker, ask)(*arguments) for maker in makers}) == 1
 
 
-def test_a_single_image_comes_back_bit_for_bit():
+def test_a_single_image_comes_back_bit_for_bit() -> None:
     image = np.random.default_rng(0).normal(300, 20, (1, 2, 7, 9)).astype(np.float32)
     mine, theirs = Moments(), StreamingMoments()
     mine.update(image)
@@ -47,7 +52,7 @@ def test_a_single_image_comes_back_bit_for_bit():
     assert not mine.std().any()
 
 
-def test_moments_do_not_mind_a_large_offset():
+def test_moments_do_not_mind_a_large_offset() -> None:
     samples = np.random.default_rng(0).normal(30_000, 1, (100, 4, 5)).astype(np.float32)
     moments = Moments()
     for batch in np.split(samples, [1, 8, 40]):
@@ -57,11 +62,12 @@ def test_moments_do_not_mind_a_large_offset():
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_noise_of_a_tile(dims):
+def test_noise_of_a_tile(dims: int) -> None:
     latents = tuple(LatentSpec(level=n, channels=n + 2, reduction=(2**n,) * dims, is_random=n != 1) for n in range(3))
     box = tuple(slice(start, start + 24) for start in (8, 20, 40)[:dims])
-    key = {"seed": 5, "frame": 2, "samples": [0, 7, 8]}
-    found = tile_noise(latents, Tile(box, box), **key), torch_tile_noise(latents, Tile(box, box), **key)
+    key: dict[str, Any] = {"seed": 5, "frame": 2, "samples": [0, 7, 8]}
+    on_card = [CardLatent(**vars(spec)) for spec in latents]
+    found = tile_noise(on_card, Tile(box, box), **key), torch_tile_noise(latents, Tile(box, box), **key)
     for mine, theirs, spec in zip(*found, latents, strict=True):
         # The bits are the same; logarithm, cosine and sine round differently.
         np.testing.assert_allclose(mine, theirs.numpy(), atol=2e-6)

@@ -1,7 +1,9 @@
 """Distilling: any model that samples is a teacher, in 2-D and 3-D, of any channels; what cannot be one is refused."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -14,23 +16,9 @@ from quietscope.errors import AxesError, ChannelError, PixelError, SettingsError
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.presets import Configuration
 from quietscope.tiling.orientations import FLIPS
+from tests.tiny import TRAINING, Values, network
 
-TRAINING = {"patch": 16, "patch_z": 4, "batch_size": 2, "validate_every": 2, "validation_patches": 2}
-TRAINING |= {"warmup_steps": 0, "precision": "float32"}
-NETWORKS = {
-    "hdn": {"filters": (8, 8), "latent_channels": (4, 4), "stem_filters": 8},
-    "divnoising": {"depth": 1, "filters": 8, "latent_channels": 4, "blocks": 1},
-    "dvlae": {
-        "filters": (8,),
-        "latent_channels": (4,),
-        "halves": (True,),
-        "stem_filters": 8,
-        "code_channels": 4,
-        "direction": "x",
-    },
-    "noise2void": {"depth": 1, "filters": 8},
-}
-SMALL = {"network": {"depth": 1, "filters": 8}, "training": TRAINING, "steps": 3}
+SMALL: Values = {"network": network("direct", 8), "training": TRAINING, "steps": 3}
 
 
 def picture(*shape: int) -> np.ndarray:
@@ -39,9 +27,9 @@ def picture(*shape: int) -> np.ndarray:
     return rng.poisson(200 + 100 * np.sin(x / 5) * np.cos(y / 7), shape).astype(np.float32)
 
 
-def trained(method: str, images: np.ndarray, axes: str, **changes: object) -> Denoiser:
-    network = {**NETWORKS[method], **changes.pop("network", {})}
-    denoiser = Denoiser(method=method, network=network, training=TRAINING, steps=2, device="cpu", **changes)
+def trained(method: str, images: np.ndarray, axes: str, **changes: Any) -> Denoiser:
+    chosen = network(method, 8, **changes.pop("network", {"direction": "x"} if method == "dvlae" else {}))
+    denoiser = Denoiser(method=method, network=chosen, training=TRAINING, steps=2, device="cpu", **changes)
     return denoiser.fit(images, axes=axes)
 
 
@@ -55,7 +43,7 @@ def trained(method: str, images: np.ndarray, axes: str, **changes: object) -> De
     ],
 )
 def test_any_model_that_samples_can_be_distilled(
-    method: str, shape: tuple[int, ...], axes: str, dims: int, loss: str, tmp_path: Path
+    method: str, shape: tuple[int, ...], axes: str, dims: int, loss: Literal["mean", "median"], tmp_path: Path
 ) -> None:
     images = picture(*shape)
     teacher = trained(method, images, axes, dims=dims)
@@ -98,6 +86,7 @@ def test_training_along_gives_two_models(tmp_path: Path) -> None:
     images = picture(2, 32, 32)
     both, alone = trained("hdn", images, "TYX", direct="median"), trained("hdn", images, "TYX")
     assert alone.direct is None
+    assert both.direct is not None
     assert isinstance(both.direct.method, DirectDenoiser)
     assert both.direct.method.teacher is None
     assert both.direct.method.settings.loss == "median"
@@ -112,14 +101,17 @@ def test_a_run_resumes(tmp_path: Path) -> None:
     teacher = trained("hdn", images, "TYX")
     whole = distill(teacher, images, axes="TYX", **SMALL, folder=tmp_path / "whole")
     cut = distill(teacher, images, axes="TYX", **SMALL, folder=tmp_path / "cut", watch=_stop_at(2))
+    assert cut.fit_report is not None
     assert cut.fit_report.interrupted
     resumed = distill(teacher, images, axes="TYX", **SMALL, folder=tmp_path / "cut", resume=True)
+    assert resumed.fit_report is not None
+    assert whole.fit_report is not None
     assert resumed.fit_report.steps == whole.fit_report.steps == 3
     mine = resumed.method.state_dict()
     assert all(torch.equal(value, mine[name]) for name, value in whole.method.state_dict().items())
 
 
-def _stop_at(step: int):
+def _stop_at(step: int) -> Callable[[object], None]:
     def watch(state: object) -> None:
         if getattr(state, "step", 0) == step:
             signal.raise_signal(signal.SIGINT)
@@ -137,7 +129,7 @@ def test_what_cannot_be_distilled_is_refused_in_one_line() -> None:
     with pytest.raises(PixelError, match="NaN"):
         distill(teacher, images * np.nan, axes="TYX", **SMALL)
     with pytest.raises(SettingsError, match="loss = 'mode'"):
-        distill(teacher, images, loss="mode", axes="TYX", **SMALL)
+        distill(teacher, images, loss=cast(Any, "mode"), axes="TYX", **SMALL)
     direct = distill(teacher, images, axes="TYX", **SMALL)
     with pytest.raises(SettingsError, match="direct, which gives its one image"):
         distill(direct, images, axes="TYX", **SMALL)

@@ -1,30 +1,35 @@
 """What each level holds, against what the ladder itself says; any size, no seams, nothing that is not drawn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from quietscope import Denoiser
-from quietscope.data.normalize import Statistics
 from quietscope.errors import AxesError, ChannelError, SettingsError, SizeError
 from quietscope.explore import levels
-from quietscope.methods.dvlae import DVLAE, DVLAESettings
-from quietscope.noise import PoissonGaussian
+from quietscope.methods.hdn import HDN
+from quietscope.methods.noise2void import Noise2Void
 from quietscope.prediction import predict_frame
 from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.spec import TileSpec
+from tests.explore.methods import tiny_dvlae, tiny_hdn
+from tests.tiny import untrained
 
 RNG = np.random.default_rng(0)
 THREE = {"filters": (8,) * 3, "latent_channels": (4,) * 3}
-VOLUME = {"spatial_dims": 3, "filters": (4, 4), "latent_channels": (2, 2), "stem_filters": 4, "z_halvings": 1}
+VOLUME = {"dims": 3, "width": 4, "latent_channels": (2, 2), "z_halvings": 1}
 
 
-def noisy(*shape):
+def noisy(*shape: int) -> np.ndarray:
     return RNG.normal(1000, 200, shape).astype(np.float32)
 
 
-def drawn(method, frame, samples, **changes):
+def drawn(
+    method: HDN, frame: np.ndarray, samples: range, **changes: Any
+) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
     """Encode a frame that needs no padding, and make the noise of some samples."""
     box = tuple(slice(0, length) for length in frame.shape[1:])
     options = {"seed": 0, "frame": 0} | changes
@@ -34,9 +39,9 @@ def drawn(method, frame, samples, **changes):
 
 
 @pytest.mark.parametrize("changes", [THREE, {**VOLUME}, {**THREE, "channels": 2}], ids=["plane", "volume", "channels"])
-def test_with_every_level_informed_it_is_the_denoised_image(tiny_hdn, changes):
+def test_with_every_level_informed_it_is_the_denoised_image(changes: dict[str, Any]) -> None:
     method = tiny_hdn(**changes)
-    frame = noisy(changes.get("channels", 1), *((6, 14, 19) if "spatial_dims" in changes else (27, 41)))
+    frame = noisy(changes.get("channels", 1), *((6, 14, 19) if "dims" in changes else (27, 41)))
     found = levels(method, frame, num_samples=3, seed=4, frame_index=2)
     expected = predict_frame(method, frame, kinds=("mean",), num_samples=3, frame_index=2)
     assert np.abs(found.reconstructions[0] - expected.mean).max() > 0.1  # another seed, another image
@@ -46,13 +51,8 @@ def test_with_every_level_informed_it_is_the_denoised_image(tiny_hdn, changes):
     assert found.spread.shape == found.reconstructions.shape == (found.num_levels, *frame.shape)
 
 
-def test_a_hierarchy_that_learns_its_noise_has_levels_too():
-    small = {"filters": (8,) * 3, "latent_channels": (4,) * 3, "halves": (False, True, True), "stem_filters": 8}
-    settings = DVLAESettings(**small, code_channels=8, noise_filters=8, signal_filters=8, components=2)
-    statistics = Statistics(torch.full((1,), 1000.0), torch.full((1,), 200.0))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        method = DVLAE.build(settings, statistics, [PoissonGaussian(gain=2.0, offset=100.0, read_noise=5.0)])
+def test_a_hierarchy_that_learns_its_noise_has_levels_too() -> None:
+    method = tiny_dvlae(**THREE, halves=(False, True, True), components=2)
     frame = noisy(1, 27, 33)
     found = levels(method, frame, num_samples=3)
     expected = predict_frame(method, frame, kinds=("mean",), num_samples=3)
@@ -61,7 +61,7 @@ def test_a_hierarchy_that_learns_its_noise_has_levels_too():
     assert (found.kl_per_pixel > 0).all()
 
 
-def test_levels_below_are_the_priors_means_and_levels_above_the_posteriors_draws(tiny_hdn):
+def test_levels_below_are_the_priors_means_and_levels_above_the_posteriors_draws() -> None:
     method, frame = tiny_hdn(**THREE).eval(), noisy(1, 16, 24)
     found = levels(method, frame, num_samples=4)
     with torch.inference_mode():
@@ -81,13 +81,13 @@ def test_levels_below_are_the_priors_means_and_levels_above_the_posteriors_draws
     np.testing.assert_allclose(found.prior + sum(map(found.added, range(3))), found.reconstructions[0], rtol=1e-4)
 
 
-def test_without_any_informed_level_the_image_does_not_matter(tiny_hdn):
+def test_without_any_informed_level_the_image_does_not_matter() -> None:
     one, other = (levels(tiny_hdn(**THREE), noisy(1, 20, 30), num_samples=2) for _ in range(2))
     np.testing.assert_array_equal(one.prior, other.prior)
     assert np.abs(one.reconstructions[-1] - other.reconstructions[-1]).max() > 0.01
 
 
-def test_the_kl_is_the_ladders(tiny_hdn):
+def test_the_kl_is_the_ladders() -> None:
     method, frame = tiny_hdn(**THREE, deterministic_levels=(0,)).eval(), noisy(1, 16, 24)
     found = levels(method, frame, num_samples=5)
     with torch.inference_mode():
@@ -103,7 +103,7 @@ def test_the_kl_is_the_ladders(tiny_hdn):
         assert found.kl[level].min() >= 0
 
 
-def test_a_deterministic_level_adds_no_spread(tiny_hdn):
+def test_a_deterministic_level_adds_no_spread() -> None:
     found = levels(tiny_hdn(**THREE, deterministic_levels=(0, 1)), noisy(1, 17, 9), num_samples=3)
     assert not found.spread[:2].any()
     assert (found.spread[2] > 0).all()
@@ -111,7 +111,7 @@ def test_a_deterministic_level_adds_no_spread(tiny_hdn):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (33, 65)])
-def test_any_size_of_a_plane(tiny_hdn, size):
+def test_any_size_of_a_plane(size: tuple[int, ...]) -> None:
     found = levels(tiny_hdn(**THREE, channels=2), noisy(2, *size), num_samples=2)
     assert all(np.isfinite(each).all() for each in (found.reconstructions, found.spread, found.prior, *found.kl))
     for level, reduction in enumerate((2, 4, 8)):
@@ -120,7 +120,7 @@ def test_any_size_of_a_plane(tiny_hdn, size):
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_tiles_fit_together_without_a_seam(tiny_hdn, dims):
+def test_tiles_fit_together_without_a_seam(dims: int) -> None:
     method = tiny_hdn(**({} if dims == 2 else VOLUME))
     frame = noisy(1, *((150, 201) if dims == 2 else (11, 20, 130)))
     halo = (8, 64, 64)[-dims:]
@@ -137,30 +137,25 @@ def test_tiles_fit_together_without_a_seam(tiny_hdn, dims):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-def test_global_state_is_left_alone(tiny_hdn):
+def test_global_state_is_left_alone() -> None:
     method, state = tiny_hdn().train(), torch.get_rng_state()
     levels(method, noisy(1, 8, 8), num_samples=2)
     assert method.training
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_nothing_learnt_is_no_division_by_zero(tiny_hdn):
+def test_nothing_learnt_is_no_division_by_zero() -> None:
     method = tiny_hdn()
-    for level in method.ladder.levels:
-        prior = level.posterior_conv if level.is_top else level.prior_conv
-        for convolution in (prior, level.posterior_conv):
-            torch.nn.init.zeros_(convolution.weight)
-            torch.nn.init.zeros_(convolution.bias)
+    for name, parameter in method.ladder.named_parameters():
+        if ".prior_" in name or ".posterior_" in name:
+            torch.nn.init.zeros_(parameter)
     found = levels(method, noisy(1, 8, 8), num_samples=2)
     np.testing.assert_array_equal(found.kl_share, [0, 0])
 
 
-def test_mistakes_say_what_to_type(tiny_hdn):
-    class Flat:
-        name = "flat"
-
-    with pytest.raises(SettingsError, match=r"hierarchy.*flat.*--method hdn"):
-        levels(Flat(), noisy(1, 8, 8))
+def test_mistakes_say_what_to_type() -> None:
+    with pytest.raises(SettingsError, match=r"hierarchy.*noise2void.*--method hdn"):
+        levels(untrained(Noise2Void), noisy(1, 8, 8))
     with pytest.raises(SettingsError, match="num_samples=20"):
         levels(tiny_hdn(), noisy(1, 8, 8), num_samples=1)
     with pytest.raises(ChannelError, match="1 channel"):
@@ -169,7 +164,7 @@ def test_mistakes_say_what_to_type(tiny_hdn):
         levels(tiny_hdn(), noisy(1, 2, 8, 8))
 
 
-def test_the_denoiser_takes_one_frame_of_an_image(tiny_hdn):
+def test_the_denoiser_takes_one_frame_of_an_image() -> None:
     made = Denoiser(device="cpu", training={"precision": "float32"})
     made._method = tiny_hdn(channels=2)
     stack = noisy(3, 12, 2, 20)

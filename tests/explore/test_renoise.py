@@ -4,39 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from quietscope.data.normalize import Statistics
 from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.explore import Generation, generate, renoise
-from quietscope.methods.dvlae import DVLAE, DVLAESettings
-from quietscope.noise import Gaussian
 from quietscope.prediction import predict_frame
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
+from tests.explore.methods import tiny_dvlae, tiny_hdn
 
 RNG = np.random.default_rng(0)
 REQUEST = Request(seed=7)
 
 
-@pytest.fixture
-def tiny_dvlae():
-    def make(channels=1, **changes):
-        small = {"filters": (8, 8), "latent_channels": (4, 4), "halves": (True, True), "stem_filters": 8}
-        small |= {"code_channels": 8, "noise_filters": 8, "signal_filters": 8, "dilations": (1,), "stabilize": True}
-        statistics = Statistics(torch.full((channels,), 1000.0), torch.full((channels,), 200.0))
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return DVLAE(
-                DVLAESettings(**{**small, **changes}), statistics, [Gaussian(50.0) for _ in range(channels)]
-            ).eval()
-
-    return make
-
-
-def frame(*shape):
+def frame(*shape: int) -> np.ndarray:
     return RNG.normal(1000, 200, shape).astype(np.float32)
 
 
-def test_the_clean_part_of_image_n_is_posterior_sample_n(tiny_hdn):
+def test_the_clean_part_of_image_n_is_posterior_sample_n() -> None:
     method, x = tiny_hdn(), frame(1, 37, 50)
     samples = []
     predict_frame(method, x, num_samples=3, request=REQUEST, on_sample=lambda _box, _n, sample: samples.append(sample))
@@ -52,8 +35,8 @@ def test_the_clean_part_of_image_n_is_posterior_sample_n(tiny_hdn):
 @pytest.mark.parametrize(
     ("dims", "direction", "shape"), [(2, "x", (2, 21, 30)), (2, "y", (1, 64, 9)), (3, "z", (1, 9, 8, 8))]
 )
-def test_learned_noise_is_drawn_at_any_size(tiny_dvlae, dims, direction, shape):
-    method = tiny_dvlae(channels=shape[0], spatial_dims=dims, direction=direction)
+def test_learned_noise_is_drawn_at_any_size(dims: int, direction: str, shape: tuple[int, ...]) -> None:
+    method = tiny_dvlae(channels=shape[0], dims=dims, direction=direction)
     x = frame(*shape)
     images = renoise(method, x, num=2)
     assert images.shape == (2, *shape)
@@ -65,14 +48,14 @@ def test_learned_noise_is_drawn_at_any_size(tiny_dvlae, dims, direction, shape):
     assert np.abs(generated - generate(method, Generation(num=2, size=shape[1:]))).max() > 1
 
 
-def test_tiles_of_learned_noise_fit_together(tiny_dvlae):
+def test_tiles_of_learned_noise_fit_together() -> None:
     method, x = tiny_dvlae(), frame(1, 64, 128)
     whole, tiled = (renoise(method, x, tile=cut) for cut in (TileSpec((64, 128), (0, 0)), TileSpec((64, 64), (32, 32))))
     # What a network without training makes of the halo differs a little; the noise must not.
     assert np.abs(whole - tiled).max() < 0.05 * whole.std()
 
 
-def test_mistakes(tiny_dvlae, tiny_hdn):
+def test_mistakes() -> None:
     with pytest.raises(SettingsError, match="at least 1"):
         renoise(tiny_dvlae(), frame(1, 16, 16), num=0)
     with pytest.raises(ChannelError, match="1 channel"):

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from quietscope.methods.direct import DirectDenoiser
+from tests.conftest import MakePackage
+from tests.tiny import denoiser
+
 TARGET = """
 from quietscope.export.target import Target, whole
 from quietscope.export.torch_program import TARGET as OURS
@@ -42,7 +46,7 @@ np.testing.assert_allclose(found, wanted, atol=0.5)
 
 
 @pytest.fixture
-def environment(make_package) -> dict[str, str]:
+def environment(make_package: MakePackage) -> dict[str, str]:
     """Return the environment of a process that has a package of a target, and one of what runs it."""
     names = {"lab": "TARGET", "lab-blind": "BLIND"}
     folder = make_package("lab-export", TARGET, "quietscope.export_targets", names)
@@ -50,8 +54,8 @@ def environment(make_package) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
-def test_a_target_of_another_package_is_written_compared_and_run(denoiser, environment, tmp_path: Path) -> None:
-    denoiser("direct").save(tmp_path / "model.safetensors")
+def test_a_target_of_another_package_is_written_compared_and_run(environment: dict[str, str], tmp_path: Path) -> None:
+    denoiser(DirectDenoiser).save(tmp_path / "model.safetensors")
     command = [sys.executable, "-c", USE, str(tmp_path)]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert found.returncode == 0, found.stderr

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -13,27 +15,29 @@ from quietscope.io.atomic import reserve
 ARRAY = np.arange(600, dtype=np.uint16).reshape(20, 30)
 
 
-def full_disk(*_args, **_kwargs):
+def full_disk(*_args: object, **_kwargs: object) -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".npy"])
-def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, suffix):
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
     monkeypatch.setattr(os, "posix_fallocate", full_disk, raising=False)
     with pytest.raises(OutputError, match="room on the disk"):
         write_image(tmp_path / f"a{suffix}", ARRAY, "YX")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_fills_up_while_writing(tmp_path):
+def test_a_disk_that_fills_up_while_writing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="room on the disk"), open_writer(tmp_path / "a.zarr", (20, 30), "u2", "YX"):
         full_disk()
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("free", [0, 10**12])
-def test_systems_that_cannot_reserve(tmp_path, monkeypatch, free):
-    def unsupported(*_args):
+def test_systems_that_cannot_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    def unsupported(*_args: object) -> NoReturn:
         raise OSError(errno.EOPNOTSUPP, "not supported")
 
     monkeypatch.setattr(os, "posix_fallocate", unsupported, raising=False)
@@ -46,8 +50,8 @@ def test_systems_that_cannot_reserve(tmp_path, monkeypatch, free):
             reserve(tmp_path / "a")
 
 
-def test_other_errors_pass_unchanged(tmp_path):
-    def half_a_result():
+def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
+    def half_a_result() -> None:
         with atomic_path(tmp_path / "a") as temporary:
             temporary.write_text("half")
             raise ZeroDivisionError
@@ -57,7 +61,7 @@ def test_other_errors_pass_unchanged(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_bytes_are_written_whole(tmp_path):
+def test_bytes_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_bytes_atomically(path, b"one")
     with pytest.raises(OutputError, match="--overwrite"):
@@ -70,10 +74,10 @@ def test_bytes_are_written_whole(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path):
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a"
 
-    def race():
+    def race() -> None:
         with atomic_path(path) as temporary:
             temporary.write_text("mine")
             path.write_text("theirs")
@@ -83,7 +87,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path):
     assert path.read_text() == "theirs"
 
 
-def test_a_link_is_followed(tmp_path):
+def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     write_bytes_atomically(tmp_path / "link", b"new", overwrite=True)
@@ -91,7 +95,7 @@ def test_a_link_is_followed(tmp_path):
     assert (tmp_path / "real").read_text() == "new"
 
 
-def test_places_that_cannot_be_written(tmp_path, monkeypatch):
+def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "a", tmp_path / "none" / "a", tmp_path):
         with pytest.raises(OutputError):
@@ -101,17 +105,17 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
         write_bytes_atomically(tmp_path / "a", b"")
 
 
-def test_a_folder_that_refuses_the_temporary_file(tmp_path):
+def test_a_folder_that_refuses_the_temporary_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can be written"), atomic_path(tmp_path / "a") as temporary:
         raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
 
 
-def test_a_folder_is_put_back_if_its_successor_cannot_move_in(tmp_path, monkeypatch):
+def test_a_folder_is_put_back_if_its_successor_cannot_move_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.zarr"
     write_image(path, ARRAY, "YX")
     rename = type(path).rename
 
-    def failing(self, target):
+    def failing(self: Path, target: Path) -> Path:
         if self.suffix == ".partial":
             raise PermissionError(errno.EACCES, "no", str(self))
         return rename(self, target)

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ AXES = [
 ]
 
 
-def multiscales(version):
+def multiscales(version: str) -> dict[str, Any]:
     steps = [{"type": "scale", "scale": SCALE}, {"type": "translation", "translation": [0.0] * 5}]
     image = {"axes": AXES, "datasets": [{"path": "s0", "coordinateTransformations": steps}, {"path": "s1"}]}
     omero = {"channels": [{"label": "DAPI"}, {"label": "GFP"}]}
@@ -30,7 +32,7 @@ def multiscales(version):
     return {"multiscales": [{**image, "version": version}], "omero": omero}
 
 
-def write_group(path, attributes, zarr_format, name=None):
+def write_group(path: Path, attributes: dict[str, Any], zarr_format: int, name: str | None = None) -> None:
     group = zarr.open_group(str(path), mode="a", zarr_format=zarr_format)
     if name is not None:
         group = group.create_group(name)
@@ -40,7 +42,7 @@ def write_group(path, attributes, zarr_format, name=None):
 
 
 @pytest.mark.parametrize(("version", "zarr_format"), [("0.4", 2), ("0.5", 3)])
-def test_both_generations(tmp_path, version, zarr_format):
+def test_both_generations(tmp_path: Path, version: str, zarr_format: int) -> None:
     write_group(tmp_path / "a.zarr", multiscales(version), zarr_format)
     image = read_image(tmp_path / "a.zarr")
     assert (image.axes, image.channel_names, image.frame_interval_s) == ("TCZYX", ("DAPI", "GFP"), 30.0)
@@ -49,7 +51,7 @@ def test_both_generations(tmp_path, version, zarr_format):
     np.testing.assert_array_equal(image.data[1, 0, 2, 3:9], ARRAY[1, 0, 2, 3:9])
 
 
-def test_bioformats2raw_series(tmp_path):
+def test_bioformats2raw_series(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     zarr.open_group(str(path), mode="w", zarr_format=2).attrs["bioformats2raw.layout"] = 3
     for name in "01":
@@ -60,7 +62,7 @@ def test_bioformats2raw_series(tmp_path):
         read_image(path, series=2)
 
 
-def test_a_scale_without_a_unit_is_no_pixel_size(tmp_path):
+def test_a_scale_without_a_unit_is_no_pixel_size(tmp_path: Path) -> None:
     attributes = multiscales("0.4")
     attributes["multiscales"][0]["axes"] = list("tczyx")
     write_group(tmp_path / "a.zarr", attributes, 2)
@@ -69,8 +71,8 @@ def test_a_scale_without_a_unit_is_no_pixel_size(tmp_path):
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_plain_arrays(tmp_path, zarr_format):
-    def save(name, array, **options):
+def test_plain_arrays(tmp_path: Path, zarr_format: int) -> None:
+    def save(name: str, array: np.ndarray, **options: object) -> None:
         options |= {"shape": array.shape, "dtype": array.dtype, "zarr_format": zarr_format}
         zarr.create_array(str(tmp_path / name), **options)[...] = array
 
@@ -88,7 +90,7 @@ def test_plain_arrays(tmp_path, zarr_format):
         read_image(tmp_path / "d.zarr")
 
 
-def test_written_attributes_follow_ngff(tmp_path):
+def test_written_attributes_follow_ngff(tmp_path: Path) -> None:
     path = tmp_path / "cells.ome.zarr"
     write_image(path, ARRAY, "TCZYX", pixel_size_um={"X": 0.1, "Y": 0.2}, channel_names=["a", "b"], frame_interval_s=3)
     group = zarr.open_group(str(path), mode="r")
@@ -111,13 +113,13 @@ def test_written_attributes_follow_ngff(tmp_path):
     assert back.pixel_size_um == {"X": 0.1, "Y": 0.2}
 
 
-def test_more_axes_than_ngff_allows(tmp_path):
+def test_more_axes_than_ngff_allows(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.tif"):
         write_image(tmp_path / "a.ome.zarr", np.zeros((1, 1, 2, 2)), "PCYX")
     assert not list(tmp_path.iterdir())
 
 
-def test_only_zarr_folders_are_replaced(tmp_path):
+def test_only_zarr_folders_are_replaced(tmp_path: Path) -> None:
     for name in ("file.zarr", "folder.zarr"):
         path = tmp_path / name
         if name.startswith("file"):
@@ -130,7 +132,7 @@ def test_only_zarr_folders_are_replaced(tmp_path):
         assert path.exists()
 
 
-def test_folders_that_hold_no_image(tmp_path):
+def test_folders_that_hold_no_image(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageFileError, match="folder"):
         read_image(tmp_path / "empty")
@@ -147,11 +149,13 @@ def test_folders_that_hold_no_image(tmp_path):
         read_image(tmp_path / "bad.zarr")
 
 
-def test_chunks_still_under_way_do_not_bring_a_removed_folder_back(tmp_path, monkeypatch):
+def test_chunks_still_under_way_do_not_bring_a_removed_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = zarr.storage.LocalStore
     plain = store.set
 
-    async def full_at_the_first_chunk(self, key, *args, **kwargs):
+    async def full_at_the_first_chunk(self: object, key: str, *args: object, **kwargs: object) -> None:
         if key.endswith("c/0/0"):
             raise OSError(errno.ENOSPC, "No space left on device")
         if "/c/" in key:

@@ -7,20 +7,20 @@ from quietscope.errors import PixelError
 from quietscope.io import check_pixels, saturated_share
 
 
-def test_good_pixels_pass():
+def test_good_pixels_pass() -> None:
     check_pixels(np.arange(12).reshape(1, 3, 4))
     check_pixels(np.arange(12, dtype=np.float32).reshape(1, 3, 4))
 
 
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])
-def test_values_that_are_no_numbers(value, word):
+def test_values_that_are_no_numbers(value: float, word: str) -> None:
     frame = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
     frame[0, 1, 2] = frame[0, 2, 3] = value
     with pytest.raises(PixelError, match=rf"2 that are not, the first \({word}\) at \(0, 1, 2\)"):
         check_pixels(frame)
 
 
-def test_a_frame_without_contrast():
+def test_a_frame_without_contrast() -> None:
     with pytest.raises(PixelError, match="7 everywhere"):
         check_pixels(np.full((1, 3, 4), 7, np.uint16), "frame 3")
 
@@ -38,13 +38,13 @@ def test_a_frame_without_contrast():
         (bool, 1, 100, 0.0),
     ],
 )
-def test_saturated_share(dtype, top, count, share):
+def test_saturated_share(dtype: type[np.generic] | type[bool], top: float, count: int, share: float) -> None:
     frames = np.zeros((4, 50, 50), dtype)
     frames.flat[:count] = top
     assert saturated_share(iter(frames), dtype) == pytest.approx(share)
 
 
-def test_saturation_is_counted_across_frames():
+def test_saturation_is_counted_across_frames() -> None:
     frames = np.zeros((3, 10, 10), np.uint8)
     frames[0], frames[1, 0], frames[2, 0] = 9, 255, 255
     assert saturated_share(frames, np.uint8) == pytest.approx(20 / 300)

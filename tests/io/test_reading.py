@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from quietscope.samples import SAMPLES, sample_path
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_are_real_stacks(name):
+def test_samples_are_real_stacks(name: str) -> None:
     image = read_image(sample_path(name))
     assert (image.axes, image.shape, image.dtype) == ("QYX", (4, 512, 512), np.dtype("uint8"))
     frame = image.layout().take(image.data, 3)
@@ -23,12 +25,12 @@ def test_samples_are_real_stacks(name):
         assert sample_path(name).with_name(licence).is_file()
 
 
-def test_an_unknown_sample():
+def test_an_unknown_sample() -> None:
     with pytest.raises(ImageFileError, match="confocal_fish_noisy"):
         sample_path("lena")
 
 
-def test_extensions_that_are_not_supported(tmp_path):
+def test_extensions_that_are_not_supported(tmp_path: Path) -> None:
     for name, advice in (("a.jpg", "JPEG"), ("a.czi", "Fiji"), ("a.xyz", "OME-TIFF"), ("a", "OME-TIFF")):
         (tmp_path / name).write_text("something")
         with pytest.raises(ImageFileError, match=advice) as caught:
@@ -38,7 +40,7 @@ def test_extensions_that_are_not_supported(tmp_path):
             write_image(tmp_path / name, np.eye(3), "YX")
 
 
-def test_near_by_names_are_suggested(tmp_path):
+def test_near_by_names_are_suggested(tmp_path: Path) -> None:
     write_image(tmp_path / "cells_01.tif", np.eye(3, dtype=np.uint8), "YX")
     with pytest.raises(ImageFileError, match=r"did you mean .*cells_01\.tif\?"):
         read_image(tmp_path / "cell_01.tif")
@@ -46,10 +48,10 @@ def test_near_by_names_are_suggested(tmp_path):
         read_image(tmp_path / "none" / "a.tif")
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_image(tmp_path / "a.npy", np.eye(3), "YX")
 
-    def refuse(*_args, **_kwargs):
+    def refuse(*_args: object, **_kwargs: object) -> NoReturn:
         raise PermissionError
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
@@ -57,7 +59,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         read_image(tmp_path / "a.npy")
 
 
-def test_numpy_files_that_hold_no_numbers(tmp_path):
+def test_numpy_files_that_hold_no_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     for array in (
         np.array([[{}]], object),
@@ -70,7 +72,7 @@ def test_numpy_files_that_hold_no_numbers(tmp_path):
             read_image(path)
 
 
-def test_numpy_orders(tmp_path):
+def test_numpy_orders(tmp_path: Path) -> None:
     array = np.arange(60, dtype=">f4").reshape(3, 4, 5)
     np.save(tmp_path / "a.npy", np.asfortranarray(array))
     image = read_image(tmp_path / "a.npy", "TYX")
@@ -81,7 +83,7 @@ def test_numpy_orders(tmp_path):
         read_image(tmp_path / "b.npy")
 
 
-def test_png(tmp_path):
+def test_png(tmp_path: Path) -> None:
     rgb = np.random.default_rng(0).integers(0, 255, (6, 7, 3), np.uint8)
     import imagecodecs
 
@@ -93,13 +95,13 @@ def test_png(tmp_path):
         write_image(tmp_path / "b.png", np.zeros((6, 7), np.float32), "YX")
 
 
-def test_axes_are_checked_before_a_writer_is_opened(tmp_path):
+def test_axes_are_checked_before_a_writer_is_opened(tmp_path: Path) -> None:
     with pytest.raises(AxesError), open_writer(tmp_path / "a.tif", (3, 4), "u1", "TYX"):
         pass
     assert not list(tmp_path.iterdir())
 
 
-def test_a_layout_writes_through_any_writer(tmp_path):
+def test_a_layout_writes_through_any_writer(tmp_path: Path) -> None:
     array = np.arange(2 * 3 * 5 * 6, dtype=np.float32).reshape(3, 5, 2, 6)  # C Y T X
     np.save(tmp_path / "in.npy", array)
     image = read_image(tmp_path / "in.npy", "CYTX")
@@ -114,7 +116,7 @@ def test_a_layout_writes_through_any_writer(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_opens_its_own_file(tmp_path):
+def test_a_forked_process_opens_its_own_file(tmp_path: Path) -> None:
     import tifffile
 
     array = np.random.default_rng(0).integers(0, 255, (20, 64, 64), np.uint8)
@@ -131,13 +133,13 @@ def test_a_forked_process_opens_its_own_file(tmp_path):
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
 
 
-def test_importing_io_loads_no_heavy_library():
+def test_importing_io_loads_no_heavy_library() -> None:
     code = "import sys, quietscope.io; print(*{'torch', 'tifffile', 'zarr', 'imagecodecs', 'dask'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
 
 
-def test_the_list_of_formats_is_consistent():
+def test_the_list_of_formats_is_consistent() -> None:
     for fmt in FORMATS.values():
         assert set(fmt.written) <= set(fmt.suffixes)
         assert (fmt.create is not None) == bool(fmt.written)

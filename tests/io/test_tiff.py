@@ -4,6 +4,8 @@ import logging
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +23,15 @@ COMPRESSIONS = (None, "zlib", "lzw", "zstd", "deflate", "jpeg2000", "packbits", 
 ENCODINGS = [(name, order) for name in COMPRESSIONS for order in "<>" if (name, order) != ("jpeg2000", ">")]
 
 
-def save(path, array, photometric="minisblack", **options):
+def save(path: Path, array: np.ndarray, photometric: str = "minisblack", **options: Any) -> None:
     tifffile.imwrite(path, array, photometric=photometric, **options)
 
 
 @pytest.mark.parametrize("tile", [None, (16, 16)])
 @pytest.mark.parametrize(("compression", "byteorder"), ENCODINGS)
-def test_compressions_tiles_and_byte_orders(tmp_path, compression, byteorder, tile):
+def test_compressions_tiles_and_byte_orders(
+    tmp_path: Path, compression: str | None, byteorder: str, tile: tuple[int, ...] | None
+) -> None:
     path = tmp_path / "a.tif"
     save(path, STACK, compression=compression, byteorder=byteorder, tile=tile, metadata={"axes": "TYX"})
     image = read_image(path)
@@ -40,7 +44,7 @@ def test_compressions_tiles_and_byte_orders(tmp_path, compression, byteorder, ti
 
 @pytest.mark.parametrize("dtype", ["int8", "float16", "float32", "float64", "uint64", "bool"])
 @pytest.mark.parametrize("compression", ["zlib", "zstd"])
-def test_compressed_dtypes(tmp_path, dtype, compression):
+def test_compressed_dtypes(tmp_path: Path, dtype: str, compression: str) -> None:
     array = example("ZYX", dtype)
     save(tmp_path / "a.tif", array, compression=compression, metadata={"axes": "ZYX"})
     image = read_image(tmp_path / "a.tif")
@@ -48,7 +52,7 @@ def test_compressed_dtypes(tmp_path, dtype, compression):
     assert image.dtype == array.dtype
 
 
-def test_predictor_and_separate_planes(tmp_path):
+def test_predictor_and_separate_planes(tmp_path: Path) -> None:
     array = example("YXS", np.uint8)
     save(tmp_path / "a.tif", array.transpose(2, 0, 1), planarconfig="separate", photometric="rgb")
     image = read_image(tmp_path / "a.tif")
@@ -58,7 +62,7 @@ def test_predictor_and_separate_planes(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "b.tif"), STACK)
 
 
-def test_several_series_and_a_pyramid(tmp_path):
+def test_several_series_and_a_pyramid(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
         tif.write(STACK, photometric="minisblack", metadata={"axes": "TYX", "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0})
         tif.write(
@@ -80,7 +84,7 @@ def test_several_series_and_a_pyramid(tmp_path):
     ("unit", "factor"),
     [("um", 1), ("micron", 1), ("\\u00B5m", 1), ("nm", 1e-3), ("mm", 1e3), ("inch", 25400)],
 )
-def test_imagej_units(tmp_path, unit, factor):
+def test_imagej_units(tmp_path: Path, unit: str, factor: float) -> None:
     metadata = {"axes": "ZYX", "unit": unit, "spacing": 2.0, "finterval": 0.5}
     save(tmp_path / "a.tif", STACK, imagej=True, resolution=(4, 5), metadata=metadata)
     image = read_image(tmp_path / "a.tif")
@@ -88,12 +92,12 @@ def test_imagej_units(tmp_path, unit, factor):
     assert image.frame_interval_s == 0.5
 
 
-def test_imagej_without_a_unit_has_no_pixel_size(tmp_path):
+def test_imagej_without_a_unit_has_no_pixel_size(tmp_path: Path) -> None:
     save(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": "TYX", "unit": "pixel"})
     assert read_image(tmp_path / "a.tif").pixel_size_um == {}
 
 
-def test_imagej_labels_name_channels_only_where_they_repeat(tmp_path):
+def test_imagej_labels_name_channels_only_where_they_repeat(tmp_path: Path) -> None:
     array = example("TCYX", np.uint16)
     for labels, names in ((["a", "b"] * 3, ("a", "b")), ([f"plane {n}" for n in range(6)], ())):
         save(tmp_path / "a.tif", array, imagej=True, metadata={"axes": "TCYX", "Labels": labels})
@@ -103,7 +107,9 @@ def test_imagej_labels_name_channels_only_where_they_repeat(tmp_path):
 @pytest.mark.parametrize(
     ("resolution", "unit", "size"), [(20000, 3, 0.5), (50800, 2, 0.5), (300, 2, None), (72, 2, None), (1, 1, None)]
 )
-def test_resolution_tags_count_on_a_microscopes_scale_only(tmp_path, resolution, unit, size):
+def test_resolution_tags_count_on_a_microscopes_scale_only(
+    tmp_path: Path, resolution: int, unit: int, size: float | None
+) -> None:
     save(tmp_path / "a.tif", STACK, resolution=(resolution, resolution), resolutionunit=unit, metadata=None)
     assert read_image(tmp_path / "a.tif").pixel_size_um == (
         {} if size is None else pytest.approx({"X": size, "Y": size})
@@ -112,7 +118,7 @@ def test_resolution_tags_count_on_a_microscopes_scale_only(tmp_path, resolution,
 
 @pytest.mark.parametrize("name", ["a.ome.tif", "a.tif"])
 @pytest.mark.parametrize("axes", ["TZCYX", "TCYX", "QCYX"])
-def test_metadata_round_trip(tmp_path, name, axes):
+def test_metadata_round_trip(tmp_path: Path, name: str, axes: str) -> None:
     write_image(
         tmp_path / name,
         example(axes, np.float32),
@@ -127,7 +133,7 @@ def test_metadata_round_trip(tmp_path, name, axes):
     assert image.frame_interval_s == pytest.approx(1.5)
 
 
-def test_dialects_that_are_written(tmp_path):
+def test_dialects_that_are_written(tmp_path: Path) -> None:
     for name, axes, dtype, kind in (
         ("a.tif", "TCZYX", np.uint16, "imagej"),
         ("b.tif", "TYX", np.float64, "shaped"),
@@ -139,7 +145,7 @@ def test_dialects_that_are_written(tmp_path):
             assert tif.series[0].kind == kind
 
 
-def test_what_is_refused_is_what_the_format_cannot_hold(tmp_path):
+def test_what_is_refused_is_what_the_format_cannot_hold(tmp_path: Path) -> None:
     refused = set()
     cases = [(axes, "float32") for axes in _AXES] + [("TCYX", dtype) for dtype in _DTYPES]
     for (axes, dtype), suffix in product(cases, (".tif", ".ome.tif", ".ome.zarr", ".npy")):
@@ -154,7 +160,7 @@ def test_what_is_refused_is_what_the_format_cannot_hold(tmp_path):
         write_image(tmp_path / "b.tif", np.zeros((2, 2), complex), "YX")
 
 
-def test_axes_of_the_file_and_of_the_user(tmp_path):
+def test_axes_of_the_file_and_of_the_user(tmp_path: Path) -> None:
     save(tmp_path / "a.tif", STACK)
     assert read_image(tmp_path / "a.tif").axes == "QYX"
     assert read_image(tmp_path / "a.tif", "zyx").axes == "ZYX"
@@ -169,7 +175,14 @@ def test_axes_of_the_file_and_of_the_user(tmp_path):
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize(("imagej", "metadata"), [(True, True), (False, True), (False, False)])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.8, 0.95])
-def test_truncation_is_noticed_when_opening(tmp_path, caplog, compression, imagej, metadata, share):
+def test_truncation_is_noticed_when_opening(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    compression: str | None,
+    imagej: bool,
+    metadata: bool,
+    share: float,
+) -> None:
     path, array = tmp_path / "a.tif", np.random.default_rng(0).integers(0, 4000, (40, 30, 30)).astype(np.uint16)
     with tifffile.TiffWriter(path, imagej=imagej) as tif:
         if metadata:
@@ -184,7 +197,7 @@ def test_truncation_is_noticed_when_opening(tmp_path, caplog, compression, image
     assert not caplog.records, "the file's story is told in one line"
 
 
-def test_virtual_imagej_stack_cut_off(tmp_path):
+def test_virtual_imagej_stack_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     save(path, STACK, imagej=True, truncate=True, metadata={"axes": "TYX"})
     np.testing.assert_array_equal(read_image(path), STACK)
@@ -193,7 +206,7 @@ def test_virtual_imagej_stack_cut_off(tmp_path):
         read_image(path)
 
 
-def test_damage_inside_is_one_line_when_reached(tmp_path):
+def test_damage_inside_is_one_line_when_reached(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     save(path, STACK, compression="zlib", metadata={"axes": "TYX"})
     with tifffile.TiffFile(path) as tif:
@@ -207,7 +220,7 @@ def test_damage_inside_is_one_line_when_reached(tmp_path):
         np.asarray(image.data[1])
 
 
-def test_bigtiff_is_chosen_by_size(tmp_path, monkeypatch):
+def test_bigtiff_is_chosen_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quietscope.io.tiff_writer._CLASSIC_LIMIT", 1000)
     write_image(tmp_path / "a.tif", STACK, "TYX", pixel_size_um={"X": 1.0, "Y": 1.0})
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
@@ -218,13 +231,13 @@ def test_bigtiff_is_chosen_by_size(tmp_path, monkeypatch):
     assert image.pixel_size_um == {"X": 1.0, "Y": 1.0}
 
 
-def test_a_text_file_by_another_name(tmp_path):
+def test_a_text_file_by_another_name(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_text("hello")
     with pytest.raises(ImageFileError, match="a TIFF image"):
         read_image(tmp_path / "a.tif")
 
 
-def test_damage_in_one_tile_leaves_no_noise_on_the_terminal(tmp_path):
+def test_damage_in_one_tile_leaves_no_noise_on_the_terminal(tmp_path: Path) -> None:
     path, array = tmp_path / "a.tif", np.random.default_rng(0).integers(0, 4000, (320, 320), np.uint16)
     save(path, array, compression="zlib", tile=(32, 32))
     with tifffile.TiffFile(path) as tif:

@@ -1,5 +1,7 @@
 """DecoNoising: it sees through the blur it is shown, and what it gives obeys it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,8 +22,8 @@ from quietscope.training.fit import fit
 SLANTED = torch.tensor([[[0.1, 0.3, 0.0], [0.0, 0.4, 0.0], [0.0, 0.2, 0.0]]])
 
 
-def small(psf: torch.Tensor | None = None, **values: object) -> DecoNoising:
-    size = {} if psf is None else {"psf_size": tuple(psf.shape[1:])}
+def small(psf: torch.Tensor | None = None, **values: Any) -> DecoNoising:
+    size: dict[str, Any] = {} if psf is None else {"psf_size": tuple(psf.shape[1:])}
     settings = DecoNoisingSettings(depth=1, filters=8, **size, **values)
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
@@ -89,13 +91,13 @@ def test_only_what_lies_below_the_background_is_pressed_up() -> None:
     with torch.no_grad():
         for parameter in method.unet.head.parameters():
             parameter.zero_()
-        method.unet.head.bias.fill_(-0.5)
+        method.get_parameter("unet.head.bias").fill_(-0.5)
     x = torch.full((1, 1, 16, 16), 90.0)
     terms = method.loss(x).terms
     assert float(terms["below"]) == pytest.approx(0.5)
     assert float(terms["mse"]) == pytest.approx(0.0, abs=1e-10)
     with torch.no_grad():
-        method.unet.head.bias.fill_(0.5)
+        method.get_parameter("unet.head.bias").fill_(0.5)
     assert float(method.loss(x).terms["below"]) == 0.0
 
 

@@ -1,14 +1,16 @@
 """The direct denoiser learns the mean or the median that its teacher's samples have, and leaves the teacher alone."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import LatentSpec, Loss, Method, MethodSettings, PosteriorMethod
+from quietscope.methods.base import LatentSpec, Loss, MethodSettings, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser, DirectSettings, Teacher
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
 from quietscope.methods.hdn import HDN, HDNSettings
@@ -53,14 +55,14 @@ class Skewed(LikelihoodMethod, PosteriorMethod):
         raise AssertionError("nobody trains it")
 
     def latents(self) -> tuple[LatentSpec, ...]:
-        one = {"channels": 1, "reduction": (1, 1)}
+        one: dict[str, Any] = {"channels": 1, "reduction": (1, 1)}
         return (LatentSpec(level=0, is_random=True, **one), LatentSpec(level=1, is_random=False, **one))
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
         self.seen_training.append(self.training)
         return (self.weight * x + 60.0, torch.zeros_like(x))
 
-    def decode(self, encoding: tuple[Tensor, ...], noise: list[Tensor]) -> Tensor:
+    def decode(self, encoding: tuple[Tensor, ...], noise: Sequence[Tensor]) -> Tensor:
         assert not noise[1].any()
         return encoding[0] + WIDTH * torch.exp(noise[0])
 
@@ -165,9 +167,7 @@ def divnoising() -> DivNoising:
     return DivNoising(settings, STATISTICS, [Gaussian(10.0)])
 
 
-def train_along(
-    method: PosteriorMethod, student: DirectDenoiser | None, steps: int = 12, **options: object
-) -> FitReport:
+def train_along(method: DivNoising | HDN, student: DirectDenoiser | None, steps: int = 12, **options: Any) -> FitReport:
     companion = None if student is None else Companion(student, relative_rate=0.7)
     # Clipped hard, so that a norm taken over both would show; the plateau would see the companion's loss.
     settings = toy_settings(clip_norm=0.02, schedule="plateau", plateau_patience=1, keep="best")
@@ -179,7 +179,7 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("build", [hdn, lambda: hdn(batch_norm=False, dropout=0.0), divnoising])
-def test_a_method_comes_out_the_same_with_a_companion(build) -> None:
+def test_a_method_comes_out_the_same_with_a_companion(build: Callable[..., DivNoising | HDN]) -> None:
     alone, together = build(), build()
     student = taught(together)
     before = {name: value.clone() for name, value in student.state_dict().items()}
@@ -235,8 +235,7 @@ def test_a_rollback_takes_the_companion_along(monkeypatch: pytest.MonkeyPatch) -
         return Loss(out.total * math.nan, out.terms) if self.training and 5 < len(calls) < 16 else out
 
     monkeypatch.setattr(HDN, "loss", broken)
-    method: Method = hdn()
-    assert isinstance(method, PosteriorMethod)
+    method = hdn()
     student = taught(method)
     report = train_along(method, student, steps=20)
     assert report.rollbacks == 1

@@ -3,79 +3,58 @@
 from functools import partial
 
 import pytest
-import torch
 
-from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
 from quietscope.methods.direct import DirectDenoiser
-from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
-from quietscope.noise import PoissonGaussian
-from quietscope.presets import Configuration
-from quietscope.testing.method_contract import MethodCase, method_cases, untrained
+from quietscope.methods.divnoising import DivNoising
+from quietscope.testing.method_contract import MethodCase, method_cases
+from tests.tiny import Values, configuration, untrained
 
-TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
-TINY_VAE = {"depth": 1, "filters": 8, "latent_channels": 4}
-TINY_UNET = {"depth": 1, "filters": 8, "masked_share": 0.05}
-TINY_CODE = {"code_channels": 8, "noise_filters": 8, "signal_filters": 8, "dilations": (1,)}
-TINY_DVLAE = {**TINY, **TINY_CODE, "halves": (True, True)}
-TINY_DIRECT = {"depth": 1, "filters": 8}
-VARIANTS = {
-    "hdn fast": {"network": TINY},
-    "hdn paper": {"preset": "paper", "network": TINY},
-    "hdn 3-D": {"dims": 3, "network": TINY},
-    "hdn structured": {"preset": "paper", "network": {**TINY, "deterministic_levels": (0,)}},
-    "divnoising fast": {"method": "divnoising", "network": TINY_VAE},
-    "divnoising paper": {"method": "divnoising", "preset": "paper", "network": TINY_VAE},
-    "divnoising 3-D": {"method": "divnoising", "dims": 3, "network": {**TINY_VAE, "z_halvings": 1}},
-    "dvlae fast": {"method": "dvlae", "network": TINY_DVLAE},
-    "dvlae paper": {"method": "dvlae", "preset": "paper", "network": TINY_DVLAE},
-    "dvlae none": {"method": "dvlae", "network": {**TINY_DVLAE, "direction": "none"}},
-    "dvlae 3-D": {"method": "dvlae", "dims": 3, "network": {**TINY_DVLAE, "direction": "y"}},
-    "noise2void fast": {"method": "noise2void", "network": TINY_UNET},
-    "noise2void paper": {"method": "noise2void", "preset": "paper", "network": TINY_UNET},
-    "noise2void n2v2": {"method": "noise2void", "preset": "n2v2", "network": TINY_UNET},
-    "noise2void 3-D": {"method": "noise2void", "preset": "n2v2", "dims": 3, "network": {**TINY_UNET, "z_halvings": 1}},
-    "noise2void rows": {"method": "noise2void", "network": {**TINY_UNET, "mask_axes": "x", "mask_extent": 5}},
-    "deconoising fast": {"method": "deconoising", "network": TINY_UNET},
-    "deconoising paper": {
-        "method": "deconoising",
-        "preset": "paper",
-        "network": {**TINY_UNET, "psf_sigma": (0.7, 1.5)},
-    },
-    "deconoising 3-D": {
-        "method": "deconoising",
-        "dims": 3,
-        "network": {**TINY_UNET, "psf_sigma": (0.25, 1, 1), "total_variation": 0.01},
-    },
-    "direct mean": {"method": "direct", "network": TINY_DIRECT},
-    "direct median": {"method": "direct", "network": {**TINY_DIRECT, "loss": "median", "stabilize": True}},
-    "direct 3-D": {"method": "direct", "dims": 3, "network": {**TINY_DIRECT, "z_halvings": 1, "draws": 2}},
+VARIANTS: dict[str, Values] = {
+    "hdn fast": {},
+    "hdn paper": {"preset": "paper"},
+    "hdn 3-D": {"dims": 3},
+    "hdn structured": {"preset": "paper", "deterministic_levels": (0,)},
+    "divnoising fast": {},
+    "divnoising paper": {"preset": "paper"},
+    "divnoising 3-D": {"dims": 3, "z_halvings": 1},
+    "dvlae fast": {},
+    "dvlae paper": {"preset": "paper"},
+    "dvlae none": {"direction": "none"},
+    "dvlae 3-D": {"dims": 3, "direction": "y"},
+    "noise2void fast": {"masked_share": 0.05},
+    "noise2void paper": {"preset": "paper", "masked_share": 0.05},
+    "noise2void n2v2": {"preset": "n2v2", "masked_share": 0.05},
+    "noise2void 3-D": {"preset": "n2v2", "dims": 3, "masked_share": 0.05, "z_halvings": 1},
+    "noise2void rows": {"masked_share": 0.05, "mask_axes": "x", "mask_extent": 5},
+    "deconoising fast": {"masked_share": 0.05},
+    "deconoising paper": {"preset": "paper", "masked_share": 0.05, "psf_sigma": (0.7, 1.5)},
+    "deconoising 3-D": {"dims": 3, "masked_share": 0.05, "psf_sigma": (0.25, 1, 1), "total_variation": 0.01},
+    "direct mean": {},
+    "direct median": {"loss": "median", "stabilize": True},
+    "direct 3-D": {"dims": 3, "z_halvings": 1, "draws": 2},
 }
+"""By the name of the method and a word for the variant: what `tests.tiny.configuration` takes."""
 
 
-def with_teacher(configuration: Configuration) -> DirectDenoiser:
+def with_teacher(settings: Values) -> DirectDenoiser:
     """Make an untrained direct denoiser that learns from a method with random weights and brighter images."""
-    student = untrained(configuration)()
-    assert isinstance(student, DirectDenoiser)
-    brighter = Statistics(student.statistics.mean + 50.0, student.statistics.std)
-    settings = DivNoisingSettings(spatial_dims=student.spatial_dims, stabilize=True, **TINY_VAE)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(2)
-        student.learn_from(DivNoising(settings, brighter, [PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)]))
+    student = untrained(DirectDenoiser, width=8, **settings).train()
+    student.learn_from(untrained(DivNoising, dims=student.spatial_dims, width=8, mean=200.0))
     return student
 
 
 def cases() -> list[MethodCase]:
     listed = []
-    for name, values in VARIANTS.items():
-        configuration = Configuration.of(values)
-        build = partial(with_teacher, configuration) if configuration.method == DirectDenoiser.name else None
-        listed += method_cases(name, configuration, build)
+    for name, settings in VARIANTS.items():
+        method = name.partition(" ")[0]
+        build = partial(with_teacher, settings) if method == DirectDenoiser.name else None
+        listed += method_cases(name, configuration(method, width=8, **settings), build)
     return listed
 
 
 def test_every_method_has_a_variant() -> None:
-    assert {values.get("method", "hdn") for values in VARIANTS.values()} == set(METHODS)
+    assert {name.partition(" ")[0] for name in VARIANTS} == set(METHODS)
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)

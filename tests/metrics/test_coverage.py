@@ -1,6 +1,7 @@
 """Coverage against posteriors whose honesty is known."""
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -26,7 +27,7 @@ TOLERANCE = 0.006
 """Four standard errors of a share of 0.5 over as many pixels as SHAPE has."""
 
 
-def conjugate(seed=0):
+def conjugate(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Truth and exact posterior mean; the posterior is N(mean, STD^2)."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(100, PRIOR, SHAPE)
@@ -34,11 +35,11 @@ def conjugate(seed=0):
     return truth, STD**2 * (100 / PRIOR**2 + noisy / NOISE**2)
 
 
-def posterior_samples(mean, count, width=1.0, seed=1):
+def posterior_samples(mean: np.ndarray, count: int, width: float = 1.0, seed: int = 1) -> np.ndarray:
     return mean + width * STD * np.random.default_rng(seed).normal(size=(count, *mean.shape))
 
 
-def exposure(variance, seed=0):
+def exposure(variance: float, seed: int = 0) -> Exposure:
     rng = np.random.default_rng(seed)
     return Exposure(
         mean=lambda s: s,
@@ -47,11 +48,11 @@ def exposure(variance, seed=0):
     )
 
 
-def test_coverage_counts_both_ends():
+def test_coverage_counts_both_ends() -> None:
     assert coverage(np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 0, 0, 0]), np.array([2.0, 2, 2, 2])) == 0.75
 
 
-def test_the_exact_posterior_covers_what_it_says():
+def test_the_exact_posterior_covers_what_it_says() -> None:
     truth, mean = conjugate()
     found = calibration_of_moments([(mean, np.full(SHAPE, STD), truth)])
     assert found.nominal == LEVELS
@@ -63,7 +64,7 @@ def test_the_exact_posterior_covers_what_it_says():
 
 
 @pytest.mark.parametrize("factor", [1.6, 0.7])
-def test_a_spread_that_is_wrong_by_a_factor_is_found(factor):
+def test_a_spread_that_is_wrong_by_a_factor_is_found(factor: float) -> None:
     truth, mean = conjugate()
     std = np.full(SHAPE, STD / factor)
     assert spread_factor(mean, std, truth) == pytest.approx(factor, rel=0.01)
@@ -77,7 +78,7 @@ def test_a_spread_that_is_wrong_by_a_factor_is_found(factor):
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.6])
-def test_a_second_exposure_is_as_good_as_the_truth(factor):
+def test_a_second_exposure_is_as_good_as_the_truth(factor: float) -> None:
     truth, mean = conjugate()
     second = truth + np.random.default_rng(5).normal(0, NOISE, SHAPE)
     std = np.full(SHAPE, STD / factor)
@@ -96,7 +97,7 @@ def test_a_second_exposure_is_as_good_as_the_truth(factor):
 
 
 @pytest.mark.parametrize("count", [3, 10, 20, 50])
-def test_few_samples_cover_what_they_say(count):
+def test_few_samples_cover_what_they_say(count: int) -> None:
     truth, mean = conjugate()
     found = calibration_of_samples([(posterior_samples(mean, count), truth)])
     reached = [level for level in LEVELS if (count + 1) * (1 - level) >= 2 - 1e-9]
@@ -109,28 +110,28 @@ def test_few_samples_cover_what_they_say(count):
     assert found.spread_factor == pytest.approx(1, abs=0.05)
 
 
-def test_samples_of_any_shape_and_of_few_values_are_exchangeable():
+def test_samples_of_any_shape_and_of_few_values_are_exchangeable() -> None:
     rng = np.random.default_rng(0)
     for drawn in (rng.exponential(1, (26, *SHAPE)), rng.poisson(0.7, (26, *SHAPE))):
         found = calibration_of_samples([(drawn[1:], drawn[0])])
         np.testing.assert_allclose(found.measured, found.nominal, atol=TOLERANCE)
 
 
-def test_samples_that_are_too_alike_are_found():
+def test_samples_that_are_too_alike_are_found() -> None:
     truth, mean = conjugate()
     found = calibration_of_samples([(posterior_samples(mean, 50, 1 / 2), truth)])
     assert found.spread_factor == pytest.approx(2, rel=0.03)
     assert found.measured[2] == pytest.approx(2 * NormalDist().cdf(1.645 / 2) - 1, abs=0.02)
 
 
-def test_a_generator_of_samples_is_seen_once():
+def test_a_generator_of_samples_is_seen_once() -> None:
     truth, mean = conjugate()
     samples = posterior_samples(mean, 20)
     lazy = calibration_of_samples([((sample for sample in samples), truth)])
     assert lazy == calibration_of_samples([(samples, truth)])
 
 
-def test_images_are_pooled_by_their_pixels():
+def test_images_are_pooled_by_their_pixels() -> None:
     truth, mean = conjugate()
     std = np.full(SHAPE, STD)
     parts = [(mean[:100], 3 * std[:100], truth[:100]), (mean[100:], 0.5 * std[100:], truth[100:])]
@@ -139,7 +140,7 @@ def test_images_are_pooled_by_their_pixels():
     np.testing.assert_allclose(calibration_of_moments(parts).measured, expected)
 
 
-def test_no_spread_and_nothing_but_noise_are_said_in_words():
+def test_no_spread_and_nothing_but_noise_are_said_in_words() -> None:
     truth, mean = conjugate()
     assert "no spread" in calibration_of_moments([(mean, 0 * mean, truth)]).describe()
     assert calibration_of_moments([(truth, 0 * mean, truth)]).spread_factor == 0
@@ -148,14 +149,13 @@ def test_no_spread_and_nothing_but_noise_are_said_in_words():
     assert "cannot be judged" in hidden.describe()
 
 
-def test_a_verdict_that_hangs_on_the_noise_says_so():
-    values = {"nominal": (0.5, 0.9), "measured": (0.4, 0.71), "spread_factor": 1.62, "num_pixels": 9}
-    clean = Calibration(**values)
+def test_a_verdict_that_hangs_on_the_noise_says_so() -> None:
+    clean = Calibration(nominal=(0.5, 0.9), measured=(0.4, 0.71), spread_factor=1.62, num_pixels=9)
     assert clean.describe() == "the 90 % interval covers 71 %: the spread is too narrow by a factor of about 1.6"
-    assert "uncertain: 80 %" in Calibration(**values, noise_share=0.8).describe()
+    assert "uncertain: 80 %" in replace(clean, noise_share=0.8).describe()
 
 
-def test_mistakes_are_named():
+def test_mistakes_are_named() -> None:
     truth, mean = conjugate()
     with pytest.raises(PixelError, match="-1"):
         spread_factor(mean, 0 * mean - 1, truth)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quietscope import write_image
+from tests.conftest import MakePackage
 
 CODE = """
 import numpy as np
@@ -22,7 +23,9 @@ DISTANCE = Metric(
 """
 
 
-def test_evaluate_prints_them_beside_ours_and_notes_what_cannot_be_imported(make_package, tmp_path: Path) -> None:
+def test_evaluate_prints_them_beside_ours_and_notes_what_cannot_be_imported(
+    make_package: MakePackage, tmp_path: Path
+) -> None:
     folder = make_package("lab-metrics", CODE, "quietscope.metrics", {"distance": "DISTANCE"})
     make_package("lost-metrics", "import a_library_that_is_not_there", "quietscope.metrics", {"lost": "LOST"})
     clean = np.random.default_rng(0).uniform(100, 200, (16, 16)).astype(np.float32)

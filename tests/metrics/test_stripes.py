@@ -11,7 +11,7 @@ from quietscope.metrics import stripe_correlation, stripe_power, stripes_left
 RNG = np.random.default_rng(0)
 
 
-def along_rows(rho, shape=(2, 400, 400)):
+def along_rows(rho: float, shape: tuple[int, ...] = (2, 400, 400)) -> np.ndarray:
     """Noise of variance 1 and autocorrelation rho^lag along rows."""
     noise = RNG.normal(size=shape)
     for x in range(1, shape[-1]):
@@ -20,12 +20,12 @@ def along_rows(rho, shape=(2, 400, 400)):
 
 
 @pytest.fixture(scope="module")
-def clean():
+def clean() -> np.ndarray:
     return np.asarray(read_image(sample_path("confocal_fish_clean")))[:1].astype(np.float64)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.24, 0.44, 0.8])
-def test_the_correlation_is_that_of_the_noise(rho):
+def test_the_correlation_is_that_of_the_noise(rho: float) -> None:
     noise = along_rows(rho)
     assert stripe_correlation(noise) == pytest.approx(rho, abs=0.015)
     turned = np.swapaxes(noise, -1, -2)
@@ -33,7 +33,7 @@ def test_the_correlation_is_that_of_the_noise(rho):
     assert stripe_correlation(turned) == pytest.approx(-rho, abs=0.015)
 
 
-def test_white_noise_and_clean_structure_are_no_stripes(clean):
+def test_white_noise_and_clean_structure_are_no_stripes(clean: np.ndarray) -> None:
     stripes = stripe_power(10 * along_rows(0.5))
     assert abs(stripe_power(10 * RNG.normal(size=(2, 400, 400)))) < 0.02 * stripes
     blobs = gaussian_filter(RNG.normal(size=(400, 400)), 2)
@@ -43,20 +43,20 @@ def test_white_noise_and_clean_structure_are_no_stripes(clean):
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 1.0])
-def test_a_fraction_of_the_noise_is_its_square(clean, fraction):
+def test_a_fraction_of_the_noise_is_its_square(clean: np.ndarray, fraction: float) -> None:
     noise = 20 * along_rows(0.5, clean.shape)
     assert stripes_left(clean + fraction * noise, clean + noise) == pytest.approx(fraction**2, abs=0.01)
     assert stripes_left(fraction * noise, noise) == pytest.approx(fraction**2, rel=1e-9)
 
 
-def test_blur_along_the_stripes_leaves_more_than_blur_across():
+def test_blur_along_the_stripes_leaves_more_than_blur_across() -> None:
     noise = along_rows(0.5)
     kept, gone = (stripes_left(gaussian_filter1d(noise, 4, axis=axis), noise) for axis in (-1, -2))
     assert kept > 0.4
     assert gone < 0.05
 
 
-def test_mistakes_say_what_to_pass():
+def test_mistakes_say_what_to_pass() -> None:
     noise = along_rows(0.5, (40, 40))
     with pytest.raises(SettingsError, match="axis=-1"):
         stripe_power(noise, axis=0)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,41 +10,34 @@ import torch
 
 from quietscope import Denoiser
 from quietscope.compression.prune import prune
-from quietscope.data.normalize import Statistics
 from quietscope.errors import ModelFileError
 from quietscope.methods import METHODS
-from quietscope.model.file import ModelCard, load_model, save_model
+from quietscope.model.file import load_model, save_model
 from quietscope.nn.narrow import narrow
-from quietscope.noise import PoissonGaussian
-from quietscope.presets import Configuration
+from tests.tiny import Values, denoiser
 
-LADDER = {"filters": (16, 16), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 16}
-CODE = {"code_channels": 16, "noise_filters": 8, "signal_filters": 16, "dilations": (1,), "halves": (True, True)}
-TINY = {
-    "noise2void": {"preset": "paper", "network": {"depth": 1, "filters": 16}},
-    "deconoising": {"preset": "paper", "network": {"depth": 1, "filters": 16}},
-    "direct": {"network": {"depth": 1, "filters": 16, "stabilize": True}},
-    "divnoising": {"dims": 3, "network": {"depth": 1, "filters": 16, "latent_channels": 4}},
-    "hdn": {"preset": "paper", "network": LADDER},
-    "dvlae": {"preset": "paper", "network": {**LADDER, **CODE}},
+VARIANTS: dict[str, Values] = {
+    "noise2void": {"preset": "paper"},
+    "deconoising": {"preset": "paper"},
+    "direct": {"stabilize": True},
+    "divnoising": {"dims": 3},
+    "hdn": {"preset": "paper"},
+    "dvlae": {"preset": "paper", "noise_filters": 8},
 }
 
 
 def made(name: str, share: float) -> Denoiser:
-    configuration = Configuration.of({"method": name, **TINY[name]})
-    statistics = Statistics(torch.tensor([150.0]), torch.tensor([30.0]))
-    noise = [PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)] if METHODS[name].needs_noise else []
-    method = METHODS[name].build(configuration.method_settings(), statistics, noise).eval()
+    made = denoiser(METHODS[name], width=16, card={"axes": "YX", "pruned_share": share}, **VARIANTS[name])
     if share:
-        prune(method, share)
-    return Denoiser.of(method, ModelCard(configuration=configuration, axes="YX", pruned_share=share), "cpu")
+        prune(made.method, share)
+    return made
 
 
 def test_every_method_is_here() -> None:
-    assert set(TINY) == set(METHODS)
+    assert set(VARIANTS) == set(METHODS)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_it_comes_back_equal_and_predicts(name: str, tmp_path: Path) -> None:
     first = made(name, 0.5)
     first.save(tmp_path / "model.safetensors")
@@ -55,7 +49,7 @@ def test_it_comes_back_equal_and_predicts(name: str, tmp_path: Path) -> None:
     assert "50% of the channels" in again.describe()["pruned"]
     shape = (4, 16, 16) if again.method.spatial_dims == 3 else (16, 16)
     image = np.random.default_rng(0).normal(150, 30, shape).astype(np.float32)
-    options = {"num_samples": 2, "axes": "ZYX"[-len(shape) :]}
+    options: dict[str, Any] = {"num_samples": 2, "axes": "ZYX"[-len(shape) :]}
     assert np.array_equal(first.denoise(image, **options).mean, again.denoise(image, **options).mean)
     again.save(tmp_path / "again.safetensors")
     assert load_model(tmp_path / "again.safetensors")[1].pruned_share == 0.5
@@ -66,11 +60,10 @@ def test_layers_know_how_narrow_they_are(tmp_path: Path) -> None:
     first.save(tmp_path / "model.safetensors")
     method = load_model(tmp_path / "model.safetensors")[0]
     for layer in method.modules():
-        weight = getattr(layer, "weight", None)
         if isinstance(layer, torch.nn.Conv3d):
-            assert (layer.out_channels, layer.in_channels) == tuple(weight.shape[:2])
+            assert (layer.out_channels, layer.in_channels) == tuple(layer.weight.shape[:2])
         if isinstance(layer, torch.nn.ConvTranspose3d):
-            assert (layer.in_channels, layer.out_channels) == tuple(weight.shape[:2])
+            assert (layer.in_channels, layer.out_channels) == tuple(layer.weight.shape[:2])
 
 
 def test_a_file_that_says_nothing_of_pruning_must_fit(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The U-Net and the autoencoder: sizes, options, and two dimensions as a case of three."""
 
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -40,7 +42,7 @@ VAE_SHAPE = VAEShape(
 def test_unet_keeps_the_size(
     blur_pool: bool, top_skip: bool, merge: Merge, dims: int, z_halvings: int, reduction: tuple[int, ...]
 ) -> None:
-    options = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge}
+    options: dict[str, Any] = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge}
     shape = replace(UNET, spatial_dims=dims, z_halvings=z_halvings, **options)
     assert shape.reduction == reduction
     size = tuple(3 * step for step in reduction)
@@ -50,8 +52,8 @@ def test_unet_keeps_the_size(
 def test_without_top_skip_no_full_resolution_feature_reaches_the_end() -> None:
     """The gradient of the output with respect to the first block's output passes through the pool alone."""
     torch.manual_seed(0)
-    options = [(merge, top_skip) for merge in ("concat", "add") for top_skip in (True, False)]
-    for merge, reaches in options:
+    merges: tuple[Merge, ...] = ("concat", "add")
+    for merge, reaches in product(merges, (True, False)):
         net = UNet(replace(UNET, merge=merge, top_skip=reaches)).eval()
         for pool in net.pools:
             pool.register_forward_hook(lambda _m, _i, output: output * 0.0)

@@ -12,6 +12,7 @@ from quietscope.nn.convolve import convolve
 from quietscope.prediction import predict_frame, predict_image
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
+from tests.prediction.methods import tiny_hdn
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +27,7 @@ def method_with(psf: torch.Tensor, dims: int = 2) -> DecoNoising:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_tiled_equals_untiled_with_a_wide_psf(dims):
+def test_tiled_equals_untiled_with_a_wide_psf(dims: int) -> None:
     side = (41, 41) if dims == 2 else (5, 21, 21)
     method = method_with(torch.rand(1, *side), dims)
     frame = RNG.normal(100, 20, (1, 90, 75) if dims == 2 else (1, 9, 40, 33)).astype(np.float32)
@@ -36,14 +37,16 @@ def test_tiled_equals_untiled_with_a_wide_psf(dims):
         predict_frame(method, frame, kinds=kinds, request=Request(tile=tile, precision="float32"))
         for tile in (TileSpec.of(method, 96), small)
     )
+    assert tiled.deconvolved is not None
+    assert whole.deconvolved is not None
     np.testing.assert_allclose(tiled.deconvolved, whole.deconvolved, atol=1e-3)
     np.testing.assert_allclose(tiled.mean, whole.mean, atol=1e-3)
     blurred = convolve(torch.from_numpy(whole.deconvolved)[None], method.psf)[0]
-    inner = (..., *[slice(n // 2 - 2, n // 2 + 2) for n in frame.shape[1:]])
+    inner = (slice(None), *[slice(n // 2 - 2, n // 2 + 2) for n in frame.shape[1:]])
     np.testing.assert_allclose(whole.mean[inner], blurred.numpy()[inner], atol=1e-2)
 
 
-def test_looking_from_all_sides_averages_both():
+def test_looking_from_all_sides_averages_both() -> None:
     method = method_with(torch.ones(1, 3, 3))
     frame = RNG.normal(100, 20, (1, 20, 24)).astype(np.float32)
     request = Request(augment=True, precision="float32")
@@ -56,7 +59,7 @@ def test_looking_from_all_sides_averages_both():
     np.testing.assert_allclose(found.deconvolved, np.mean(back, axis=0), atol=1e-3)
 
 
-def test_a_slanted_psf_is_looked_through_from_one_side_only():
+def test_a_slanted_psf_is_looked_through_from_one_side_only() -> None:
     psf = torch.tensor([[[0.1, 0.3, 0.0], [0.0, 0.4, 0.0], [0.0, 0.2, 0.0]]])
     method, frame = method_with(psf), RNG.normal(100, 20, (1, 16, 16)).astype(np.float32)
     plain, turned = (
@@ -66,7 +69,7 @@ def test_a_slanted_psf_is_looked_through_from_one_side_only():
     np.testing.assert_array_equal(plain.deconvolved, turned.deconvolved)
 
 
-def test_it_goes_into_its_own_sink():
+def test_it_goes_into_its_own_sink() -> None:
     method = method_with(torch.ones(1, 5, 5))
     stack = RNG.normal(100, 20, (3, 16, 20)).astype(np.float32)
     mean, deconvolved = np.empty_like(stack), np.empty_like(stack)
@@ -80,11 +83,11 @@ def test_it_goes_into_its_own_sink():
 
 
 @pytest.mark.parametrize("kind", ["std", "map", "quantiles"])
-def test_it_draws_no_samples(kind):
+def test_it_draws_no_samples(kind: str) -> None:
     with pytest.raises(SettingsError, match="samples"):
         predict_frame(method_with(torch.ones(1, 3, 3)), np.zeros((1, 8, 8), np.float32), kinds=(kind,))
 
 
-def test_others_do_not_deconvolve(tiny_hdn):
+def test_others_do_not_deconvolve() -> None:
     with pytest.raises(SettingsError, match="deconoising"):
         predict_frame(tiny_hdn(), np.zeros((1, 16, 16), np.float32), kinds=("deconvolved",))

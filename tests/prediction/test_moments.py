@@ -1,5 +1,7 @@
 """Streaming moments agree with NumPy in float64, however the samples are grouped."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from quietscope.prediction import StreamingMoments
 
 
-def streamed(samples, cuts=()):
+def streamed(samples: np.ndarray, cuts: Sequence[int] = ()) -> StreamingMoments:
     moments = StreamingMoments()
     for batch in np.split(samples, cuts):
         moments.update(torch.from_numpy(batch))
@@ -24,7 +26,9 @@ def streamed(samples, cuts=()):
     st.floats(0.1, 1e3),
     st.integers(0, 2**32 - 1),
 )
-def test_any_grouping_agrees_with_numpy(count, cuts, offset, spread, seed):
+def test_any_grouping_agrees_with_numpy(
+    count: int, cuts: Sequence[int], offset: float, spread: float, seed: int
+) -> None:
     samples = np.random.default_rng(seed).normal(offset, spread, (count, 2, 3)).astype(np.float32)
     found = streamed(samples, sorted(cut for cut in cuts if cut < count))
     exact = samples.astype(np.float64)
@@ -34,7 +38,7 @@ def test_any_grouping_agrees_with_numpy(count, cuts, offset, spread, seed):
     np.testing.assert_allclose(found.std(), exact.std(0, ddof=1) if count > 1 else 0, rtol=1e-4, atol=tolerance)
 
 
-def test_a_large_offset_and_many_single_samples_lose_nothing():
+def test_a_large_offset_and_many_single_samples_lose_nothing() -> None:
     samples = np.random.default_rng(0).normal(1e4, 1, (20_000, 4)).astype(np.float32)
     found = streamed(samples, range(1, len(samples)))
     exact = samples.astype(np.float64)
@@ -43,13 +47,13 @@ def test_a_large_offset_and_many_single_samples_lose_nothing():
     np.testing.assert_allclose(found.std().double(), exact.std(0, ddof=1), rtol=1e-5)
 
 
-def test_one_sample_has_no_spread():
+def test_one_sample_has_no_spread() -> None:
     found = streamed(np.full((1, 2), 7, np.float32))
     assert found.mean().tolist() == [7, 7]
     assert found.std().tolist() == [0, 0]
 
 
-def test_low_precision_samples_are_summed_in_float32():
+def test_low_precision_samples_are_summed_in_float32() -> None:
     moments = StreamingMoments()
     for _ in range(100):
         moments.update(torch.tensor([[1.0], [3.0]], dtype=torch.bfloat16))
@@ -57,7 +61,7 @@ def test_low_precision_samples_are_summed_in_float32():
     assert moments.std().item() == pytest.approx(np.sqrt(200 / 199), rel=1e-6)
 
 
-def test_the_samples_are_not_kept_alive_or_changed():
+def test_the_samples_are_not_kept_alive_or_changed() -> None:
     samples = torch.ones(2, 3)
     moments = StreamingMoments()
     moments.update(samples)

@@ -1,5 +1,7 @@
 """Predicting in tiles, the memory that decides on them, and noise that does not know of tiles."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -10,6 +12,7 @@ from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile, tile_grid
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
+from tests.prediction.methods import tiny_hdn
 
 LATENTS = (
     LatentSpec(level=0, channels=3, reduction=(2, 2), is_random=True),
@@ -18,7 +21,7 @@ LATENTS = (
 )
 
 
-def test_noise_is_equal_wherever_tiles_overlap():
+def test_noise_is_equal_wherever_tiles_overlap() -> None:
     (whole,) = tile_grid((40, 52), (64, 64), (0, 0), (4, 4))
     everywhere = tile_noise(LATENTS, whole, seed=1, frame=2, samples=[3, 4])
     for piece in tile_grid((40, 52), (16, 16), (8, 8), (4, 4)):
@@ -29,16 +32,16 @@ def test_noise_is_equal_wherever_tiles_overlap():
             assert here.any() == spec.is_random
 
 
-def test_every_part_of_the_key_makes_other_noise():
+def test_every_part_of_the_key_makes_other_noise() -> None:
     tile = Tile((slice(0, 8), slice(0, 8)), (slice(0, 8), slice(0, 8)))
-    base = {"seed": 0, "frame": 0, "samples": [0]}
+    base: dict[str, Any] = {"seed": 0, "frame": 0, "samples": [0]}
     draws = [
         tile_noise(LATENTS, tile, **base | change)[0] for change in ({}, {"seed": 1}, {"frame": 1}, {"samples": [1]})
     ]
     assert all(not torch.equal(a, b) for i, a in enumerate(draws) for b in draws[:i])
 
 
-def test_tiled_equals_untiled_where_the_halo_covers_the_receptive_field(tiny_hdn):
+def test_tiled_equals_untiled_where_the_halo_covers_the_receptive_field() -> None:
     method = tiny_hdn()
     frame = np.random.default_rng(0).normal(100, 20, (1, 90, 131)).astype(np.float32)
     whole = predict_frame(method, frame, request=Request(num_samples=3, seed=5, tile=TileSpec((256, 256), (0, 0))))
@@ -50,8 +53,8 @@ def test_tiled_equals_untiled_where_the_halo_covers_the_receptive_field(tiny_hdn
     assert np.abs(bare.mean - whole.mean).max() > 0.1
 
 
-def test_tiled_equals_untiled_in_three_dimensions(tiny_hdn):
-    method = tiny_hdn(spatial_dims=3, z_halvings=1, filters=(4, 4), latent_channels=(2, 2), stem_filters=4, channels=2)
+def test_tiled_equals_untiled_in_three_dimensions() -> None:
+    method = tiny_hdn(dims=3, width=4, latent_channels=(2, 2), z_halvings=1, channels=2)
     assert method.size_multiple == (2, 4, 4)
     frame = np.random.default_rng(0).normal(100, 20, (2, 9, 21, 18)).astype(np.float32)
     whole = predict_frame(method, frame, request=Request(num_samples=2, tile=TileSpec((32,) * 3, (0,) * 3)))
@@ -60,12 +63,12 @@ def test_tiled_equals_untiled_in_three_dimensions(tiny_hdn):
     np.testing.assert_allclose(tiled.std, whole.std, atol=2e-3)
 
 
-def test_the_memory_estimate_grows_with_the_network_and_leaves_no_hooks(tiny_hdn):
-    small, large = tiny_hdn().eval(), tiny_hdn(stem_filters=32, filters=(32, 32)).eval()
+def test_the_memory_estimate_grows_with_the_network_and_leaves_no_hooks() -> None:
+    small, large = tiny_hdn().eval(), tiny_hdn(width=32).eval()
     with torch.inference_mode():
         assert 8 * 4 < bytes_per_pixel(small, torch.device("cpu")) < bytes_per_pixel(large, torch.device("cpu"))
     assert not any(module._forward_hooks for module in small.modules())
 
 
-def test_some_memory_is_free():
+def test_some_memory_is_free() -> None:
     assert 2**20 < free_memory("cpu") < 2**50

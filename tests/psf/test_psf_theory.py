@@ -1,6 +1,7 @@
 """The PSF of an objective against what textbooks say of it."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +17,11 @@ OIL = Optics(numerical_aperture=1.4, wavelength_nm=520)
 FOCUS = np.zeros(1)
 
 
-def first_dip(values):
+def first_dip(values: np.ndarray) -> int:
     return int(np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] < values[2:]))[0]) + 1
 
 
-def test_in_focus_it_is_the_airy_disk():
+def test_in_focus_it_is_the_airy_disk() -> None:
     radius = np.linspace(0, 9, 1801)
     found = intensity(OIL, radius / 10, FOCUS)[:, 0]
     v = 2 * math.pi * OIL.numerical_aperture / 0.52 * radius[1:] / 10
@@ -30,7 +31,7 @@ def test_in_focus_it_is_the_airy_disk():
     assert pytest.approx(0.61 * 0.5 / 0.1) == LOW.airy_um
 
 
-def test_on_the_axis_it_goes_dark_where_born_and_wolf_say():
+def test_on_the_axis_it_goes_dark_where_born_and_wolf_say() -> None:
     z = np.linspace(0, 150, 3001)
     found = intensity(LOW, np.zeros(1), z)[0]
     assert z[first_dip(found)] == pytest.approx(2 * 0.5 / 0.1**2, rel=0.005)
@@ -40,7 +41,7 @@ def test_on_the_axis_it_goes_dark_where_born_and_wolf_say():
 
 
 @pytest.mark.parametrize("depth", [0.0, 4.0])
-def test_the_quadrature_is_exact(depth):
+def test_the_quadrature_is_exact(depth: float) -> None:
     optics = Optics(numerical_aperture=1.3, wavelength_nm=520, sample_index=1.4, depth_um=depth)
     radius, z = np.array([0.0, 0.3, 1.0]), np.array([-0.8, 0.0, 0.5])
     found = intensity(optics, radius, z)
@@ -56,7 +57,7 @@ def test_the_quadrature_is_exact(depth):
 
 
 @pytest.mark.parametrize("depth", [0.0, 3.0])
-def test_every_plane_holds_the_same_light(depth):
+def test_every_plane_holds_the_same_light(depth: float) -> None:
     optics = Optics(numerical_aperture=0.8, wavelength_nm=520, refractive_index=1.0, sample_index=1.33, depth_um=depth)
     radius = radii(optics, 60.0)
     found = intensity(optics, radius, np.array([0.0, 1.0]))
@@ -64,7 +65,7 @@ def test_every_plane_holds_the_same_light(depth):
     np.testing.assert_allclose(light, 1.0, atol=0.02)
 
 
-def test_a_plane_is_symmetric_and_as_wide_as_it_should_be():
+def test_a_plane_is_symmetric_and_as_wide_as_it_should_be() -> None:
     psf = theory_psf(OIL, 20.0)
     values = psf.values
     assert values.shape == (115, 115)
@@ -75,14 +76,14 @@ def test_a_plane_is_symmetric_and_as_wide_as_it_should_be():
     assert dict(psf.pixel_size_um) == {"X": 0.02, "Y": 0.02}
 
 
-def test_pixels_are_integrated_over():
+def test_pixels_are_integrated_over() -> None:
     fine, coarse = theory_psf(OIL, 20.0, size=(105, 105)).values, theory_psf(OIL, 100.0, size=(21, 21)).values
     binned = fine.reshape(21, 5, 21, 5).sum(axis=(1, 3))
     np.testing.assert_allclose(coarse, binned, atol=2e-5)
 
 
-def test_a_volume_is_symmetric_where_the_media_match():
-    said = []
+def test_a_volume_is_symmetric_where_the_media_match() -> None:
+    said: list[str] = []
     psf = theory_psf(OIL, 65.0, 200.0, notify=said.append)
     assert psf.values.shape == (13, 37, 37)
     np.testing.assert_allclose(psf.values, psf.values[::-1], atol=1e-9)
@@ -91,7 +92,7 @@ def test_a_volume_is_symmetric_where_the_media_match():
     assert "88%" in said[0]
 
 
-def test_depth_in_another_medium_makes_it_lopsided_and_dimmer():
+def test_depth_in_another_medium_makes_it_lopsided_and_dimmer() -> None:
     deep = Optics(numerical_aperture=1.4, wavelength_nm=520, sample_index=1.33, depth_um=5)
     psf = theory_psf(deep, 65.0, 200.0, (21, 25, 25))
     assert psf.values.max() < 0.5 * theory_psf(OIL, 65.0, 200.0, (21, 25, 25)).values.max()
@@ -100,8 +101,8 @@ def test_depth_in_another_medium_makes_it_lopsided_and_dimmer():
     np.testing.assert_allclose(theory_psf(shallow, 65.0).values, theory_psf(OIL, 65.0).values, atol=1e-7)
 
 
-def test_confocal_is_sharper_the_smaller_the_pinhole_and_at_none_the_product():
-    def width(**values):
+def test_confocal_is_sharper_the_smaller_the_pinhole_and_at_none_the_product() -> None:
+    def width(**values: Any) -> float:
         return full_widths(theory_psf(Optics(numerical_aperture=1.2, **values), 20.0))[0]
 
     opened, closed = (width(wavelength_nm=520, excitation_nm=488, pinhole_airy=pinhole) for pinhole in (5.0, 0.1))
@@ -129,7 +130,7 @@ def test_confocal_is_sharper_the_smaller_the_pinhole_and_at_none_the_product():
         ({"pinhole_airy": 0.0}, "--pinhole-airy"),
     ],
 )
-def test_optics_that_cannot_be(values, word):
+def test_optics_that_cannot_be(values: dict[str, float], word: str) -> None:
     with pytest.raises(PsfError) as caught:
         Optics(**{"numerical_aperture": 1.4, "wavelength_nm": 520, **values})
     assert word in str(caught.value)
@@ -147,7 +148,13 @@ def test_optics_that_cannot_be(values, word):
         ((5000.0, None, (1001, 1001)), "nanometres"),
     ],
 )
-def test_boxes_that_cannot_be(words, said):
+def test_boxes_that_cannot_be(
+    words: tuple[float, ...]
+    | tuple[float, None, tuple[int, int, int]]
+    | tuple[float, None, tuple[int, int]]
+    | tuple[float, float, tuple[int, int]],
+    said: str,
+) -> None:
     with pytest.raises(PsfError) as caught:
         theory_psf(OIL, *words)
     assert said in str(caught.value)

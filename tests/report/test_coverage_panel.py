@@ -1,5 +1,7 @@
 """The panel of coverage in the overview: there where it was measured, and the picture no wider for it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from quietscope.metrics import calibration_of_moments
 from quietscope.report import Overview, write_overview
 
 
-def picture(path, shape, *, clean, measured):
+def picture(path: Path, shape: tuple[int, ...], *, clean: bool, measured: bool) -> np.ndarray:
     from matplotlib.image import imread
 
     rng = np.random.default_rng(0)
@@ -33,7 +35,7 @@ def picture(path, shape, *, clean, measured):
 
 @pytest.mark.parametrize("shape", [(64, 64), (1, 1)])
 @pytest.mark.parametrize("clean", [False, True])
-def test_the_last_row_makes_room_for_it(tmp_path, shape, clean):
+def test_the_last_row_makes_room_for_it(tmp_path: Path, shape: tuple[int, ...], clean: bool) -> None:
     without = picture(tmp_path / "a.png", shape, clean=clean, measured=False)
     with_it = picture(tmp_path / "b.png", shape, clean=clean, measured=True)
     assert with_it.shape[1] == without.shape[1]

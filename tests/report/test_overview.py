@@ -1,5 +1,8 @@
 """The picture: written whole, for any size, with and without a reference."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,10 +11,10 @@ from quietscope.report import Overview, write_overview
 from quietscope.report.crop import LARGEST_SIDE, choose_crop
 
 
-def overview(shape, *, clean=False, **changes):
+def overview(shape: tuple[int, ...], *, clean: bool = False, **changes: Any) -> Overview:
     rng = np.random.default_rng(0)
     planes = rng.normal(100, 10, (6, *shape)).astype(np.float32)
-    values = {
+    values: dict[str, Any] = {
         "noisy": planes[0],
         "mean": planes[1],
         "std": np.abs(planes[2]),
@@ -26,30 +29,30 @@ def overview(shape, *, clean=False, **changes):
 
 @pytest.mark.parametrize("shape", [(64, 64), (40, 90), (3, 5), (1, 1)])
 @pytest.mark.parametrize("clean", [False, True])
-def test_a_picture_of_any_size(tmp_path, shape, clean):
+def test_a_picture_of_any_size(tmp_path: Path, shape: tuple[int, ...], clean: bool) -> None:
     write_overview(tmp_path / "o.png", overview(shape, clean=clean, pixel_size_um=0.1))
     assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_constant_images_and_a_single_sample(tmp_path):
+def test_constant_images_and_a_single_sample(tmp_path: Path) -> None:
     flat = np.full((20, 20), 5.0)
-    changes = {"noisy": flat, "mean": flat, "std": 0 * flat, "samples": flat[None]}
+    changes: dict[str, Any] = {"noisy": flat, "mean": flat, "std": 0 * flat, "samples": flat[None]}
     write_overview(tmp_path / "o.png", overview((20, 20), **changes))
 
 
-def test_an_existing_picture_is_kept(tmp_path):
+def test_an_existing_picture_is_kept(tmp_path: Path) -> None:
     (tmp_path / "o.png").write_bytes(b"old")
     with pytest.raises(OutputError, match="--overwrite"):
         write_overview(tmp_path / "o.png", overview((20, 20)))
     assert (tmp_path / "o.png").read_bytes() == b"old"
 
 
-def test_the_crop_of_a_huge_plane_holds_what_stands_out():
+def test_the_crop_of_a_huge_plane_holds_what_stands_out() -> None:
     plane = np.zeros((5000, 4000))
     plane[4700:4900, 3700:3900] = 1.0
     reads = []
 
-    def read(y, x):
+    def read(y: slice, x: slice) -> np.ndarray:
         reads.append(plane[y, x].shape)
         return plane[y, x]
 
@@ -59,5 +62,5 @@ def test_the_crop_of_a_huge_plane_holds_what_stands_out():
     assert len(reads) <= 16
 
 
-def test_a_small_plane_is_shown_whole():
+def test_a_small_plane_is_shown_whole() -> None:
     assert choose_crop((30, 40), lambda y, x: np.zeros((1, 1))) == (slice(0, 30), slice(0, 40))

@@ -11,7 +11,7 @@ from quietscope.report import Denoised, Summary, summary_table
 from quietscope.report.table import duration
 
 
-def test_the_table_names_files_noise_time_and_gain():
+def test_the_table_names_files_noise_time_and_gain() -> None:
     before = Score(num_images=1, means={"psnr": 22.5, "ssim": 0.3})
     after = Score(num_images=1, means={"psnr": 30.25, "ssim": 0.85})
     image = Denoised(
@@ -29,5 +29,5 @@ def test_the_table_names_files_noise_time_and_gain():
 @pytest.mark.parametrize(
     ("seconds", "words"), [(4.21, "4.2 s"), (59.99, "60.0 s"), (245, "4 min 5 s"), (3720, "1 h 2 min")]
 )
-def test_duration(seconds, words):
+def test_duration(seconds: float, words: str) -> None:
     assert duration(seconds) == words

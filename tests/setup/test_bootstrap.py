@@ -1,5 +1,8 @@
 """Bootstrap: from noisy frames alone to the noise model that made them."""
 
+import signal
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -48,12 +51,13 @@ def test_volumes_are_bootstrapped_too() -> None:
 
 
 def test_ctrl_c_ends_it() -> None:
-    import signal
+    def raise_signal(number: signal.Signals, _: object) -> None:
+        signal.raise_signal(number)
 
     frames, _ = noisy_frames(PoissonGaussian(gain=4.0, offset=10.0, read_noise=5.0))
     for number, error in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
         with pytest.raises(KeyboardInterrupt) as caught:
-            bootstrap_noise(frames, steps=50, watch=lambda _, number=number: signal.raise_signal(number))
+            bootstrap_noise(frames, steps=50, watch=partial(raise_signal, number))
         assert caught.type is error
 
 

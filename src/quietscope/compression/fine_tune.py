@@ -1,4 +1,4 @@
-"""Fine-tuning after pruning: the narrow network learns by its own loss, and from the full one what that answers."""
+"""Fine-tuning after pruning: the pruned network learns by its own loss, and to give what the full network gives."""
 
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from quietscope.data.frames import Frames
-from quietscope.methods.abilities import require, respond
-from quietscope.methods.base import LearningMethod, Loss, Method, PointMethod, TaughtMethod
+from quietscope.methods.abilities import respond
+from quietscope.methods.base import LearningMethod, Loss, Method, PosteriorMethod, TaughtMethod
 from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
 from quietscope.training.budget import Budget
@@ -21,7 +21,7 @@ WARMUP_STEPS = 20
 
 @dataclass(frozen=True)
 class Master:
-    """The full method, asked for its answers and never changed: a plain record, so no part of what is trained.
+    """The full method, which is never changed: inside a plain record, it is no part of what is trained.
 
     Attributes:
         method: The method, in evaluation mode.
@@ -31,12 +31,12 @@ class Master:
 
 
 @final
-class Apprentice(WrappedMethod, LearningMethod):
-    """A pruned method that goes on learning; one that gives one image, from the full one too.
+class Apprentice(WrappedMethod[LearningMethod], LearningMethod):
+    """A pruned method in training; a point method learns from the full method too.
 
     ``w_own loss(x) + w_full mean (f(x) - g(x))^2 / std^2``, with f the full method, g the pruned one and std the
-    images' deviation. A deconvolved image counts as much as the denoised one. A method with a posterior learns by its
-    own loss alone: its samples teach it less in the time that the full method takes to draw them. PSNR on W2S ch0
+    images' deviation. A deconvolved image counts as much as the denoised one. A posterior method learns by its own loss
+    alone: in the time that drawing samples from the full method takes, its own loss teaches it more. PSNR on W2S ch0
     after 150 s on one core, half of the channels gone, both weights 1 (for HDN w_full is 10, in nats):
 
     ==================  ======  ========  ========  =====
@@ -46,18 +46,18 @@ class Apprentice(WrappedMethod, LearningMethod):
     HDN, fast           35.07   35.12     35.04     34.75
     ==================  ======  ========  ========  =====
 
-    It is a plain method, not an annealed one: a trained posterior needs no guard that would start again.
+    It is no `AnnealedMethod`, even around one: a trained posterior needs no guard that would start training again.
 
     Args:
         method: The pruned method, trained in place.
-        master: The full one.
+        master: The full method.
         own_weight: w_own.
-        full_weight: w_full; 0 for a method with a posterior.
+        full_weight: w_full; 0 for a posterior method.
     """
 
     name: ClassVar[str] = "apprentice"
 
-    def __init__(self, method: Method, master: Master, own_weight: float, full_weight: float) -> None:
+    def __init__(self, method: LearningMethod, master: Master, own_weight: float, full_weight: float) -> None:
         super().__init__(method)
         self._master = master
         self._own_weight, self._full_weight = own_weight, full_weight
@@ -66,21 +66,22 @@ class Apprentice(WrappedMethod, LearningMethod):
         """Return the weighted sum of the own loss and the distance from the full method, of patches (B, C, *S)."""
         total, terms = x.new_zeros(()), {}
         if self._full_weight:
-            answers = respond(self.method, x).values()
+            found = respond(self.method, x)
             with torch.no_grad():
-                wanted = respond(self._master.method, x).values()
-            pairs = zip(map(self.statistics.normalize, answers), map(self.statistics.normalize, wanted), strict=True)
-            distance = torch.stack([(answer - want).square().mean() for answer, want in pairs]).sum()
+                wanted = respond(self._master.method, x)
+            normalize = self.statistics.normalize
+            errors = [(normalize(image) - normalize(wanted[name])).square().mean() for name, image in found.items()]
+            distance = torch.stack(errors).sum()
             total, terms["full"] = total + self._full_weight * distance, distance.detach()
         if self._own_weight:
-            own = require(self.method, LearningMethod).loss(x)
+            own = self.method.loss(x)
             total = total + self._own_weight * own.total
             terms |= own.terms
         return Loss(total, terms)
 
 
 def fine_tune(
-    method: Method,
+    method: LearningMethod,
     full: Method,
     frames: Frames,
     settings: TrainingSettings,
@@ -89,14 +90,14 @@ def fine_tune(
 ) -> FitReport:
     """Train a pruned method in place, see `Apprentice`.
 
-    The rate falls from the preset's to nothing, and the last weights count. A direct denoiser, whose own loss wants the
-    teacher that it has left behind, learns from the full one alone.
+    The learning rate falls from the preset's to zero, and the last weights are kept. A method that was taught by
+    another, such as a direct denoiser, has no teacher any more for its own loss: it learns from the full method alone.
 
     Args:
         method: The pruned method.
-        full: The full one; left in evaluation mode.
+        full: The full method; left in evaluation mode.
         frames: Noisy frames, those that the model was trained on or others like them.
-        settings: The preset's.
+        settings: The preset's training settings.
         budget: When to stop.
         watch: Called after every step.
 
@@ -107,7 +108,7 @@ def fine_tune(
         TrainingError: If the loss does not stay finite.
     """
     own_weight = 0.0 if isinstance(method, TaughtMethod) else 1.0
-    full_weight = 1.0 if isinstance(method, PointMethod) else 0.0
+    full_weight = 0.0 if isinstance(method, PosteriorMethod) else 1.0
     apprentice = Apprentice(method, Master(full.eval()), own_weight, full_weight)
     place(full, "cpu", full.spatial_dims)
     changes = {"schedule": "cosine", "keep": "last", "warmup_steps": WARMUP_STEPS, "compile": False}

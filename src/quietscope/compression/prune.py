@@ -5,7 +5,7 @@ Any Structural Pruning", CVPR 2023): concatenated skips, residual sums, gates of
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,12 +158,7 @@ def _example(method: Method) -> tuple[Tensor, ...]:
     statistics = method.statistics
     size = [max(multiple, _TRACED_SIDE) for multiple in method.size_multiple]
     x = statistics.mean.reshape(1, -1, *[1] * len(size)).expand(1, -1, *size).clone()
-    shapes = ((spec.channels, *_reduced(size, spec.reduction)) for spec in latents_of(method))
-    return (x, *(torch.zeros(1, *shape) for shape in shapes))
-
-
-def _reduced(size: Sequence[int], reduction: Sequence[int]) -> Iterator[int]:
-    return (length // factor for length, factor in zip(size, reduction, strict=True))
+    return (x, *(torch.zeros(spec.shape(1, size)) for spec in latents_of(method)))
 
 
 def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:

@@ -22,7 +22,8 @@ from quietscope.export.graph import Graph
 from quietscope.io import ImageSource, as_images
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.main_memory import tune_allocator
-from quietscope.methods.base import Method
+from quietscope.methods.abilities import require
+from quietscope.methods.base import LearningMethod, Method
 from quietscope.model.file import save_model
 from quietscope.nn.hardware import gains_from_bf16
 from quietscope.tiling.request import Precision
@@ -167,7 +168,8 @@ class _Line:
         settings = self._denoiser.configuration.training_settings()
         settings = settings.model_copy(update={"seed": self._compression.seed})
         budget = self._compression.training_budget()
-        self._fit = fine_tune(self._method, copy.deepcopy(full), self._bench.frames, settings, budget, watch)
+        learner = require(self._method, LearningMethod)
+        self._fit = fine_tune(learner, copy.deepcopy(full), self._bench.frames, settings, budget, watch)
         if self._fit.terminated:
             raise Terminated
         runner = TorchRunner.as_predicted(self._method, self._lower)

@@ -1,4 +1,4 @@
-"""One look at the training images before anything is trained: are they usable, and what are their statistics."""
+"""Check of the training images before training, and their statistics."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -10,26 +10,27 @@ from quietscope.data.normalize import Statistics
 from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
 
 Notify: TypeAlias = Callable[[str], None]
-"""Receives one line for a person."""
+"""Function that is called with one line for a person."""
 
-# Statistics of so many frames spread over a recording are as good as those of all, and a terabyte is not read twice.
 MOST_FRAMES = 256
+"""Number of frames, spread over a recording, whose statistics are as good as those of all; a terabyte is not read."""
+
 NOTEWORTHY_SATURATION = 1e-4
 
 
 def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statistics:
-    """Check the frames and measure them.
+    """Check the training frames, and measure their statistics.
 
     Args:
-        frames: The training frames; at most 256 of them, spread evenly, are looked at.
-        patch: Patch size in Y and X, for the note on small images.
-        notify: Receives notes on saturated pixels and on images smaller than a patch.
+        frames: The training frames; at most 256 of them, evenly spread, are read.
+        patch: Patch size in Y and X in pixels, for the note on small images.
+        notify: Called with one line about saturated pixels, and with one about images smaller than a patch.
 
     Returns:
-        Mean and standard deviation of each channel.
+        The statistics of each channel.
 
     Raises:
-        PixelError: If a pixel is NaN or infinite, or a channel is the same everywhere.
+        PixelError: If a pixel is NaN or infinite, or all pixels of a channel are equal.
     """
     tell = notify or (lambda _: None)
     chosen = spread(frames)
@@ -55,5 +56,5 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
 
 
 def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:
-    """Return the indices of at most `most` frames, spread evenly."""
+    """Return the indices of at most `most` frames, evenly spread."""
     return sorted({int(n) for n in np.linspace(0, len(frames) - 1, min(len(frames), most)).round()})

@@ -1,16 +1,16 @@
-"""A posterior method for programs that want one image in and one image out, and know no noise."""
+"""A posterior method as a point method, for programs that take one image and give one image."""
 
 from typing import ClassVar, final
 
 from torch import Tensor
 
-from quietscope.methods.abilities import require
+from quietscope.methods.abilities import SAMPLE, respond
 from quietscope.methods.base import Method, PointMethod, PosteriorMethod
 from quietscope.methods.wrapped import WrappedMethod
 
 
 @final
-class Centre(WrappedMethod, PointMethod):
+class Centre(WrappedMethod[PosteriorMethod], PointMethod):
     """The image that a posterior method makes of noise zero: ``decode(encode(x), 0)``.
 
     Every latent is at the mean of its posterior given the coarser ones. It is one plausible image, not the mean of
@@ -24,12 +24,8 @@ class Centre(WrappedMethod, PointMethod):
 
     def predict(self, x: Tensor) -> Tensor:
         """Turn x (B, C, *S) into the image of noise zero, both in intensity units."""
-        method = require(self.method, PosteriorMethod)
-        noise = []
-        for spec in method.latents():
-            reduced = (length // r for length, r in zip(x.shape[2:], spec.reduction, strict=True))
-            noise.append(x.new_zeros(len(x), spec.channels, *reduced))
-        return method.decode(method.encode(x), noise)
+        noise = [x.new_zeros(spec.shape(len(x), x.shape[2:])) for spec in self.method.latents()]
+        return respond(self.method, x, noise)[SAMPLE]
 
 
 def centred(method: Method) -> Method:

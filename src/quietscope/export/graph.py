@@ -112,7 +112,7 @@ class Graph(nn.Module):
         x = self.method.statistics.denormalize(torch.randn(1, self.num_channels, *size, generator=generator))
         noise = []
         for spec in self.latents:
-            shape = (num_samples, spec.channels, *(n // r for n, r in zip(size, spec.reduction, strict=True)))
+            shape = spec.shape(num_samples, size)
             drawn = torch.randn(shape, generator=generator)
             noise.append(drawn if spec.is_random else torch.zeros(shape))
         return (x, *noise)

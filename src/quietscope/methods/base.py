@@ -74,6 +74,11 @@ class LatentSpec:
     reduction: tuple[int, ...]
     is_random: bool
 
+    def shape(self, num_samples: int, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape (K, c_l, *S_l) of the noise of K samples of an image; its size is whole latent pixels."""
+        reduced = (length // factor for length, factor in zip(size, self.reduction, strict=True))
+        return (num_samples, self.channels, *reduced)
+
 
 Encoding: TypeAlias = tuple[Tensor, ...]
 """What an encoder hands to its decoder: one tensor per level, each of shape (B, F, *S_l)."""

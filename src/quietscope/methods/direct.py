@@ -85,10 +85,8 @@ class Teacher:
     def _noise(self, x: Tensor, num_draws: int) -> list[Tensor]:
         noise = []
         for spec in self.method.latents():
-            reduced = (length // r for length, r in zip(x.shape[2:], spec.reduction, strict=True))
-            shape = (num_draws * len(x), spec.channels, *reduced)
             make = torch.randn if spec.is_random else torch.zeros
-            noise.append(make(shape, device=x.device))
+            noise.append(make(spec.shape(num_draws * len(x), x.shape[2:]), device=x.device))
         return noise
 
 

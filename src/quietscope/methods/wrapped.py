@@ -1,20 +1,22 @@
-"""A method around another, which it shows to the outside in another light."""
+"""Methods that wrap another one, for a purpose that the other does not serve by itself."""
 
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from quietscope.methods.base import Method
 
+Inner = TypeVar("Inner", bound=Method)
 
-class WrappedMethod(Method):
-    """A method that has size, turns and statistics of the one inside; made of it, and none that a file could hold.
+
+class WrappedMethod(Method, Generic[Inner]):
+    """A method that wraps another one and has its size, orientations and statistics; no file can hold it.
 
     Args:
-        method: The method inside, any that is trained or in training.
+        method: The wrapped method, trained or in training.
     """
 
     needs_noise: ClassVar[bool] = False
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Inner) -> None:
         super().__init__()
         self.method = method
         self.settings = method.settings
@@ -28,19 +30,19 @@ class WrappedMethod(Method):
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
-        """That of the method inside."""
+        """The wrapped method's."""
         return self.method.size_multiple
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """That of the method inside."""
+        """The wrapped method's."""
         return self.method.reach
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Those of the method inside."""
+        """The wrapped method's."""
         return self.method.orientations
 
     def check_size(self, size: tuple[int, ...]) -> None:
-        """Refuse what the method inside cannot learn from."""
+        """Refuse what the wrapped method cannot learn from."""
         self.method.check_size(size)

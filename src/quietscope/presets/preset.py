@@ -28,6 +28,11 @@ def _declared_preset(key: str, member: object) -> Preset:
     found = record(Preset)(key, member)
     if found.key != key:
         raise TypeError(f"it is to be declared as {found.key}")
+    if found.method not in METHODS:
+        raise TypeError(f"it is for the method {found.method}, which there is not")
+    settings = METHODS[found.method].settings_type
+    if not isinstance(found.network, settings):
+        raise TypeError(f"its network is to be {settings.__name__}, and is {type(found.network).__name__}")
     return found
 
 
@@ -51,6 +56,7 @@ def find_preset(method: str, name: str) -> Preset:
 
     Raises:
         SettingsError: If there is no such method, or it has no such preset.
+        PluginError: If the package that the method or the preset comes from cannot be imported.
     """
     if method not in METHODS:
         raise SettingsError("a known method", repr(method), f"choose `--method {'|'.join(METHODS)}`")
@@ -60,4 +66,5 @@ def find_preset(method: str, name: str) -> Preset:
     names = "|".join(each.partition(".")[2] for each in PRESETS if each.partition(".")[0] == method)
     source = METHODS.source_of(method)
     fix = f"choose `--preset {names}`" if names else f"ask the package {source} to declare one in {PRESETS.group}"
-    raise SettingsError(f"a preset of {method}", repr(name), fix)
+    kind = METHODS[method]  # raises where its package is broken, which is why there is no preset of it either
+    raise SettingsError(f"a preset of {kind.name}", repr(name), fix)

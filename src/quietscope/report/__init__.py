@@ -1,4 +1,4 @@
-"""What a person looks at after a run: one picture and one table. Data come in; nothing is read from files here."""
+"""Pictures and tables for a person, drawn from data that are passed in; no files are read here."""
 
 from quietscope.report.noise_figure import NoiseFigure, write_noise_figure
 from quietscope.report.overview import Overview, write_overview

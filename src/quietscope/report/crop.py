@@ -1,4 +1,4 @@
-"""Which part of a huge plane to show: one with something on it."""
+"""Choice of the part of a large plane that a picture shows."""
 
 from collections.abc import Callable
 from itertools import product
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_SIDE = 384
-"""Pixels a panel of the overview has: of a larger crop single pixels would be lost, and noise lives in those."""
+"""Side of a panel of the overview in pixels; in a larger crop single pixels, and so the noise, would not be visible."""
 
 PLACES_PER_AXIS = 4
 _TAILS = (1.0, 99.0)
@@ -17,15 +17,15 @@ _TAILS = (1.0, 99.0)
 def choose_crop(
     shape: tuple[int, int], read: Callable[[slice, slice], npt.NDArray[Any]], side: int = LARGEST_SIDE
 ) -> tuple[slice, slice]:
-    """Choose the window of the largest contrast among at most 16 places spread over the plane.
+    """Choose the window with the highest contrast among at most 16 windows spread over the plane.
 
     Args:
         shape: Size of the plane, (Y, X).
-        read: Reads a window of it; only windows are read, never the plane.
+        read: Function that reads a window of the plane; the whole plane is never read.
         side: Largest side of the window in pixels.
 
     Returns:
-        The window.
+        The window: slices along Y and X.
     """
     windows = list(product(_places(shape[0], side), _places(shape[1], side)))
     if len(windows) == 1:

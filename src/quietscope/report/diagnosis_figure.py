@@ -1,9 +1,8 @@
-"""The picture of a diagnosis: a crop, what is rough in it, autocorrelation of the noise, variance against signal."""
+"""The picture of a diagnosis: a crop, its noise, autocorrelation of the noise, and noise variance against signal."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,38 +11,35 @@ from scipy.ndimage import gaussian_filter
 
 from quietscope.diagnosis import Diagnosis, verdict
 from quietscope.diagnosis.correlation import CORRELATED, UNCORRELATED, AxisCorrelation
-from quietscope.io import atomic_path
+from quietscope.report.canvas import CONTRAST, INK, UNITS, Canvas, open_frame, without_ticks
 from quietscope.report.crop import choose_crop
 
 Plane: TypeAlias = npt.NDArray[Any]
 
 PANEL, HEADING, BELOW, LEFT, GAP = 3.0, 0.75, 0.55, 0.25, 0.6
-"""Inches: side of a panel, room above a row for its words, room below it for labels, margin, room between panels."""
+"""Inches: side of a panel, space above a row for its heading and below it for labels, margin, gap between panels."""
 
 NUM_PANELS = 4
-DPI = 100
 CROP = 128
-"""Pixels of the crop: noise lives in single ones, which must be seen."""
+"""Side of the crop in pixels; small, so that single pixels are visible."""
 
 SMOOTHING = 1.5
-"""Width in pixels of the Gaussian that is subtracted to show the noise; the numbers do not come from this."""
+"""Width in pixels of the Gaussian that is subtracted to show the noise; no measurement uses it."""
 
-_CONTRAST = (0.5, 99.8)
 _SPREAD = 3.0
-_INK, _FAINT, _GREY = "#222222", "#e8e8e8", "#777777"
+_FAINT, _GREY = "#e8e8e8", "#777777"
 _COLOURS = {"x": "#1f5fa8", "y": "#b3361e", "z": "#4f8a3c", "t": "#8a5fa8"}
-UNITS = "intensity, in the units of the file"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosisRow:
-    """One channel.
+    """What is shown of one channel.
 
     Attributes:
-        title: Name of the channel or the image.
+        title: Name of the channel or of the image.
         crop: A part of a plane, (Y, X), intensity units.
-        residual: What is rough in it, (Y, X), intensity units.
-        diagnosis: What was found.
+        residual: The crop less a smoothed copy of it, (Y, X), intensity units.
+        diagnosis: The diagnosis of the channel.
     """
 
     title: str
@@ -53,12 +49,12 @@ class DiagnosisRow:
 
 
 def diagnosis_row(plane: Plane, diagnosis: Diagnosis, title: str) -> DiagnosisRow:
-    """Choose what is shown of a plane.
+    """Choose the part of a plane that is shown.
 
     Args:
         plane: Intensities, (Y, X).
-        diagnosis: What was found of its channel.
-        title: Name of the channel or the image.
+        diagnosis: The diagnosis of its channel.
+        title: Name of the channel or of the image.
 
     Returns:
         The row.
@@ -77,66 +73,45 @@ def write_diagnosis_figure(
     """Draw the picture, one row per channel, and write it as PNG.
 
     Args:
-        path: Where to write.
+        path: File to write.
         rows: At least one row.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: If the file exists and must not be replaced, or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width = 2.0 * LEFT + NUM_PANELS * PANEL + (NUM_PANELS - 1) * GAP
     tall = HEADING + PANEL + BELOW
-    height = tall * len(rows)
-    drawing = Figure(figsize=(width, height))
-    FigureCanvasAgg(drawing)
+    canvas = Canvas.blank(2.0 * LEFT + NUM_PANELS * PANEL + (NUM_PANELS - 1) * GAP, tall * len(rows))
     for number, row in enumerate(rows):
         top = number * tall
-        panels = [
-            drawing.add_axes(
-                (
-                    (LEFT + at * (PANEL + GAP)) / width,
-                    1.0 - (top + HEADING + PANEL) / height,
-                    PANEL / width,
-                    PANEL / height,
-                )
-            )
-            for at in range(NUM_PANELS)
-        ]
+        panels = [canvas.place(LEFT + at * (PANEL + GAP), top + HEADING, PANEL, PANEL) for at in range(NUM_PANELS)]
         _draw_pixels(panels[0], panels[1], row)
         _draw_correlation(panels[2], row.diagnosis)
         _draw_variance(panels[3], row.diagnosis)
-        words = f"{row.title}: {verdict(row.diagnosis)}"
-        drawing.text(
-            0.5, 1.0 - (top + 0.1) / height, words, fontsize=11, color=_INK, ha="center", va="top", parse_math=False
-        )
-    with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        drawing.savefig(temporary, format="png", dpi=DPI, facecolor="white")
+        canvas.write_centred(f"{row.title}: {verdict(row.diagnosis)}", top + 0.1, 11)
+    canvas.save(path, overwrite=overwrite)
 
 
 def _draw_pixels(image: Any, noise: Any, row: DiagnosisRow) -> None:
-    low, high = np.percentile(row.crop, _CONTRAST)
+    low, high = np.percentile(row.crop, CONTRAST)
     image.imshow(row.crop, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     spread = _SPREAD * 1.4826 * float(np.median(np.abs(row.residual))) or float(np.abs(row.residual).max()) or 1.0
     noise.imshow(row.residual, cmap="gray", vmin=-spread, vmax=spread, interpolation="nearest")
     height, width = row.crop.shape
     for axes, title in ((image, f"{height} x {width} pixels of it"), (noise, "what is rough in it")):
-        axes.set_title(title, fontsize=9.5, color=_INK, pad=4)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set_title(title, fontsize=9.5, color=INK, pad=4)
+        without_ticks(axes)
 
 
 def _draw_correlation(axes: Any, diagnosis: Diagnosis) -> None:
     axes.axhspan(UNCORRELATED, CORRELATED, color=_FAINT, linewidth=0, zorder=0)
-    axes.axhline(0.0, color=_INK, linewidth=0.6)
+    axes.axhline(0.0, color=INK, linewidth=0.6)
     parts = [part for part in (diagnosis.x, diagnosis.y, diagnosis.z, diagnosis.t) if part is not None]
     for part in parts:
         _draw_curve(axes, part)
     lowest = min(float(part.values[1:].min()) for part in parts)
     axes.set_ylim(min(-0.15, lowest - 0.05), 1.05)
-    axes.set_title("autocorrelation of the noise", fontsize=9.5, color=_INK, pad=4)
+    axes.set_title("autocorrelation of the noise", fontsize=9.5, color=INK, pad=4)
     axes.set_xlabel("distance (pixels, slices, frames)", fontsize=9)
     axes.legend(fontsize=8.5, frameon=False, loc="upper right")
     _style(axes)
@@ -159,12 +134,11 @@ def _draw_curve(axes: Any, part: AxisCorrelation) -> None:
 def _draw_variance(axes: Any, diagnosis: Diagnosis) -> None:
     import torch
 
-    axes.set_title("noise variance against signal", fontsize=9.5, color=_INK, pad=4)
+    axes.set_title("noise variance against signal", fontsize=9.5, color=INK, pad=4)
     estimate = diagnosis.estimate
     if estimate is None:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=_GREY)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        without_ticks(axes)
         return
     bins = estimate.bins
     axes.errorbar(
@@ -189,5 +163,4 @@ def _draw_variance(axes: Any, diagnosis: Diagnosis) -> None:
 
 def _style(axes: Any) -> None:
     axes.tick_params(labelsize=8, pad=2, length=3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    open_frame(axes)

@@ -1,49 +1,46 @@
-"""The picture of a hierarchy: what each level holds of an image, how sure it is, and where its information lies."""
+"""The picture of a hierarchy: what each level contributes to an image, its uncertainty, and its KL divergence."""
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.io import atomic_path
+from quietscope.report.canvas import CONTRAST, INK, UNITS, Canvas, open_frame, without_ticks
 
 Plane: TypeAlias = npt.NDArray[Any]
 
 PANEL, GAP, TITLE, LABEL, BAR, HEADING = 2.9, 0.12, 0.3, 1.55, 0.5, 0.72
-"""Inches: side of a panel, gap between two, room for a title above it, for words left of a row, for a colour bar below
-a row, for the heading."""
+"""Inches: side of a panel, gap between panels, space for a title above a panel, for words left of a row, for a colour
+bar below a row, and for the heading."""
 
 FLATTEST = 0.5
-"""Height of a panel over its width at least: the words beside a row need their room."""
+"""Least height of a panel over its width; the words beside a row need the space."""
 
-DPI = 100
-_CONTRAST = (0.5, 99.8)
-_INK, _FAINT, _BARS = "#222222", "#777777", "#1f5fa8"
-UNITS = "intensity, in the units of the file"
+_FAINT, _BARS = "#777777", "#1f5fa8"
 LEAST_SHARE = 0.02
-"""Share of the image's contrast that the colours of differences and deviations reach at least."""
+"""Least range of the colours of differences and deviations, as a share of the contrast of the image."""
+
 _COLUMNS = 4
 _TINY = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelRow:
-    """One level, all planes (Y, X).
+    """One level; all planes have shape (Y, X).
 
     Attributes:
-        level: Its number; 0 is the finest.
-        latents: Its latents in words, such as "32 x 16 x 16".
-        is_random: False where prediction takes its mean.
-        remains: The image when only this level and those above know of the observation, intensity units.
-        adds: What this level adds to those above it, intensity units.
-        spread: The standard deviation that it adds, intensity units.
-        kl: Its KL in nats per image pixel.
-        kl_total: The mean of that over everything that was looked at.
-        kl_share: Its share in the KL of all levels, 0 to 1.
+        level: Number of the level; 0 is the finest.
+        latents: Shape of its latents in words, such as "32 x 16 x 16".
+        is_random: Whether prediction draws its latents; False if it uses their mean.
+        remains: Image computed if only this level and those above see the observation, intensity units.
+        adds: Difference that this level makes to the image of the levels above, intensity units.
+        spread: Standard deviation that the level adds, intensity units.
+        kl: KL divergence of the level, nats per image pixel.
+        kl_total: Mean of the KL over all evaluated pixels, nats per image pixel.
+        kl_share: Share of the level in the KL of all levels, 0 to 1.
     """
 
     level: int
@@ -65,9 +62,9 @@ class LevelsFigure:
         noisy: The observation, (Y, X), intensity units.
         rows: The levels, finest first.
         file: Name of the image.
-        part: Which part of it is shown.
+        part: The part of the image that is shown, in words.
         method: The model in words.
-        num_samples: Samples behind means and deviations.
+        num_samples: Number of samples that means and deviations were computed from.
     """
 
     noisy: Plane
@@ -80,7 +77,7 @@ class LevelsFigure:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Colours of the panels of one column."""
+    """Colours of the panels of one column: colour map, lowest and highest value, label of the colour bar."""
 
     cmap: str
     limits: tuple[float, float]
@@ -90,33 +87,27 @@ class _Scale:
 def write_levels_figure(path: str | os.PathLike[str], figure: LevelsFigure, *, overwrite: bool = False) -> None:
     """Draw the picture and write it as PNG.
 
-    Above, the observation, the denoised image, and a bar of KL per level; below, one row per level, coarsest first.
-    Images share one contrast; what differs by orders of magnitude between levels has scales of its own.
+    The first row shows the observation, the denoised image, and the KL of every level as bars; below, there is one row
+    per level, coarsest first.
 
     Args:
-        path: Where to write.
+        path: File to write.
         figure: What to show.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: If the file exists and must not be replaced, or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     tall = PANEL * float(np.clip(figure.noisy.shape[0] / figure.noisy.shape[1], FLATTEST, 1.0))
-    width = LABEL + _COLUMNS * (PANEL + GAP) + 4 * GAP
     row_height = TITLE + tall
     height = HEADING + (len(figure.rows) + 1) * row_height + BAR + 2 * GAP + BAR
-    drawing = Figure(figsize=(width, height))
-    FigureCanvasAgg(drawing)
+    canvas = Canvas.blank(LABEL + _COLUMNS * (PANEL + GAP) + 4 * GAP, height)
 
     def place(column: int, top: float, columns: int = 1, inset: float = 0.0) -> Any:
         left = LABEL + column * (PANEL + GAP) + inset
-        across = columns * PANEL + (columns - 1) * GAP - inset
-        return drawing.add_axes((left / width, 1.0 - (top + TITLE + tall) / height, across / width, tall / height))
+        return canvas.place(left, top + TITLE, columns * PANEL + (columns - 1) * GAP - inset, tall)
 
-    low, high = (float(value) for value in np.percentile(figure.rows[0].remains, _CONTRAST))
+    low, high = (float(value) for value in np.percentile(figure.rows[0].remains, CONTRAST))
     contrast = _Scale("gray", (low, high if high > low else low + 1.0), UNITS)
     _draw_plane(place(0, HEADING), figure.noisy, contrast, "noisy")
     _draw_plane(place(1, HEADING), figure.rows[0].remains, contrast, "denoised")
@@ -124,7 +115,8 @@ def write_levels_figure(path: str | os.PathLike[str], figure: LevelsFigure, *, o
     top = HEADING + row_height + BAR + 2 * GAP
     for number, row in enumerate(reversed(figure.rows)):
         middle = 1.0 - (top + TITLE + 0.5 * tall) / height
-        drawing.text(0.12 / width, middle, _words(row), fontsize=9.5, color=_INK, va="center", linespacing=1.5)
+        style = {"fontsize": 9.5, "color": INK, "va": "center", "linespacing": 1.5}
+        canvas.figure.text(0.12 / canvas.width, middle, _words(row), **style)
         for column, (pixels, scale, title) in enumerate(_panels(row, contrast, len(figure.rows))):
             axes = place(column, top)
             shown = _draw_plane(axes, pixels, scale, title)
@@ -133,17 +125,15 @@ def write_levels_figure(path: str | os.PathLike[str], figure: LevelsFigure, *, o
         top += row_height
     first = figure.file + (f"   ({figure.part})" if figure.part else "")
     heading = f"What each level holds:   {first}\n{figure.method}   |   {figure.num_samples} samples"
-    words: dict[str, Any] = {"color": _INK, "linespacing": 1.5, "parse_math": False, "ha": "center", "va": "top"}
-    drawing.text(0.5, 1.0 - 0.12 / height, heading, fontsize=12, **words)
-    with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        drawing.savefig(temporary, format="png", dpi=DPI, facecolor="white")
+    canvas.write_centred(heading, 0.12, 12, linespacing=1.5)
+    canvas.save(path, overwrite=overwrite)
 
 
 def _panels(row: LevelRow, contrast: _Scale, num_levels: int) -> Iterator[tuple[Plane, _Scale, str]]:
-    """Yield planes, colours and titles of a row.
+    """Yield pixels, colours and title of every panel of a row.
 
-    Images share their contrast. What a level adds, its spread and its KL differ by orders of magnitude between levels
-    and have scales of their own, but none so fine that it would blow up what cannot be seen in the image.
+    Images share one contrast. The other quantities differ by orders of magnitude between levels, so each panel has its
+    own range of colours; the range has a lower bound, so that differences invisible in the image stay invisible.
     """
     least = LEAST_SHARE * (contrast.limits[1] - contrast.limits[0])
     top = num_levels - 1
@@ -166,7 +156,7 @@ def _number(value: float) -> str:
 
 
 def _high(pixels: Plane) -> float:
-    return float(np.percentile(pixels, _CONTRAST[1]))
+    return float(np.percentile(pixels, CONTRAST[1]))
 
 
 def _words(row: LevelRow) -> str:
@@ -182,9 +172,8 @@ def _rms(pixels: Plane) -> float:
 def _draw_plane(axes: Any, pixels: Plane, scale: _Scale, title: str) -> Any:
     low, high = scale.limits
     shown = axes.imshow(pixels, cmap=scale.cmap, vmin=low, vmax=high, interpolation="nearest")
-    axes.set_title(title, fontsize=9, color=_INK, pad=4, parse_math=False)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_title(title, fontsize=9, color=INK, pad=4, parse_math=False)
+    without_ticks(axes)
     return shown
 
 
@@ -202,7 +191,7 @@ def _draw_colours(axes: Any, shown: Any, words: str, *, has_figures: bool) -> No
 
 
 def _draw_bars(axes: Any, rows: Sequence[LevelRow]) -> None:
-    """Draw the KL of every level as a bar, coarsest above, as the rows below are."""
+    """Draw the KL of every level as a bar, the coarsest level at the top, in the order of the rows below."""
     coarsest_first = list(reversed(rows))
     places = range(len(rows))
     totals = [row.kl_total for row in coarsest_first]
@@ -214,8 +203,7 @@ def _draw_bars(axes: Any, rows: Sequence[LevelRow]) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.18 * max(max(totals), _TINY))
     axes.tick_params(labelsize=8.5, pad=2, length=3)
-    axes.set_title("what each level has learnt of this image", fontsize=9.5, color=_INK, pad=4)
+    axes.set_title("what each level has learnt of this image", fontsize=9.5, color=INK, pad=4)
     note = "" if all(row.is_random for row in rows) else "   (* does not see the image)"
     axes.set_xlabel(f"KL of posterior and prior, nats per pixel of the image{note}", fontsize=8.5, labelpad=2)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    open_frame(axes)

@@ -1,4 +1,4 @@
-"""From a noise model, and data where there are any, to the figures that its picture draws."""
+"""The curves and histograms that the picture of a noise model shows, computed from the model and from data."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -19,16 +19,17 @@ Plane: TypeAlias = npt.NDArray[Any]
 NUM_SLICES = 5
 SLICE_POINTS, CURVE_POINTS = 400, 200
 SIGMAS_SHOWN = 4.5
-"""Half the width of a slice's panel, in standard deviations."""
+"""Half the width of a panel that shows a density, in standard deviations."""
 
 NARROW = 0.15
-"""Half the width of a slice of measured signals, in standard deviations: it widens the histogram by half a percent."""
+"""Largest distance of a pixel's signal from that of a slice, in standard deviations; it widens the histogram by half a
+percent."""
 
 FEWEST, MOST = 200, 50_000
-"""Pixels of a slice: the nearest 200 where so few are bright, and no more than a histogram can show."""
+"""Fewest and most pixels of a slice. If there are fewer at its signal, the 200 with the nearest signals are used."""
 
 CENTRES = 64
-"""Signals within a slice that the model's density is averaged over, as the pixels' is."""
+"""Number of signals within a slice that the model's density is averaged over; the pixels' signals differ as well."""
 
 NUM_BINS, HISTOGRAM_BINS, SLICE_BINS = 60, 200, 45
 PHOTONS_SHOWN = 100.0
@@ -37,7 +38,7 @@ BATCH = 1 << 20
 
 
 def without_limits(model: NoiseModel) -> NoiseModel:
-    """Return the model of the noise before the detector's scale cut it."""
+    """Return the model of the noise before clipping."""
     return model.base if isinstance(model, Censored) else model
 
 
@@ -50,7 +51,7 @@ def log_likelihood(model: NoiseModel, signal: Plane, observation: Plane) -> floa
         observation: x, the same shape.
 
     Returns:
-        The mean; held out where the pairs are not those that the model was fitted on.
+        The mean over all pairs.
     """
     s, x = flatten_pairs(signal, observation)
     total = 0.0
@@ -68,18 +69,19 @@ def noise_figure(
     signal: Sequence[Plane] = (),
     source: str = "",
 ) -> NoiseFigure:
-    """Put together the picture of a noise model.
+    """Compute everything that the picture of a noise model shows.
 
     Args:
         model: The noise model.
         file: Name of its file.
-        data: Noisy planes of one channel, (Y, X) each, where there are any.
-        signal: Their clean references, one each, where there are any.
-        source: What the data are called.
+        data: Noisy planes of one channel, (Y, X) each, if there are any.
+        signal: Clean references of the planes, one each, if there are any.
+        source: Name of the data.
 
     Returns:
-        The picture. With data alone the points of the curve are those of the blind estimate, and the densities stand
-        by themselves: a signal guessed from noisy neighbours would make them look wider than they are.
+        The contents of the picture. For data without references, the points of the variance curve are those of the
+        blind estimate, and the densities are shown without histograms: with signals estimated from noisy neighbours,
+        histograms would be wider than the noise.
 
     Raises:
         NoiseError: If pairs do not match, or data alone are too small or constant.
@@ -122,7 +124,7 @@ def noise_figure(
 
 
 def _own_span(model: NoiseModel) -> tuple[float, float]:
-    """Signals to show where no data say which: those fitted, a hundred photons, or ten standard deviations."""
+    """Return the range of signals to show without data: that of the fit, a hundred photons, or ten sigma."""
     low, high = model.signal_range
     if np.isfinite([low, high]).all():
         return low, high
@@ -147,7 +149,7 @@ def _points(bins: VarianceBins, source: str) -> MeasuredVariance:
 
 
 def _measured_slices(model: NoiseModel, s: FloatArray, x: FloatArray) -> list[Slice]:
-    """Slices at signals from the dark to the bright, closer in the dark, each with the pixels that have its signal."""
+    """Return slices at signals from dark to bright, closer in the dark, with the pixels that have these signals."""
     low, high = np.quantile(s, [0.01, 0.995])
     slices = {}
     for each in low + (high - low) * np.linspace(0.0, 1.0, NUM_SLICES) ** 2:
@@ -158,16 +160,16 @@ def _measured_slices(model: NoiseModel, s: FloatArray, x: FloatArray) -> list[Sl
             near = np.argpartition(distance, min(FEWEST, s.size - 1))[:FEWEST]
         near = near[:: -(-near.size // MOST)]
         found = _slice(model, s[near], x[near])
-        slices[found.signal] = found  # few different signals: the same pixels would be shown twice
+        slices[found.signal] = found  # if there are few different signals, the same pixels can come twice
     return list(slices.values())
 
 
 def _slice(model: NoiseModel, s: FloatArray, x: FloatArray | None = None) -> Slice:
-    """The density at a signal, or its mean over those of some pixels, with the histogram of these."""
+    """Return the density at a signal; for pixels, its mean over their signals s, and a histogram of their values x."""
     centre = float(s.mean())
     reach = SIGMAS_SHOWN * float(model.variance(_tensor(s[:1])).sqrt())
     low, high = centre - reach, centre + reach
-    if x is not None:  # skewed noise would leave half of the panel empty
+    if x is not None:  # for skewed noise, a symmetric range would leave half of the panel empty
         seen = np.quantile(x, SPAN)
         low, high = max(low, float(seen[0]) - 0.15 * reach), max(min(high, float(seen[1]) + 0.15 * reach), centre)
     points = np.linspace(low, high, SLICE_POINTS)
@@ -185,7 +187,7 @@ def _slice(model: NoiseModel, s: FloatArray, x: FloatArray | None = None) -> Sli
 
 
 def _histogram(x: Plane, num_bins: int, span: tuple[float, float] | None = None) -> Histogram:
-    """Density of intensities; bins are whole numbers wide where the values are whole, or some would hold one more."""
+    """Histogram of intensities; for whole numbers bins are whole numbers wide, so that all hold equally many values."""
     x = np.asarray(x, np.float64)
     low, high = (float(x.min()), float(x.max())) if span is None else span
     width = max((high - low) / num_bins, 1e-12)

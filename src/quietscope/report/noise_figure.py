@@ -1,34 +1,36 @@
-"""The picture of a noise model: its density at some signals, its variance curve, and what the data say to both."""
+"""The picture of a noise model: its density at some signals and its variance curve, compared with data if any."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.io import atomic_path
+from quietscope.report.canvas import INK, UNITS, Canvas, open_frame
 
 Curve: TypeAlias = npt.NDArray[np.float64]
 
 WIDTH, SLICES_HEIGHT, CURVE_HEIGHT, HEADING = 12.0, 2.0, 4.0, 0.9
-"""Inches: the whole picture, its row of densities, its row of curves, and the room above them."""
+"""Inches: width of the picture, height of the row of densities and of the row of curves, space above for a heading."""
 
 LEFT, RIGHT, BELOW, BETWEEN = 0.85, 0.25, 0.52, 0.4
-"""Inches: margins of the picture, room below a row for its figures and labels, room between rows for a title."""
+"""Inches: left and right margin, space below a row for numbers and labels, space between rows for a title."""
 
 GAP = 0.22
-DPI = 100
-_INK, _MODEL, _DATA, _FAINT = "#222222", "#b3361e", "#9db7d5", "#dddddd"
+_MODEL, _DATA, _FAINT = "#b3361e", "#9db7d5", "#dddddd"
 _POINTS = "#1f5fa8"
-UNITS = "intensity, in the units of the file"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Counts as a density: `edges` (N + 1,) in intensity units, `density` (N,)."""
+    """A histogram scaled to a density.
+
+    Attributes:
+        edges: Edges of the bins, shape (N + 1,), intensity units.
+        density: Density of each bin, shape (N,), per intensity unit.
+    """
 
     edges: Curve
     density: Curve
@@ -39,11 +41,11 @@ class Slice:
     """The density p(x|s) at one signal.
 
     Attributes:
-        signal: s, or the mean of the signals that the measured pixels have.
-        x: Intensities, shape (N,).
+        signal: The signal s; for measured pixels, the mean of their signals.
+        x: Intensities x, shape (N,).
         density: p(x|s) of the model at `x`, per intensity unit.
-        measured: What pixels of that signal show, where there are pairs.
-        num_pairs: How many pixels that is.
+        measured: Histogram of pixels of that signal, if there are pairs.
+        num_pairs: Number of these pixels.
     """
 
     signal: float
@@ -58,11 +60,11 @@ class MeasuredVariance:
     """Points of the photon-transfer curve, shape (K,) each, in intensity units and their squares.
 
     Attributes:
-        signal: Mean intensity.
+        signal: Mean intensity of each point.
         variance: Noise variance.
-        error: Its standard error.
-        clipped: Where the end of the scale has cut the noise, so that the variance is too small.
-        source: Where they come from, in words.
+        error: Standard error of the variance.
+        clipped: Whether pixels of the point are clipped, so that its variance is too small.
+        source: Origin of the points, in words.
     """
 
     signal: Curve
@@ -79,14 +81,14 @@ class NoiseFigure:
     Attributes:
         file: Name of the noise file.
         model: The model in words.
-        evidence: Further words: which data, which likelihood.
+        evidence: The data and the likelihood in words; empty without data.
         slices: The density at some signals.
-        signal: Signals of the variance curve, shape (M,).
-        variance: Var[x|s] of the model at them.
-        fitted: Range of signals that the model was fitted on; None where it holds at any.
-        limits: Ends of the detector's scale that the model knows.
-        measured: Points beside the curve, where there are data.
-        intensities: All intensities of the data, where there are any.
+        signal: Signals of the variance curve, shape (M,), intensity units.
+        variance: Var[x|s] of the model at these signals, shape (M,).
+        fitted: Range of signals that the model was fitted on; None if it holds at any signal.
+        limits: Clipping levels of the model.
+        measured: Measured points of the variance curve, if there are data.
+        intensities: Histogram of all intensities of the data, if there are any.
     """
 
     file: str
@@ -105,42 +107,29 @@ def write_noise_figure(path: str | os.PathLike[str], figure: NoiseFigure, *, ove
     """Draw the picture and write it as PNG.
 
     Args:
-        path: Where to write.
+        path: File to write.
         figure: What to show.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: If the file exists and must not be replaced, or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    height = HEADING + SLICES_HEIGHT + BELOW + BETWEEN + CURVE_HEIGHT + BELOW
-    drawing = Figure(figsize=(WIDTH, height))
-    FigureCanvasAgg(drawing)
-
-    def place(left: float, top: float, width: float, tall: float) -> Any:
-        return drawing.add_axes((left / WIDTH, 1.0 - (top + tall) / height, width / WIDTH, tall / height))
-
+    canvas = Canvas.blank(WIDTH, HEADING + SLICES_HEIGHT + BELOW + BETWEEN + CURVE_HEIGHT + BELOW)
     inner = WIDTH - LEFT - RIGHT
     side = (inner - GAP * (len(figure.slices) - 1)) / len(figure.slices)
     for number, each in enumerate(figure.slices):
-        _draw_slice(place(LEFT + number * (side + GAP), HEADING, side, SLICES_HEIGHT), each, figure, first=number == 0)
+        axes = canvas.place(LEFT + number * (side + GAP), HEADING, side, SLICES_HEIGHT)
+        _draw_slice(axes, each, figure, first=number == 0)
     top = HEADING + SLICES_HEIGHT + BELOW + BETWEEN
     share = 1.0 if figure.intensities is None else 0.58
-    curve = place(LEFT, top, share * inner, CURVE_HEIGHT)
+    curve = canvas.place(LEFT, top, share * inner, CURVE_HEIGHT)
     _draw_variance(curve, figure)
     if figure.intensities is not None:
-        _draw_intensities(
-            place(LEFT + share * inner + 0.75, top, (1.0 - share) * inner - 0.75, CURVE_HEIGHT),
-            figure,
-            curve.get_xlim(),
-        )
-    words: dict[str, Any] = {"color": _INK, "linespacing": 1.45, "parse_math": False, "ha": "center", "va": "top"}
+        axes = canvas.place(LEFT + share * inner + 0.75, top, (1.0 - share) * inner - 0.75, CURVE_HEIGHT)
+        _draw_intensities(axes, figure, curve.get_xlim())
     heading = "\n".join(line for line in (f"{figure.file}:  {figure.model}", figure.evidence) if line)
-    drawing.text(0.5, 1.0 - 0.12 / height, heading, fontsize=11, **words)
-    with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        drawing.savefig(temporary, format="png", dpi=DPI, facecolor="white")
+    canvas.write_centred(heading, 0.12, 11, linespacing=1.45)
+    canvas.save(path, overwrite=overwrite)
 
 
 def _draw_slice(axes: Any, each: Slice, figure: NoiseFigure, *, first: bool) -> None:
@@ -150,14 +139,14 @@ def _draw_slice(axes: Any, each: Slice, figure: NoiseFigure, *, first: bool) -> 
     low, high = float(each.x[0]), float(each.x[-1])
     for limit in figure.limits:
         if low <= limit <= high:
-            axes.axvline(limit, color=_INK, linewidth=0.8, linestyle=":")
+            axes.axvline(limit, color=INK, linewidth=0.8, linestyle=":")
     axes.set_xlim(low, high)
     tops = [float(each.density.max())]
     if each.measured is not None:
-        tops.append(min(float(each.measured.density.max()), 2.0 * tops[0]))  # a pile-up must not flatten the rest
+        tops.append(min(float(each.measured.density.max()), 2.0 * tops[0]))  # clipped pixels must not set the scale
     axes.set_ylim(0.0, 1.12 * max(tops))
     pixels = f", {each.num_pairs:,} pixels" if each.num_pairs else ""
-    axes.set_title(f"s = {_number(each.signal)}{pixels}", fontsize=9.5, color=_INK, pad=4)
+    axes.set_title(f"s = {_number(each.signal)}{pixels}", fontsize=9.5, color=INK, pad=4)
     axes.set_yticks([])
     _style(axes)
     axes.set_xlabel("intensity x", fontsize=9, labelpad=2)
@@ -190,8 +179,8 @@ def _draw_variance(axes: Any, figure: NoiseFigure) -> None:
     axes.plot(figure.signal, figure.variance, color=_MODEL, linewidth=1.6, label="model", zorder=3)
     axes.set_xlim(float(figure.signal[0]), float(figure.signal[-1]))
     axes.set_ylim(bottom=0.0)
-    axes.ticklabel_format(axis="y", style="plain")  # a lone "1e6" above the axis is overlooked
-    axes.set_title("noise variance against signal", fontsize=10.5, color=_INK, pad=5)
+    axes.ticklabel_format(axis="y", style="plain")  # a factor such as "1e6" above the axis is easily overlooked
+    axes.set_title("noise variance against signal", fontsize=10.5, color=INK, pad=5)
     axes.set_xlabel(f"signal s ({UNITS})", fontsize=9)
     axes.set_ylabel("variance of x given s (units squared)", fontsize=9)
     axes.legend(fontsize=8.5, frameon=False, loc="upper left")
@@ -206,7 +195,7 @@ def _draw_intensities(axes: Any, figure: NoiseFigure, limits: tuple[float, float
     axes.stairs(density, edges, fill=True, color=_DATA, label="intensities of the data")
     axes.set_yscale("log")
     axes.set_xlim(low, high)
-    axes.set_title("intensities of the data", fontsize=10.5, color=_INK, pad=5)
+    axes.set_title("intensities of the data", fontsize=10.5, color=INK, pad=5)
     axes.set_xlabel(UNITS, fontsize=9)
     axes.set_ylabel("share of the pixels, per unit", fontsize=9)
     if figure.fitted is not None:
@@ -215,7 +204,7 @@ def _draw_intensities(axes: Any, figure: NoiseFigure, limits: tuple[float, float
 
 
 def _shade(axes: Any, fitted: tuple[float, float] | None, span: tuple[float, float]) -> None:
-    """Shade the signals that the model was fitted on."""
+    """Shade the range of signals that the model was fitted on, as far as it is inside `span`."""
     if fitted is not None:
         ends = np.clip(fitted, *span)
         axes.axvspan(*ends, color=_FAINT, alpha=0.5, linewidth=0, label="signals the model was fitted on", zorder=0)
@@ -230,5 +219,4 @@ def _style(axes: Any) -> None:
 
     axes.tick_params(labelsize=8, pad=2, length=3)
     axes.xaxis.set_major_locator(MaxNLocator(4 if axes.get_position().width < 0.25 else 7))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    open_frame(axes)

@@ -1,29 +1,24 @@
-"""One picture of a run: noisy, denoised, how sure, plausible alternatives, and what was taken away."""
+"""The picture of a run: noisy and denoised image, uncertainty, posterior samples, and what was removed."""
 
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.io import atomic_path
 from quietscope.metrics import Calibration, autocorrelation
+from quietscope.report.canvas import CONTRAST, INK, UNITS, Canvas, without_ticks
 
 Plane: TypeAlias = npt.NDArray[Any]
 
 PANEL, GAP, TITLE, BAR, HEADING = 3.84, 0.12, 0.34, 0.55, 0.72
-"""Inches: side of a panel, gap between two, room for a title above it, for a colour bar below it, for the heading."""
+"""Inches: side of a panel, gap between panels, space for a title above, for a colour bar below, for the heading."""
 
-DPI = 100
 CHARACTERS_OF_VERDICT = 48
 MAX_LAG = 5
-_CONTRAST = (0.5, 99.8)
-_INK = "#222222"
-UNITS = "intensity, in the units of the file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +27,13 @@ class Overview:
 
     Attributes:
         noisy: The observation.
-        mean: Mean of the posterior samples, or the one answer of a method that draws none.
-        std: Their standard deviation; None where there are none.
-        deconvolved: The image without the microscope's blur; None where the method gives none.
-        samples: Some of them, (N, Y, X), N may be 0; the first three are shown.
-        clean: The reference, where there is one.
+        mean: Mean of the posterior samples, or the result of a method that draws none.
+        std: Standard deviation of the samples; None without samples.
+        deconvolved: The image without the blur of the microscope; None if the method gives none.
+        samples: Some of the samples, (N, Y, X), N may be 0; the first three are shown.
+        clean: The clean reference, if there is one.
         file: Name of the image.
-        part: Which part of it is shown.
+        part: The part of the image that is shown, in words.
         method: Method and preset.
         noise: The noise model in words.
         pixel_size_um: Micrometres per pixel along X, for the scale bar; None where unknown.
@@ -78,40 +73,30 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
     """Draw the picture and write it as PNG.
 
     Args:
-        path: Where to write.
+        path: File to write.
         overview: What to show.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: If the file exists and must not be replaced, or cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = _rows(overview)
     width = max(map(_num_columns, rows)) * (PANEL + GAP) + GAP
     sides = [min(PANEL, (width - GAP) / len(row) - GAP) for row in rows]
-    height = HEADING + sum(_height(row, side) for row, side in zip(rows, sides, strict=True))
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    top = height - HEADING
+    canvas = Canvas.blank(width, HEADING + sum(_height(row, side) for row, side in zip(rows, sides, strict=True)))
+    top = HEADING
     for row, side in zip(rows, sides, strict=True):
         for column, panel in enumerate(row):
-            left = GAP + column * (side + GAP)
-            box = (left / width, (top - TITLE - side) / height, side / width, side / height)
-            axes = figure.add_axes(box)
+            axes = canvas.place(GAP + column * (side + GAP), top + TITLE, side, side)
             if isinstance(panel, Calibration):
                 _draw_coverage(axes, panel)
             else:
                 _draw(axes, panel)
-        top -= _height(row, side)
+        top += _height(row, side)
     if overview.pixel_size_um is not None:
-        _draw_scale_bar(figure.axes[0], overview.noisy.shape[1], overview.pixel_size_um)
-    # "parse_math": a dollar sign in a file's name is no formula.
-    words: dict[str, Any] = {"color": _INK, "linespacing": 1.5, "parse_math": False, "ha": "center", "va": "top"}
-    figure.text(0.5, 1.0 - 0.12 / height, _heading(overview), fontsize=12, **words)
-    with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, facecolor="white")
+        _draw_scale_bar(canvas.figure.axes[0], overview.noisy.shape[1], overview.pixel_size_um)
+    canvas.write_centred(_heading(overview), 0.12, 12, linespacing=1.5)
+    canvas.save(path, overwrite=overwrite)
 
 
 def _heading(overview: Overview) -> str:
@@ -120,7 +105,7 @@ def _heading(overview: Overview) -> str:
 
 
 def _num_columns(row: _Row) -> int:
-    """Columns that a row is worth: a panel of coverage makes the others of its row smaller, not the picture wider."""
+    """Return the columns of a row; a panel of coverage makes its row's panels smaller instead of the picture wider."""
     return sum(isinstance(panel, _Panel) for panel in row)
 
 
@@ -129,11 +114,11 @@ def _height(row: _Row, side: float) -> float:
 
 
 def _rows(overview: Overview) -> list[_Row]:
-    """Choose what to show in reading order; images share one contrast, so that they can be compared."""
+    """Return the panels in reading order, row by row; images have one contrast, so that they can be compared."""
     reference = overview.mean if overview.clean is None else overview.clean
     limits = _spread(reference)
     residual = np.asarray(overview.noisy, np.float64) - overview.mean
-    reach = float(np.percentile(np.abs(residual), _CONTRAST[1])) or 1.0
+    reach = float(np.percentile(np.abs(residual), CONTRAST[1])) or 1.0
 
     def image(title: str, pixels: Plane) -> _Panel:
         words = overview.titles.get("mean" if pixels is overview.mean else title.split()[0], "")
@@ -160,7 +145,7 @@ def _rows(overview: Overview) -> list[_Row]:
 
 
 def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
-    """Yield the autocorrelation without its centre, which is 1 by definition; nothing for an image too small for it."""
+    """Yield the autocorrelation without its centre, which is 1 by definition; nothing if the image is too small."""
     lag = min(MAX_LAG, min(residual.shape) - 1)
     if lag < 1:
         return
@@ -175,7 +160,7 @@ def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
 
 
 def _spread(pixels: Plane) -> tuple[float, float]:
-    low, high = (float(level) for level in np.percentile(pixels, _CONTRAST))
+    low, high = (float(level) for level in np.percentile(pixels, CONTRAST))
     return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -186,23 +171,22 @@ def _draw(axes: Any, panel: _Panel) -> None:
     shown = axes.imshow(
         panel.pixels, cmap=panel.cmap, vmin=low, vmax=high, interpolation="nearest", extent=panel.extent
     )
-    axes.set_title(panel.title, fontsize=10.5, color=_INK, pad=5, parse_math=False)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_title(panel.title, fontsize=10.5, color=INK, pad=5, parse_math=False)
+    without_ticks(axes)
     if panel.extent is not None:
         _name_lags(axes, round(panel.extent[1] - 0.5))
     if panel.bar:
         place = axes.inset_axes((0.0, -0.045, 1.0, 0.03))
         bar = axes.figure.colorbar(shown, cax=place, orientation="horizontal")
-        bar.ax.xaxis.set_major_locator(MaxNLocator(6, prune="both"))  # a figure at an end would stick out
+        bar.ax.xaxis.set_major_locator(MaxNLocator(6, prune="both"))  # a number at an end would stick out
         bar.set_label(panel.bar, fontsize=8, labelpad=1)
         bar.ax.tick_params(labelsize=8, pad=1, length=2)
 
 
 def _draw_coverage(axes: Any, found: Calibration) -> None:
-    """Draw measured against nominal coverage; the frame of the plot leaves room for its figures inside the panel."""
+    """Draw measured against nominal coverage, in a plot small enough that its labels fit into the panel."""
     axes.set_axis_off()
-    axes.set_title("coverage of the intervals", fontsize=10.5, color=_INK, pad=5)
+    axes.set_title("coverage of the intervals", fontsize=10.5, color=INK, pad=5)
     plot = axes.inset_axes((0.16, 0.2, 0.8, 0.8))
     plot.plot([0, 100], [0, 100], color="#999999", linewidth=1, label="honest")
     nominal, measured = (100.0 * np.asarray(shares) for shares in (found.nominal, found.measured))
@@ -215,11 +199,11 @@ def _draw_coverage(axes: Any, found: Calibration) -> None:
     plot.set_ylabel("held, in % of the pixels", fontsize=8, labelpad=2)
     plot.legend(loc="upper left", fontsize=8, frameon=False)
     words = textwrap.fill(found.describe(), CHARACTERS_OF_VERDICT)
-    axes.text(0.5, 0.035, words, fontsize=8, color=_INK, ha="center", va="top", linespacing=1.3)
+    axes.text(0.5, 0.035, words, fontsize=8, color=INK, ha="center", va="top", linespacing=1.3)
 
 
 def _name_lags(axes: Any, largest: int) -> None:
-    """Write some shifts into the squares of the axes through the centre; outside they would need room of their own."""
+    """Write some shifts into the squares along the axes through the centre, because there is no space outside."""
     words = {"ha": "center", "va": "center", "fontsize": 7, "color": "#666666"}
     axes.set_facecolor("#cccccc")
     axes.text(0, 0, "0", **words)

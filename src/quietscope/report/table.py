@@ -1,4 +1,4 @@
-"""The one table at the end of a run: what came in, what was found, what was written, how long, how good."""
+"""The table at the end of a run: input, noise, files written, times and scores."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ class Denoised:
 
     Attributes:
         source: The noisy file.
-        what: Its axes, shape and data type in words.
-        files: What was written for it, by name.
-        seconds: Time of prediction.
-        before: Score of the noisy image against the clean one, where there is one.
-        after: Score of the result likewise.
-        honesty: How often the intervals of mean and deviation hold the clean image, in words.
+        what: Axes, shape and data type of the image in words.
+        files: Files written for it, by name.
+        seconds: Time of prediction, in seconds.
+        before: Score of the noisy image, if there is a clean one.
+        after: Score of the result, if there is a clean image.
+        honesty: Coverage of the intervals of mean and deviation, in words; empty without a clean image.
     """
 
     source: Path | None
@@ -39,11 +39,11 @@ class Summary:
     Attributes:
         method: Method and preset.
         noise: The noise model of every channel, in words.
-        steps: Training steps.
-        training_seconds: Time of training.
-        num_samples: Posterior samples behind every mean; 0 where the method draws none.
+        steps: Number of training steps.
+        training_seconds: Time of training, in seconds.
+        num_samples: Number of posterior samples per image; 0 for a method that draws none.
         images: The images.
-        files: What was written besides, by name.
+        files: Files written for the run as a whole, by name.
     """
 
     method: str
@@ -62,7 +62,7 @@ def summary_table(summary: Summary) -> Table:
         summary: The run.
 
     Returns:
-        The table, one section per image between what holds for all of them.
+        The table: first the run, then one section per image, then the files of the run.
     """
     table = Table(show_header=False, title="QuietScope", title_justify="left", title_style="bold")
     table.add_column(style="bold", no_wrap=True)

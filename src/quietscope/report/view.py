@@ -1,4 +1,4 @@
-"""Which part of an image a picture shows: one plane of one channel, where there is something to see."""
+"""Choice of the part of an image that a picture shows: one plane of one channel, where there is contrast."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,19 @@ from quietscope.io import Image
 from quietscope.report.crop import LARGEST_SIDE, choose_crop
 
 MOST_PLANES = 32
-"""Planes of a volume that decide what the middle one looks like."""
+"""Largest number of planes around the shown one that are denoised with it; results in 3-D depend on neighbours."""
 
 
 @dataclass(frozen=True)
 class View:
-    """The part of a frame that is shown: one plane, and in 3-D the planes around it that explain it."""
+    """The part of a frame that is shown.
+
+    Attributes:
+        middle: Index of the shown plane along Z; empty for 2-D frames.
+        depth: Range of planes around it that are denoised with it; empty for 2-D frames.
+        rows: Shown range along Y.
+        columns: Shown range along X.
+    """
 
     middle: tuple[int, ...]
     depth: tuple[slice, ...]
@@ -25,27 +32,27 @@ class View:
 
     @property
     def box(self) -> tuple[slice, ...]:
-        """The part with the planes around it, one slice per spatial axis."""
+        """The shown part with the planes around it, one slice per spatial axis."""
         return (*self.depth, self.rows, self.columns)
 
     @property
     def thin_box(self) -> tuple[slice, ...]:
-        """The plane alone, one slice per spatial axis."""
+        """The shown part alone, one slice per spatial axis."""
         return (*(slice(z, z + 1) for z in self.middle), self.rows, self.columns)
 
     def plane(self, box: tuple[slice, ...]) -> tuple[int | slice, ...]:
-        """Return the index of the plane in a box of the frame that holds it."""
+        """Return the index that selects the shown part from a box of the frame that contains it."""
         depth = (z - planes.start for z, planes in zip(self.middle, box[:-2], strict=True))
         pairs = zip((self.rows, self.columns), box[-2:], strict=True)
         return (*depth, *(slice(mine.start - its.start, mine.stop - its.start) for mine, its in pairs))
 
 
 def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, side: int = LARGEST_SIDE) -> View:
-    """Choose the part of a frame that is worth a picture: in the middle of its depth, where there is contrast.
+    """Choose the part of a frame to show: the middle plane, where it has the highest contrast.
 
     Args:
         image: The noisy image.
-        layout: Its layout.
+        layout: Layout of the image.
         frame: Number of the frame.
         channel: Number of the channel.
         side: Largest side of the part in its plane, in pixels.
@@ -67,7 +74,7 @@ def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, 
 
 
 def describe_part(layout: Layout, view: View, frame: int = 0, channel: int = 0) -> str:
-    """Say in words which part of an image is shown, counted from 1; see `choose_view` for the arguments."""
+    """Describe in words which part of an image is shown, counted from 1; for the arguments see `choose_view`."""
     words = [f"frame {frame + 1} of {layout.num_frames}"] if layout.num_frames > 1 else []
     words += [f"channel {channel + 1} of {layout.num_channels}"] if layout.num_channels > 1 else []
     words += [f"plane {view.middle[0] + 1} of {layout.spatial_shape[0]}"] if view.middle else []

@@ -31,9 +31,7 @@ class Shallow(PointMethod, BuiltMethod):
 
     name: ClassVar[str] = "shallow"
     settings_type: ClassVar[type[MethodSettings]] = ShallowSettings
-    citation: ClassVar[Citation | None] = Citation(
-        "Batson, Royer, Noise2Self, ICML 2019", url="arxiv.org/abs/1901.11365"
-    )
+    citation: ClassVar[Citation | None] = Citation("Batson, Royer, Noise2Self, ICML 2019", "10.48550/arXiv.1901.11365")
     needs_noise: ClassVar[bool] = False
     settings: ShallowSettings
 
