@@ -43,7 +43,7 @@ class Screen:
 
     def show_json(self, values: Any) -> None:
         """Print values as JSON to standard output, in no other width than their own."""
-        self._out.print(json.dumps(values, indent=2), soft_wrap=True)
+        self._out.print(json.dumps(values, indent=2, ensure_ascii=False), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, above a bar that may be running."""

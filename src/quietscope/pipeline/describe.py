@@ -67,7 +67,7 @@ class LearningDescription:
         limits = [] if self.budget_seconds is None else [duration(self.budget_seconds)]
         limits += [] if self.budget_steps is None else [num_steps(self.budget_steps)]
         about = f", about {duration(self.seconds)}" if self.budget_steps is not None else ""
-        yield "training", f"{' or '.join(limits)}{about}, about {_megabytes(self.num_bytes)} of memory"
+        yield "training", f"{' or '.join(limits)}{about}, about {_megabytes(self.num_bytes)} beside the program"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,10 @@ class ImageDescription:
         halo = f", halo {_size(self.halo)}" if any(self.halo) else ""
         yield "tiles", f"{self.num_tiles} of {_size(self.tile)} pixels{halo}"
         samples = f"{self.num_samples} samples" if self.num_samples else "one pass"
-        yield "prediction", f"{samples}, about {duration(self.seconds)}, about {_megabytes(self.num_bytes)} of memory"
+        yield (
+            "prediction",
+            f"{samples}, about {duration(self.seconds)}, about {_megabytes(self.num_bytes)} beside the program",
+        )
         yield from self.files.items()
 
 

@@ -1,6 +1,5 @@
 """``quietscope presets``: every method and preset."""
 
-import json as json_text
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -69,7 +68,7 @@ def presets(
     screen = Screen()
     found = {key: (preset, _row(key, preset)) for key, preset in PRESETS.items()}
     if json:
-        print(json_text.dumps([_everything(*each) for each in found.values()], indent=2, ensure_ascii=False))
+        screen.show_json([_everything(*each) for each in found.values()])
     else:
         screen.show(_table([row for _, row in found.values()]))
         for key, (_, row) in found.items():
