@@ -31,8 +31,11 @@ from quietscope import (
     run,
 )
 from quietscope.errors import OutputError, SettingsError, Terminated
+from quietscope.pipeline.denoising import predict
 from quietscope.pipeline.events import Event, Listener
+from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.plan import UNFINISHED
+from quietscope.pipeline.reporting import panels_of, report
 
 FEW = Request(num_samples=3)
 MakePlan = Callable[..., DenoisePlan]
@@ -254,6 +257,23 @@ def test_predict_with_a_model_that_there_is(cells: Path, whole: Path, tmp_path: 
         again = np.asarray(read_image(tmp_path / f"x{ending}.tif"))
         np.testing.assert_array_equal(again, np.asarray(read_image(whole / f"a_{kind}.ome.tif")))
     assert {event.name for event in told if isinstance(event, Written)} == {"mean", "std"}
+
+
+def test_the_steps_can_be_called_one_by_one(whole: Path, tmp_path: Path, plan_of: MakePlan) -> None:
+    """As a scheduler does, whose jobs share a disk and nothing else."""
+    plan = plan_of(tmp_path / "out", "a", "b")
+    plan.check()
+    train(settle(plan.training))
+    models = [load_trained(plan.training) for _ in plan.targets]
+    found = [
+        predict(model.denoiser, target, panels=panels_of(plan, model))
+        for model, target in zip(models, plan.targets, strict=True)
+    ]
+    outcome = report(plan, load_trained(plan.training), pickle.loads(pickle.dumps(found)))
+    plan.close()
+    check_same(whole, tmp_path / "out")
+    assert (tmp_path / "out" / "overview.png").read_bytes() == (whole / "overview.png").read_bytes()
+    assert outcome.summary.steps == 6
 
 
 def test_the_picture_costs_no_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan_of: MakePlan) -> None:

@@ -144,6 +144,16 @@ class DenoisePlan:
             for target in self.targets:
                 target.check()
 
+    def begin(self) -> None:
+        """Forget an earlier run that was stopped in this folder, and write down what this one is to write."""
+        self.training.folder.forget()
+        self.ledger.begin(self.files)
+
+    def close(self) -> None:
+        """Remove what only a stopped run needs: once all is done, or where nothing was learnt."""
+        self.training.folder.forget()
+        self.ledger.close()
+
     def resumed(self) -> Self:
         """Return the plan that goes on with the run in the folder, see `Training.resumed`.
 

@@ -66,20 +66,17 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
 @contextmanager
 def _record(plan: DenoisePlan) -> Iterator[None]:
     """Keep what a stopped run can go on from, where it has learnt anything, and remove it once all is done."""
-    state, ledger = plan.training.folder, plan.ledger
+    state = plan.training.folder
     with result_folder(state.path):
         if not plan.training.resume:
-            state.forget()
-            ledger.begin(plan.files)
+            plan.begin()
         try:
             yield
         except BaseException:
             if not state.has_learnt:
-                state.forget()
-                ledger.close()
+                plan.close()
             raise
-    state.forget()
-    ledger.close()
+    plan.close()
 
 
 def _learn(plan: DenoisePlan, events: Listener) -> Trained:
