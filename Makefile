@@ -47,7 +47,7 @@ layers: setup
 	$(BIN)/lint-imports
 
 torchvision: setup
-	# Where torchvision is installed for another device than PyTorch, Lightning cannot even be imported.
+	# Nothing needs torchvision; where it is built for another device than PyTorch, torch.compile fails on importing it.
 	$(BIN)/python -c 'from importlib.util import find_spec as f; bad = [n for n in ("torchvision", "torchaudio") if f(n)]; assert not bad, f"pip uninstall {bad}"'
 
 types: setup

@@ -1,6 +1,7 @@
 """What CONTRIBUTING.md, the Makefile and the hooks of git say is one and the same."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,24 @@ def test_every_target_that_is_named_exists(name: str) -> None:
     named = set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE))
     assert named
     assert named <= set(re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE))
+
+
+def map_rows() -> list[str]:
+    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Ideas")[0]
+    return [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+
+def test_the_map_shows_the_rooms_that_there_are() -> None:
+    source = ROOT / "src" / "quietscope"
+    rooms = {f"{path.name}/" for path in source.iterdir() if (path / "__init__.py").exists()}
+    files = {path.name for path in source.glob("*.py") if not path.name.startswith("__")}
+    assert sorted(re.findall(r"`([\w./]+)`", " ".join(map_rows()))) == sorted(rooms | files)
+
+
+def test_the_map_goes_from_top_to_bottom() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = project["tool"]["importlinter"]["contracts"]
+    floors = {room: n for n, floor in enumerate(contract["layers"]) for room in re.split(r" [|:] ", floor)}
+    firsts = [re.findall(r"`(\w+)", row)[0] for row in map_rows()]
+    heights = [floors[room] for room in firsts if room in floors]
+    assert heights == sorted(heights)
