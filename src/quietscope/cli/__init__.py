@@ -71,8 +71,8 @@ def make_app(typed: Sequence[str] = ()) -> App:
     """Return the command line with all its verbs.
 
     Args:
-        typed: What was typed. A verb in it shows its whole docstring as help, in place of the line in the list of verbs,
-            for which no verb has to be imported.
+        typed: What was typed. A verb in it shows its whole docstring as help, in place of its line in the list of
+            verbs, for which none has to be imported.
     """
 
     def about(verb: str, summary: str) -> str | None:
