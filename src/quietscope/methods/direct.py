@@ -19,7 +19,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Citation, Loss, MethodSettings, PosteriorMethod, TaughtMethod
 from quietscope.methods.scale import ScaledMethod, scale_of
-from quietscope.methods.unet import UNetMethod, UNetSettings
+from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
 from quietscope.tiling.orientations import ALL_TURNS
 
