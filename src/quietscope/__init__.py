@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from quietscope.io import Image, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
-    from quietscope.pipeline.describe import describe
     from quietscope.pipeline.events import Began, Ended, Finished, Note, PredictionProgress, TrainingProgress, Written
     from quietscope.pipeline.outcome import Outcome
     from quietscope.pipeline.plan import DenoisePlan, PredictPlan, TrainPlan
+    from quietscope.pipeline.plan_words import describe
     from quietscope.pipeline.planning import plan_denoise, plan_predict, plan_train
     from quietscope.pipeline.results import Results
     from quietscope.pipeline.run import run
@@ -46,7 +46,7 @@ _HOMES = {
     "TrainingProgress": "quietscope.pipeline.events",
     "Written": "quietscope.pipeline.events",
     "compress": "quietscope.compression",
-    "describe": "quietscope.pipeline.describe",
+    "describe": "quietscope.pipeline.plan_words",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
     "plan_denoise": "quietscope.pipeline.planning",

@@ -19,6 +19,12 @@ def test_every_verb_has_help(quietscope: Quietscope, verb: list[str]) -> None:
     assert "Usage: quietscope" in out
 
 
+def test_the_help_of_a_verb_is_its_whole_docstring(quietscope: Quietscope) -> None:
+    shown = " ".join(quietscope("denoise", "--help")[1].split())
+    assert "Writes NAME_denoised and NAME_std" in shown
+    assert "Writes NAME_denoised" not in quietscope("--help")[1]
+
+
 def test_denoise_writes_images_model_settings_and_picture(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     options = ("--config", images / "tiny.yaml", "--clean", images / "clean.tif", "--save", "mean,std,samples")

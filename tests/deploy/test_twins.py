@@ -11,7 +11,7 @@ from quietscope.deploy.moments import Moments
 from quietscope.deploy.predict import tile_noise
 from quietscope.methods.base import LatentSpec
 from quietscope.prediction import StreamingMoments
-from quietscope.prediction.noise import tile_noise as torch_tile_noise
+from quietscope.prediction.latent_noise import tile_noise as torch_tile_noise
 from quietscope.tiling.estimators import Site
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import KINDS, Kind, imported

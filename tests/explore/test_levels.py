@@ -12,7 +12,7 @@ from quietscope.explore import levels
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.prediction import predict_frame
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.spec import TileSpec
 from tests.explore.methods import tiny_dvlae, tiny_hdn

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from quietscope.data.stabilize import Stabilizer
-from quietscope.export.scale import ExportScale, ExportStatistics
+from quietscope.export.export_scale import ExportScale, ExportStatistics
 
 SCALES = {
     "photons": (lambda s: (0.5 * s).clamp(min=0) + 9.0, (0.0, 4000.0)),

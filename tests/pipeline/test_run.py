@@ -31,7 +31,7 @@ from quietscope import (
     run,
 )
 from quietscope.errors import OutputError, SettingsError, Terminated
-from quietscope.pipeline.denoising import predict
+from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Event, Listener
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.plan import UNFINISHED

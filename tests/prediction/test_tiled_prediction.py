@@ -7,8 +7,8 @@ import torch
 
 from quietscope.methods.base import LatentSpec
 from quietscope.prediction import predict_frame
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
-from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.grid import Tile, tile_grid
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec

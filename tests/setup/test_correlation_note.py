@@ -6,7 +6,7 @@ from scipy.ndimage import convolve1d
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.setup.noise import choose_noise
+from quietscope.setup.noise_choice import choose_noise
 
 
 def frames(axes: tuple[int, ...]) -> Frames:

@@ -67,8 +67,17 @@ COMMANDS: Registry[Callable[..., object]] = Registry(
 """Verbs of other packages: functions as in `quietscope.cli.verbs`, whose parameters and docstring are their help."""
 
 
-def make_app() -> App:
-    """Return the command line with all its verbs."""
+def make_app(typed: Sequence[str] = ()) -> App:
+    """Return the command line with all its verbs.
+
+    Args:
+        typed: What was typed. A verb in it shows its whole docstring as help, in place of its line in the list of
+            verbs, for which none has to be imported.
+    """
+
+    def about(verb: str, summary: str) -> str | None:
+        return None if verb in typed else summary
+
     app = App(
         name="quietscope",
         help="Remove noise from microscopy images without clean training data, and say how sure the result is.",
@@ -78,16 +87,17 @@ def make_app() -> App:
     )
     noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
     for verb, summary in VERBS.items():
-        app.command(f"quietscope.cli.verbs.{verb}:{verb}", name=verb, help=summary)
+        app.command(f"quietscope.cli.verbs.{verb}:{verb}", name=verb, help=about(verb, summary))
     for verb, summary in NOISE_VERBS.items():
-        noise.command(f"quietscope.cli.verbs.noise_{verb}:noise_{verb}", name=verb, help=summary)
+        noise.command(f"quietscope.cli.verbs.noise_{verb}:noise_{verb}", name=verb, help=about(verb, summary))
     app.command(noise)
     psf = App(name="psf", help="Point spread functions: how the microscope blurs a point.")
     for verb, summary in PSF_VERBS.items():
-        psf.command(f"quietscope.cli.verbs.psf_{verb}:psf_{verb}", name=verb, help=summary)
+        psf.command(f"quietscope.cli.verbs.psf_{verb}:psf_{verb}", name=verb, help=about(verb, summary))
     app.command(psf)
     for verb in COMMANDS:
-        app.command(f"quietscope.cli.commands:{verb}", name=verb, help=f"Of the package {COMMANDS.source_of(verb)}.")
+        summary = f"Of the package {COMMANDS.source_of(verb)}."
+        app.command(f"quietscope.cli.commands:{verb}", name=verb, help=about(verb, summary))
     return app
 
 
@@ -112,7 +122,7 @@ def run(arguments: list[str]) -> int:
     """
     earlier = signal.signal(signal.SIGTERM, _end)
     try:
-        status = make_app()(arguments, exit_on_error=False, print_error=False)
+        status = make_app(arguments)(arguments, exit_on_error=False, print_error=False)
         return status if isinstance(status, int) else 0
     except CycloptsError as error:
         return _complain(f"{error} See `quietscope --help`.")

@@ -127,6 +127,7 @@ class TrainingOptions:
     def _checked(self, values: dict[str, Any]) -> dict[str, Any]:
         """Refuse an option that the method does not have."""
         from quietscope.methods import METHODS, canonical
+        from quietscope.methods.abilities import able_to_set, any_of
 
         method = values.get("method", "hdn")
         kind = METHODS.get(canonical(method)) if isinstance(method, str) else None
@@ -135,8 +136,7 @@ class TrainingOptions:
             is_unknown = kind is None and method != "auto"  # which is said elsewhere, with the names that there are
             if getattr(self, name) is None or is_unknown or (kind is not None and kind.has_setting(name)):
                 continue
-            able = " or ".join(f"`--method {each}`" for each, one in METHODS.items() if one.has_setting(name))
-            raise SettingsError(f"{option} with {able}", f"{option} with {method}", "leave it out")
+            raise SettingsError(f"{option} with {any_of(able_to_set(name))}", f"{option} with {method}", "leave it out")
         return values
 
 

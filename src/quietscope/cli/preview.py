@@ -20,7 +20,7 @@ def show_plan(plan: "DenoisePlan | TrainPlan", options: PreviewOptions, screen: 
     Raises:
         QuietScopeError: If the plan could not be carried out.
     """
-    from quietscope.pipeline.describe import describe
+    from quietscope.pipeline.plan_words import describe
 
     with screen.listening() as events:
         found = describe(plan, events)

@@ -147,7 +147,7 @@ class NumpyEngine:
 def tile_noise(
     latents: Sequence[CardLatent], tile: Tile, *, seed: int, frame: int, samples: Sequence[int]
 ) -> tuple[Array, ...]:
-    """Make the noise of some samples over one tile: `quietscope.prediction.noise.tile_noise` in NumPy.
+    """Make the noise of some samples over one tile: `quietscope.prediction.latent_noise.tile_noise` in NumPy.
 
     Args:
         latents: Where the latents lie.

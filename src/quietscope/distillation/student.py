@@ -11,7 +11,8 @@ from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
 from quietscope.methods.base import Method, PosteriorMethod, TaughtMethod
-from quietscope.methods.direct import DirectDenoiser, DirectSettings, scale_of
+from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.scale import scale_of
 from quietscope.presets import Configuration
 from quietscope.training.companion import Companion
 
@@ -39,13 +40,12 @@ class Student:
         Returns:
             The student, with the teacher's statistics and scale.
         """
-        assert isinstance(teacher, PosteriorMethod)
-        settings, seen = configuration.method_settings(), teacher.statistics
-        assert isinstance(settings, DirectSettings)
+        seen = teacher.statistics
+        statistics = Statistics(seen.mean.cpu(), seen.std.cpu(), seen.quantiles.cpu())
         with torch.random.fork_rng([]):
             torch.manual_seed(configuration.seed)
-            method = DirectDenoiser(settings, Statistics(seen.mean.cpu(), seen.std.cpu(), seen.quantiles.cpu()))
-        method.learn_from(teacher)
+            method = DirectDenoiser.build(configuration.method_settings(), statistics, ())
+        method.learn_from(require(teacher, PosteriorMethod))
         return cls(method, configuration)
 
     @classmethod

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.explore.noise import check_noise, noise_blocks, observed
+from quietscope.explore.added_noise import check_noise, noise_blocks, observed
 from quietscope.io.image import Sink
 from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision

@@ -10,7 +10,7 @@ from quietscope.errors import AxesError, SettingsError, SizeError
 from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Latents, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.border import read_outer
 from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile

@@ -17,7 +17,7 @@ from quietscope.errors import SettingsError
 from quietscope.methods.abilities import require
 from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
 from quietscope.prediction import Progress, StreamingMoments, choose_tile, ready_to_predict
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.predict import check_frame
 from quietscope.tiling.border import read_outer
 from quietscope.tiling.drawn import cropped

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import torch
 
 from quietscope.errors import SettingsError
-from quietscope.explore.noise import check_noise, noise_blocks, observed
+from quietscope.explore.added_noise import check_noise, noise_blocks, observed
 from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.predict import check_frame
 from quietscope.tiling.border import read_outer
 from quietscope.tiling.request import Precision

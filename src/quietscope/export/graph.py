@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.data.stabilize import Stabilizer
-from quietscope.export.scale import ExportScale, ExportStatistics
+from quietscope.export.export_scale import ExportScale, ExportStatistics
 from quietscope.methods.abilities import latents_of, outputs, respond
 from quietscope.methods.base import LatentSpec, Method, TaughtMethod
 

@@ -26,7 +26,7 @@ def to_openvino(graph: Graph) -> Any:
 
     What happens to the image before the first convolution is marked to stay in float32: runtimes choose bfloat16 or
     float16 by themselves, in which an intensity of 30,000 would be rounded to steps of 128 or more. See also
-    `quietscope.export.scale.unmerged` for the other end.
+    `quietscope.export.export_scale.unmerged` for the other end.
 
     Args:
         graph: The graph.

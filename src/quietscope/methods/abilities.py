@@ -1,6 +1,6 @@
 """What a method is able to do: asked in one place, refused in one place, and what comes out of it for an image."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 from torch import Tensor
@@ -72,6 +72,16 @@ def able(capability: type[Method]) -> Iterator[str]:
     return (name for name, method in METHODS.items() if issubclass(method, capability))
 
 
+def able_to_set(setting: str) -> Iterator[str]:
+    """Yield the names of the methods whose settings have one of that name."""
+    return (name for name, method in METHODS.items() if method.has_setting(setting))
+
+
+def any_of(names: Iterable[str]) -> str:
+    """Return what to type to choose one of some methods: "`--method hdn` or `--method dvlae`"."""
+    return " or ".join(f"`--method {name}`" for name in names)
+
+
 @overload
 def require(
     method: Method, capability: type[Capability], why: str = ..., got: str = ..., fix: str = ...
@@ -107,6 +117,6 @@ def require(
             return method
     elif isinstance(method, capability):
         return method
-    names = " or ".join(f"`--method {name}`" for name in able(capability))
+    names = any_of(able(capability))
     wanted = f"a method that {capability.ability}" + (f", {why}" if why else "")
     raise SettingsError(wanted, f"{method.name}, {got}", fix.format(able=names or "another method"))

@@ -7,7 +7,7 @@ from torch import nn
 
 from quietscope.data.hidden_pixels import BlindSpots, MaskAxes, Replacement
 from quietscope.data.normalize import Statistics
-from quietscope.methods.unet import UNetMethod, UNetSettings
+from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Citation, Loss, Method, MethodSettings, PosteriorMethod, TaughtMethod
-from quietscope.methods.likelihood import LikelihoodMethod
-from quietscope.methods.unet import UNetMethod, UNetSettings
+from quietscope.methods.base import Citation, Loss, MethodSettings, PosteriorMethod, TaughtMethod
+from quietscope.methods.scale import ScaledMethod, scale_of
+from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
 from quietscope.tiling.orientations import ALL_TURNS
 
@@ -91,7 +91,7 @@ class Teacher:
 
 
 @final
-class DirectDenoiser(UNetMethod, TaughtMethod):
+class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
     """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
 
     ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
@@ -117,7 +117,7 @@ class DirectDenoiser(UNetMethod, TaughtMethod):
         self.settings = settings
         self.statistics = statistics
         self.noise_models = nn.ModuleList()
-        self.stabilizer: Stabilizer | None = None
+        self.stabilizer = None
         if settings.stabilize:
             # A straight line, to be replaced by the teacher's scale or by what a model file holds.
             flat = [torch.ones_like] * statistics.num_channels
@@ -171,31 +171,20 @@ class DirectDenoiser(UNetMethod, TaughtMethod):
         out = self._network(x)
         drawn = self._teacher.draw(x, self.settings.draws)
         if self.settings.loss == "median":
-            error = (out - self._to_network(drawn)).abs().mean()
+            error = (out - self.to_network(drawn)).abs().mean()
         else:
             error = (
-                (self.statistics.normalize(self._to_intensity(out)) - self.statistics.normalize(drawn)).square().mean()
+                (self.statistics.normalize(self.to_intensity(out)) - self.statistics.normalize(drawn)).square().mean()
             )
         return Loss(error, {self.settings.loss: error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:
         """Run the U-Net on ``x`` (B, C, *S), intensity units in and out."""
-        return self._to_intensity(self._network(x))
+        return self.to_intensity(self._network(x))
 
     def _network(self, x: Tensor) -> Tensor:
-        out: Tensor = self.unet(self._to_network(x))
+        out: Tensor = self.unet(self.to_network(x))
         return out
-
-    def _to_network(self, x: Tensor) -> Tensor:
-        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
-
-    def _to_intensity(self, out: Tensor) -> Tensor:
-        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
-
-
-def scale_of(method: Method) -> Stabilizer | None:
-    """Return the stabilised scale that a method works on; None where it has none."""
-    return method.stabilizer if isinstance(method, LikelihoodMethod) else None
 
 
 @contextmanager

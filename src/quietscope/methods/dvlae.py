@@ -24,7 +24,7 @@ from quietscope.methods.base import (
     MethodSettings,
     ScheduledMethod,
 )
-from quietscope.methods.hierarchical import LadderMethod
+from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
@@ -43,27 +43,14 @@ _TURNS = {"x": (0, FLIP_Y), "y": (0, FLIP_X)}
 """Turns that keep both axis and sense of the direction: what comes first in a row stays first."""
 
 
-class DVLAESettings(MethodSettings):
-    """Settings of DVLAE; the defaults are the published ones.
+class DVLAESettings(LadderSettings):
+    """Settings of DVLAE besides those of its ladder; the defaults are the published ones.
 
     Attributes:
-        spatial_dims: 2 for planes, 3 for volumes.
         direction: The axis along which noise is correlated; "none" learns noise that is independent between pixels.
         code_channels: Channels of the code, at full resolution.
-        filters: Filters of each level of the ladder, finest first.
-        latent_channels: Latent channels of each level.
         halves: Whether each level halves Y and X.
-        blocks: Residual blocks per level, on the way up and on the way down.
-        final_blocks: Residual blocks at full resolution after the last level.
-        stem_filters: Filters at full resolution.
-        z_halvings: In 3-D, how many of the halving levels halve Z too.
-        activation: Non-linearity.
-        batch_norm: Batch normalisation.
-        dropout: Channel dropout probability in training.
-        gated: Residual blocks gated by tanh and sigmoid.
-        stochastic_skip: Merge the top-down path past each latent.
         latent_width: How the latents' widths follow from what the network puts out.
-        free_bits: KL in nats, per level and image, below which a level is not pressed.
         kernel: Width of the noise decoder's convolutions.
         dilations: Dilation of each of them; the noise decoder sees ``(kernel - 1) * sum(dilations)`` earlier pixels.
         noise_filters: Filters of the noise decoder.
@@ -71,28 +58,23 @@ class DVLAESettings(MethodSettings):
         signal_filters: Filters of the signal decoder.
         stabilize: Read images on the scale on which the noise has about one width everywhere, start with Gaussians of
             that width, and weight the signal decoder's squared error by the noise's variance; not published. A rough
-            estimate of the noise serves: its errors cost time, and leave what is learnt where it was.
+            estimate of the noise is enough: its errors slow training down, but do not change what is learnt.
         context_fade: Shares of training between which the noise decoder's view of earlier pixels fades in; not
             published. A decoder that sees them from the start explains the image by itself, and the code stays empty.
     """
 
-    spatial_dims: int = Field(default=2, ge=2, le=3)
     direction: Direction = "x"
     code_channels: int = Field(default=128, ge=1)
     filters: tuple[Count, ...] = (128,) * 14
     latent_channels: tuple[Count, ...] = (64,) * 14
     halves: tuple[bool, ...] = (False, True) * 7
-    blocks: int = Field(default=1, ge=0)
-    final_blocks: int = Field(default=1, ge=0)
-    stem_filters: int = Field(default=128, ge=1)
-    z_halvings: int = Field(default=0, ge=0)
+    blocks: NumBlocks = 1
+    final_blocks: NumBlocks = 1
+    stem_filters: Count = 128
     activation: Activation = "mish"
-    batch_norm: bool = True
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    gated: bool = True
-    stochastic_skip: bool = True
+    dropout: Probability = 0.0
     latent_width: Width = "softplus"
-    free_bits: float = Field(default=0.0, ge=0)
+    free_bits: Nats = 0.0
     kernel: int = Field(default=5, ge=2)
     dilations: tuple[Count, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1)
     noise_filters: int = Field(default=64, ge=1)
@@ -103,8 +85,8 @@ class DVLAESettings(MethodSettings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if not len(self.filters) == len(self.latent_channels) == len(self.halves) >= 1:
-            raise ValueError("filters, latent_channels and halves must have one entry per level, and a level at least")
+        if len(self.halves) != self.num_levels:
+            raise ValueError("filters, latent_channels and halves must have one entry per level")
         if self.direction == "z" and self.spatial_dims == 2:
             raise ValueError("planes have no direction z: choose x or y, or denoise volumes with `--dims 3`")
         if not 0 <= self.context_fade[0] <= self.context_fade[1] <= 1:
@@ -118,39 +100,12 @@ class DVLAESettings(MethodSettings):
 
     @property
     def expects_correlation(self) -> bool:
-        """Along the direction, if there is one."""
+        """Whether the noise has a direction."""
         return self.direction != "none"
-
-    @property
-    def num_levels(self) -> int:
-        """Levels of the ladder."""
-        return len(self.filters)
 
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images of that many channels."""
-        strides, halvings = [], 0
-        for halves in self.halves:
-            step = 2 if halves else 1
-            depth = (step if halvings < self.z_halvings else 1,) if self.spatial_dims == 3 else ()
-            strides.append((*depth, step, step))
-            halvings += halves
-        return LadderShape(
-            spatial_dims=self.spatial_dims,
-            channels=channels,
-            out_channels=self.code_channels,
-            filters=self.filters,
-            latent_channels=self.latent_channels,
-            blocks=self.blocks,
-            final_blocks=self.final_blocks,
-            stem_filters=self.stem_filters,
-            strides=tuple(strides),
-            activation=self.activation,
-            batch_norm=self.batch_norm,
-            dropout=self.dropout,
-            gate="tanh" if self.gated else None,
-            stochastic_skip=self.stochastic_skip,
-            width=self.latent_width,
-        )
+        return self.ladder_shape(channels, self.code_channels, self.halves, "tanh", self.latent_width)
 
     def causal(self, channels: int) -> CausalShape:
         """Return the shape of the noise decoder for images of that many channels."""

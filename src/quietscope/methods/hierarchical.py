@@ -1,12 +1,109 @@
-"""What methods on a ladder of latents share: their latents, the posterior's, the prior's, and the way to an image."""
+"""What methods on a ladder of latents share: the settings of the ladder, its latents, and the image made of them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Annotated, Self, TypeAlias
 
+from pydantic import Field, model_validator
 from torch import Tensor
 
-from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec
-from quietscope.nn.ladder import Ladder
+from quietscope.methods.base import Count, Encoding, HierarchicalMethod, Latents, LatentSpec, MethodSettings
+from quietscope.nn.conv import Activation, GateActivation
+from quietscope.nn.ladder import Ladder, LadderShape
+from quietscope.nn.latent import Width
+
+NumBlocks: TypeAlias = Annotated[int, Field(ge=0)]
+Probability: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Nats: TypeAlias = Annotated[float, Field(ge=0)]
+
+
+class LadderSettings(MethodSettings):
+    """Settings of a ladder of latents; each method has defaults of its own.
+
+    Attributes:
+        spatial_dims: 2 for planes, 3 for volumes.
+        filters: Filters of each level, finest first.
+        latent_channels: Latent channels of each level.
+        blocks: Residual blocks per level, on the way up and on the way down.
+        final_blocks: Residual blocks at full resolution after the last level.
+        stem_filters: Filters at full resolution.
+        z_halvings: In 3-D, how many of the levels that halve Y and X, finest first, halve Z too.
+        activation: Non-linearity.
+        batch_norm: Batch normalisation.
+        dropout: Channel dropout probability in training.
+        gated: Gated residual blocks.
+        stochastic_skip: Merge the top-down path past each latent.
+        free_bits: KL in nats, per level and image, below which the loss does not reduce the KL of a level further.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    filters: tuple[Count, ...]
+    latent_channels: tuple[Count, ...]
+    blocks: NumBlocks
+    final_blocks: NumBlocks
+    stem_filters: Count
+    z_halvings: int = Field(default=0, ge=0)
+    activation: Activation
+    batch_norm: bool = True
+    dropout: Probability
+    gated: bool = True
+    stochastic_skip: bool = True
+    free_bits: Nats
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> Self:
+        if len(self.filters) != len(self.latent_channels) or not self.filters:
+            raise ValueError("filters and latent_channels must have one entry per level, and at least one level")
+        return self
+
+    @property
+    def num_levels(self) -> int:
+        """Levels of the ladder."""
+        return len(self.filters)
+
+    def ladder_shape(
+        self,
+        channels: int,
+        out_channels: int,
+        halves: Sequence[bool],
+        gate: GateActivation,
+        width: Width = "exponential",
+        deterministic_levels: tuple[int, ...] = (),
+    ) -> LadderShape:
+        """Return the shape of the ladder.
+
+        Args:
+            channels: Channels of the images.
+            out_channels: Channels that the ladder puts out at full resolution.
+            halves: Whether each level halves Y and X.
+            gate: Activation of the gates, for gated blocks.
+            width: How the widths of latents follow from what the network puts out.
+            deterministic_levels: Levels whose posterior does not see the image.
+        """
+        strides, halvings = [], 0
+        for is_halving in halves:
+            step = 2 if is_halving else 1
+            depth = (step if halvings < self.z_halvings else 1,) if self.spatial_dims == 3 else ()
+            strides.append((*depth, step, step))
+            halvings += is_halving
+        return LadderShape(
+            spatial_dims=self.spatial_dims,
+            channels=channels,
+            out_channels=out_channels,
+            filters=self.filters,
+            latent_channels=self.latent_channels,
+            blocks=self.blocks,
+            final_blocks=self.final_blocks,
+            stem_filters=self.stem_filters,
+            strides=tuple(strides),
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            gate=gate if self.gated else None,
+            stochastic_skip=self.stochastic_skip,
+            width=width,
+            deterministic_levels=deterministic_levels,
+        )
 
 
 class LadderMethod(HierarchicalMethod):

@@ -1,4 +1,4 @@
-"""What methods with a noise model share: the scale networks read and write on, and the likelihood log p(x|s)."""
+"""What methods with a noise model share: the likelihood log p(x|s), and the scale that follows from it."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import BuiltMethod, MethodSettings
+from quietscope.methods.scale import ScaledMethod
 from quietscope.noise.noise_model import NoiseModel
 
 
-class LikelihoodMethod(BuiltMethod):
+class LikelihoodMethod(ScaledMethod, BuiltMethod):
     """A method that is trained to explain the noisy pixels through a noise model per channel.
 
     Args:
@@ -33,18 +34,10 @@ class LikelihoodMethod(BuiltMethod):
         self.settings = settings
         self.statistics = statistics
         self.noise_models = nn.ModuleList(noise_models)
-        self.stabilizer: Stabilizer | None = None
+        self.stabilizer = None
         if stabilize:
             variances = [model.variance for model in noise_models]
             self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
-
-    def to_network(self, x: Tensor) -> Tensor:
-        """Map intensities (B, C, *S) to the scale that networks see."""
-        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
-
-    def to_intensity(self, out: Tensor) -> Tensor:
-        """Map what a network puts out to intensities; the inverse of `to_network`."""
-        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
 
     def log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
         """Return the (quasi-)log-likelihood of every pixel, shape (B, C, *S), in nats."""

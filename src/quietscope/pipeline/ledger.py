@@ -12,8 +12,8 @@ import numpy as np
 
 from quietscope.io import atomic_path
 from quietscope.io.atomic import write_bytes_atomically
+from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.outcome import Predicted
-from quietscope.pipeline.target import Target
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import trial_folder
+from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.ledger import Ledger
 from quietscope.pipeline.run_folder import RunFolder
-from quietscope.pipeline.target import Target
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration

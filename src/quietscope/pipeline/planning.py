@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quietscope.io import Image, ImageSource
 from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
+from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
-from quietscope.pipeline.target import Target
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from quietscope.io import Image, read_image
 from quietscope.metrics import Score
 from quietscope.pipeline.events import Listener, Written, ignore, step
+from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.pipeline.picture import overview_of
 from quietscope.pipeline.plan import DenoisePlan
 from quietscope.pipeline.planes import describe_image, honesty, score
 from quietscope.pipeline.results import Abilities
-from quietscope.pipeline.target import Target
 from quietscope.report.overview import write_overview
 from quietscope.report.table import Denoised
 from quietscope.tiling.kinds import kind_of

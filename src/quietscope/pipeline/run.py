@@ -8,7 +8,7 @@ from typing import assert_never
 from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
-from quietscope.pipeline.denoising import open_model, predict
+from quietscope.pipeline.denoise_step import open_model, predict
 from quietscope.pipeline.events import Finished, Listener, Note, ignore
 from quietscope.pipeline.files import result_folder
 from quietscope.pipeline.learning import load_trained, settle, train

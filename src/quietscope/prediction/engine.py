@@ -11,8 +11,8 @@ from torch import Tensor
 from quietscope.methods.abilities import DECONVOLVED, DENOISED, SAMPLE, decode, encode, latents_of, require
 from quietscope.methods.base import DeconvolvingMethod, Method, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
-from quietscope.prediction.noise import tile_noise
 from quietscope.tiling.border import Pixels
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator

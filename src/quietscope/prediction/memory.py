@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from quietscope.main_memory import free_main_memory
 from quietscope.methods.abilities import decode, encode, latents_of
 from quietscope.methods.base import MeasuredMethod, Method
-from quietscope.prediction.noise import tile_noise
+from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.grid import Tile
 
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,

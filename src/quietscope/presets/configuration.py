@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
-from quietscope.methods.abilities import able
+from quietscope.methods.abilities import able, any_of
 from quietscope.methods.base import MethodSettings, PsfMethod
 from quietscope.presets.preset import find_preset
 from quietscope.training.budget import Budget, parse_duration
@@ -75,28 +75,11 @@ class Configuration(BaseModel):
         except ValidationError as error:
             raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
         if configuration.method == AUTO:
-            if configuration.psf is not None:
-                raise SettingsError(
-                    "a PSF with the method that wants one", "method auto", "pass `--method deconoising`"
-                )
-            if configuration.network:
-                raise SettingsError(
-                    "no network settings for a method that is yet to be chosen",
-                    ", ".join(configuration.network),
-                    "name the method, e.g. `--method dvlae`, or leave them out",
-                )
+            _check_before_choice(configuration)
             return configuration
-        if (
-            configuration.noise != "auto"
-            and not METHODS[find_preset(configuration.method, configuration.preset).method].needs_noise
-        ):
-            raise SettingsError(
-                f"no noise model for {configuration.method}, which needs none",
-                f"noise = {configuration.noise!r}",
-                "leave it out, or choose `--method hdn`",
-            )
-        _check_psf(configuration)
         find_preset(configuration.method, configuration.preset)
+        _check_noise(configuration)
+        _check_psf(configuration)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
             raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} can be found out")
@@ -110,8 +93,7 @@ class Configuration(BaseModel):
         Raises:
             SettingsError: If a name is unknown or a value out of range.
         """
-        kind = METHODS[find_preset(self.method, self.preset).method].settings_type
-        base = find_preset(self.method, self.preset).network.model_dump()
+        base, kind = find_preset(self.method, self.preset).network.model_dump(), METHODS[self.method].settings_type
         try:
             chosen = {name: value for name, value in self.network.items() if value != AUTO}
             return kind(**{**base, **chosen, "spatial_dims": self.dims})
@@ -160,11 +142,34 @@ class Configuration(BaseModel):
             YAML().dump(self.model_dump(), file)
 
 
+def _check_before_choice(configuration: Configuration) -> None:
+    """Refuse what suits one method where the method is yet to be chosen."""
+    if configuration.psf is not None:
+        fix = f"pass {any_of(able(PsfMethod))}"
+        raise SettingsError("a PSF with the method that wants one", "method auto", fix)
+    if configuration.network:
+        raise SettingsError(
+            "no network settings for a method that is yet to be chosen",
+            ", ".join(configuration.network),
+            "name the method, e.g. `--method dvlae`, or leave them out",
+        )
+
+
+def _check_noise(configuration: Configuration) -> None:
+    """Refuse a noise model for a method that needs none."""
+    if configuration.noise != "auto" and not METHODS[configuration.method].needs_noise:
+        raise SettingsError(
+            f"no noise model for {configuration.method}, which needs none",
+            f"noise = {configuration.noise!r}",
+            "leave it out, or choose `--method hdn`",
+        )
+
+
 def _check_psf(configuration: Configuration) -> None:
     """Refuse a PSF for a method that takes none, and one that is named twice or not at all."""
     psf, named = configuration.psf, configuration.network
     if psf is not None and not issubclass(METHODS[configuration.method], PsfMethod):
-        names = " or ".join(f"`--method {name}`" for name in able(PsfMethod))
+        names = any_of(able(PsfMethod))
         raise SettingsError(f"a PSF with {names}", f"psf = {psf!r} with {configuration.method}", "leave it out")
     if psf is None and PSF_SIZE in named:
         raise SettingsError("the PSF along with its size", f"{PSF_SIZE} alone", "pass `--psf psf.tif`, or leave it out")

@@ -1,8 +1,7 @@
 """Presets of DecoNoising."""
 
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 FAST = Preset(
@@ -38,3 +37,5 @@ PAPER = Preset(
     steps=2_000,
     measured=(),
 )
+
+PRESETS = (FAST, PAPER)

@@ -1,8 +1,7 @@
 """Presets of the direct denoiser."""
 
 from quietscope.methods.direct import DirectDenoiser, DirectSettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 # A teacher sees no more than the patch: in 64 x 64 it knows less of a pixel than in the whole image. And steps count:
@@ -44,3 +43,5 @@ LARGE = Preset(
     steps=100_000,
     measured=(),
 )
+
+PRESETS = (FAST, LARGE)

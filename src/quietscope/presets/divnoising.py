@@ -1,8 +1,7 @@
 """Presets of DivNoising."""
 
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 PAPER = Preset(
@@ -37,3 +36,5 @@ FAST = Preset(
     steps=None,
     measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores, 50 samples: 22.97 -> 35.88 dB (Noise2Void: 36.16)",),
 )
+
+PRESETS = (FAST, PAPER)

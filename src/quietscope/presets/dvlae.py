@@ -1,8 +1,7 @@
 """Presets of DVLAE."""
 
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 _PUBLISHED_TRAINING = TrainingSettings(
@@ -78,3 +77,5 @@ FAST = Preset(
         "23.10 -> 35.05 dB (BM3D told the spectrum: 35.01)",
     ),
 )
+
+PRESETS = (FAST, TUTORIAL, PAPER)

@@ -1,8 +1,7 @@
 """Presets of HDN."""
 
 from quietscope.methods.hdn import HDN, HDNSettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 PAPER = Preset(
@@ -50,3 +49,5 @@ FAST = Preset(
         "W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores, 50 samples: 22.97 -> 36.36 dB (BM3D: 36.13)",
     ),
 )
+
+PRESETS = (FAST, PAPER)

@@ -1,8 +1,7 @@
 """Presets of Noise2Void."""
 
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
-from quietscope.presets.minutes import MINUTES
-from quietscope.presets.record import Preset
+from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
 _FAST_NETWORK = Noise2VoidSettings(depth=3, filters=32, masked_share=1 / 32, batch_norm=False)
@@ -50,3 +49,5 @@ N2V2 = Preset(
     steps=None,
     measured=("W2S ch0, 8 evaluation fields, 8 min on 2 CPU cores: 22.97 -> 36.34 dB (BM3D: 36.13)",),
 )
+
+PRESETS = (FAST, N2V2, PAPER)

@@ -7,20 +7,12 @@ from quietscope.presets.record import Preset
 from quietscope.registry import Registry, record
 
 _OWN = (
-    hdn.FAST,
-    hdn.PAPER,
-    divnoising.FAST,
-    divnoising.PAPER,
-    dvlae.FAST,
-    dvlae.TUTORIAL,
-    dvlae.PAPER,
-    noise2void.FAST,
-    noise2void.N2V2,
-    noise2void.PAPER,
-    deconoising.FAST,
-    deconoising.PAPER,
-    direct.FAST,
-    direct.LARGE,
+    *hdn.PRESETS,
+    *divnoising.PRESETS,
+    *dvlae.PRESETS,
+    *noise2void.PRESETS,
+    *deconoising.PRESETS,
+    *direct.PRESETS,
 )
 
 
@@ -39,8 +31,8 @@ def _declared_preset(key: str, member: object) -> Preset:
 PRESETS: Registry[Preset] = Registry("quietscope.presets", {preset.key: preset for preset in _OWN}, _declared_preset)
 """Every preset by METHOD.NAME, such as "hdn.fast".
 
-A new one is one record beside its method's and one name here; another package declares its own, for a method of its
-own or for one of ours, in the entry-point group "quietscope.presets".
+A new one is one record in the file of its method's presets, and the file of a new method is one line of `_OWN`; another
+package declares its own, for a method of its own or for one of ours, in the entry-point group "quietscope.presets".
 """
 
 

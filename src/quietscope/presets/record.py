@@ -1,4 +1,4 @@
-"""The record of one preset."""
+"""The record of one preset, and the training recipe that several share."""
 
 from dataclasses import dataclass
 
@@ -34,3 +34,19 @@ class Preset:
     def key(self) -> str:
         """Return method and name, as `PRESETS` has them: "hdn.fast"."""
         return f"{self.method}.{self.name}"
+
+
+MINUTES = TrainingSettings(
+    patch=64,
+    batch_size=16,
+    optimizer="adam",
+    betas=(0.9, 0.99),
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup_steps=50,
+    clip_norm=1.0,
+    keep="last",
+    validate_every=100,
+    validation_patches=64,
+)
+"""How to train in minutes on a CPU."""

@@ -8,7 +8,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.diagnosis import Diagnosis, deterministic_levels, reason
 from quietscope.diagnosis.recording import diagnose_frames
-from quietscope.methods import METHODS
+from quietscope.methods.abilities import able_to_set
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import DIRECTION, LEVELS
 
@@ -52,7 +52,7 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
 
 def method_with(setting: str) -> str:
     """Return the name of the first method whose network has a setting of that name."""
-    return next(name for name, method in METHODS.items() if method.has_setting(setting))
+    return next(able_to_set(setting))
 
 
 @dataclass(frozen=True)

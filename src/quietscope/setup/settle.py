@@ -18,8 +18,8 @@ from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
-from quietscope.setup.noise import Bootstrap, choose_noise, measure_channel
-from quietscope.setup.psf import choose_psf
+from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel
+from quietscope.setup.psf_choice import choose_psf
 from quietscope.training.watch import Watcher
 
 

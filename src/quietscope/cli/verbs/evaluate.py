@@ -25,8 +25,8 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
+from quietscope.pipeline.image_files import SAMPLE_LETTERS
 from quietscope.pipeline.planes import Pair, describe_image, pairs
-from quietscope.pipeline.target import SAMPLE_LETTERS
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseModel

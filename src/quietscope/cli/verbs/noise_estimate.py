@@ -24,7 +24,7 @@ def noise_estimate(
     from quietscope.data.preparation import prepare
     from quietscope.noise import PoissonGaussian
     from quietscope.noise.noise_file import check_kind_fits, save_noise_model
-    from quietscope.setup.noise import correlation_note, measure_channel
+    from quietscope.setup.noise_choice import correlation_note, measure_channel
 
     screen = Screen()
     noisy = read_images(images, axes)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from quietscope.io import Image, Sink
 from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
+from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
 from quietscope.pipeline.plan import PredictPlan
-from quietscope.pipeline.target import Target
 from quietscope.tiling.request import Request
 
 if TYPE_CHECKING:

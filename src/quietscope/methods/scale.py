@@ -1,0 +1,29 @@
+"""The scale on which networks read and write images."""
+
+from torch import Tensor
+
+from quietscope.data.stabilize import Stabilizer
+from quietscope.methods.base import Method
+
+
+class ScaledMethod(Method):
+    """A method whose networks work on one of two scales.
+
+    Without a stabilizer that is ``(x - mean) / std`` per channel. With one it is the scale on which the noise has one
+    width everywhere, see `quietscope.data.stabilize`.
+    """
+
+    stabilizer: Stabilizer | None
+
+    def to_network(self, x: Tensor) -> Tensor:
+        """Map intensities (B, C, *S) to the scale that networks see."""
+        return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
+
+    def to_intensity(self, out: Tensor) -> Tensor:
+        """Map what a network puts out to intensities; the inverse of `to_network`."""
+        return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
+
+
+def scale_of(method: Method) -> Stabilizer | None:
+    """Return the stabilised scale that a method's networks work on; None where they work on no such scale."""
+    return method.stabilizer if isinstance(method, ScaledMethod) else None
