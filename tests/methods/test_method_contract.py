@@ -17,7 +17,7 @@ VARIANTS: dict[str, Values] = {
     "hdn structured": {"preset": "paper", "deterministic_levels": (0,)},
     "divnoising fast": {},
     "divnoising paper": {"preset": "paper"},
-    "divnoising 3-D": {"dims": 3, "z_halvings": 1},
+    "divnoising 3-D": {"dims": 3, "z_halvings": 1, "blocks": 3},
     "dvlae fast": {},
     "dvlae paper": {"preset": "paper"},
     "dvlae none": {"direction": "none"},
