@@ -23,7 +23,7 @@ from quietscope.noise.fitting import clip_levels_of_pairs
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
 from quietscope.noise.pairs import FloatArray
 from quietscope.prediction import predict_frame
-from quietscope.presets import find_preset
+from quietscope.presets import Preset, find_preset
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
 from quietscope.training.watch import Watcher
@@ -95,6 +95,7 @@ def bootstrap_noise(
     frames: Frames,
     *,
     kind: str | None = None,
+    preset: Preset | None = None,
     steps: int = STEPS,
     seed: int = 0,
     device: torch.device | None = None,
@@ -106,6 +107,7 @@ def bootstrap_noise(
         frames: The noisy frames.
         kind: Name of the model to fit; None chooses by held-out likelihood among Gaussian, Poisson-Gaussian and
             mixtures, see `choose_model`.
+        preset: Network and training of the first denoiser, a preset of Noise2Void; "fast" if None.
         steps: Training steps of the first denoiser.
         seed: Seed of everything random.
         device: Where to train; the CPU if None.
@@ -120,7 +122,7 @@ def bootstrap_noise(
     """
     if kind is not None and kind not in BASE_MODELS:
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(kind), "leave it out to choose by likelihood")
-    pairs = pseudo_pairs(frames, steps=steps, seed=seed, device=device, watch=watch)
+    pairs = pseudo_pairs(frames, preset=preset, steps=steps, seed=seed, device=device, watch=watch)
     if kind is None:
         return [choose_model(each.signal, each.observation, seed=seed, clip=each.clip) for each in pairs]
     fitted = [fit_noise(kind, each.signal, each.observation, clip=each.clip) for each in pairs]
@@ -128,12 +130,19 @@ def bootstrap_noise(
 
 
 def pseudo_pairs(
-    frames: Frames, *, steps: int, seed: int, device: torch.device | None, watch: Watcher | None
+    frames: Frames,
+    *,
+    preset: Preset | None = None,
+    steps: int,
+    seed: int,
+    device: torch.device | None,
+    watch: Watcher | None,
 ) -> list[PseudoPairs]:
     """Train Noise2Void on the frames and denoise some of them.
 
     Args:
         frames: The noisy frames.
+        preset: Network and training of the first denoiser, a preset of Noise2Void; "fast" if None.
         steps: Training steps.
         seed: Seed of everything random.
         device: Where to train; the CPU if None.
@@ -147,7 +156,7 @@ def pseudo_pairs(
         KeyboardInterrupt: If the user ended the training.
     """
     device = torch.device("cpu") if device is None else device
-    preset = find_preset(Noise2Void.name, PRESET)
+    preset = find_preset(Noise2Void.name, PRESET) if preset is None else preset
     dims = len(frames.spatial_shape(0))
     statistics = Statistics.of_frames(frames[n] for n in spread(frames))
     with torch.random.fork_rng([]):
