@@ -11,10 +11,13 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")
 
 
+SMALL = "training: {patch: 32, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
+
+
 def shorten(text: str) -> str:
-    """Make what trains for minutes train for three steps, and draw few samples."""
-    text = re.sub(r"(quietscope denoise [^\n#]*?)--budget \w+", r"\1--steps 3 --samples 4", text)
-    return re.sub(r"--budget \w+", "--steps 3", text)
+    """Make what trains for minutes train for three steps on few and small patches, and draw few samples."""
+    text = re.sub(r"(quietscope denoise [^\n#]*?)--budget \w+", r"\1--steps 3 --samples 4 --config small.yaml", text)
+    return re.sub(r"(quietscope train [^\n#]*?)--budget \w+", r"\1--steps 3 --config small.yaml", text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -22,6 +25,7 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert sum(block.path is not None for block in blocks(text)) >= 2
     make_images(tmp_path)
+    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
     work_through(shorten(text), tmp_path)
 
 
