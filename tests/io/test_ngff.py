@@ -12,7 +12,7 @@ import zarr
 
 from quietscope.errors import AxesError, ImageFileError, OutputError
 from quietscope.io import read_image, write_image
-from quietscope.testing.reader_contract import example
+from quietscope.testing.example_images import example
 
 ARRAY = example("TCZYX", np.uint16)
 SCALE = [0.5, 1.0, 2000.0, 250.0, 250.0]

@@ -13,7 +13,7 @@ import tifffile
 
 from quietscope.errors import ImageFileError, OutputError
 from quietscope.io import read_image, write_image
-from quietscope.testing.reader_contract import _AXES, _DTYPES, example
+from quietscope.testing.example_images import AXES, DTYPES, example
 
 STACK = example("TYX", np.uint16)
 
@@ -147,7 +147,7 @@ def test_dialects_that_are_written(tmp_path: Path) -> None:
 
 def test_what_is_refused_is_what_the_format_cannot_hold(tmp_path: Path) -> None:
     refused = set()
-    cases = [(axes, "float32") for axes in _AXES] + [("TCYX", dtype) for dtype in _DTYPES]
+    cases = [(axes, "float32") for axes in AXES] + [("TCYX", dtype) for dtype in DTYPES]
     for (axes, dtype), suffix in product(cases, (".tif", ".ome.tif", ".ome.zarr", ".npy")):
         try:
             write_image(tmp_path / f"a{suffix}", np.zeros((3,) * len(axes), dtype), axes, overwrite=True)

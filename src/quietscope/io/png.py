@@ -58,7 +58,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
         )
     pixels = np.zeros(request.shape, request.dtype)
     yield pixels
-    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(reorder(pixels, request.axes, "YX"))))
+    path.write_bytes(imagecodecs.png_encode(np.array(reorder(pixels, request.axes, "YX"), order="C")))
 
 
 FORMAT = Format(name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create)

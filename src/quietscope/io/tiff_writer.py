@@ -74,6 +74,8 @@ def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
     sizes = dict(zip(request.axes, request.shape, strict=True))
     if not set(request.axes) <= set(_IMAGEJ_ORDER) or dtype.name not in _IMAGEJ_DTYPES:
         return False
+    if sizes["X"] == 1:  # tifffile would take the height for the width, and frames for lines
+        return False
     if "S" in sizes and not (dtype == np.uint8 and sizes["S"] in (3, 4)):
         return False
     # An ImageJ file has one unit, and no way to say that the pixel size along X and Y is unknown.
