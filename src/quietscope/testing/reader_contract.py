@@ -1,4 +1,4 @@
-"""What every image format must do, as checks that any test suite can run; they need `pip install "quietscope[testing]"`.
+"""What every image format must do, as checks for any test suite; they need `pip install "quietscope[testing]"`.
 
 A third party that adds a format runs the same checks as QuietScope does:
 
