@@ -83,7 +83,7 @@ def denoise_command(
     if advice.method is None:
         return ""
     options: list[str] = []
-    if advice.method == "dvlae":
+    if advice.direction != "none":
         options += ["--direction", advice.direction, *(["--dims", "3"] if advice.direction == "z" else [])]
     if advice.deterministic_levels:
         options += ["--deterministic-levels", ",".join(map(str, advice.deterministic_levels))]
