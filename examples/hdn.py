@@ -31,7 +31,7 @@ FOLDER = Path(mkdtemp())
 
 noisy, clean = (np.asarray(read_image(sample_path(f"confocal_fish_{kind}"))) for kind in ("noisy", "clean"))
 if REDUCED:
-    noisy, clean = noisy[:, :96, :96], clean[:, :96, :96]
+    noisy, clean = noisy[:2, :64, :64], clean[:2, :64, :64]
 
 # %% [markdown]
 # ## Train

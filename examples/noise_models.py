@@ -79,7 +79,7 @@ assert torch.equal(again.variance(signal), calibrated.variance(signal))
 # %%
 noisy, clean = (np.asarray(read_image(sample_path(f"confocal_fish_{kind}"))) for kind in ("noisy", "clean"))
 if REDUCED:
-    noisy, clean = noisy[:, :96, :96], clean[:, :96, :96]
+    noisy, clean = noisy[:, :64, :64], clean[:, :64, :64]
 stack = Frames(((noisy, Layout.of("TYX", noisy.shape)),))
 [choice] = bootstrap_noise(stack, steps=5 if REDUCED else 400)
 print(choice.reason)

@@ -39,7 +39,7 @@ FOLDER = Path(mkdtemp())
 
 clean = np.asarray(read_image(sample_path("confocal_fish_clean")))[0].astype(np.float32)
 if REDUCED:
-    clean = clean[:96, :96]
+    clean = clean[:64, :64]
 
 # %% [markdown]
 # ## Plant the noise
@@ -107,7 +107,7 @@ for name, mean in means.items():
     print(f"{name:34s} PSNR {psnr(mean, truth):5.2f} dB   stripes left {left:6.1%}   removed, lag 1 {removed:.2f}")
 
 figure, panels = plt.subplots(1, 5, figsize=(22, 5))
-window = np.s_[:96, :96] if REDUCED else np.s_[180:340, 200:360]
+window = np.s_[:64, :64] if REDUCED else np.s_[180:340, 200:360]
 shown = {"noisy": noisy, **means, "truth": truth}
 for panel, (name, image) in zip(panels, shown.items(), strict=True):
     panel.imshow(image[window], cmap="gray", vmin=truth.min(), vmax=np.quantile(truth, 0.998))

@@ -7,6 +7,8 @@ import jupytext
 import matplotlib as mpl
 import pytest
 
+from tests.compression.little import judge_little
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
@@ -26,6 +28,7 @@ def test_runs_as_a_notebook(path: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("QUIETSCOPE_REDUCED", "1")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    judge_little(monkeypatch)
     mpl.use("Agg")
     cells = jupytext.read(path).cells
     assert sum(cell.cell_type == "markdown" for cell in cells) >= 4

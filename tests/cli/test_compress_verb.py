@@ -9,6 +9,7 @@ import pytest
 from quietscope.cli import run
 from quietscope.io import write_image
 from tests.cli.command_line import Quietscope, refused
+from tests.compression.little import judge_little
 
 TINY = (
     "network: {depth: 1, filters: 16}\ntraining: {patch: 16, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
@@ -17,14 +18,7 @@ TINY = (
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    from quietscope.compression import bench, calibration, gate, stopwatch
-
-    monkeypatch.setattr(gate, "NUM_JUDGED", 2)
-    monkeypatch.setattr(gate, "SIDE", 32)
-    monkeypatch.setattr(calibration, "NUM_PATCHES", 2)
-    monkeypatch.setattr(calibration, "SIDE", 32)
-    monkeypatch.setattr(bench, "SIDE", 64)
-    monkeypatch.setattr(stopwatch, "SECONDS", 0.0)
+    judge_little(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from quietscope import Denoiser
 from quietscope.compression import Compression, compress, is_compressed
 from quietscope.deploy.formats import open_session, read_card
 from quietscope.errors import BudgetError, ChannelError, CompressionError, OutputError, SizeError
+from tests.compression.little import judge_little
 from tests.compression.networks import build
 
 LENIENT: dict[str, Any] = {"max_loss_db": 90.0, "steps": 2}
@@ -18,16 +19,7 @@ LENIENT: dict[str, Any] = {"max_loss_db": 90.0, "steps": 2}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge and time little: a few small boxes, images of 64 x 64."""
-    from quietscope.compression import bench, calibration, gate, stopwatch
-
-    monkeypatch.setattr(gate, "NUM_JUDGED", 2)
-    monkeypatch.setattr(gate, "SIDE", 32)
-    monkeypatch.setattr(gate, "NUM_SAMPLES", 3)
-    monkeypatch.setattr(calibration, "NUM_PATCHES", 2)
-    monkeypatch.setattr(calibration, "SIDE", 32)
-    monkeypatch.setattr(bench, "SIDE", 64)
-    monkeypatch.setattr(stopwatch, "SECONDS", 0.0)
+    judge_little(monkeypatch)
 
 
 def test_pruned_for_pytorch(planes: np.ndarray, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_posterior_mean_of_smooth_images_beats_the_noise_by_far() -> None:
     training = toy_settings(
         patch=32, batch_size=16, learning_rate=3e-3, betas=(0.9, 0.99), validate_every=100, clip_norm=1.0
     )
-    fit(method, frames, training, Budget(steps=300), device=torch.device("cpu"))
+    fit(method, frames, training, Budget(steps=200), device=torch.device("cpu"))
     with torch.inference_mode():
         encoding = method.encode(torch.from_numpy(noisy[:, None]))
         draws = [method.decode(encoding, [torch.randn(48, 8, 8, 8)]) for _ in range(20)]
