@@ -1,4 +1,4 @@
-"""Smaller and faster models that lose no more than they are allowed to."""
+"""Compression: smaller and faster models whose loss in dB stays below a limit."""
 
 from quietscope.compression.report import CompressionReport, Row
 from quietscope.compression.steps import Compression, compress, is_compressed

@@ -1,4 +1,4 @@
-"""What runs a compressed model: each library with its float model, its int8 model and its file."""
+"""Libraries that run compressed models; each makes a float model, an int8 model and a model file."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -34,7 +34,7 @@ class TorchRunner:
 
     Attributes:
         method: The method.
-        lower: Networks run in bfloat16.
+        lower: Whether networks run in bfloat16.
     """
 
     method: Method
@@ -42,7 +42,7 @@ class TorchRunner:
 
     @classmethod
     def eager(cls, method: Method) -> "TorchRunner":
-        """Make the yardstick: a copy in float32 and PyTorch's own memory format."""
+        """Make the reference for times and losses: a copy in float32 and PyTorch's default memory format."""
         own = copy.deepcopy(method).to("cpu").eval()
         for parameter in own.parameters():
             parameter.data = parameter.data.contiguous()
@@ -50,7 +50,7 @@ class TorchRunner:
 
     @classmethod
     def as_predicted(cls, method: Method, lower: bool) -> "TorchRunner":
-        """Make a copy that runs as prediction does: channels last, in bfloat16 where the hardware gains from it."""
+        """Make a copy that runs as in prediction: channels last, and in bfloat16 if `lower` is true."""
         own = copy.deepcopy(method).eval()
         place(own, "cpu", own.spatial_dims)
         return cls(own, lower=lower)
@@ -66,7 +66,7 @@ class TorchRunner:
 class Backend(ABC):
     """A library that runs exported models.
 
-    Models are the library's own objects, which nobody else looks into.
+    Models are objects of the library, such as an `openvino.Model`; code outside the backend only passes them on.
     """
 
     name: ClassVar[BackendName]
@@ -76,7 +76,7 @@ class Backend(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Import everything that will be needed, before any work is done.
+        """Import every library that the backend needs, before any work is done.
 
         Raises:
             CompressionError: If a library is missing.
@@ -84,11 +84,15 @@ class Backend(ABC):
 
     @abstractmethod
     def precisions(self, lower: bool) -> Sequence[str]:
-        """Return what float models may compute in, the fastest first; `lower` where the CPU gains from bfloat16."""
+        """Return the precisions that float models may compute in, the fastest first.
+
+        Args:
+            lower: Whether the CPU is faster in bfloat16.
+        """
 
     @abstractmethod
     def convert(self, graph: Graph) -> Any:
-        """Make the float model."""
+        """Make the float model of a graph."""
 
     @abstractmethod
     def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
@@ -96,7 +100,7 @@ class Backend(ABC):
 
     @abstractmethod
     def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
-        """Make a model ready to run on the CPU; what is not int8 computes in "float32" or "bfloat16"."""
+        """Make a model ready to run on the CPU; layers that are not int8 compute in `precision`."""
 
     @abstractmethod
     def save(self, model: Any, folder: Path, card: Card) -> None:
@@ -117,7 +121,7 @@ class OpenVinoBackend(Backend):
         imported("nncf", CompressionError)
 
     def precisions(self, lower: bool) -> Sequence[str]:
-        """Return bfloat16 where the CPU gains from it, and float32."""
+        """Return bfloat16 (only if the CPU is faster in it) and float32."""
         return ("bfloat16", "float32") if lower else ("float32",)
 
     def convert(self, graph: Graph) -> Any:
@@ -129,7 +133,7 @@ class OpenVinoBackend(Backend):
         return quantize_openvino(model, inputs, num_channels)
 
     def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
-        """Compile for the latency of one image, on as many threads as PyTorch has, so that times compare."""
+        """Compile for the latency of one image, with as many threads as PyTorch uses, so that times can be compared."""
         options = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -164,7 +168,7 @@ class OnnxBackend(Backend):
             imported(name, CompressionError)
 
     def precisions(self, lower: bool) -> Sequence[str]:
-        """Return float32: ONNX Runtime's CPU kernels know no bfloat16."""
+        """Return float32 only: ONNX Runtime's CPU kernels do not support bfloat16."""
         return ("float32",)
 
     def convert(self, graph: Graph) -> Any:
@@ -176,7 +180,7 @@ class OnnxBackend(Backend):
         return quantize_onnx(model, inputs, num_channels)
 
     def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
-        """Open a session on as many threads as PyTorch has, so that times compare."""
+        """Open a session with as many threads as PyTorch uses, so that times can be compared."""
         runtime = imported("onnxruntime", CompressionError)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -193,11 +197,11 @@ class OnnxBackend(Backend):
 
 
 BACKENDS: dict[str, Backend] = {each.name: each for each in (OpenVinoBackend(), OnnxBackend())}
-"""Those that run an exported graph; "torch" keeps an ordinary model file."""
+"""Backends that run an exported graph, by name; "torch" is not among them, it keeps an ordinary model file."""
 
 
 def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
-    """Refuse a backend that is not there or cannot do what is asked for.
+    """Refuse a backend that does not exist, is not installed, or does not support the requested compression.
 
     Args:
         name: Name of the backend.
@@ -205,7 +209,7 @@ def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
         int8: Whether to quantise.
 
     Raises:
-        CompressionError: If so.
+        CompressionError: If the backend is unknown, a library is missing, or the backend cannot do this compression.
     """
     if name in BACKENDS:
         BACKENDS[name].check()
@@ -220,5 +224,5 @@ def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
         )
     if not is_pruned:
         raise CompressionError(
-            "something to do", "the model as it is, for PyTorch", "add `--prune 0.5`, or choose `--backend openvino`"
+            "something to do", "an unchanged model for PyTorch", "add `--prune 0.5`, or choose `--backend openvino`"
         )

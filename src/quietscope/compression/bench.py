@@ -1,4 +1,4 @@
-"""Where models are judged and timed: held-out images with a truth, and a place in the table for each model."""
+"""Judging and timing of models: held-out images with a known truth, and one row of the report's table per model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from quietscope.tiling.grid import round_up
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One model of a compression.
+    """One model of a compression: the full model, or the result of a step.
 
     Attributes:
-        name: What it is.
-        runs_in: What runs it, in words.
-        run: The model at work.
-        verdict: What it made of the trial.
+        name: Name of the step that made the model, such as "pruned"; "full" for the full model.
+        runs_in: Library and precision that run the model, in words.
+        run: Function that applies the model.
+        verdict: Quality of the model's output on the trial images.
         bytes: Size on disk.
         parameters: Number of weights.
     """
@@ -41,14 +41,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What models are judged with.
+    """The images and the noise that all models of a compression are judged with.
 
     Attributes:
         frames: All noisy frames.
-        training: Indices of those that steps may learn from; the trial is cut from others where there are 10 or more.
-        trial: Images with a truth.
-        latents: What noise the models take.
-        seed: Seed of that noise.
+        training: Indices of the frames that steps may learn from; with 10 frames or more, the trial is cut from the
+            other frames.
+        trial: Noisy images with a known truth.
+        latents: Shapes of the noise inputs that the models take.
+        seed: Seed of the noise inputs.
     """
 
     frames: Frames
@@ -71,24 +72,24 @@ class Bench:
         Args:
             denoiser: The full model.
             images: Noisy images.
-            clean: Their clean references, if there are any.
+            clean: Clean references of the images, if there are any.
             seed: Seed of everything random.
-            notify: Called with one line for each thing a person should know of the images.
+            notify: Called with one line for each fact about the images that a person should know.
 
         Returns:
             The bench.
 
         Raises:
-            QuietScopeError: If the images do not fit the model, or the references the images.
+            QuietScopeError: If the images do not fit the model, or the references do not fit the images.
         """
         method = denoiser.method
         frames = Frames.of(images, method.spatial_dims)
         wanted = method.statistics.num_channels
         if frames.num_channels != wanted:
             raise ChannelError(
-                f"{wanted} channel{'s' * (wanted != 1)}, as the model learnt from",
+                f"{wanted} channel{'s' * (wanted != 1)}, as in the training images of the model",
                 f"{frames.num_channels}",
-                "compress with images like those it was trained on",
+                "compress with images like those that the model was trained on",
             )
         references = None if clean is None else Frames.of(clean, method.spatial_dims)
         if references is not None:
@@ -109,14 +110,14 @@ class Bench:
         return NUM_SAMPLES if self.latents else 0
 
     def judge(self, name: str, runs_in: str, run: Runner, size: int, method: Method) -> Candidate:
-        """Let a model work on the trial.
+        """Judge a model on the trial images.
 
         Args:
-            name: What it is.
-            runs_in: What runs it, in words.
-            run: The model at work.
-            size: Bytes of its weights.
-            method: The method that it is made of.
+            name: Name of the step that made the model, such as "pruned"; "full" for the full model.
+            runs_in: Library and precision that run the model, in words.
+            run: Function that applies the model.
+            size: Size of the model's weights in bytes.
+            method: The method that the model was made from.
 
         Returns:
             The model with its verdict.
@@ -127,20 +128,20 @@ class Bench:
 
 
 def num_weights(method: Method) -> int:
-    """Return the number of parameters that prediction has; those of a noise model it has not."""
+    """Return the number of parameters that prediction uses; parameters of a noise model are not counted."""
     return Graph.of(method).num_parameters()
 
 
 def rows_of(candidates: Sequence[Candidate], graph: Graph, seed: int) -> tuple[tuple[Row, ...], tuple[int, ...]]:
-    """Time models side by side, and make the rows of the table; losses are relative to the first.
+    """Time models side by side, and make the rows of the table; losses are relative to the first model.
 
     Args:
         candidates: The models.
-        graph: Says what goes in.
-        seed: Seed of what goes in.
+        graph: Graph of the full model, which gives names and shapes of the inputs.
+        seed: Seed of the inputs.
 
     Returns:
-        One row per model, and the image size of the times, in pixels per spatial axis.
+        One row per model, and the size of the image that was timed, in pixels per spatial axis.
     """
     size: tuple[int, ...] = (SIDE, SIDE) if graph.spatial_dims == 2 else SIZE_3D
     size = tuple(round_up(n, m) for n, m in zip(size, graph.size_multiple, strict=True))
@@ -177,7 +178,7 @@ def _check_alike(noisy: Frames, clean: Frames) -> None:
     )
     if one != other:
         raise SizeError(
-            f"clean references like the images, {len(one)} frames of {one[0]} first",
-            f"{len(other)} frames of {other[0]} first",
-            "pass the references of these very images, one for each",
+            f"clean references with the shape of the images: {len(one)} frames, the first of shape {one[0]}",
+            f"{len(other)} frames, the first of shape {other[0]}",
+            "pass one clean reference for each image, in the same order",
         )

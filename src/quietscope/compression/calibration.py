@@ -1,4 +1,4 @@
-"""What int8 ranges are measured on: real patches, the brightest ones among them, with noise for methods that sample."""
+"""Inputs to measure int8 ranges on: patches of noisy frames, the brightest included, and noise for sampling methods."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -13,8 +13,8 @@ from quietscope.export.graph import Graph
 from quietscope.methods.base import LatentSpec
 
 NUM_PATCHES = 32
-"""Patches that ranges are measured on. W2S, U-Net of 64 filters: 24 lose as little as 12 whole frames, 20 times the
-pixels."""
+"""Number of patches that ranges are measured on. On W2S, with a U-Net of 64 filters, 24 patches lose as little as 12
+whole frames, which have 20 times as many pixels."""
 
 SIDE, DEPTH, SIDE_3D = 128, 16, 64
 
@@ -23,16 +23,16 @@ Inputs = Mapping[str, Array]
 
 
 def calibration_inputs(graph: Graph, frames: Frames, chosen: Sequence[int], seed: int) -> Iterator[Inputs]:
-    """Yield inputs of a graph, as prediction would make them.
+    """Yield inputs of a graph, like the inputs that prediction makes.
 
-    Half of the patches lie anywhere, the others around the brightest pixel of their frame: what is brighter than all
-    that was measured comes out dark, and there the error is the largest.
+    Half of the patches lie at random positions, the other half around the brightest pixel of their frame: a pixel
+    brighter than all calibration patches would come out too dark, and the error is largest there.
 
     Args:
         graph: The graph.
         frames: Noisy frames.
-        chosen: Indices of those to take patches from.
-        seed: Seed of places and noise.
+        chosen: Indices of the frames to take patches from.
+        seed: Seed of the positions and the noise.
 
     Yields:
         One array per input of the graph, float32.
@@ -54,13 +54,13 @@ def latent_noise(
     """Draw the noise inputs of a graph.
 
     Args:
-        latents: Where the latents lie.
+        latents: Shape of each noise input.
         size: Image size in pixels per spatial axis.
-        num_samples: K.
-        rng: Where to draw from.
+        num_samples: Number of samples, K.
+        rng: Random generator to draw with.
 
     Returns:
-        One (K, c_l, *S_l) per entry, by name: standard normal, or zeros where the entry is not random.
+        One array (K, c_l, *S_l) per entry of `latents`, by name: standard normal, or zeros if the entry is not random.
     """
     noise = {}
     for n, spec in enumerate(latents):

@@ -1,4 +1,4 @@
-"""Fine-tuning after pruning: the pruned network learns by its own loss, and to give what the full network gives."""
+"""Fine-tuning after pruning: the pruned network learns by its own loss, and to reproduce the full network's output."""
 
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -21,7 +21,7 @@ WARMUP_STEPS = 20
 
 @dataclass(frozen=True)
 class Master:
-    """The full method, which is never changed: inside a plain record, it is no part of what is trained.
+    """The full method, held in a plain record so that PyTorch does not count its weights among those to train.
 
     Attributes:
         method: The method, in evaluation mode.
@@ -32,12 +32,12 @@ class Master:
 
 @final
 class Apprentice(WrappedMethod[LearningMethod], LearningMethod):
-    """A pruned method in training; a point method learns from the full method too.
+    """A pruned method in training; a point method also learns from the full method's output.
 
     ``w_own loss(x) + w_full mean (f(x) - g(x))^2 / std^2``, with f the full method, g the pruned one and std the
     images' deviation. A deconvolved image counts as much as the denoised one. A posterior method learns by its own loss
-    alone: in the time that drawing samples from the full method takes, its own loss teaches it more. PSNR on W2S ch0
-    after 150 s on one core, half of the channels gone, both weights 1 (for HDN w_full is 10, in nats):
+    alone, because drawing samples from the full method takes time in which its own loss improves it more. PSNR on W2S
+    ch0 after 150 s on one core, half of the channels removed, both weights 1 (for HDN w_full is 10, in nats):
 
     ==================  ======  ========  ========  =====
     dB                  full    own loss  from f    both
@@ -46,7 +46,8 @@ class Apprentice(WrappedMethod[LearningMethod], LearningMethod):
     HDN, fast           35.07   35.12     35.04     34.75
     ==================  ======  ========  ========  =====
 
-    It is no `AnnealedMethod`, even around one: a trained posterior needs no guard that would start training again.
+    An `Apprentice` is not an `AnnealedMethod`, even if the pruned method is one: the posterior is already trained, so
+    the check for a collapsed posterior, which would start training again, is not needed.
 
     Args:
         method: The pruned method, trained in place.
@@ -63,7 +64,7 @@ class Apprentice(WrappedMethod[LearningMethod], LearningMethod):
         self._own_weight, self._full_weight = own_weight, full_weight
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the weighted sum of the own loss and the distance from the full method, of patches (B, C, *S)."""
+        """Return the weighted sum of own loss and distance from the full method for noisy patches x (B, C, *S)."""
         total, terms = x.new_zeros(()), {}
         if self._full_weight:
             found = respond(self.method, x)
@@ -90,19 +91,20 @@ def fine_tune(
 ) -> FitReport:
     """Train a pruned method in place, see `Apprentice`.
 
-    The learning rate falls from the preset's to zero, and the last weights are kept. A method that was taught by
-    another, such as a direct denoiser, has no teacher any more for its own loss: it learns from the full method alone.
+    The learning rate falls from the preset's to zero, and the last weights are kept. A method that was trained by a
+    teacher, such as a direct denoiser, no longer has the teacher that its own loss needs, so it learns from the full
+    method alone.
 
     Args:
         method: The pruned method.
         full: The full method; left in evaluation mode.
-        frames: Noisy frames, those that the model was trained on or others like them.
+        frames: Noisy frames: the model's training frames, or similar ones.
         settings: The preset's training settings.
         budget: When to stop.
         watch: Called after every step.
 
     Returns:
-        How it went.
+        The report of the training.
 
     Raises:
         TrainingError: If the loss does not stay finite.

@@ -1,4 +1,4 @@
-"""What a compression costs: the loss in dB of every step on images that it has not seen, before anything is written."""
+"""The cost of a compression: the loss in dB of each step on images it has not seen, known before a file is written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,39 +16,39 @@ from quietscope.methods.base import LatentSpec
 from quietscope.metrics import psnr
 
 NUM_JUDGED = 8
-"""Boxes of held-out frames that are judged."""
+"""Number of boxes, cut from held-out frames, that models are judged on."""
 
 SIDE, DEPTH, SIDE_3D = 256, 16, 128
 NUM_SAMPLES = 20
-"""Samples behind the mean of a method that samples; all models draw with the same noise, so few are enough."""
+"""Samples averaged for a method that samples; all models get the same latent noise, so few samples are enough."""
 
 _PIXELS_AT_ONCE = 1 << 19
 _ALIKE = 1024
-"""Pixels of like brightness that exchange their noise."""
+"""Number of pixels of similar brightness that exchange their noise with one another."""
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Kind: TypeAlias = Literal["clean", "rehearsal"]
 
 
 class Runner(Protocol):
-    """A model at work, whatever runs it."""
+    """A function that applies a model, independent of the library that runs the model."""
 
     def __call__(self, x: Array, noise: Mapping[str, Array]) -> dict[str, Array]:
         """Turn an image (1, C, *S) and noise by input name into images (K, C, *S) by output name; K is 1 without noise.
 
-        The first output is the clean image or its samples; a method that deconvolves has another.
+        The first output is the denoised image or its samples; a method that deconvolves has a second output.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Noisy images, and what they should become.
+    """Noisy images and the clean images that a model should make of them.
 
     Attributes:
-        noisy: Images (C, *S), intensity units, S multiples of what the method wants.
-        truth: Likewise.
-        kind: "clean": the truth is the user's clean reference. "rehearsal": it is what the full model made of held-out
-            images, see `rehearsal`.
+        noisy: Noisy images (C, *S), intensity units, S multiples of the method's `size_multiple`.
+        truth: Clean images of the same shapes and units.
+        kind: "clean": the truth is the user's clean reference. "rehearsal": the truth is the full model's estimate of
+            held-out images, see `rehearsal`.
     """
 
     noisy: tuple[Array, ...]
@@ -58,12 +58,12 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a model makes of the images of a trial.
+    """The output of a model on the images of a trial, and its PSNR.
 
     Attributes:
-        psnr: PSNR of the estimates, means over samples, against the truth, all images together, in dB.
-        estimates: The estimates, (C, *S) each.
-        deconvolved: The deconvolved images likewise, where there are any.
+        psnr: PSNR of the estimates against the truth, all images together, in dB.
+        estimates: One denoised image (C, *S) per noisy image; for a method that samples, the mean over samples.
+        deconvolved: One deconvolved image (C, *S) per noisy image; empty if the method does not deconvolve.
         deviation: Mean over all pixels of the samples' standard deviation, intensity units; None for a point method.
     """
 
@@ -73,31 +73,31 @@ class Verdict:
     deviation: float | None
 
     def loss(self, full: "Verdict") -> float:
-        """Return what was lost against the full model, in dB: ``PSNR(full, truth) - PSNR(this, truth)``."""
+        """Return the loss relative to the full model, in dB: ``PSNR(full, truth) - PSNR(this, truth)``."""
         return full.psnr - self.psnr
 
     def agreement(self, full: "Verdict") -> float:
-        """Return the PSNR of the estimates against the full model's, in dB."""
+        """Return the PSNR of the estimates against the full model's estimates, in dB."""
         return _psnr(self.estimates, full.estimates)
 
     def agreement_deconvolved(self, full: "Verdict") -> float | None:
-        """Return the PSNR of the deconvolved images against the full model's, in dB; None where there are none."""
+        """Return the PSNR of the deconvolved images against the full model's, in dB; None if there are none."""
         return _psnr(self.deconvolved, full.deconvolved) if full.deconvolved else None
 
 
 def held_out_boxes(
     frames: Frames, chosen: Sequence[int], size_multiple: Sequence[int], seed: int
 ) -> list[tuple[int, tuple[slice, ...]]]:
-    """Choose boxes of frames to be judged.
+    """Choose the boxes of frames that models are judged on.
 
     Args:
         frames: The frames.
-        chosen: Indices of those that neither fine-tuning nor calibration has seen.
-        size_multiple: Sizes are multiples of these.
-        seed: Seed of the places.
+        chosen: Indices of the frames that neither fine-tuning nor calibration has seen.
+        size_multiple: The size of a box is a multiple of this, per spatial axis.
+        seed: Seed of the random positions.
 
     Returns:
-        Frame and box of each, whole frames where they are smaller than a box.
+        Index of the frame and box, for each; a frame smaller than a box is taken whole.
     """
     rng = np.random.default_rng(seed)
     sides = (SIDE, SIDE) if len(size_multiple) == 2 else (DEPTH, SIDE_3D, SIDE_3D)
@@ -111,14 +111,14 @@ def held_out_boxes(
 
 
 def cut(frames: Frames, boxes: Sequence[tuple[int, tuple[slice, ...]]]) -> tuple[Array, ...]:
-    """Read boxes, mirrored up to their size where a frame is smaller.
+    """Read boxes from frames; a frame smaller than its box is padded by mirroring.
 
     Args:
         frames: The frames.
-        boxes: Frame and box of each.
+        boxes: Index of the frame and box, for each.
 
     Returns:
-        One (C, *S) per box, float32.
+        One image (C, *S) per box, float32.
     """
     sizes = [tuple(part.stop - part.start for part in box) for _, box in boxes]
     read = (frames.region(index, box) for index, box in boxes)
@@ -126,28 +126,30 @@ def cut(frames: Frames, boxes: Sequence[tuple[int, tuple[slice, ...]]]) -> tuple
 
 
 def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec], seed: int) -> Trial:
-    """Make images whose truth is known out of those at hand: the full model's estimates, with their noise reshuffled.
+    """Make noisy images with a known truth: the full model's estimates, with the removed noise reshuffled.
 
-    The residual bootstrap (Efron, Annals of Statistics 7 (1979)) of a denoiser's error. Without a clean reference the
-    error cannot be seen: the distance from the noisy image holds the noise itself, and the difference of two such
-    distances is biased, as both estimates depend on that noise. Here the full model's estimate s = f(x) is the truth,
-    and what it removed, x - s, is exchanged among pixels of like s: noise of the same distribution at every brightness,
-    and new to both models. Both miss a truth that is known. It is smoother than the real one, so the full model
-    misses it by less, and a small loss weighs more. Measured on W2S, rehearsed against true loss: U-Nets 0.02 and
-    0.02, 0.10 and 0.03, 1.24 and 1.16, once -0.09 and 0.01 dB; HDN in int8 0.4 and 0.05 dB, far too strict.
+    This is the residual bootstrap (Efron, Annals of Statistics 7 (1979)) of a denoiser's error. Without a clean
+    reference the error cannot be measured directly: the distance of an estimate from the noisy image includes the
+    noise, and the difference of two such distances is biased, because both estimates depend on the same noise. Here the
+    full model's estimate s = f(x) serves as the truth, and the removed noise, x - s, is exchanged among pixels of
+    similar s. The new noise has the same distribution at every brightness, and neither model has seen it, so the error
+    of both models against this truth can be measured. The estimate s is smoother than the real clean image; the full
+    model's error is therefore smaller, and a small loss weighs more. Measured on W2S, rehearsed and true loss: U-Nets
+    0.02 and 0.02, 0.10 and 0.03, 1.24 and 1.16, once -0.09 and 0.01 dB; HDN in int8 0.4 and 0.05 dB, far too strict.
 
-    Rejected: noise drawn from the noise model, which is wrong where few photons make it skewed, and wanting for half of
-    the methods; ``10 log10(1 + MSE(compressed, full) / MSE(full))``, which wants the error of the full model, and takes
-    the two for uncorrelated. Noise that is correlated between pixels is exchanged for noise that is not.
+    Two alternatives were rejected. Noise drawn from the noise model is wrong where few photons make the noise skewed,
+    and half of the methods have no noise model. ``10 log10(1 + MSE(compressed, full) / MSE(full))`` requires the error
+    of the full model, and assumes that the two errors are uncorrelated. A limit of the method used here: noise that is
+    correlated between pixels is replaced by noise that is not.
 
     Args:
-        run: The full method at work.
+        run: Function that applies the full model.
         noisy: Held-out images (C, *S).
-        latents: Of the method.
+        latents: Shapes of the method's noise inputs.
         seed: Seed of the exchange.
 
     Returns:
-        The trial.
+        The trial, of kind "rehearsal".
     """
     truth = judge(run, Trial(noisy=tuple(noisy), truth=tuple(noisy), kind="rehearsal"), latents, seed).estimates
     rng = np.random.default_rng(seed)
@@ -167,16 +169,16 @@ def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec]
 
 
 def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -> Verdict:
-    """Let a model work on the images of a trial, all models with the same latent noise.
+    """Apply a model to the images of a trial; every model gets the same latent noise.
 
     Args:
-        run: The model.
+        run: Function that applies the model.
         trial: The images.
-        latents: What noise it takes; empty for a point method.
-        seed: Seed of that noise.
+        latents: Shapes of the model's noise inputs; empty for a point method.
+        seed: Seed of the latent noise.
 
     Returns:
-        What it made of them.
+        The model's estimates and their PSNR.
     """
     found = [
         _estimate(run, image, latents, np.random.default_rng((seed, number)))
@@ -195,12 +197,13 @@ def check_loss(costs: Mapping[str, float], allowed: float, kind: Kind = "clean")
     """Refuse a compression that loses too much.
 
     Args:
-        costs: What each step lost beyond the one before, in dB, by name.
-        allowed: What all together may lose, in dB.
-        kind: What was judged by: a rehearsal is strict with methods that sample, and clean references settle it.
+        costs: Loss that each step adds to the step before, in dB, by name of the step.
+        allowed: Largest loss allowed for all steps together, in dB.
+        kind: Kind of the trial. A rehearsal overestimates the loss of methods that sample, so the error then suggests
+            judging by clean references.
 
     Raises:
-        CompressionError: If they lose more, or the result is no number.
+        CompressionError: If all steps together lose more than `allowed`, or the loss is not a number.
     """
     total = sum(costs.values())
     if total <= allowed:
@@ -241,7 +244,7 @@ def _estimate(run: Runner, image: Array, latents: Sequence[LatentSpec], rng: np.
 
 
 def _psnr(images: Sequence[Array], truths: Sequence[Array]) -> float:
-    """Return the PSNR of all images together, whose range is that of all truths; mean over channels, in dB."""
+    """Return the PSNR of all images together, in dB, mean over channels; its intensity range is that of all truths."""
     channels = []
     for channel in range(len(truths[0])):
         image, truth = (np.concatenate([each[channel].ravel() for each in some]) for some in (images, truths))

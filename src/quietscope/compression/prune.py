@@ -1,7 +1,7 @@
-"""Structured pruning: whole channels leave a network, and every layer that reads or adds to them follows.
+"""Structured pruning: whole channels are removed from a network, in every layer that produces, adds to or reads them.
 
-Which layers belong together is found by torch-pruning's dependency graph (Fang, Ma, Song, Mi, Wang, "DepGraph: Towards
-Any Structural Pruning", CVPR 2023): concatenated skips, residual sums, gates of two halves.
+The dependency graph of torch-pruning (Fang, Ma, Song, Mi, Wang, "DepGraph: Towards Any Structural Pruning", CVPR 2023)
+finds the layers that must be pruned together: concatenated skips, residual sums, gates of two halves.
 """
 
 import warnings
@@ -24,7 +24,8 @@ from quietscope.nn.vae import VAE
 from quietscope.optional import imported
 
 LANES = 8
-"""Widths are kept at multiples of it, which the kernels of CPUs compute at once; narrow layers go as they come."""
+"""Widths are rounded to multiples of this number of channels, which CPU kernels compute at once; layers of fewer than
+16 channels are not rounded."""
 
 _TRACED_SIDE = 16
 _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -32,13 +33,13 @@ _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What pruning did.
+    """Result of pruning.
 
     Attributes:
-        share: Share of the channels that was asked to go.
-        parameters_before: Parameters of the method before.
-        parameters: Parameters of the method after.
-        groups: Groups of channels that go or stay together.
+        share: Requested share of channels to remove.
+        parameters_before: Number of parameters of the method before pruning.
+        parameters: Number of parameters of the method after pruning.
+        groups: Number of groups of layers whose channels are removed together.
     """
 
     share: float
@@ -48,21 +49,21 @@ class Pruned:
 
 
 def prune(method: Method, share: float) -> Pruned:
-    """Remove the least important channels of every layer whose width is free, in place.
+    """Remove the least important channels of every layer whose width may change, in place.
 
     The importance of channel c is the mean over all layers k of its group of ``|W_k[c]|_2 / mean_c |W_k[c]|_2``, with
-    W_k[c] the weights that make or read the channel. Widths with a meaning stay: image channels, latents with their
-    means and widths, DVLAE's code and its noise decoder.
+    W_k[c] the weights that produce or read the channel. Channels with a fixed meaning are kept: image channels, latents
+    with their means and widths, DVLAE's code and its noise decoder.
 
     Args:
         method: A trained method on the CPU.
         share: Share of the channels to remove, above 0 and below 1.
 
     Returns:
-        What was done.
+        The numbers of parameters before and after, and of groups.
 
     Raises:
-        CompressionError: If the share is out of range, torch-pruning is missing, or nothing can be removed.
+        CompressionError: If the share is out of range, torch-pruning is missing, or no channel can be removed.
     """
     check_share(share)
     pruning = imported("torch_pruning", CompressionError)
@@ -86,17 +87,17 @@ def prune(method: Method, share: float) -> Pruned:
 
 
 def check_share(share: float) -> None:
-    """Refuse a share of channels that leaves everything or nothing.
+    """Refuse a share of channels that would remove no channel or all of them.
 
     Raises:
-        CompressionError: If it is not above 0 and below 1.
+        CompressionError: If the share is not above 0 and below 1.
     """
     if not 0.0 < share < 1.0:
         raise CompressionError("a share of channels above 0 and below 1", f"{share:g}", "pass e.g. `--prune 0.5`")
 
 
 def kept_width(width: int, share: float) -> int:
-    """Return how many of `width` channels stay: the nearest multiple of 8, where there are at least 16."""
+    """Return how many of `width` channels are kept: the nearest multiple of 8 if `width` is at least 16."""
     lanes = LANES if width >= 2 * LANES else 1
     return min(width, max(lanes, round(width * (1.0 - share) / lanes) * lanes))
 
@@ -107,12 +108,12 @@ def num_parameters(method: nn.Module) -> int:
 
 
 def _groups(pruning: Any, method: Method) -> Iterator[Any]:
-    """Yield the groups of channels that must go together, each rooted at a layer of as many channels as the group."""
+    """Yield the groups of layers to prune together, each rooted at a layer with as many channels as the group."""
     fixed = list(_fixed(method))
     layers = {module for each in fixed if isinstance(each, nn.Module) for module in each.modules()}
     parameters = [each for each in fixed if isinstance(each, nn.Parameter)]
     graph = _dependencies(pruning, method, parameters)
-    # A gate has two channels for every one that it adds to: as a root it would tear them apart.
+    # A gate has two channels for every channel that it adds to; as a root of a group it would separate the two.
     gates = {module.conv for module in method.modules() if isinstance(module, Gate)}
     seen: set[nn.Module] = set()
     for module in method.modules():
@@ -127,10 +128,10 @@ def _groups(pruning: Any, method: Method) -> Iterator[Any]:
 
 
 def _dependencies(pruning: Any, method: Method, ignored: list[nn.Parameter]) -> Any:
-    method.eval().requires_grad_(True)  # the graph is read off autograd's
+    method.eval().requires_grad_(True)  # torch-pruning reads its graph from autograd's graph
     with warnings.catch_warnings():
-        # It warns of parameters outside layers and of operations that it takes for elementwise. Here the first are
-        # priors and causal taps, which stay, and the second really are.
+        # torch-pruning warns of parameters outside layers and of operations that it assumes to be elementwise. Here the
+        # parameters are priors and causal taps, which are kept, and the operations really are elementwise.
         warnings.simplefilter("ignore")
         return pruning.DependencyGraph().build_dependency(
             _Trace(method), example_inputs=_example(method), ignored_params=ignored, verbose=False
@@ -138,7 +139,7 @@ def _dependencies(pruning: Any, method: Method, ignored: list[nn.Parameter]) -> 
 
 
 class _Trace(nn.Module):
-    """Everything of a method that has channels to lose: the way from image to image, and the priors."""
+    """All parts of a method that can lose channels: the networks from image to image, and the priors."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()
@@ -147,7 +148,7 @@ class _Trace(nn.Module):
     def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
         if not isinstance(self.method, PosteriorMethod):
             return tuple(respond(self.method, x).values())
-        # As many samples as images: the tracer would take an encoding that is repeated for one of other channels.
+        # As many samples as images: the tracer would take a repeated encoding for one with a different channel count.
         out = (self.method.decode(self.method.encode(x), noise),)
         if isinstance(self.method, HierarchicalMethod):
             return (*out, *self.method.complete([None] * len(noise), noise))
@@ -162,7 +163,7 @@ def _example(method: Method) -> tuple[Tensor, ...]:
 
 
 def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:
-    """Yield what keeps its output channels, because they mean something."""
+    """Yield the layers and parameters whose output channels must be kept, because each has a fixed meaning."""
     for module in method.modules():
         if isinstance(module, UNet | VAE | Ladder | SignalDecoder):
             yield module.head

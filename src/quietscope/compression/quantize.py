@@ -1,4 +1,4 @@
-"""Post-training quantisation: weights and activations of convolutions in 8 bits, ranges measured on real patches."""
+"""Post-training quantisation: weights and activations of convolutions in 8 bits, with ranges measured on patches."""
 
 import io
 import logging
@@ -18,19 +18,21 @@ _ELEMENTWISE = ("Multiply", "Subtract", "Divide")
 def quantize_openvino(model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
     """Quantise an OpenVINO model.
 
-    * Ranges reach from the lowest to the highest value seen. NNCF's own choice, the mean of the patches' extremes, cuts
-      off the brightest structures: 2.8 dB lost where this loses nothing (W2S ch0, U-Net of 64 filters).
-    * Convolutions that read or make images stay in floating point: 256 levels from the darkest to the brightest pixel
-      are too few for an image. They are a hundredth of the work, and save another 0.1 dB. So do normalisation and the
-      stabilised scale, and the point spread function's convolution.
+    * Ranges reach from the lowest to the highest value in the calibration patches. NNCF's default range, the mean of
+      the patches' extremes, cuts off the brightest structures: it loses 2.8 dB where the full range loses nothing
+      (W2S ch0, U-Net of 64 filters).
+    * Convolutions that read or produce images stay in floating point, because 256 levels from the darkest to the
+      brightest pixel are too few for an image. These convolutions are a hundredth of the computation, and keeping them
+      in floating point saves another 0.1 dB. Normalisation, the stabilised scale and the convolution with the point
+      spread function stay in floating point too.
 
     Args:
         model: An `openvino.Model` in float32.
         inputs: Calibration inputs.
-        num_channels: Image channels.
+        num_channels: Number of image channels.
 
     Returns:
-        Another `openvino.Model`, of FakeQuantize nodes and 8-bit weights.
+        A new `openvino.Model` with FakeQuantize nodes and 8-bit weights.
 
     Raises:
         CompressionError: If NNCF is missing.
@@ -39,15 +41,15 @@ def quantize_openvino(model: Any, inputs: Sequence[Inputs], num_channels: int) -
 
 
 def quantize_onnx(model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
-    """Quantise an ONNX model likewise, by pairs of quantising and dequantising nodes.
+    """Quantise an ONNX model by the rules of `quantize_openvino`, with pairs of quantising and dequantising nodes.
 
     Args:
         model: An `onnx.ModelProto` in float32.
         inputs: Calibration inputs.
-        num_channels: Image channels.
+        num_channels: Number of image channels.
 
     Returns:
-        Another `onnx.ModelProto`.
+        A new `onnx.ModelProto`.
 
     Raises:
         CompressionError: If NNCF or ONNX is missing.
@@ -69,14 +71,14 @@ def _quantize(model: Any, inputs: Sequence[Inputs], spared: list[str], spared_ty
 
 
 def _spared_openvino(model: Any, num_channels: int) -> list[str]:
-    """Return the names of what stays in floating point."""
+    """Return the names of the OpenVINO nodes that stay in floating point."""
     ordered = list(model.get_ordered_ops())
     spared: set[str] = set()
     for node in ordered:
         if node.get_type_name() in _CONVOLUTIONS:
             reads, makes = (_is_image(port, num_channels) for port in (node.input(0), node.output(0)))
             spared |= {node.get_friendly_name()} if reads or makes else set()
-            # A point spread function reads an image that the network has made: what lies before it is the network.
+            # A point spread function reads and makes an image. The nodes before it are the network, to be quantised.
             spared |= _reached(node, _sources) if reads and not makes else set()
             spared |= _reached(node, _targets) if makes else set()
     return [name for name in (node.get_friendly_name() for node in ordered) if name in spared]
@@ -88,7 +90,7 @@ def _is_image(port: Any, num_channels: int) -> bool:
 
 
 def _reached(node: Any, neighbours: Callable[[Any], list[Any]]) -> set[str]:
-    """Return the names of all nodes before or after one."""
+    """Return the names of all OpenVINO nodes before (or after) a node."""
     found: set[str] = set()
     waiting = neighbours(node)
     while waiting:
@@ -108,7 +110,7 @@ def _targets(node: Any) -> list[Any]:
 
 
 def _spared_onnx(model: Any, num_channels: int) -> list[str]:
-    """Return the names of what stays in floating point."""
+    """Return the names of the ONNX nodes that stay in floating point."""
     shapes = {each.name: list(each.dims) for each in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
     takers: dict[str, list[Any]] = {}
@@ -131,7 +133,7 @@ def _spared_onnx(model: Any, num_channels: int) -> list[str]:
 
 
 def _walk(node: Any, neighbours: Callable[[Any], list[Any]]) -> set[str]:
-    """Return the names of all ONNX nodes before or after one."""
+    """Return the names of all ONNX nodes before (or after) a node."""
     found: set[str] = set()
     waiting = neighbours(node)
     while waiting:
@@ -159,7 +161,7 @@ def _extremes(nncf: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF from talking: bars on standard output, a line for every layer, warnings about its own workings."""
+    """Silence NNCF: progress bars on standard output, a line per layer, and warnings about NNCF's internals."""
     log = logging.getLogger("nncf")
     level = log.level
     log.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What a compression came to: a row per model, of the full one and of every step, as a table and as JSON."""
+"""Report of a compression, as a table and as JSON: a row for the full model and a row for every step."""
 
 import json
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ TRIALS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One model.
+    """One model: the full model, or the result of a step.
 
     Attributes:
-        name: What it is.
-        runs_in: What runs it, in words.
-        bytes: Size on disk; of a step that is not written, of its weights.
+        name: Name of the step that made the model, such as "pruned"; "full" for the full model.
+        runs_in: Library and precision that run the model, in words.
+        bytes: Size on disk; for a step that is not written, size of the weights.
         parameters: Number of weights.
         seconds: Median time per image.
-        psnr: Against the truth of the trial, in dB.
-        loss: What it lost against the full model in float32, in dB.
-        agreement: PSNR against the full model in float32, in dB; None for that one itself.
-        agreement_deconvolved: Likewise of the deconvolved image; None where there is none.
-        deviation_change: Mean deviation of samples relative to the full model's, less 1; None for a point method.
+        psnr: PSNR against the truth of the trial, in dB.
+        loss: PSNR of the full model in float32 minus PSNR of this model, in dB.
+        agreement: PSNR against the output of the full model in float32, in dB; None for the full model.
+        agreement_deconvolved: The same for the deconvolved image; None if there is none.
+        deviation_change: Samples' mean deviation divided by the full model's, minus 1; None for a point method.
     """
 
     name: str
@@ -45,18 +45,18 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class CompressionReport:
-    """A compression.
+    """Size, speed and loss of all models of a compression.
 
     Attributes:
         method: Name of the method.
         rows: The full model in float32, the full model as prediction runs it, and every step; the last is written.
-        costs: What each step lost beyond the one before, in dB.
-        trial: "clean" or "rehearsal": what the losses are measured against.
-        size: Image size of the times, in pixels per spatial axis.
-        num_samples: Samples behind every estimate; 0 for a point method.
-        steps: Fine-tuning steps; 0 without pruning.
-        training_seconds: Time of fine-tuning.
-        versions: Versions of what was used.
+        costs: Loss that each step adds to the step before, in dB.
+        trial: Truth that the losses are measured against: "clean" or "rehearsal".
+        size: Size of the image that was timed, in pixels per spatial axis.
+        num_samples: Number of samples averaged for every estimate; 0 for a point method.
+        steps: Number of fine-tuning steps; 0 without pruning.
+        training_seconds: Time of fine-tuning, in seconds.
+        versions: Version of each package that was used, by name.
     """
 
     method: str
@@ -70,11 +70,11 @@ class CompressionReport:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the report as JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     def table(self) -> Table:
-        """Return it for a person."""
+        """Return the report as a table for the terminal."""
         size = " x ".join(map(str, self.size))
         table = Table(title="QuietScope compress", title_justify="left", title_style="bold", caption_justify="left")
         table.add_column("model", style="bold")

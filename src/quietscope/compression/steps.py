@@ -1,4 +1,4 @@
-"""Compression from end to end: prune and fine-tune, convert, quantise; judged step by step, and only then written."""
+"""Compression from end to end: prune and fine-tune, convert, quantise; each step is judged before a file is written."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -35,24 +35,24 @@ DEFAULT_BUDGET = "4m"
 DEFAULT_MAX_LOSS_DB = 0.1
 MODEL_FILE = "model.safetensors"
 _WORTH_BFLOAT16 = 0.05
-"""dB that conversion may lose to bfloat16, for twice the speed; beyond it the model stays in float32."""
+"""dB that conversion to bfloat16 may lose, for twice the speed; if more is lost, the model stays in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compression:
-    """What to do to a model; without `share` and `int8` it is converted and no more.
+    """How to compress a model; without `share` and `int8` the model is only converted to the backend.
 
     Attributes:
         share: Share of the channels to prune, above 0 and below 1; None prunes nothing.
-        int8: Whether to quantise.
-        max_loss_db: What all steps together may lose, in dB.
-        backend: What is to run it: "openvino", "onnx" or "torch".
-        budget: Fine-tuning time such as "4m"; 4 minutes where neither this nor `steps` is given.
+        int8: Whether to quantise to 8-bit integers.
+        max_loss_db: Largest loss allowed for all steps together, in dB.
+        backend: Library that will run the compressed model: "openvino", "onnx" or "torch".
+        budget: Fine-tuning time such as "4m"; 4 minutes if neither `budget` nor `steps` is given.
         steps: Fine-tuning steps.
         seed: Seed of everything random.
 
     Raises:
-        CompressionError: If a setting is out of range, the backend cannot do it, or a library is missing.
+        CompressionError: If a setting is out of range, the backend does not support it, or a library is missing.
         BudgetError: If the budget cannot be read.
     """
 
@@ -90,29 +90,30 @@ def compress(
     watch: Watcher | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> CompressionReport:
-    """Make a trained model smaller and faster, and write it only if it loses no more than it may.
+    """Make a trained model smaller and faster, and write the result only if it loses no more than `max_loss_db`.
 
-    The steps, each judged on images that none of them has seen (where there are 10 frames or more): pruning with
-    fine-tuning, conversion to the backend, int8.
+    The steps are pruning with fine-tuning, conversion to the backend, and int8. Each step is judged on images that no
+    step has seen (if there are 10 frames or more).
 
     Args:
-        denoiser: The trained model; it stays as it is.
-        images: Noisy images like those that it learnt from, or the very same: to fine-tune, to calibrate, to judge.
-        folder: Becomes the compressed model: model.xml with model.bin, model.onnx or model.safetensors, and
+        denoiser: The trained model; it is not changed.
+        images: Noisy images like the training images, or the training images themselves; used for fine-tuning,
+            calibration and judging.
+        folder: Folder to write the compressed model to: model.xml with model.bin, model.onnx or model.safetensors, and
             report.json.
-        compression: What to do.
-        clean: Clean references of the images, to judge by; see `quietscope.compression.gate.rehearsal` for what is
-            done without.
-        axes: Axes of the images where they do not name them.
-        overwrite: Whether a compressed model that stands there may be replaced.
+        compression: How to compress.
+        clean: Clean references of the images, to judge by; without them the models are judged by
+            `quietscope.compression.gate.rehearsal`.
+        axes: Axes of the images, for files that do not name their axes.
+        overwrite: Whether a compressed model already in `folder` may be replaced.
         watch: Called after every step of fine-tuning.
-        notify: Called with one line for each thing a person should know.
+        notify: Called with one line for each fact about the images that a person should know.
 
     Returns:
-        What came of it.
+        The report: size, speed and loss of the full model and of every step.
 
     Raises:
-        CompressionError: If the model would lose more than it may; nothing is written then.
+        CompressionError: If the model would lose more than `max_loss_db`; nothing is written in that case.
         QuietScopeError: If images or folder cannot be used.
     """
     check_target(folder, overwrite, is_compressed)
@@ -142,7 +143,7 @@ def is_compressed(folder: Path) -> bool:
 
 
 class _Line:
-    """The line that a model goes down, and the candidates that each step leaves beside it."""
+    """The sequence of compression steps applied to one model; each step adds a candidate to compare."""
 
     def __init__(self, denoiser: Denoiser, compression: Compression, bench: Bench) -> None:
         self.costs: dict[str, float] = {}
@@ -161,7 +162,7 @@ class _Line:
         ]
 
     def prune(self, share: float, watch: Watcher | None) -> None:
-        """Prune and fine-tune."""
+        """Prune the model and fine-tune the pruned network."""
         full = self._method
         self._method = copy.deepcopy(full)
         prune(self._method, share)
@@ -177,7 +178,7 @@ class _Line:
         self._note("pruning")
 
     def convert(self) -> None:
-        """Convert to the backend, in the lower precision where that costs next to nothing."""
+        """Convert the model to the backend, in bfloat16 if the conversion loses at most `_WORTH_BFLOAT16` dB."""
         backend, graph = BACKENDS[self._compression.backend], Graph.of(self._method)
         self._exported = backend.convert(graph)
         before = self._candidates[-1].verdict
@@ -190,7 +191,7 @@ class _Line:
         self._note("conversion")
 
     def quantize(self) -> None:
-        """Quantise what has been converted; the rest of it, which reads and makes the image, stays in float32."""
+        """Quantise the converted model; the layers that read or produce the image stay in float32."""
         backend, graph, bench = BACKENDS[self._compression.backend], Graph.of(self._method), self._bench
         inputs = list(calibration_inputs(graph, bench.frames, bench.training, bench.seed))
         self._exported = backend.quantize(self._exported, inputs, graph.num_channels)
@@ -200,7 +201,7 @@ class _Line:
         self._note("int8")
 
     def write(self, folder: Path) -> None:
-        """Write the last candidate into a folder, and look up how large it is."""
+        """Write the last candidate into a folder, and record the size of its files."""
         if self._compression.backend == "torch":
             card = replace(self._denoiser.card, pruned_share=self._compression.share or 0.0)
             save_model(folder / MODEL_FILE, self._method, card)
@@ -211,7 +212,7 @@ class _Line:
         self._candidates[-1] = replace(self._candidates[-1], bytes=size)
 
     def report(self) -> CompressionReport:
-        """Time all candidates, and put everything into one record."""
+        """Time all candidates, and collect times, losses and sizes in one record."""
         rows, size = rows_of(self._candidates, Graph.of(self._denoiser.method), self._compression.seed)
         libraries = {"openvino": ("openvino", "nncf"), "onnx": ("onnxruntime", "nncf"), "torch": ()}
         used = ("quietscope", "torch", *libraries[self._compression.backend])

@@ -1,4 +1,4 @@
-"""How long models take, each beside the others in one run: absolute times depend on the machine and its neighbours."""
+"""Times of models, measured in one run: times from different runs depend on the machine and on what else it runs."""
 
 import time
 from collections.abc import Mapping
@@ -10,23 +10,23 @@ from quietscope.main_memory import tune_allocator
 
 SIDE = 512
 SIZE_3D = (16, 128, 128)
-"""As many pixels as a plane of 512 x 512."""
+"""Size of a volume with as many pixels as a plane of 512 x 512."""
 
 FEWEST, MOST, SECONDS = 5, 25, 15.0
 
 
 def interleaved(runs: Mapping[str, Runner], inputs: Inputs) -> dict[str, float]:
-    """Time models in turns.
+    """Time models in turns: one run of each model, then again one run of each, and so on.
 
-    The allocator is tuned first, as prediction has it: no speed-up comes of a yardstick that returns its memory to the
-    system after every layer.
+    The memory allocator is tuned first, as in prediction. Otherwise the reference model would return its memory to the
+    system after every layer, and the speed-ups measured against it would be too large.
 
     Args:
-        runs: Models by name.
-        inputs: What they are given.
+        runs: Functions that apply the models, by name.
+        inputs: Input arrays for every model, by name.
 
     Returns:
-        Median seconds of each, of 5 to 25 runs after one that is not counted.
+        Median time of each model in seconds, over 5 to 25 runs after one that is not counted.
     """
     tune_allocator()
     noise = {name: value for name, value in inputs.items() if name != "x"}

@@ -1,7 +1,8 @@
 """Trained models as files for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo.
 
-A new target is one new file that defines a `Target`, and one line in `TARGETS`; another package declares its own in
-the entry-point group "quietscope.export_targets", and what runs it in "quietscope.runtimes".
+A new target is one new file that defines a `Target`, and one line in `TARGETS`. Another package declares its own
+targets in the entry-point group "quietscope.export_targets", and the code that runs such files in
+"quietscope.runtimes".
 """
 
 import os
@@ -42,15 +43,15 @@ TARGETS: Registry[Target] = Registry(
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What was written.
+    """An exported model, as written to disk.
 
     Attributes:
         target: The kind of file.
-        files: The file, and those beside it.
-        num_bytes: Their size together.
-        difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured,
-            or where nothing is declared that runs the file.
-        samples: Whether what was written draws samples.
+        files: The model file, and the files written beside it.
+        num_bytes: Size of all files together, in bytes.
+        difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured, or
+            if no runtime for this kind of file is declared.
+        samples: Whether the exported model draws samples.
     """
 
     target: Target
@@ -65,7 +66,7 @@ def export_model(
 ) -> Exported:
     """Write a trained model for other programs.
 
-    It is run and compared with PyTorch before it appears under its name, and appears whole or not at all.
+    The new file is run and compared with PyTorch first, and moved to `path` only then, so a partial file never appears.
 
     Args:
         denoiser: The trained denoiser.
@@ -74,12 +75,12 @@ def export_model(
         check: Whether to compare with PyTorch.
 
     Returns:
-        What was written.
+        The files written, and how far their output differs from PyTorch's.
 
     Raises:
-        ExportError: If the ending is unknown, a library is missing, an operator has no counterpart there, or the file
-            does not give what PyTorch gives.
-        OutputError: If it cannot be written, or exists and `overwrite` is false.
+        ExportError: If the ending is unknown, a library is missing, the file format lacks an operator, or the output of
+            the file differs from PyTorch's.
+        OutputError: If the file cannot be written, or exists and `overwrite` is false.
     """
     path = Path(path)
     target = check_export(path, overwrite=overwrite)
@@ -113,10 +114,10 @@ def export_model(
 
 
 def target_of(path: Path) -> Target:
-    """Return the target that a file's ending picks.
+    """Return the target that belongs to a file's ending.
 
     Raises:
-        ExportError: If there is none.
+        ExportError: If no target has this ending.
     """
     for target in TARGETS.values():
         if path.name.lower().endswith(target.suffix):
@@ -127,7 +128,7 @@ def target_of(path: Path) -> Target:
 
 
 def check_export(path: Path, *, overwrite: bool) -> Target:
-    """Refuse what could not be written after the work, before any of it is done.
+    """Refuse a path that cannot be written to, before any work is done.
 
     Args:
         path: Where to write.
@@ -147,5 +148,5 @@ def check_export(path: Path, *, overwrite: bool) -> Target:
 
 
 def _files(target: Target, path: Path) -> tuple[Path, ...]:
-    # Companions first: the file itself appears when everything it needs is there.
+    # Companions first: the model file must appear only after the files that it needs.
     return (*(path.with_suffix(suffix) for suffix in target.companions), path)

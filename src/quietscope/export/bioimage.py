@@ -28,12 +28,12 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     """Write a package.
 
     Args:
-        graph: A graph of one image in; what comes out may be several.
+        graph: A graph with one input image; it may have several output images.
         path: Where to write, ending in .zip.
-        card: Its card.
+        card: The model's card.
 
     Raises:
-        ExportError: If bioimageio.core or what ONNX needs is not installed, or the description is refused.
+        ExportError: If bioimageio.core or a library for ONNX is not installed, or the description is not valid.
     """
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
@@ -100,19 +100,19 @@ def _axes(model: Any, card: Card, *, is_output: bool) -> list[Any]:
             reference = model.SizeReference(tensor_id=model.TensorId("x"), axis_id=model.AxisId(letter))
             axes.append(model.SpaceOutputAxisWithHalo(size=reference, halo=halo, **common))
         else:
-            # What is left between two halos is to be one step at least.
+            # The part of the image between its two halos must be at least one step long.
             least = step + -(-2 * halo // step) * step
             axes.append(model.SpaceInputAxis(size=model.ParameterizedSize(min=least, step=step), **common))
     return axes
 
 
 def _plain(name: str) -> str:
-    """Return a channel's name without the signs that the specification refuses."""
+    """Return a channel's name without the characters that the specification does not allow."""
     return "".join(each if each.isalnum() else "_" for each in name).strip("_") or "channel"
 
 
 def _test_tensors(graph: Graph) -> dict[str, np.ndarray]:
-    # As large as two halos and a step between them, as the description says.
+    # At least as large as two halos and one step between them, the smallest size that the description allows.
     size = tuple(_least_size(graph))
     (x,) = graph.example_inputs(size, seed=_TEST_SEED)
     smooth = torch.nn.functional.avg_pool2d(x.flatten(0, -3)[:, None], 9, 1, 4, count_include_pad=False)
@@ -132,7 +132,7 @@ def _least_size(graph: Graph) -> list[int]:
 
 
 def _draw_cover(path: Path, noisy: np.ndarray, denoised: np.ndarray) -> None:
-    """Draw noisy and denoised side by side, on one scale."""
+    """Draw the noisy and the denoised image side by side, with one brightness scale."""
     from skimage.io import imsave
     from skimage.transform import resize
 
@@ -159,9 +159,9 @@ _OUTPUTS = {
     "deconvolved": "denoised image without the microscope's blur, in the intensity units of the input",
 }
 _ZERO_NOISE = (
-    "The method samples a posterior; this model gives the one image that all latent noise at zero makes. It is neither "
-    "the mean of many samples nor does it say how sure it is. For the mean in one pass, distill a direct denoiser and "
-    "export that (`quietscope distill MODEL IMAGES -o direct.safetensors`)."
+    "The method samples a posterior; this model returns one image, made with all latent noise set to zero. This image "
+    "is not the mean of many samples and comes without an uncertainty. For the mean in one pass, distill a direct "
+    "denoiser and export it (`quietscope distill MODEL IMAGES -o direct.safetensors`)."
 )
 
 
@@ -177,10 +177,11 @@ def _documentation(graph: Graph, card: Card) -> str:
         "",
         _summary(graph, card),
         "",
-        "* Input and output are in the camera's intensity units. Normalisation is inside: give it raw pixels.",
-        f"* Image sizes are multiples of {multiples} pixels; tiles should overlap by {halos} pixels on each side.",
-        "* It was trained without clean images, on one kind of sample and camera; on others it may invent structure.",
-        f"* It holds for images of {card.num_channels} channel(s) taken with the settings of the training images.",
+        "* Input and output are in the camera's intensity units. The model normalises by itself: pass raw pixels.",
+        f"* Image sizes must be multiples of {multiples} pixels; tiles should overlap by {halos} pixels on each side.",
+        "* The model was trained without clean images, on one kind of sample and one camera; on other samples and "
+        "cameras it may invent structure.",
+        f"* Use it for images of {card.num_channels} channel(s) taken with the settings of the training images.",
     ]
     if isinstance(graph.method, Centre):
         lines.append(f"* {_ZERO_NOISE}")
@@ -188,7 +189,7 @@ def _documentation(graph: Graph, card: Card) -> str:
         "",
         "## Validation",
         "",
-        "It was run with ONNX Runtime and compared with PyTorch when it was made.",
+        "After export, the model was run with ONNX Runtime and its output compared with PyTorch's.",
     ]
     lines += [f"{name.replace('_', ' ')}: {value}  " for name, value in card.training.items()]
     return "\n".join(lines) + "\n"

@@ -11,23 +11,23 @@ from quietscope.methods.wrapped import WrappedMethod
 
 @final
 class Centre(WrappedMethod[PosteriorMethod], PointMethod):
-    """The image that a posterior method makes of noise zero: ``decode(encode(x), 0)``.
+    """A point method that returns the image which a posterior method makes of zero noise: ``decode(encode(x), 0)``.
 
-    Every latent is at the mean of its posterior given the coarser ones. It is one plausible image, not the mean of
-    many, and says nothing of how sure it is.
+    Every latent is at the mean of its posterior given the coarser latents. The result is one plausible image, not the
+    mean of many samples, and comes without an uncertainty.
 
     Args:
-        method: The method.
+        method: The posterior method.
     """
 
     name: ClassVar[str] = "centre"
 
     def predict(self, x: Tensor) -> Tensor:
-        """Turn x (B, C, *S) into the image of noise zero, both in intensity units."""
+        """Turn x (B, C, *S) into the image made of zero noise (B, C, *S), both in intensity units."""
         noise = [x.new_zeros(spec.shape(len(x), x.shape[2:])) for spec in self.method.latents()]
         return respond(self.method, x, noise)[SAMPLE]
 
 
 def centred(method: Method) -> Method:
-    """Return a method that gives one image: itself, or the centre of a posterior."""
+    """Return a method that gives one image: the `Centre` of a posterior method, or any other method unchanged."""
     return Centre(method) if isinstance(method, PosteriorMethod) else method

@@ -1,4 +1,4 @@
-"""Does an exported file compute what the method computes?"""
+"""Comparison of an exported file with the method that it was made from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from quietscope.methods.abilities import respond
 from quietscope.methods.base import Method
 
 TOLERANCE = 1e-3
-"""Largest difference allowed, as a share of the range of the image that comes out."""
+"""Largest difference allowed, as a share of the intensity range of the output image."""
 
 NUM_SIZES = 3
 NUM_SAMPLES = (1, 3)
@@ -23,10 +23,11 @@ _MOST_SIDE = 192
 
 
 def difference_from(method: Method, path: Path, seed: int = 0) -> float:
-    """Measure how far an exported file is from its method, both in float32.
+    """Measure how much the output of an exported file differs from the output of its method, both in float32.
 
-    ``max |exported - PyTorch| / max(range, std)`` over the smallest size and two random ones, for methods that sample
-    with 1 and 3 samples each; range is that of the image that comes out, std the deviation of the training images.
+    ``max |exported - PyTorch| / max(range, std)`` over the smallest image size and two random sizes; methods that
+    sample are run with 1 and with 3 samples. range is the intensity range of the output image, std the standard
+    deviation of the training images.
 
     Args:
         method: The method, in evaluation mode, on the CPU.
@@ -34,7 +35,7 @@ def difference_from(method: Method, path: Path, seed: int = 0) -> float:
         seed: Seed of sizes, pixels and noise.
 
     Returns:
-        The largest difference.
+        The largest difference; infinite if an output is not finite.
     """
     session = open_session(path, "cpu", precision="float32")
     graph = Graph.of(method)
@@ -54,7 +55,7 @@ def difference_from(method: Method, path: Path, seed: int = 0) -> float:
 
 
 def check_difference(found: float, name: str) -> None:
-    """Refuse a file that is too far from its method.
+    """Refuse a file whose output differs too much from its method's.
 
     Raises:
         ExportError: If the difference exceeds `TOLERANCE`.

@@ -29,11 +29,11 @@ def card_of(
     """Return the card of an exported method.
 
     Args:
-        method: The method, as its graph is made of it.
-        card: What its model file says.
-        name: Name of the method, where the one at hand only stands for it.
-        precision: What its networks compute in; float32 is passed on, the others leave the choice to the runtime.
-        compression: What was done to it, step by step.
+        method: The method that the exported graph is made from.
+        card: Card of the model file.
+        name: Name for the card, if `method` wraps the trained method and has another name.
+        precision: Precision of the networks; "float32" is written to the card, any other leaves it to the runtime.
+        compression: Steps of compression applied to the method, in words.
 
     Returns:
         The card.

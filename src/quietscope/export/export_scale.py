@@ -1,8 +1,8 @@
-"""The way between intensities and the scale of networks, in operations that every exchange format has.
+"""Conversion between intensities and the scale of networks, in operations that every exchange format has.
 
-`ExportScale` stands for a `Stabilizer`. ONNX knows no binary search: a table over even cells gives the first knot that
-a value of the cell can lie behind, and a few halvings among the knots of one cell find the one it does lie behind.
-Knots, slopes and straight ends stay the same.
+`ExportScale` replaces a `Stabilizer`. ONNX has no binary search over a table of knots. Instead the range is divided
+into cells of equal width; a table gives the first knot that may lie below a value of the cell, and a few halving steps
+among the knots of that cell find the right one. Knots, slopes and straight ends are those of the `Stabilizer`.
 """
 
 import math
@@ -19,7 +19,7 @@ _FAR = 1e30
 
 
 class ExportStatistics(Statistics):
-    """Statistics for export; what comes out of a network stays in float32 whatever its convolutions compute in."""
+    """Statistics for export; the output of a network stays in float32 even if its convolutions compute in bfloat16."""
 
     def denormalize(self, x: Tensor) -> Tensor:
         """Return ``x * std + mean`` for x of shape (B, C, *S)."""
@@ -27,10 +27,11 @@ class ExportStatistics(Statistics):
 
 
 def unmerged(x: Tensor) -> Tensor:
-    """Return x as it is, by a limit that no pixel reaches.
+    """Return x unchanged, after clamping to a limit that no pixel reaches.
 
-    OpenVINO merges a product and a sum into the convolution before them, and where that works in bfloat16 an intensity
-    of 30,000 is rounded to steps of 256. With a limit in between it hands its result over in float32.
+    OpenVINO merges a product and a sum into the convolution before them; if that convolution computes in bfloat16, an
+    intensity of 30,000 is rounded to steps of 256. The clamp prevents the merge, so that the convolution passes its
+    result on in float32.
     """
     return x.clamp(-_FAR, _FAR)
 
@@ -39,7 +40,7 @@ class ExportScale(nn.Module):
     """A stabilised scale for export.
 
     Args:
-        scale: What it stands for.
+        scale: The stabilised scale to replace.
     """
 
     def __init__(self, scale: Stabilizer) -> None:
@@ -53,17 +54,17 @@ class ExportScale(nn.Module):
         return _by_channel(self.up, x)
 
     def inverse(self, u: Tensor) -> Tensor:
-        """Map the normalised stabilised scale (B, C, *S) to intensities; the inverse of `forward`."""
+        """Map values (B, C, *S) of the normalised stabilised scale to intensities; the inverse of `forward`."""
         return _by_channel(self.down, unmerged(u))
 
 
 class Lookup(nn.Module):
-    """A piecewise linear map, straight on at both ends.
+    """A piecewise linear map, continued as a straight line at both ends.
 
     ``f(x) = v_i + (x - k_i) (v_i+1 - v_i) / (k_i+1 - k_i)`` with ``k_i < x <= k_i+1``
 
-    Every operation on x is one that OpenVINO leaves as it is, see `quietscope.export.openvino`: no difference, no sum
-    between products, no limits.
+    Every operation on x is one that OpenVINO does not rewrite, see `quietscope.export.openvino`: there is no
+    difference, no sum between products, and no clamp.
 
     Args:
         knots: k, increasing, (K,).
@@ -100,10 +101,10 @@ class Lookup(nn.Module):
         return _at(self.values, piece) + (x + _at(self.negative_knots, piece)) * _at(self.slopes, piece)
 
     def _first_pieces(self, knots: Tensor) -> tuple[Tensor, int]:
-        """Return the piece that every cell's lower end lies in, and by how many pieces its upper end may differ.
+        """Return the piece in which each cell's lower end lies, and the most pieces between the two ends of a cell.
 
-        Cells reach from one integer to the next, away from zero, and are taken a hundredth wider than they are, as
-        rounding may put a value into the neighbouring cell.
+        Cells reach from one integer to the next, away from zero. Each end is moved outwards by a hundredth of a cell,
+        because rounding may put a value into the neighbouring cell.
         """
         cells = torch.arange(self._lowest, self._lowest + self._num_cells, dtype=torch.float64)
         low = torch.where(cells > 0, cells, cells - 1) - 0.01
@@ -116,7 +117,7 @@ class Lookup(nn.Module):
 
 
 def _at(table: Tensor, index: Tensor) -> Tensor:
-    """Return ``table[index]`` as the one operation "gather" that 32-bit indices may go into."""
+    """Return ``table[index]`` as an embedding, which exports to the only "gather" operation with 32-bit indices."""
     return functional.embedding(index, table[:, None]).squeeze(-1)
 
 

@@ -1,4 +1,4 @@
-"""A trained method as one graph of tensors in, tensors out: what every exchange format is made of."""
+"""A trained method as one graph with tensors as inputs and outputs, from which every exchange format is made."""
 
 import copy
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ _LEAST_EXAMPLE_Z = 4
 
 @final
 class Graph(nn.Module):
-    """A trained method in evaluation mode and float32, on the CPU; a copy, which may be changed freely.
+    """A copy of a trained method in evaluation mode and float32, on the CPU, that may be changed freely.
 
-    Everything from intensity units to intensity units lies inside: statistics, the stabilised scale, the network.
+    Input and output are in intensity units: statistics, the stabilised scale and the network are part of the graph.
 
     * Inputs: ``x`` (1, C, *S), intensity units, S multiples of `size_multiple`. For a method that samples also
-      ``noise_0``, ``noise_1``, ..., one per entry of `latents`, (K, c_l, *S_l): standard normal, or zeros where the
+      ``noise_0``, ``noise_1``, ..., one per entry of `latents`, (K, c_l, *S_l): standard normal, or zeros if the
       entry is not random.
-    * Outputs: ``denoised`` (1, C, *S); of a method that deconvolves also ``deconvolved``, likewise; of a method that
-      samples ``sample`` (K, C, *S) alone. x is encoded once and its encoding repeated K times.
+    * Outputs: ``denoised`` (1, C, *S); a method that deconvolves also has ``deconvolved`` (1, C, *S); a method that
+      samples has only ``sample`` (K, C, *S). x is encoded once and its encoding repeated K times.
 
     Args:
-        method: The method; `Graph.of` makes one of any method.
+        method: A method prepared for export; use `Graph.of` to make a graph of any method.
     """
 
     def __init__(self, method: Method) -> None:
@@ -40,9 +40,9 @@ class Graph(nn.Module):
 
     @classmethod
     def of(cls, method: Method) -> "Graph":
-        """Make the graph of a trained method, which stays as it is."""
+        """Make the graph of a trained method; the method is not changed."""
         own = copy.deepcopy(method).to("cpu").float()
-        own.noise_models = nn.ModuleList()  # they explain noisy pixels in training, and see none here
+        own.noise_models = nn.ModuleList()  # noise models are needed in training only
         statistics = own.statistics
         own.statistics = ExportStatistics(statistics.mean, statistics.std, statistics.quantiles)
         if isinstance(own, TaughtMethod):
@@ -70,37 +70,37 @@ class Graph(nn.Module):
 
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
-        """What noise goes in, one entry per input; empty where the method does not sample."""
+        """Shapes of the noise inputs, one entry per input; empty if the method does not sample."""
         return latents_of(self.method)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Names of what `forward` takes, in its order."""
+        """Names of the inputs of `forward`, in order."""
         return (IMAGE, *(f"noise_{n}" for n in range(len(self.latents))))
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of what `forward` returns, in its order."""
+        """Names of the outputs of `forward`, in order."""
         return outputs(self.method)
 
     def forward(self, x: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
-        """Turn an image and noise into images, see the class."""
+        """Turn an image and noise into output images; for shapes see the class."""
         return tuple(respond(self.method, x, noise).values())
 
     def example_size(self) -> tuple[int, ...]:
-        """Return a small size that the graph takes, pixels per spatial axis."""
+        """Return a small image size that the graph accepts, in pixels per spatial axis."""
         least = (_LEAST_EXAMPLE_Z, _LEAST_EXAMPLE, _LEAST_EXAMPLE)[-self.spatial_dims :]
-        # Two deepest pixels at least: a tracer takes one for a constant.
+        # At least 2 per axis: torch.export treats a size of 1 as a constant.
         return tuple(max(2, -(-floor // m)) * m for floor, m in zip(least, self.size_multiple, strict=True))
 
     def example_inputs(
         self, size: Sequence[int] | None = None, num_samples: int = 2, seed: int = 0
     ) -> tuple[Tensor, ...]:
-        """Make inputs such as prediction would: pixels of the training images' mean and deviation, and noise.
+        """Make inputs like those of prediction: pixels with the training images' mean and deviation, and noise.
 
         Args:
             size: Image size in pixels per spatial axis, multiples of `size_multiple`; `example_size` if None.
-            num_samples: K.
+            num_samples: Number of samples, K.
             seed: Seed of everything random.
 
         Returns:
@@ -118,7 +118,7 @@ class Graph(nn.Module):
         return (x, *noise)
 
     def dynamic_shapes(self) -> dict[str, Any]:
-        """Return what `torch.export.export` is told of sizes: K is free, and S in steps of `size_multiple`."""
+        """Return the variable sizes for `torch.export.export`: K is any number, S a multiple of `size_multiple`."""
         units = [torch.export.Dim(f"s{axis}", min=1) for axis in range(self.spatial_dims)]
 
         def spatial(reduction: Sequence[int]) -> dict[int, Any]:

@@ -13,13 +13,13 @@ from quietscope.export.target import Target, whole
 from quietscope.optional import imported
 
 OPSET = 18
-"""Version of ONNX's operators: the one that PyTorch's exporter writes without conversion."""
+"""Version of ONNX's operator set; PyTorch's exporter writes this version without conversion."""
 
 _AXES = {2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 def to_onnx(graph: Graph) -> Any:
-    """Turn a graph into an ONNX model of opset `OPSET`, with free sizes of the image and number of samples.
+    """Turn a graph into an ONNX model of opset `OPSET`; image size and number of samples stay variable.
 
     Args:
         graph: The graph.
@@ -28,7 +28,7 @@ def to_onnx(graph: Graph) -> Any:
         An `onnx.ModelProto`.
 
     Raises:
-        ExportError: If onnx or onnxscript is not installed, or an operator has no counterpart.
+        ExportError: If onnx or onnxscript is not installed, or ONNX lacks an operator.
     """
     for library in ("onnx", "onnxscript"):
         imported(library, ExportError)
@@ -54,7 +54,7 @@ def save_onnx(model: Any, path: Path, card: Card) -> None:
     Args:
         model: The `onnx.ModelProto`.
         path: Where to write.
-        card: Its card.
+        card: The model's card.
     """
     onnx = imported("onnx", ExportError)
     onnx.helper.set_model_props(model, {KEY: card.to_json()})
@@ -62,7 +62,7 @@ def save_onnx(model: Any, path: Path, card: Card) -> None:
 
 
 def _name_axes(model: Any, graph: Graph) -> None:
-    """Give the free sizes names that people can read, in place of the tracer's."""
+    """Replace the tracer's names of variable sizes by readable names, such as "height"."""
     del model.graph.value_info[:]
     axes = _AXES[graph.spatial_dims]
     for value in (*model.graph.input, *model.graph.output):

@@ -24,9 +24,9 @@ _KEEP = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic
 def to_openvino(graph: Graph) -> Any:
     """Turn a graph into an OpenVINO model, by way of ONNX.
 
-    What happens to the image before the first convolution is marked to stay in float32: runtimes choose bfloat16 or
-    float16 by themselves, in which an intensity of 30,000 would be rounded to steps of 128 or more. See also
-    `quietscope.export.export_scale.unmerged` for the other end.
+    Operations on the image before the first convolution are marked to stay in float32. Otherwise a runtime may choose
+    bfloat16 or float16, and would round an intensity of 30,000 to steps of 128 or more. For the operations after the
+    last convolution see `quietscope.export.export_scale.unmerged`.
 
     Args:
         graph: The graph.
@@ -44,12 +44,12 @@ def to_openvino(graph: Graph) -> Any:
 
 
 def save_openvino(model: Any, path: Path, card: Card) -> None:
-    """Write an OpenVINO model with its card: `path` and, beside it, the weights in a file that ends in .bin.
+    """Write an OpenVINO model with its card to `path`, and the weights to a file beside it that ends in .bin.
 
     Args:
         model: The `openvino.Model`.
         path: Where to write, ending in .xml.
-        card: Its card.
+        card: The model's card.
     """
     openvino = imported("openvino", ExportError)
     assert path.suffix == ".xml", path
@@ -58,7 +58,7 @@ def save_openvino(model: Any, path: Path, card: Card) -> None:
 
 
 def _keep_precision(openvino: Any, model: Any) -> Any:
-    """Mark everything between the image and the first convolutions; only a model's text can carry such a mark."""
+    """Mark all operations between the image and the first convolutions; the mark can only be set in the model's XML."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
         openvino.save_model(model, path, compress_to_fp16=False)

@@ -1,4 +1,4 @@
-"""Tracing a graph: the one program that every target is made of."""
+"""Tracing of a graph with torch.export: every target is made from the traced program."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ _LOGGERS = ("torch.onnx", "torch.export", "torch._export", "torch.__trace", "onn
 
 
 def trace(graph: Graph) -> torch.export.ExportedProgram:
-    """Trace a graph with free sizes.
+    """Trace a graph; image size and number of samples stay variable.
 
     Args:
         graph: The graph.
@@ -25,7 +25,7 @@ def trace(graph: Graph) -> torch.export.ExportedProgram:
         The program.
 
     Raises:
-        ExportError: If it cannot be traced; the operators that stand in the way are named.
+        ExportError: If the graph cannot be traced; the message names the unsupported operators.
     """
     with quiet(), torch.no_grad(), told("torch.export"):
         return torch.export.export(graph, graph.example_inputs(), dynamic_shapes=graph.dynamic_shapes())
@@ -33,19 +33,19 @@ def trace(graph: Graph) -> torch.export.ExportedProgram:
 
 @contextmanager
 def told(target: str) -> Iterator[None]:
-    """Turn whatever an exporter raises into an error of one line.
+    """Turn any exception of an exporter into an `ExportError` with a message of one line.
 
     Args:
-        target: What is being made.
+        target: Name of the file format or program to export to.
 
     Raises:
-        ExportError: In place of what was raised.
+        ExportError: If the block raises an exception of any kind.
     """
     try:
         yield
     except ExportError:
         raise
-    except Exception as error:  # every exporter has exceptions of its own
+    except Exception as error:  # every exporter has its own exception types
         operators = unsupported(error)
         if operators:
             raise ExportError(
@@ -56,7 +56,7 @@ def told(target: str) -> Iterator[None]:
 
 
 def unsupported(error: BaseException) -> list[str]:
-    """Return the names of operators in an exporter's complaint and in what caused it."""
+    """Return the names of operators in the messages of an exporter's exception and of the exceptions that caused it."""
     found: list[str] = []
     while True:
         found += [each for each in _OPERATOR.findall(str(error)) if each not in found]
@@ -68,7 +68,7 @@ def unsupported(error: BaseException) -> list[str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep exporters from talking: what they warn of concerns their own workings."""
+    """Silence the exporters: their warnings concern their internals, not the user's model."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [each.level for each in loggers]
     try:

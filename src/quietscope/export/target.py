@@ -1,4 +1,4 @@
-"""What an export target is."""
+"""The record that describes an export target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class Target:
     """A kind of file that other programs read.
 
     Attributes:
-        name: What people call it.
-        suffix: Its ending, which picks it.
-        view: Turns a trained method into the one that this kind of file can hold.
-        write: Writes a graph and its card to a path of that ending.
-        companions: Endings of files that are written beside it.
-        opset: Version of the operators, where the format counts it.
+        name: Name of the format, for messages.
+        suffix: File ending, by which the target is chosen.
+        view: Turns a trained method into a method that this kind of file can hold.
+        write: Writes a graph and its card to a path with that ending.
+        companions: Endings of further files that are written beside the model file.
+        opset: Version of the operator set; None if the format has no such version.
     """
 
     name: str
@@ -31,5 +31,5 @@ class Target:
 
 
 def whole(method: Method) -> Method:
-    """Return the method as it is."""
+    """Return the method unchanged, for formats that can hold every method."""
     return method

@@ -11,7 +11,7 @@ from quietscope.export.target import Target, whole
 
 
 def to_program(graph: Graph) -> torch.export.ExportedProgram:
-    """Turn a graph into a program, with free sizes of the image and number of samples.
+    """Turn a graph into a program; image size and number of samples stay variable.
 
     Args:
         graph: The graph.
@@ -20,7 +20,7 @@ def to_program(graph: Graph) -> torch.export.ExportedProgram:
         The program.
 
     Raises:
-        ExportError: If it cannot be traced.
+        ExportError: If the graph cannot be traced.
     """
     return trace(graph)
 
@@ -31,7 +31,7 @@ def save_program(program: torch.export.ExportedProgram, path: Path, card: Card) 
     Args:
         program: The program.
         path: Where to write, ending in .pt2.
-        card: Its card.
+        card: The model's card.
     """
     with quiet():
         torch.export.save(program, path, extra_files={KEY: card.to_json()})
