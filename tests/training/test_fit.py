@@ -11,7 +11,9 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
+from quietscope.data.normalize import Statistics
 from quietscope.methods.hdn import HDN
+from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
@@ -46,6 +48,20 @@ def test_training_leaves_the_global_generator_alone(
     torch.manual_seed(5)
     train_toy(method, 3)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_method_that_has_been_at_work_is_trained_as_a_fresh_one_is() -> None:
+    def build() -> Noise2Void:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            settings = Noise2VoidSettings(depth=1, filters=4, batch_norm=True, masked_share=1 / 16)
+            return Noise2Void.build(settings, Statistics(torch.tensor([150.0]), torch.tensor([30.0])), [])
+
+    fresh, worked = build(), build()
+    worked.eval()
+    one, two = train_toy(fresh, 3), train_toy(worked, 3)
+    for name, value in one.last_state.items():
+        assert torch.equal(value, two.last_state[name]), name
 
 
 def test_images_smaller_than_a_patch_are_trained_on(

@@ -52,6 +52,8 @@ class Learner:
         self._roles = {METHOD: method} if companion is None else {METHOD: method, COMPANION: companion.method}
         for each in self._roles.values():
             place(each, team.device, method.spatial_dims)
+            # A method that has been at work, such as one that was pruned, comes in evaluation mode.
+            each.train()
         rates = (1.0, 1.0 if companion is None else companion.relative_rate)
         groups = [
             {"params": list(each.parameters()), _RATE: rate}
