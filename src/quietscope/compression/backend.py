@@ -100,7 +100,7 @@ class Backend(ABC):
 
     @abstractmethod
     def load(self, model: Any, output_names: Sequence[str], precision: str) -> Runner:
-        """Make a model ready to run on the CPU; layers that are not int8 compute in `precision`."""
+        """Make a model ready to run on the CPU; layers other than int8 compute in "float32" or "bfloat16"."""
 
     @abstractmethod
     def save(self, model: Any, folder: Path, card: Card) -> None:

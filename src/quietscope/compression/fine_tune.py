@@ -100,7 +100,7 @@ def fine_tune(
         full: The full method; left in evaluation mode.
         frames: Noisy frames: the model's training frames, or similar ones.
         settings: The preset's training settings.
-        budget: When to stop.
+        budget: Limit of time or steps.
         watch: Called after every step.
 
     Returns:

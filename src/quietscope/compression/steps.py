@@ -178,7 +178,7 @@ class _Line:
         self._note("pruning")
 
     def convert(self) -> None:
-        """Convert the model to the backend, in bfloat16 if the conversion loses at most `_WORTH_BFLOAT16` dB."""
+        """Convert the model, in bfloat16 if the CPU is faster in it and at most `_WORTH_BFLOAT16` dB are lost."""
         backend, graph = BACKENDS[self._compression.backend], Graph.of(self._method)
         self._exported = backend.convert(graph)
         before = self._candidates[-1].verdict

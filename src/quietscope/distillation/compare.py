@@ -1,4 +1,4 @@
-"""A direct denoiser beside the samples that it stands for: how close it comes, and how much faster it is."""
+"""Comparison of a direct denoiser with its teacher's samples: how close its images are, and how much faster it is."""
 
 import statistics
 import time
@@ -20,9 +20,10 @@ from quietscope.model.trained import RecordedModel, TrainedModel, remember
 from quietscope.tiling.walk import Progress
 
 MOST_JUDGED = 2
-"""Frames that a comparison looks at."""
+"""Largest number of frames that are compared."""
 JUDGED_SIDE, JUDGED_DEPTH = 512, 16
-"""Pixels of a frame that it looks at, in Y and X and in Z: a hundred samples of more take too long for a look."""
+"""Largest part of a frame that is compared, in pixels of Y and X and of Z; drawing a hundred samples of more pixels
+takes too long."""
 REPEATS = 3
 
 Frame = npt.NDArray[np.generic]
@@ -31,19 +32,20 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A direct denoiser beside the samples that it stands for; all figures are means over frames and channels.
+    """Results of a direct denoiser and its teacher's samples; all figures are means over frames and channels.
 
     Attributes:
         centre: "mean" or "median".
-        num_samples: Samples behind the teacher's.
-        size: (*S) of the frames.
-        psnr_to_samples: PSNR of the direct estimate against the samples' mean or median, whose range counts, in dB.
-        psnr_of_samples: What independent samples, as many, would have against the infinitely many, in dB: beyond it
-            the number above says nothing.
-        seconds: Time per frame of the direct estimate, median of three.
+        num_samples: Number of samples that the teacher's mean or median is computed from.
+        size: Size of the compared frames, (*S), in pixels.
+        psnr_to_samples: PSNR of the direct estimate against the samples' mean or median, in dB; its intensity range is
+            that of the mean or median.
+        psnr_of_samples: PSNR that the mean or median of as many independent samples would have against that of
+            infinitely many samples, in dB. If `psnr_to_samples` is higher, the difference has no meaning.
+        seconds: Time per frame of the direct estimate, median of three runs.
         seconds_of_samples: Time per frame of the samples.
-        psnr_clean: PSNR of the direct estimate against the clean reference, where there is one, in dB.
-        psnr_clean_of_samples: Likewise of the samples' mean or median.
+        psnr_clean: PSNR of the direct estimate against the clean reference, in dB; None without a reference.
+        psnr_clean_of_samples: PSNR of the samples' mean or median against the clean reference, in dB.
     """
 
     centre: str
@@ -74,12 +76,12 @@ class Comparison:
         return {name: round(value, 4) for name, value in values.items() if value is not None and np.isfinite(value)}
 
     def lines(self) -> list[str]:
-        """Return the comparison in words, a few lines for a person."""
+        """Return the comparison as a few lines of text."""
         yardstick = f"{self.centre} of {self.num_samples} samples"
         size = " x ".join(map(str, self.size))
         lines = [
             f"direct against the {yardstick}: {self.psnr_to_samples:.2f} dB "
-            f"(the samples themselves are sure to {self.psnr_of_samples:.2f} dB)",
+            f"(a perfect direct denoiser would reach about {self.psnr_of_samples:.2f} dB)",
             f"time per frame of {size}: {self.seconds:.3g} s instead of {self.seconds_of_samples:.3g} s, "
             f"{self.speed_up:.0f} times faster",
         ]
@@ -101,16 +103,17 @@ def compare(
     num_samples: int = 100,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare a direct denoiser with its teacher's samples in quality and time; its card takes the figures up.
+    """Compare a direct denoiser with its teacher's samples in quality and time, and add the figures to its card.
 
     Args:
-        teacher: The model that it learnt from.
+        teacher: The model that the direct denoiser learnt from.
         direct: The direct denoiser.
-        images: Noisy images; 512 x 512 pixels (16 deep) of two frames are looked at, of those that training held out.
-        clean: Their clean references.
-        axes: Axes of both where they do not name them.
-        num_samples: Samples behind the teacher's mean or median, at least 2.
-        progress: Called with (done, total) posterior samples, of all frames.
+        images: Noisy images; the comparison uses 512 x 512 pixels (16 slices of a volume) of two frames that were held
+            out from training.
+        clean: Clean references of the images.
+        axes: Axes of images and references, for files that do not name their axes.
+        num_samples: Number of samples for the teacher's mean or median, at least 2.
+        progress: Called with (done, total) posterior samples, counted over all frames.
 
     Returns:
         The comparison.
@@ -150,15 +153,15 @@ def check_num_samples(num_samples: int) -> None:
 
 
 def check_alike(noisy: Sequence[Image], clean: Sequence[Image], spatial_dims: int) -> None:
-    """Refuse clean references that are not those of the noisy images.
+    """Refuse clean references that do not fit the noisy images.
 
     Args:
         noisy: Noisy images.
-        clean: Their references.
+        clean: Clean references of the images.
         spatial_dims: 2 for planes, 3 for volumes.
 
     Raises:
-        SizeError: If the two differ in number or size of frames, or in channels.
+        SizeError: If images and references differ in number or size of frames, or in channels.
     """
     _check_frames(*(Frames.of(images, spatial_dims) for images in (noisy, clean)))
 
@@ -167,15 +170,15 @@ def _check_frames(noisy: Frames, clean: Frames) -> None:
     one, other = (_shapes(frames) for frames in (noisy, clean))
     if one != other:
         raise SizeError(
-            f"clean references like the images, {len(one)} frames of {one[0]} first",
-            f"{len(other)} frames of {other[0]} first",
-            "pass the references of these very images, one for each",
+            f"clean references with the shape of the images: {len(one)} frames, the first of shape {one[0]}",
+            f"{len(other)} frames, the first of shape {other[0]}",
+            "pass one clean reference for each image, in the same order",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Yardstick:
-    """What a teacher makes of one frame (C, *S): its estimate, the variance of that, and the time it took."""
+    """A teacher's result for one frame (C, *S): the estimate, the estimate's variance, and the time in seconds."""
 
     frame: Frame
     axes: str
@@ -197,7 +200,7 @@ class _Yardstick:
         variance = np.square(result.std / teacher.spread) / num_samples
         if result.quantiles is None:
             return cls(frame=frame, axes=axes, estimate=result.mean, variance=variance, seconds=seconds)
-        # The median of many normal numbers varies pi / 2 times as much as their mean.
+        # The variance of the median of many normal numbers is pi / 2 times the variance of their mean.
         return cls(frame=frame, axes=axes, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
 
     def judge(self, direct: TrainedModel, clean: Frame | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Teaching: a direct denoiser for a posterior method, to be trained on its samples, along with it or afterwards."""
+"""Direct denoisers to be trained on a posterior method's samples, in the same run as the method or afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Student:
 
     Attributes:
         method: The direct denoiser.
-        configuration: Its own.
+        configuration: Configuration of the direct denoiser.
     """
 
     method: DirectDenoiser
@@ -31,11 +31,11 @@ class Student:
 
     @classmethod
     def of(cls, teacher: Method, configuration: Configuration) -> "Student":
-        """Make an untrained one.
+        """Make an untrained student of a teacher.
 
         Args:
             teacher: A posterior method.
-            configuration: As `student_configuration` gives it.
+            configuration: Configuration of the student, as returned by `student_configuration`.
 
         Returns:
             The student, with the teacher's statistics and scale.
@@ -50,7 +50,7 @@ class Student:
 
     @classmethod
     def along(cls, teacher: Method, configuration: Configuration) -> "Student | None":
-        """Make the one that is to be trained along with its teacher, by the teacher's configuration; None for none."""
+        """Make the student to train in the same run as its teacher; None if the teacher's configuration wants none."""
         if configuration.direct is None:
             return None
         precision = configuration.training_settings().precision
@@ -58,16 +58,16 @@ class Student:
         return cls.of(teacher, own)
 
     def companion(self, teacher: Configuration) -> Companion:
-        """Return what training along with a teacher of that configuration needs."""
+        """Return the companion for training in the same run as a teacher with the given configuration."""
         rates = [each.training_settings().learning_rate for each in (self.configuration, teacher)]
         return Companion(self.method, relative_rate=rates[0] / rates[1])
 
 
 def check_teacher(method: type[Method]) -> None:
-    """Refuse to learn from a method that draws no samples.
+    """Refuse a teacher that draws no samples.
 
     Raises:
-        SettingsError: If it draws none.
+        SettingsError: If the method draws no samples.
     """
     require(
         method,
@@ -79,13 +79,13 @@ def check_teacher(method: type[Method]) -> None:
 
 
 def check_trainable(configuration: Configuration) -> None:
-    """Refuse to train on images alone what learns from a model only, or to train it along with what it cannot ask.
+    """Refuse to train a direct denoiser without a teacher, or in the same run as a method that draws no samples.
 
     Raises:
-        SettingsError: If the method is a direct denoiser, or one is to be trained along with a method without samples.
+        SettingsError: If the method is a direct denoiser, or `direct` is set for a method that draws no samples.
     """
     method = METHODS.get(configuration.method)
-    if method is None:  # "auto", which is yet to be settled
+    if method is None:  # "auto": the method is still to be chosen
         return
     if issubclass(method, TaughtMethod):
         raise SettingsError(
@@ -109,16 +109,16 @@ def student_configuration(
     network: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> Configuration:
-    """Return the configuration of a direct denoiser for a teacher: its axes, its scale, the turns its noise allows.
+    """Return a direct denoiser's configuration, with the teacher's axes, scale, and turns that its noise allows.
 
     Args:
         teacher: A posterior method, trained or not.
         loss: "mean" or "median".
         preset: Name of the preset of the direct denoiser.
-        budget: Training time; the preset's where neither this nor `steps` is given.
+        budget: Training time; the preset's if neither `budget` nor `steps` is given.
         steps: Training steps.
         seed: Seed of everything random.
-        precision: What networks compute in: the teacher's.
+        precision: Precision in which networks compute; should be the teacher's.
         network: Settings of the network that differ from the preset's.
         training: Training settings that differ from the preset's.
 

@@ -20,13 +20,13 @@ from quietscope.training.watch import Watcher
 
 
 class Teacher(TrainedModel, Protocol):
-    """A trained model of a class whose models can be made of their parts, such as `quietscope.Denoiser`."""
+    """A trained model of a class with a constructor `of`, such as `quietscope.Denoiser`."""
 
     fit_report: FitReport | None
 
     @classmethod
     def of(cls, method: Method, card: ModelCard, device: str | torch.device | None = None) -> Self:
-        """Make a trained model of its parts."""
+        """Make a trained model from a method and a card."""
 
 
 AnyTeacher = TypeVar("AnyTeacher", bound=Teacher)
@@ -44,17 +44,17 @@ def distill(
     notify: Notify | None = None,
     **settings: Any,
 ) -> AnyTeacher:
-    """Train a network that gives a model's mean, or median, in one pass; the model stays as it is.
+    """Train a network that gives the mean or median of a model's samples in one pass; the model is not changed.
 
     Args:
         teacher: A trained model that samples.
-        images: Noisy images like those that it learnt from, or the very same.
+        images: Noisy images like the teacher's training images, or the training images themselves.
         loss: "mean" learns with squared error to the samples, "median" with absolute error.
-        axes: Axes of the images where they do not name them.
-        folder: Where logs and the resume file go; None keeps nothing on disk.
-        resume: Go on from the folder's resume file, with the same images and settings.
+        axes: Axes of the images, for files that do not name their axes.
+        folder: Folder for logs and the resume file; None writes nothing to disk.
+        resume: Whether to continue from the folder's resume file, with the same images and settings.
         watch: Called after every training step.
-        notify: Called with one line for each thing a person should know of the images.
+        notify: Called with one line for each fact about the images that a person should know.
         **settings: preset, budget, steps, seed, network and training of the direct denoiser, as for `Denoiser`.
 
     Returns:
@@ -92,7 +92,7 @@ def _check_channels(frames: Frames, teacher: Method) -> None:
     wanted = teacher.statistics.num_channels
     if frames.num_channels != wanted:
         raise ChannelError(
-            f"{wanted} channel{'s' * (wanted != 1)}, as the model learnt from",
+            f"{wanted} channel{'s' * (wanted != 1)}, as in the training images of the model",
             f"{frames.num_channels}",
-            "distill with images like those it was trained on",
+            "distill with images like those that the model was trained on",
         )

@@ -1,4 +1,4 @@
-"""What a generative method has learnt: images from its prior, ways between two images, levels, new noise."""
+"""Exploring what a generative method has learnt: images from the prior, interpolation, levels, and new noise."""
 
 from quietscope.explore.generate import Generation, generate, generate_into
 from quietscope.explore.interpolate import interpolate

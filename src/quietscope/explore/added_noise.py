@@ -1,4 +1,4 @@
-"""Noise to go with clean images: drawn from a noise model, or by a method that has learnt the noise itself."""
+"""Noise added to clean images, drawn from a noise model or by a method that has learnt the noise."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,23 +14,23 @@ from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile, round_up, tile_grid
 
-# Noise of a model is drawn block by block, so that it does not depend on the tiles: no tile cuts a block.
+# Noise of a noise model is drawn block by block. No tile cuts a block, so the noise does not depend on the tiles.
 _BLOCK = {2: (64, 64), 3: (8, 64, 64)}
 
 
 def noise_blocks(method: GenerativeMethod, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the blocks, in pixels per spatial axis, that no tile may cut where a noise model's noise is added."""
+    """Return the size of noise blocks, in pixels per spatial axis; no tile may cut a block if a noise model is used."""
     return tuple(round_up(b, m) for b, m in zip(_BLOCK[len(size)], method.size_multiple, strict=True))
 
 
 def check_noise(method: GenerativeMethod) -> None:
-    """Refuse a method that knows nothing of noise.
+    """Refuse a method that cannot draw noise.
 
     Args:
         method: The method.
 
     Raises:
-        SettingsError: If it has neither learnt the noise nor a noise model.
+        SettingsError: If the method has not learnt the noise and has no noise model.
     """
     if not isinstance(method, LearnedNoiseMethod) and not method.channel_noise:
         raise SettingsError(
@@ -41,14 +41,15 @@ def check_noise(method: GenerativeMethod) -> None:
 def observed(method: GenerativeMethod, latents: Latents, tile: Tile, key: tuple[int | str, ...]) -> Tensor:
     """Draw the noisy image of one tile, ``x ~ p(x | z)``.
 
-    The noise of a pixel follows from the key and its coordinate. Where the method has learnt noise that runs along a
-    direction, it also depends on the pixels before it, and so, a little, on where the tile begins.
+    The noise of a pixel depends on the key and the pixel's coordinate. If the method has learnt noise that is
+    correlated along a direction, the noise also depends on the pixels before it, and so slightly on where the tile
+    begins.
 
     Args:
         method: The method.
         latents: The tile's latents, for one image.
-        tile: Where it lies.
-        key: What the noise is keyed by.
+        tile: Position of the tile.
+        key: Numbers and words that, with the coordinate, determine the noise.
 
     Returns:
         The inner box, (C, *inner), float32, intensity units.
@@ -68,10 +69,10 @@ def observed(method: GenerativeMethod, latents: Latents, tile: Tile, key: tuple[
 def _add_noise(
     image: Tensor, models: Sequence[NoiseModel], key: tuple[int | str, ...], tile: Tile, blocks: tuple[int, ...]
 ) -> None:
-    """Replace the clean pixels of an inner box, (C, *inner), by a draw of the noise model, block by block.
+    """Replace the clean pixels of an inner box, (C, *inner), by samples of the noise model, block by block.
 
-    A noise model draws from a generator, in the order of the pixels. One generator per block of the image makes that
-    order, and so the draw, the same however the image is cut.
+    A noise model takes random numbers from a generator in the order of the pixels. Each block of the image has its own
+    generator, so this order, and with it the noise, does not depend on how the image is cut into tiles.
     """
     origin = [box.start for box in tile.inner]
     for part in (block.inner for block in tile_grid(image.shape[1:], blocks, (0,) * len(blocks), blocks)):

@@ -1,4 +1,4 @@
-"""Images from the prior of a generative method, of any size: what the method believes the sample looks like."""
+"""Images of any size drawn from the prior of a generative method, which show what it has learnt about the sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision
 from quietscope.tiling.spec import TileSpec
 
-# No frame bears this number, so the prior shares no noise with any posterior.
+# No frame has this number, so the prior shares no noise with any posterior.
 _PRIOR = -1
 _SLICES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """What to generate.
+    """The images to generate.
 
     Attributes:
         num: Number of images.
-        size: Their size in pixels, (Y, X) or (Z, Y, X).
-        seed: Seed of the images: image n of a seed is the same however many are made.
+        size: Size of the images in pixels, (Y, X) or (Z, Y, X).
+        seed: Seed of the images; image n of a seed does not depend on the number of images.
         temperature: Factor of the latent noise; below 1 images are more typical and less varied.
-        with_noise: Whether to add the camera's noise, as the noise model has it or the method has learnt it.
-        tile: How to cut the images; chosen from the free memory if None.
-        precision: What networks compute in.
+        with_noise: Whether to add the camera's noise, from the noise model or as learnt by the method.
+        tile: How to cut the images into tiles; chosen from the free memory if None.
+        precision: Precision in which networks compute.
 
     Raises:
         SettingsError: If a value lies outside its range.
@@ -61,18 +61,18 @@ class Generation:
 
     @classmethod
     def of(cls, method: Method, size: int | Sequence[int], **settings: Any) -> Self:
-        """Make a specification from what a user types.
+        """Make a specification from a size as a user may give it.
 
         Args:
             method: The method that will generate.
-            size: Pixels per spatial axis; one number stands for Y and X, and for 16 slices of a volume.
+            size: Pixels per spatial axis; one number is the size in Y and X, with 16 slices for a volume.
             **settings: The other attributes.
 
         Returns:
             The specification.
 
         Raises:
-            SettingsError: If a value lies outside its range, or the size has another number of axes than the method.
+            SettingsError: If a value lies outside its range, or size and method differ in the number of axes.
         """
         dims = method.spatial_dims
         sizes = (*[_SLICES] * (dims - 2), size, size) if isinstance(size, int) else tuple(size)
@@ -89,19 +89,19 @@ def generate(
     device: torch.device | str | None = None,
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Draw images from the prior that fit in memory; `generate_into` makes larger ones.
+    """Draw images from the prior into an array in memory; for larger images use `generate_into`.
 
     Args:
         method: A trained generative method.
-        generation: What to generate.
-        device: Where to compute; where the method is if None.
+        generation: The images to generate.
+        device: Device to compute on; the method's device if None.
         progress: Called after each tile with (tiles done, tiles in all).
 
     Returns:
         Images (num, C, *size), float32, intensity units.
 
     Raises:
-        SettingsError: If the method has no prior, or knows no noise where it is asked for.
+        SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
     """
     method = require(method, GenerativeMethod)
     images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
@@ -119,18 +119,18 @@ def generate_into(
 ) -> None:
     """Draw images from the prior of any size, tile by tile: ``s = generate(temperature * noise)``.
 
-    The noise of a latent pixel follows from (seed, number of the image, level, coordinate) alone, so tiles fit together
-    without a seam. Latents that prediction takes at their mean are taken so here too.
+    The noise of a latent pixel depends only on (seed, number of the image, level, coordinate), so tiles fit together
+    without a seam. Latents for which prediction uses the mean are set to their mean here too.
 
     Args:
         method: A trained generative method.
-        generation: What to generate.
-        sink: Receives ``sink[(n, channels, *box)] = block``: an array of shape (num, C, *size), or one like it.
-        device: Where to compute; where the method is if None.
+        generation: The images to generate.
+        sink: An array of shape (num, C, *size), or an object that accepts ``sink[(n, channels, *box)] = block``.
+        device: Device to compute on; the method's device if None.
         progress: Called after each tile with (tiles done, tiles in all).
 
     Raises:
-        SettingsError: If the method has no prior, or knows no noise where it is asked for.
+        SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
     """
     able = require(method, GenerativeMethod)
     if generation.with_noise:

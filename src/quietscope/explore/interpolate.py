@@ -1,4 +1,4 @@
-"""The way from one image to another through latent space."""
+"""Interpolation between two images in latent space."""
 
 from typing import Any
 
@@ -30,21 +30,22 @@ def interpolate(
     precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Move in a straight line from the latents of one noisy frame to those of another.
+    """Return images along a straight line from the latents of one noisy frame to the latents of another.
 
-    ``s_t = emit((1 - t) z_a + t z_b)``, t from 0 to 1 in `num` equal steps, z_a and z_b drawn from the posteriors of
-    both with the same noise. The ends are sample 0 of each frame's posterior, as frame 0 of that seed. In between, the
-    latents' own noise partly averages out where it is not shared, so the middle is a little smoother than the ends.
+    ``s_t = emit((1 - t) z_a + t z_b)``, with `num` equally spaced t from 0 to 1, and z_a and z_b drawn from the
+    posteriors of the two frames with the same noise. The first and last image are sample 0 of each frame's posterior,
+    as for frame 0 with this seed. Between the ends, noise of the latents that z_a and z_b do not share partly averages
+    out, so the images in the middle are slightly smoother than the ends.
 
     Args:
         method: A trained generative method.
         a: The first noisy frame, (C, *S), intensity units.
-        b: The second, of the same shape.
+        b: The second noisy frame, of the same shape.
         num: Number of images, both ends included.
         seed: Seed of the latent noise.
-        tile: How to cut the frames; chosen from the free memory if None.
-        device: Where to compute; where the method is if None.
-        precision: What networks compute in.
+        tile: How to cut the frames into tiles; chosen from the free memory if None.
+        device: Device to compute on; the method's device if None.
+        precision: Precision in which networks compute.
         progress: Called after each image of a tile with (done, in all).
 
     Returns:
@@ -53,7 +54,7 @@ def interpolate(
     Raises:
         SettingsError: If the method has no prior, or `num` is below 2.
         SizeError: If the frames differ in shape.
-        AxesError: If they do not fit the method.
+        AxesError: If the frames do not fit the method.
     """
     able = require(method, GenerativeMethod)
     _check(able, a, b, num)

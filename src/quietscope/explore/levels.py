@@ -1,7 +1,7 @@
-"""What each level of a hierarchy holds of an image: what remains without the finer ones, what it adds, what it costs.
+"""The content of each level of a hierarchy for an image: reconstruction without finer levels, spread, and KL.
 
-Levels count from the finest, 0, to the coarsest, L - 1. Prakash et al., ICLR 2022, arXiv 2104.01374, look into HDN in
-the same spirit: a level is drawn while the others are held.
+Levels are numbered from the finest, 0, to the coarsest, L - 1. Prakash et al., ICLR 2022, arXiv 2104.01374, analyse HDN
+in a similar way: one level is sampled while the others are fixed.
 """
 
 from dataclasses import dataclass
@@ -32,17 +32,18 @@ _LEAST_SAMPLES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """What the levels of a hierarchy hold of one frame; L levels, finest first.
+    """The content of the levels of a hierarchy for one frame; L levels, finest first.
 
     Attributes:
-        reconstructions: The image when only levels l and above know of the observation, (L, C, *S), float32,
-            intensity units. Entry 0 is the denoised image, the mean of the same samples.
-        prior: The image when no level knows of it: each at its prior's mean, (C, *S).
-        spread: The standard deviation that level l adds, (L, C, *S): that of samples in which only level l is drawn
-            and every other level is at its posterior mean, given those above. 0 where a level is not drawn.
+        reconstructions: The image if only level l and the coarser levels are inferred from the frame, (L, C, *S),
+            float32, intensity units. Entry 0 is the denoised image, the mean of the same samples.
+        prior: The image if no level is inferred from the frame, and every level is at its prior's mean, (C, *S).
+        spread: The standard deviation that level l adds, (L, C, *S): the deviation of samples in which only level l is
+            drawn and every other level is at its posterior mean, given the coarser levels. 0 for levels that are never
+            drawn.
         kl: KL(q(z_l | z_>l, x) || p(z_l | z_>l)), mean over the samples, nats per latent pixel, (*S_l) per level.
-        latents: Where each level's latents lie.
-        num_samples: Samples behind the means and deviations.
+        latents: Channels and resolution of each level's latents.
+        num_samples: Number of samples that the means and deviations are computed from.
     """
 
     reconstructions: Pixels
@@ -64,17 +65,20 @@ class Levels:
 
     @property
     def kl_per_pixel(self) -> npt.NDArray[np.float64]:
-        """KL of each level over the whole frame in nats per image pixel, (L,): where the information is."""
+        """KL of each level over the whole frame, in nats per image pixel, (L,): the information that each contains."""
         return np.array([each.sum(dtype=np.float64) / prod(self.size) for each in self.kl])
 
     @property
     def kl_share(self) -> npt.NDArray[np.float64]:
-        """Share of each level in the whole KL, (L,); zeros where nothing was learnt from the image."""
+        """Share of each level in the total KL, (L,); all zeros if the total KL is zero."""
         spent = self.kl_per_pixel
         return np.zeros_like(spent) if spent.sum() == 0.0 else spent / spent.sum()
 
     def added(self, level: int) -> Pixels:
-        """Return what a level adds to what those above it hold, (C, *S): ``reconstruction_l - reconstruction_l+1``."""
+        """Return what a level adds to the image of the coarser levels, (C, *S).
+
+        ``reconstruction_l - reconstruction_l+1``, with `prior` in place of ``reconstruction_l+1`` for the top level.
+        """
         top = self.num_levels - 1
         difference: Pixels = self.reconstructions[level] - (
             self.prior if level == top else self.reconstructions[level + 1]
@@ -82,9 +86,10 @@ class Levels:
         return difference
 
     def kl_map(self, level: int) -> Pixels:
-        """Return the KL of a level in nats per image pixel, (*S): every latent pixel spread over the pixels it covers.
+        """Return the KL of a level in nats per image pixel, (*S).
 
-        The sum over the frame is that of `kl`, but for latent pixels that reach beyond the end of the frame.
+        The KL of a latent pixel is divided evenly among the image pixels that it covers. The sum over the frame equals
+        the sum of `kl`, except for latent pixels that extend beyond the end of the frame.
         """
         reduction = self.latents[level].reduction
         pixels = self.kl[level]
@@ -106,36 +111,36 @@ def levels(
     precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> Levels:
-    """Take apart what a hierarchy makes of one noisy frame.
+    """Analyse the contribution of each level of a hierarchy to the image of one noisy frame.
 
-    With q the posterior, p the prior, E the mean over the samples, and mu a mean of the level given those above:
+    With q the posterior, p the prior, E the mean over the samples, and mu the mean of a level given the coarser levels:
 
-    * reconstruction l: ``E[emit(z)]``, ``z_k ~ q(z_k | z_>k, x)`` for k >= l, ``z_k = mu_p(z_>k)`` below. The samples
-      are drawn rather than put at their means because networks have only ever seen drawn ones: entry 0 is then the
-      very image that prediction gives with this seed. Drawing the levels below from the prior instead of taking its
-      means changes the squared error of these images by a few per cent, and makes them depend on chance.
-    * spread l: the deviation of ``emit(z)`` with ``z_l ~ q(z_l | z_>l, x)`` and ``z_k = mu_q(z_>k, x)`` elsewhere.
+    * reconstruction l: ``E[emit(z)]``, with ``z_k ~ q(z_k | z_>k, x)`` for k >= l and ``z_k = mu_p(z_>k)`` for k < l.
+      Levels k >= l are drawn and not set to their means, because in training the network has seen only drawn latents;
+      entry 0 is then exactly the image that prediction gives with this seed. Drawing the levels k < l from the prior
+      instead of using its means changes the squared error of these images by a few per cent, and makes them random.
+    * spread l: the deviation of ``emit(z)``, with ``z_l ~ q(z_l | z_>l, x)`` and ``z_k = mu_q(z_>k, x)`` for k != l.
 
-    Results do not depend on tiles beyond what lies outside the halo. Memory does not grow with the number of samples.
+    Tiles influence the results only through pixels beyond the halo. Memory does not grow with the number of samples.
 
     Args:
         method: A trained method with a hierarchy of latents.
         frame: The noisy frame x, (C, *S), intensity units; any size from one pixel up.
-        num_samples: Samples behind every mean and deviation, at least 2.
-        seed: Seed of the samples: those of a prediction with the same seed.
-        frame_index: Number of the frame in its series; gives every frame noise of its own.
-        tile: How to cut the frame; chosen from the free memory if None.
-        device: Where to compute; where the method is if None.
-        precision: What networks compute in.
+        num_samples: Number of samples for every mean and deviation, at least 2.
+        seed: Seed of the samples, which are the same as in a prediction with this seed.
+        frame_index: Number of the frame in its series, so that every frame gets different noise.
+        tile: How to cut the frame into tiles; chosen from the free memory if None.
+        device: Device to compute on; the method's device if None.
+        precision: Precision in which networks compute.
         progress: Called after each sample of a tile with (done, in all).
 
     Returns:
-        What each level holds.
+        The content of each level.
 
     Raises:
         SettingsError: If the method has no hierarchy, or there are fewer than 2 samples.
         AxesError: If the frame's number of dimensions does not fit the method.
-        ChannelError: If its number of channels does not.
+        ChannelError: If the frame's number of channels does not fit the method.
     """
     able = require(method, HierarchicalMethod)
     if num_samples < _LEAST_SAMPLES:
@@ -166,12 +171,12 @@ def levels(
 
 
 class _TileStudy:
-    """Takes in samples of one tile, each seen once.
+    """Accumulates the results of one tile, sample by sample; no sample is stored.
 
     Args:
         method: The method, in evaluation mode.
         x: The tile's outer box, (1, C, *outer), intensity units.
-        tile: Where it lies.
+        tile: Position of the tile.
     """
 
     def __init__(self, method: HierarchicalMethod, x: Tensor, tile: Tile) -> None:
@@ -183,7 +188,7 @@ class _TileStudy:
         self._count = 0
 
     def take(self, noise: tuple[Tensor, ...]) -> None:
-        """Take in the sample of the given noise, one (1, c_l, *S_l) per level."""
+        """Add the sample made from the given noise, one (1, c_l, *S_l) per level."""
         latents, divergences = self._method.infer_with_kl(self._encoding, noise)
         still = [torch.zeros_like(each) for each in noise]
         self._count += 1
@@ -196,7 +201,7 @@ class _TileStudy:
                 self._alone[level].update(self._inner(self._method.decode(self._encoding, drawn)))
 
     def put(self, found: Levels) -> None:
-        """Write what was found into the arrays of the frame."""
+        """Write the results of the tile into the arrays of the frame."""
         tile, device = self._tile, self._encoding[0].device
         inner: tuple[Any, ...] = (slice(None), *tile.inner)
         shapes = [(1, spec.channels, *_reduced(tile.outer_shape, spec)) for spec in self._specs]
@@ -211,7 +216,7 @@ class _TileStudy:
             found.kl[level][_on_latents(tile.inner, spec)] = divergence.numpy()
 
     def _completed(self, latents: Latents, level: int, still: list[Tensor]) -> Latents:
-        """Put the levels below `level` at their prior's mean, given those from there on."""
+        """Set the levels finer than `level` to their priors' means, given `level` and the coarser levels."""
         if level == 0:
             return latents
         return self._method.complete([*[None] * level, *latents[level:]], still)
@@ -221,10 +226,10 @@ class _TileStudy:
 
 
 def _reduced(size: tuple[int, ...], spec: LatentSpec) -> tuple[int, ...]:
-    """Return the latent pixels that cover a size, per spatial axis."""
+    """Return the number of latent pixels that cover an image size, per spatial axis."""
     return tuple(-(-length // r) for length, r in zip(size, spec.reduction, strict=True))
 
 
 def _on_latents(box: tuple[slice, ...], spec: LatentSpec) -> tuple[slice, ...]:
-    """Return the latent pixels that cover a box, which starts at a multiple of the reduction."""
+    """Return the box of latent pixels that covers an image box, which starts at a multiple of the reduction."""
     return tuple(slice(each.start // r, -(-each.stop // r)) for each, r in zip(box, spec.reduction, strict=True))

@@ -1,4 +1,4 @@
-"""New noise for a given image: what the same scene would look like in another exposure."""
+"""New noise for a given image, as if the same scene had been exposed again."""
 
 from typing import Any
 
@@ -29,28 +29,28 @@ def renoise(
     precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Draw noisy images of the scene that a noisy frame shows: ``x' ~ p(x | z), z ~ q(z | frame)``.
+    """Draw new noisy images of the scene in a noisy frame: ``x' ~ p(x | z), z ~ q(z | frame)``.
 
-    Image n has the clean signal of posterior sample n of the frame, and noise of its own. Compared with the frame, the
-    images tell whether the noise has been understood: they should look alike, stripes and all.
+    Image n has the clean signal of posterior sample n of the frame, with new noise. Comparing these images with the
+    frame shows whether the method has learnt the noise correctly: their noise should look the same, stripes included.
 
     Args:
         method: A trained generative method.
         frame: The noisy frame, (C, *S), intensity units.
         num: Number of images.
         seed: Seed of signal and noise.
-        tile: How to cut the frame; chosen from the free memory if None.
-        device: Where to compute; where the method is if None.
-        precision: What networks compute in.
+        tile: How to cut the frame into tiles; chosen from the free memory if None.
+        device: Device to compute on; the method's device if None.
+        precision: Precision in which networks compute.
         progress: Called after each image of a tile with (done, in all).
 
     Returns:
         Images (num, C, *S), float32, intensity units.
 
     Raises:
-        SettingsError: If the method has no prior or knows no noise, or `num` is below 1.
-        AxesError: If the frame has another number of dimensions than the method's images.
-        ChannelError: If it has another number of channels.
+        SettingsError: If the method has no prior or cannot draw noise, or `num` is below 1.
+        AxesError: If the frame's number of dimensions does not fit the method.
+        ChannelError: If the frame's number of channels does not fit the method.
     """
     able = require(method, GenerativeMethod)
     check_noise(able)

@@ -68,7 +68,7 @@ def unsupported(error: BaseException) -> list[str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the exporters: their warnings concern their internals, not the user's model."""
+    """Silence the exporters, because their warnings concern their internals, not the user's model."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [each.level for each in loggers]
     try:

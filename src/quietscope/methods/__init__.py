@@ -19,13 +19,13 @@ METHODS: Registry[type[BuiltMethod]] = Registry(
 )
 """Every method by the name that users type.
 
-A new one is one file and one word in `_OWN`; another package declares its own in the entry-point group
+A new method is one file and one word in `_OWN`; another package declares its own methods in the entry-point group
 "quietscope.methods", under the method's `name`.
 """
 
 
 def canonical(name: str) -> str:
-    """Return the name of a method by any of its names; a word that is none of them comes back as it is."""
+    """Return the name of a method, given its name or an alias; any other word is returned unchanged."""
     if name in METHODS:
         return name
     return next((own for own, method in METHODS.items() if name in method.aliases), name)

@@ -1,4 +1,4 @@
-"""What a method is able to do: asked in one place, refused in one place, and what comes out of it for an image."""
+"""Abilities of methods: which methods have an ability, the refusal of those that lack it, and a method's outputs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
@@ -15,13 +15,13 @@ DENOISED, DECONVOLVED, SAMPLE = "denoised", "deconvolved", "sample"
 
 
 def outputs(method: Method) -> tuple[str, ...]:
-    """Return the names of what `respond` returns, in its order.
+    """Return the names of the images that `respond` returns, in order.
 
     Args:
         method: The method.
 
     Returns:
-        "sample" alone of a method that samples; "denoised", and "deconvolved" of a method that deconvolves.
+        "sample" for a method that samples; "denoised" and "deconvolved" for one that deconvolves; else "denoised".
     """
     if isinstance(method, PosteriorMethod):
         return (SAMPLE,)
@@ -29,12 +29,12 @@ def outputs(method: Method) -> tuple[str, ...]:
 
 
 def respond(method: Method, x: Tensor, noise: Sequence[Tensor] = ()) -> Mapping[str, Tensor]:
-    """Return what comes out of a method for one image.
+    """Return the output images of a method for one image.
 
     Args:
         method: The method.
-        x: The image, (1, C, *S), intensity units, S multiples of `Method.size_multiple`; a method that gives one image
-            takes several, (B, C, *S).
+        x: The image, (1, C, *S), intensity units, S multiples of `Method.size_multiple`; for a method that does not
+            sample x may be several images, (B, C, *S).
         noise: For a method that samples, one (K, c_l, *S_l) per entry of `PosteriorMethod.latents`; x is encoded once,
             for all K samples.
 
@@ -45,12 +45,12 @@ def respond(method: Method, x: Tensor, noise: Sequence[Tensor] = ()) -> Mapping[
 
 
 def encode(method: Method, x: Tensor) -> Encoding:
-    """Do once per image what does not depend on the sample; a method that does not sample leaves all to `decode`."""
+    """Compute what does not depend on the sample, once per image; returns x itself if the method does not sample."""
     return method.encode(x) if isinstance(method, PosteriorMethod) else (x,)
 
 
 def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mapping[str, Tensor]:
-    """Turn what `encode` made of an image, and noise, into what comes out, see `respond`."""
+    """Turn the result of `encode`, and noise, into the output images, see `respond`."""
     if isinstance(method, PosteriorMethod):
         repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in encoding)
         return {SAMPLE: method.decode(repeated, noise)}
@@ -63,7 +63,7 @@ def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mappi
 
 
 def latents_of(method: Method) -> tuple[LatentSpec, ...]:
-    """Return where the noise of a method's samples lies; nothing for a method that does not sample."""
+    """Return the shapes of a method's noise inputs; empty for a method that does not sample."""
     return method.latents() if isinstance(method, PosteriorMethod) else ()
 
 
@@ -73,12 +73,12 @@ def able(capability: type[Method]) -> Iterator[str]:
 
 
 def able_to_set(setting: str) -> Iterator[str]:
-    """Yield the names of the methods whose settings have one of that name."""
+    """Yield the names of the methods that have a setting of the given name."""
     return (name for name, method in METHODS.items() if method.has_setting(setting))
 
 
 def any_of(names: Iterable[str]) -> str:
-    """Return what to type to choose one of some methods: "`--method hdn` or `--method dvlae`"."""
+    """Return the options to type to choose among methods: "`--method hdn` or `--method dvlae`"."""
     return " or ".join(f"`--method {name}`" for name in names)
 
 
@@ -97,20 +97,20 @@ def require(
     got: str = "which does not",
     fix: str = "train with {able}",
 ) -> Capability | type[Capability]:
-    """Return a method as one that has a capability, or refuse it.
+    """Return a method that has a capability, typed as such, or refuse a method that lacks it.
 
     Args:
         method: The method, or its class.
-        capability: The type that has the capability, such as `PosteriorMethod`; its `ability` says it in words.
-        why: What the capability is wanted for, in words that follow "a method that samples, ".
-        got: What is said of the method that came, after its name.
-        fix: What to do instead; "{able}" stands for the methods that have the capability.
+        capability: The type that has the capability, such as `PosteriorMethod`; its `ability` names it in words.
+        why: Purpose of the capability, for the error message, in words that follow "a method that samples, ".
+        got: Words of the error message that follow the name of the refused method.
+        fix: Advice of the error message; "{able}" is replaced by the methods that have the capability.
 
     Returns:
         The same method.
 
     Raises:
-        SettingsError: If it has not.
+        SettingsError: If the method lacks the capability.
     """
     if isinstance(method, type):
         if issubclass(method, capability):

@@ -1,6 +1,6 @@
-"""What a method can do, as types: learn, give one image, sample a posterior, generate.
+"""Types of methods by ability: to learn, to give one image, to sample a posterior, to generate.
 
-Training, prediction and exploring ask for nothing more.
+Training, prediction and `quietscope.explore` use methods only through these types.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
-"""A number of filters, pixels or the like: at least one."""
+"""A number of filters, pixels or similar; at least 1."""
 
 
 class MethodSettings(BaseModel):
@@ -26,12 +26,12 @@ class MethodSettings(BaseModel):
 
     @property
     def expects_correlation(self) -> bool:
-        """Whether noise that is correlated between neighbours is reckoned with."""
+        """Whether the settings are made for noise that is correlated between neighbouring pixels."""
         return False
 
     @property
     def num_levels(self) -> int:
-        """Levels of its hierarchy of latents; 0 for a method without one."""
+        """Number of levels in the method's hierarchy of latents; 0 for a method without a hierarchy."""
         return 0
 
 
@@ -40,9 +40,9 @@ class Citation:
     """A publication.
 
     Attributes:
-        text: Authors, title, place and year.
-        doi: Its digital object identifier; empty where it has none.
-        url: Where it can be read, if it has no identifier.
+        text: Authors, title, conference or journal, and year.
+        doi: Digital object identifier; empty if the publication has none.
+        url: Web address of the publication, if it has no identifier.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimise, and the named parts (detached scalars) that a person watches."""
+    """A scalar to minimise, and its named terms (detached scalars) for logs and progress displays."""
 
     total: Tensor
     terms: dict[str, Tensor]
@@ -60,13 +60,13 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentSpec:
-    """Where one level's latents lie over an image.
+    """The channels and resolution of one level's latents.
 
     Attributes:
-        level: Name of the level in noise keys; 0 is the finest.
-        channels: Latent channels.
+        level: Number of the level, used in noise keys; 0 is the finest level.
+        channels: Number of latent channels.
         reduction: Image pixels per latent pixel, one factor per spatial axis.
-        is_random: False where prediction uses the posterior mean (noise of zeros).
+        is_random: False if prediction uses the posterior mean of this level (zeros as noise).
     """
 
     level: int
@@ -75,33 +75,33 @@ class LatentSpec:
     is_random: bool
 
     def shape(self, num_samples: int, size: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape (K, c_l, *S_l) of the noise of K samples of an image; its size is whole latent pixels."""
+        """Return the noise shape (K, c_l, *S_l) for K samples of an image whose size is a multiple of `reduction`."""
         reduced = (length // factor for length, factor in zip(size, self.reduction, strict=True))
         return (num_samples, self.channels, *reduced)
 
 
 Encoding: TypeAlias = tuple[Tensor, ...]
-"""What an encoder hands to its decoder: one tensor per level, each of shape (B, F, *S_l)."""
+"""Output of an encoder, for its decoder: one tensor per level, each of shape (B, F, *S_l)."""
 
 
 class Method(nn.Module, ABC):
-    """A network with its statistics, at work on images.
+    """A network that processes images, with the statistics of its training images.
 
-    Images come in and go out in intensity units, shape (B, C, *S), float32.
+    Input and output images are in intensity units, shape (B, C, *S), float32.
     """
 
     name: ClassVar[str]
     ability: ClassVar[str] = "works on images"
-    """What a type of method can do, in words that follow "a method that"."""
+    """The ability of this type of method, in words that follow "a method that"."""
     needs_noise: ClassVar[bool]
-    """Whether `build` wants a noise model per channel; none otherwise."""
+    """Whether `build` needs a noise model per channel; if false, `build` takes no noise models."""
     settings: MethodSettings
     statistics: Statistics
     noise_models: nn.ModuleList
 
     @property
     def channel_noise(self) -> tuple[NoiseModel, ...]:
-        """The noise model of each channel; empty where the method needs none."""
+        """The noise model of each channel; empty if the method needs no noise models."""
         return tuple(model for model in self.noise_models if isinstance(model, NoiseModel))
 
     @property
@@ -112,39 +112,39 @@ class Method(nn.Module, ABC):
     @property
     @abstractmethod
     def size_multiple(self) -> tuple[int, ...]:
-        """Image sizes must be multiples of these, one per spatial axis; prediction pads to them."""
+        """Numbers, one per spatial axis, that image sizes must be multiples of; prediction pads images to fit."""
 
     @property
     def orientations(self) -> tuple[int, ...]:
         """The turns of an image in its plane that augmentation may use, see `quietscope.tiling.orientations.orient`.
 
-        All eight; noise with a direction allows only those that keep it.
+        By default all eight turns; noise with a direction allows only the turns that keep the direction.
         """
         return ALL_TURNS
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """How far its image is blurred at the end, in pixels per spatial axis; tiles must overlap by so much more."""
+        """Radius of the blur at the end of the method, in pixels per spatial axis; added to the overlap of tiles."""
         return (0,) * self.spatial_dims
 
     def check_size(self, size: tuple[int, ...]) -> None:
         """Refuse images or patches of a size that the method cannot learn from, in pixels per spatial axis.
 
         Raises:
-            SettingsError: If it is one.
+            SettingsError: If the method cannot learn from images of this size.
         """
 
     def parts(self) -> tuple[list[nn.Parameter], ...]:
-        """The parameters in groups that share no gradients; each is clipped by the norm of its own."""
+        """The parameters in groups that share no gradients; the gradients of each group are clipped separately."""
         return (list(self.parameters()),)
 
 
 class MeasuredMethod(Method):
-    """A method that says how much memory it takes; the networks of others are watched at work."""
+    """A method that states how much memory it needs; for other methods prediction measures the memory."""
 
     ability: ClassVar[str] = "says how much memory it takes"
     bytes_per_pixel: float
-    """Peak of activations while one image is made, per pixel of it."""
+    """Peak memory of activations in bytes per pixel of the image."""
 
 
 class LearningMethod(Method):
@@ -158,44 +158,44 @@ class LearningMethod(Method):
 
 
 class BuiltMethod(LearningMethod):
-    """A method that is made from settings: what `METHODS` lists and model files hold.
+    """A method that is built from settings; `METHODS` lists such methods, and model files store them.
 
     Args:
         settings: An instance of `settings_type`.
         statistics: Statistics of the training images.
-        noise_models: One per channel; a method that needs none takes no such argument.
+        noise_models: One noise model per channel; a method that needs none does not have this argument.
     """
 
     settings_type: ClassVar[type[MethodSettings]]
-    """The class of its settings."""
+    """The class of the method's settings."""
     citation: ClassVar[Citation | None] = None
-    """The publication to cite for it."""
+    """The publication to cite for the method."""
     aliases: ClassVar[tuple[str, ...]] = ()
-    """Other names that users know it by."""
+    """Other names of the method that users may type."""
 
     @classmethod
     def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> Self:
-        """Make an untrained method for images of the given statistics; one noise model per channel, or none."""
+        """Make an untrained method for images of the given statistics, with one noise model per channel or none."""
         assert isinstance(settings, cls.settings_type), (settings, cls.settings_type)
         assert len(noise_models) == (statistics.num_channels if cls.needs_noise else 0), len(noise_models)
         return cls(settings, statistics, noise_models) if cls.needs_noise else cls(settings, statistics)
 
     @classmethod
     def has_setting(cls, name: str) -> bool:
-        """Tell whether its settings have one of this name."""
+        """Tell whether the method's settings include one of this name."""
         return name in cls.settings_type.model_fields
 
 
 class AnnealedMethod(BuiltMethod):
-    """A variational method that is in danger of posterior collapse: q(z|x) = p(z), and every image comes out alike.
+    """A variational method whose posterior may collapse: q(z|x) = p(z), and the output is the same for every image.
 
-    Training watches ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and may lower `kl_weight` for a
-    while to escape.
+    Training monitors ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and may lower `kl_weight` for a
+    while to recover from a collapse.
     """
 
     ability: ClassVar[str] = "has a KL divergence that may collapse"
     kl_weight: Tensor
-    """Factor of the KL divergence in the loss, a buffer of shape (); 1 but for the escape."""
+    """Weight of the KL divergence in the loss, a buffer of shape (); 1 except while training recovers."""
 
 
 class ScheduledMethod(LearningMethod):
@@ -205,11 +205,11 @@ class ScheduledMethod(LearningMethod):
 
     @abstractmethod
     def advance(self, progress: float) -> None:
-        """Set the loss for a share of the budget, 0 to 1, counted from the last start; 1 is the loss that counts."""
+        """Set the loss for a share of the budget, 0 to 1, counted from the last start; 1 sets the final loss."""
 
 
 class PointMethod(Method):
-    """A method that gives one clean image and says nothing of how sure it is."""
+    """A method that gives one clean image, without an uncertainty."""
 
     ability: ClassVar[str] = "gives one image"
 
@@ -219,7 +219,7 @@ class PointMethod(Method):
 
 
 class DeconvolvingMethod(PointMethod):
-    """A method that also gives the image as it would be without the microscope's blur.
+    """A method that also gives the image without the microscope's blur.
 
     ``predict(x)`` equals ``blur(deconvolve(x))``.
     """
@@ -227,7 +227,7 @@ class DeconvolvingMethod(PointMethod):
     ability: ClassVar[str] = "deconvolves"
 
     def predict(self, x: Tensor) -> Tensor:
-        """Turn x into the denoised image, the deconvolved one blurred by the microscope."""
+        """Turn x (B, C, *S) into the denoised image, which is the deconvolved image blurred by the PSF."""
         return self.blur(self.deconvolve(x))
 
     @abstractmethod
@@ -240,17 +240,17 @@ class DeconvolvingMethod(PointMethod):
 
 
 class PosteriorMethod(Method):
-    """A method that draws clean images from p(s|x) as a deterministic map of (x, noise)."""
+    """A method that draws clean images from p(s|x), as a deterministic function of (x, noise)."""
 
     ability: ClassVar[str] = "samples"
 
     @abstractmethod
     def latents(self) -> tuple[LatentSpec, ...]:
-        """Describe the noise that `decode` wants, one entry per level."""
+        """Describe the noise that `decode` takes, one entry per level."""
 
     @abstractmethod
     def encode(self, x: Tensor) -> Encoding:
-        """Do once per image all that does not depend on the sample; ``x`` (B, C, *S) in intensity units."""
+        """Compute everything that does not depend on the sample, once per image; ``x`` (B, C, *S), intensity units."""
 
     @abstractmethod
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
@@ -258,16 +258,16 @@ class PosteriorMethod(Method):
 
 
 class PsfMethod(DeconvolvingMethod, BuiltMethod):
-    """A deconvolving method that is told the PSF of the microscope; its settings have `psf_size` and `psf_sigma`."""
+    """A deconvolving method that takes the microscope's PSF; its settings have `psf_size` and `psf_sigma`."""
 
     ability: ClassVar[str] = "sees through a PSF"
 
     @abstractmethod
     def show_psf(self, psf: Tensor) -> None:
-        """Take over a PSF of the size that the settings name.
+        """Set the PSF, which must have the size `psf_size` of the settings.
 
         Args:
-            psf: Shape (C, *K), non-negative, each channel's sum 1, the middle in the middle.
+            psf: The PSF (C, *K), non-negative, the sum of each channel 1, centred in the array.
         """
 
 
@@ -276,7 +276,7 @@ Latents: TypeAlias = tuple[Tensor, ...]
 
 
 class GenerativeMethod(PosteriorMethod):
-    """A posterior method whose latents have a prior p(z) to draw from, and can be held and changed.
+    """A posterior method whose latents can be drawn from a prior p(z), inferred from an image, and changed.
 
     ``decode(encoding, noise)`` equals ``emit(infer(encoding, noise))``.
     """
@@ -286,7 +286,7 @@ class GenerativeMethod(PosteriorMethod):
     def generate(self, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s ~ p(s), intensity units.
 
-        Noise times T draws at temperature T: below 1 the images are more typical and less varied.
+        Noise multiplied by T draws at temperature T; for T below 1 the images are more typical and less varied.
         """
         return self.emit(self.imagine(noise))
 
@@ -304,17 +304,17 @@ class GenerativeMethod(PosteriorMethod):
 
 
 class HierarchicalMethod(GenerativeMethod):
-    """A generative method with a ladder of latents, finest first, each with a prior that the coarser ones decide."""
+    """A generative method with a hierarchy of latents, finest first; each level's prior depends on coarser levels."""
 
     ability: ClassVar[str] = "has a hierarchy of levels"
 
     @abstractmethod
     def complete(self, latents: Sequence[Tensor | None], noise: Sequence[Tensor]) -> Latents:
-        """Draw the missing levels (None) from their priors p(z_l | z_>l) with the given noise; zeros give its mean."""
+        """Draw the missing levels (None) from their priors p(z_l | z_>l); noise of zeros gives the priors' means."""
 
     @abstractmethod
     def infer_with_kl(self, encoding: Encoding, noise: Sequence[Tensor]) -> tuple[Latents, tuple[Tensor, ...]]:
-        """`infer`, and KL(q(z_l | z_>l, x) || p(z_l | z_>l)) of every latent pixel in nats, (B, *S_l) per level."""
+        """Run `infer`; also return KL(q(z_l | z_>l, x) || p(z_l | z_>l)) in nats per latent pixel, (B, *S_l) each."""
 
     def imagine(self, noise: Sequence[Tensor]) -> Latents:
         """Draw every level from its prior."""
@@ -322,7 +322,7 @@ class HierarchicalMethod(GenerativeMethod):
 
 
 class LearnedNoiseMethod(GenerativeMethod):
-    """A generative method that has learnt p(x|z) itself, and so needs no noise model to draw noisy images."""
+    """A generative method that has learnt p(x|z), and so can draw noisy images without a noise model."""
 
     ability: ClassVar[str] = "has learnt the noise"
 
@@ -332,20 +332,20 @@ class LearnedNoiseMethod(GenerativeMethod):
 
         Args:
             latents: One (B, c_l, *S_l) per entry of `latents`.
-            choice: Uniform on [0, 1), (B, C, *S): picks a mixture component per pixel.
+            choice: Uniform on [0, 1), (B, C, *S): selects a mixture component per pixel.
             noise: Standard normal, (B, C, *S).
         """
 
 
 class TaughtMethod(BuiltMethod):
-    """A method that learns from the samples of another, and not from images alone."""
+    """A method that learns from noisy images and from another method's samples of them."""
 
     ability: ClassVar[str] = "learns from a trained model"
 
     @abstractmethod
     def learn_from(self, teacher: PosteriorMethod | None) -> None:
-        """Take a method as teacher; None lets the teacher go.
+        """Set the teacher to learn from; None removes the teacher.
 
         Args:
-            teacher: Of the same channels and spatial axes.
+            teacher: A method for images with the same channels and spatial axes.
         """

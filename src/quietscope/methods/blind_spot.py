@@ -1,4 +1,4 @@
-"""What blind-spot methods share: how pixels are hidden, and the turns that a direction of the noise leaves."""
+"""Base class of blind-spot methods: how pixels are hidden, and the turns that noise with a direction allows."""
 
 from typing import ClassVar, Self
 
@@ -13,14 +13,15 @@ from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 
 class BlindSpotSettings(UNetSettings):
-    """Settings of a U-Net that is trained on hidden pixels, besides those of the U-Net.
+    """Settings of a U-Net that is trained on hidden pixels, in addition to the settings of the U-Net.
 
     Attributes:
         masked_share: Share of pixels hidden in each patch.
-        window: Side of the window that replacements come from, odd.
-        replacement: "uniform", a random other pixel of the window, or "median" of them; N2V2 takes the median.
+        window: Side of the window that replacements come from, in pixels, odd.
+        replacement: "uniform": a random other pixel of the window; "median": the median of the other pixels, as in
+            N2V2.
         mask_axes: For noise correlated along rows ("x"), columns ("y") or both: hide a line around each pixel.
-        mask_extent: Length of that line, odd.
+        mask_extent: Length of the hidden line, in pixels, odd.
     """
 
     masked_share: float = Field(default=1 / 32, gt=0, le=0.25)
@@ -38,7 +39,7 @@ class BlindSpotSettings(UNetSettings):
 
     @property
     def turns(self) -> tuple[int, ...]:
-        """The turns that keep the noise as it is: flips alone where a line along one axis is hidden."""
+        """The turns that do not change the noise: only flips if a line along one axis is hidden."""
         return FLIPS if self.mask_axes in ("x", "y") else ALL_TURNS
 
     def blind_spots(self) -> BlindSpots:

@@ -21,15 +21,16 @@ from quietscope.psf.gaussian_psf import gaussian_psf
 
 
 class DecoNoisingSettings(BlindSpotSettings):
-    """Settings of DecoNoising besides those of a blind-spot U-Net; the defaults are the published ones.
+    """Settings of DecoNoising in addition to those of a blind-spot U-Net; the defaults are the published values.
 
     Attributes:
-        psf_sigma: Standard deviation of a Gaussian PSF in pixels, one number or one per spatial axis; for a method that
-            has been shown no other PSF.
-        psf_size: Size of the PSF that the method has been shown, odd, in pixels per spatial axis; empty for none.
-        positivity: Weight of what lies below the background in the deconvolved image.
-        total_variation: Weight of its total variation.
-        background: Intensity where nothing shines; one number, or one per channel. Estimated from the images if None.
+        psf_sigma: Standard deviation of a Gaussian PSF in pixels, one number or one per spatial axis; used if no PSF is
+            given to the method.
+        psf_size: Size of the PSF given to the method, odd, in pixels per spatial axis; empty if none is given.
+        positivity: Weight in the loss of deconvolved intensities below the background.
+        total_variation: Weight in the loss of the deconvolved image's total variation.
+        background: Intensity of a pixel without fluorescence; one number, or one per channel. Estimated from the images
+            if None.
     """
 
     filters: int = Field(default=64, ge=1)
@@ -60,13 +61,13 @@ class DecoNoisingSettings(BlindSpotSettings):
 class DecoNoising(BlindSpotMethod, PsfMethod):
     """DecoNoising for images of given statistics and a known PSF.
 
-    The network puts out d, the deconvolved image; s = d * PSF is the denoised one. Loss, in units of the images'
-    standard deviation, with b the background and every spot hidden from the network:
+    The network's output d is the deconvolved image; s = d * PSF is the denoised image. The loss, in units of the
+    images' standard deviation, with b the background and every blind spot hidden from the network, is
 
     ``mean over blind spots of (x - d * PSF)^2 / std^2 + (w_pos mean|min(d - b, 0)| + w_TV TV(d)) / std``
 
-    with ``TV(d) = mean |grad d|_1``. Augmentation turns a patch and the PSF alike. The background is a low quantile of
-    local means unless given (`Statistics.darkest`).
+    with ``TV(d) = mean |grad d|_1``. Augmentation turns a patch and the PSF in the same way. If the background is not
+    given, it is a low quantile of local means (`Statistics.darkest`).
     """
 
     name: ClassVar[str] = "deconoising"
@@ -82,7 +83,7 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         super().__init__(settings, statistics)
         channels = statistics.num_channels
         if settings.psf_size:
-            psf = torch.zeros(channels, *settings.psf_size)  # to be shown
+            psf = torch.zeros(channels, *settings.psf_size)  # `show_psf` or a model file fills it in
         else:
             psf = torch.tensor(gaussian_psf(settings.sigmas).values)
             psf = psf.expand(channels, *psf.shape)
@@ -93,17 +94,17 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         self.register_buffer("background", background.float().clone())
 
     def show_psf(self, psf: Tensor) -> None:
-        """Take over a PSF of the size that the settings name.
+        """Set the PSF, which must have the size `psf_size` of the settings.
 
         Args:
-            psf: Shape (C, *K), non-negative, each channel's sum 1, the middle in the middle.
+            psf: The PSF (C, *K), non-negative, the sum of each channel 1, centred in the array.
         """
         assert tuple(psf.shape[1:]) == self.settings.psf_size, (psf.shape, self.settings.psf_size)
         self.psf.copy_(_square(psf))
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Of the turns that the noise allows those that leave the PSF as it is; `loss` turns it for the others."""
+        """The turns that the noise allows and that do not change the PSF; for other turns `loss` turns the PSF too."""
         return tuple(turn for turn in self.settings.turns if torch.equal(turned(self.psf, turn), self.psf))
 
     @property
@@ -115,18 +116,18 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         """Refuse images that are smaller than the PSF.
 
         Raises:
-            SizeError: If one is.
+            SizeError: If an image is smaller than the PSF along any axis.
         """
         sides = self.settings.psf_size or tuple(self.psf.shape[1:])
         if any(length < side for length, side in zip(size, sides, strict=True)):
             raise SizeError(
                 f"images at least as large as the PSF, {' x '.join(map(str, sides))} pixels",
                 f"one of {' x '.join(map(str, size))}",
-                "pass a smaller one with `--psf`, or take larger images",
+                "pass a smaller PSF with `--psf`, or use larger images",
             )
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the loss of noisy patches (B, C, *S), equation 7 with positivity and total variation."""
+        """Return the loss of noisy patches (B, C, *S): equation 7 of the paper with positivity and total variation."""
         x, psf = self._turn(self.statistics.normalize(x))
         blinded = self.blind_spots.apply(x)
         d = self.unet(blinded.pixels)
@@ -142,15 +143,15 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         return Loss(total, terms)
 
     def deconvolve(self, x: Tensor) -> Tensor:
-        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; nothing is hidden."""
+        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; no pixels are hidden."""
         return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))
 
     def blur(self, d: Tensor) -> Tensor:
-        """Convolve with the PSF, on the normalised scale, where float32 is finest."""
+        """Convolve d (B, C, *S) with the PSF; computed on the normalised scale, where float32 is most precise."""
         return self.statistics.denormalize(convolve(self.statistics.normalize(d), self.psf))
 
     def _turn(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn every patch at random where the plan of patches could not, and the PSF with it, (B, C, *K)."""
+        """Turn every patch at random, and the PSF (B, C, *K) with it, if `orientations` lacks turns of the settings."""
         allowed = self.settings.turns
         if len(self.orientations) == len(allowed):
             return x, self.psf
@@ -162,7 +163,7 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
 def _per_channel(value: float | tuple[float, ...], channels: int) -> Tensor:
     values = (value,) if isinstance(value, float) else value
     if len(values) not in (1, channels):
-        raise SettingsError(f"one background, or {channels}", f"{len(values)}", "name one per channel of the images")
+        raise SettingsError(f"one background, or {channels}", f"{len(values)}", "give one background per channel")
     return torch.tensor(values).expand(channels)
 
 

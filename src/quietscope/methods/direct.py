@@ -1,8 +1,8 @@
 """Direct denoising: a network learns from a posterior's samples to give their mean or median in one pass.
 
-Salmon, Krull, "Direct Unsupervised Denoising", ICCV Workshops 2023: trained with squared error to
-one sample per patch, a network learns the mean of the samples, with absolute error their pixelwise median. It needs
-no gradients through the sampler, which may be trained already, or in the same run.
+Salmon, Krull, "Direct Unsupervised Denoising", ICCV Workshops 2023: a network trained with the squared error to one
+sample per patch learns the mean of the samples; trained with the absolute error, it learns their pixelwise median. No
+gradients through the sampler are needed, so the sampler may be trained before or in the same run.
 """
 
 import math
@@ -24,17 +24,17 @@ from quietscope.nn.unet import UNet
 from quietscope.tiling.orientations import ALL_TURNS
 
 Centre: TypeAlias = Literal["mean", "median"]
-"""What a direct denoiser gives: the posterior's mean, or its median pixel by pixel."""
+"""Output of a direct denoiser: the posterior's mean, or the posterior's median of each pixel."""
 
 
 class DirectSettings(UNetSettings):
-    """Settings of a direct denoiser, besides those of its U-Net.
+    """Settings of a direct denoiser, in addition to the settings of its U-Net.
 
     Attributes:
         loss: "mean" learns with squared error, "median" with absolute error.
-        draws: Samples of the teacher behind each target, averaged; only the mean may have more than one.
+        draws: Number of the teacher's samples that are averaged to make a target; must be 1 for the median.
         stabilize: Work on the teacher's stabilised scale instead of in units of mean and standard deviation.
-        turns: Turns of an image that augmentation may use: the teacher's, whose noise may have a direction.
+        turns: Turns of an image that augmentation may use; those of the teacher, whose noise may have a direction.
     """
 
     loss: Centre = "mean"
@@ -53,9 +53,9 @@ class DirectSettings(UNetSettings):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A posterior method that is asked for samples and never changed.
+    """A posterior method that gives samples to learn from and is never changed.
 
-    A plain record: a network that holds it does not take it for a part of itself, to be saved or optimised.
+    The teacher is a plain record, so that PyTorch does not save or optimise it as a part of the network that learns.
 
     Attributes:
         method: The method, trained or in training.
@@ -66,12 +66,12 @@ class Teacher:
     def draw(self, x: Tensor, num_draws: int) -> Tensor:
         """Draw samples of noisy patches and average them.
 
-        Encodes once and decodes all draws together, in evaluation mode and without gradients, with noise of PyTorch's
-        global generator, which training seeds for every step.
+        Patches are encoded once and all draws decoded together, in evaluation mode and without gradients. The noise
+        comes from PyTorch's global generator, which training seeds for every step.
 
         Args:
-            x: Noisy patches (B, C, *S), intensity units, S a multiple of the method's.
-            num_draws: K, samples per patch.
+            x: Noisy patches (B, C, *S), intensity units, S a multiple of the method's `size_multiple`.
+            num_draws: Number of samples per patch, K.
 
         Returns:
             Mean of K samples, (B, C, *S), intensity units, float32.
@@ -92,14 +92,15 @@ class Teacher:
 
 @final
 class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
-    """A U-Net f taught by the samples s ~ p(s|x) of a posterior method.
+    """A U-Net f that learns from samples s ~ p(s|x) of a posterior method.
 
-    ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
+    The loss is, for the mean and the median: ``mean: E |f(x) - s|^2 / std^2``, ``median: E |T f(x) - T s|``
 
-    T is the scale that the network works on, std the deviation of the images. The mean is learnt in intensity units,
-    as the mean of T is not T of the mean; the median commutes with T. Rejected: to divide by ds/dT at f(x), held
-    constant, which has the same minimum and weighs errors by the width of the noise; bright structure then comes last,
-    and the result is 0.1 dB lower (W2S ch0, 840 steps).
+    T is the scale that the network works on, std the standard deviation of the images. The mean is learnt in intensity
+    units, because the mean of T(s) is not T of the mean; the median can be learnt on the scale, because the median of
+    T(s) is T of the median. An alternative was rejected: dividing the error by ds/dT at f(x), held constant. It has the
+    same minimum and weights errors by the width of the noise, but bright structure is then learnt last, and the result
+    is 0.1 dB lower (W2S ch0, 840 steps).
     """
 
     name: ClassVar[str] = "direct"
@@ -119,7 +120,7 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
         self.noise_models = nn.ModuleList()
         self.stabilizer = None
         if settings.stabilize:
-            # A straight line, to be replaced by the teacher's scale or by what a model file holds.
+            # A straight line as a placeholder, replaced later by the teacher's scale or the scale in a model file.
             flat = [torch.ones_like] * statistics.num_channels
             self.stabilizer = Stabilizer.of_variances(flat, statistics.quantiles)
         self.unet = UNet(settings.unet(statistics.num_channels))
@@ -127,7 +128,7 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
-        """Reduction of the deepest level; while there is a teacher, the least multiple that suits both."""
+        """Reduction of the deepest level; with a teacher, the least common multiple with the teacher's."""
         own = self.unet.shape.reduction
         if self._teacher is None:
             return own
@@ -135,7 +136,7 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Those of the teacher, as the settings have kept them."""
+        """The teacher's orientations, which the settings record as `turns`."""
         return self.settings.turns
 
     def check_size(self, size: tuple[int, ...]) -> None:
@@ -152,7 +153,7 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
         """Take a method as teacher, with the scale it works on; None lets the teacher go.
 
         Args:
-            teacher: Of the same channels and spatial axes.
+            teacher: A method for images with the same channels and spatial axes.
         """
         if teacher is None:
             self._teacher = None
@@ -165,9 +166,9 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
             self.stabilizer.load_state_dict(scale.state_dict())
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the distance of noisy patches' (B, C, *S) estimates from samples that the teacher draws of them."""
+        """Return the distance between estimates for noisy patches (B, C, *S) and the teacher's samples for them."""
         assert self._teacher is not None, "a direct denoiser learns from a teacher only"
-        # Samples last: under autocast, weights first cast without gradients would stay without.
+        # Samples are drawn after the network has run: autocast may keep weights that were first cast without gradients.
         out = self._network(x)
         drawn = self._teacher.draw(x, self.settings.draws)
         if self.settings.loss == "median":
@@ -189,7 +190,7 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
 
 @contextmanager
 def _in_evaluation(method: nn.Module) -> Iterator[None]:
-    # Part by part: a frozen part of a method in training may be in evaluation mode, and must stay so.
+    # Module by module: a frozen module of a method in training may be in evaluation mode, and must stay in it.
     training = [module for module in method.modules() if module.training]
     try:
         method.eval()

@@ -30,19 +30,19 @@ from quietscope.noise.noise_model import NoiseModel
 
 
 class DivNoisingSettings(MethodSettings):
-    """Settings of DivNoising; the defaults are the published ones (261,281 parameters for one channel in 2-D).
+    """Settings of DivNoising; the defaults are the published values (261,281 parameters for one channel in 2-D).
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
         depth: Halvings of the image.
         filters: Filters at full resolution; they double with every halving.
         latent_channels: Latent channels per bottleneck pixel.
-        blocks: Residual blocks at the bottleneck, before and after the latents: they let every latent see farther; not
-            published.
+        blocks: Residual blocks at the bottleneck, before and after the latents, which enlarge the area of the image
+            that every latent sees; not published.
         z_halvings: In 3-D, how many of the first levels halve Z too.
         activation: Non-linearity.
-        stabilize: Read and write images on the scale on which the noise model has one width everywhere, instead of
-            in units of the images' mean and standard deviation; not published.
+        stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
+            instead of in units of the images' mean and standard deviation; not published.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -59,8 +59,9 @@ class DivNoisingSettings(MethodSettings):
 class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
     """DivNoising for images of given statistics and noise.
 
-    Loss, in nats per pixel, with H W the pixels of a patch and C its channels; the weight w is 1 except while training
-    escapes from a collapsed posterior: ``-mean log p(x|s) + w KL(q(z|x) || N(0, 1)) / (C H W)``
+    The loss, in nats per pixel, with H W the pixels of a patch and C its channels, is
+    ``-mean log p(x|s) + w KL(q(z|x) || N(0, 1)) / (C H W)``. The weight w is 1 except while training recovers from a
+    collapsed posterior.
     """
 
     name: ClassVar[str] = "divnoising"
@@ -99,7 +100,7 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         return self.vae.shape.reduction
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7."""
+        """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7 of the paper."""
         q = GaussianLatent.from_parameters(self.vae.encode(self.to_network(x)))
         s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
         nll = -self.log_likelihood(x, s).mean()
@@ -121,7 +122,7 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         return self.emit(self.infer(encoding, noise))
 
     def imagine(self, noise: Sequence[Tensor]) -> Latents:
-        """Return the noise itself: the prior is standard normal."""
+        """Return the noise unchanged, because the prior is standard normal."""
         return tuple(noise)
 
     def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:

@@ -1,4 +1,4 @@
-"""DVLAE (COSDD): a ladder VAE whose decoder learns the noise itself, correlated along one axis or not at all.
+"""DVLAE (COSDD): a ladder VAE whose decoder learns the noise, either correlated along one axis or uncorrelated.
 
 Salmon, Krull, "Unsupervised Denoising for Signal-Dependent and Row-Correlated Imaging Noise", WACV 2025,
 arXiv 2310.07887.
@@ -40,27 +40,30 @@ Direction = Literal["x", "y", "z", "none"]
 _LEAST_WIDTH = 1e-3
 _AXIS_FROM_END: dict[str, int] = {"x": 1, "y": 2, "z": 3}
 _TURNS = {"x": (0, FLIP_Y), "y": (0, FLIP_X)}
-"""Turns that keep both axis and sense of the direction: what comes first in a row stays first."""
+"""Turns and flips that keep the axis and the sense of the direction: the first pixel of a row stays the first."""
 
 
 class DVLAESettings(LadderSettings):
-    """Settings of DVLAE besides those of its ladder; the defaults are the published ones.
+    """Settings of DVLAE in addition to the settings of its ladder; the defaults are the published values.
 
     Attributes:
         direction: The axis along which noise is correlated; "none" learns noise that is independent between pixels.
         code_channels: Channels of the code, at full resolution.
         halves: Whether each level halves Y and X.
-        latent_width: How the latents' widths follow from what the network puts out.
-        kernel: Width of the noise decoder's convolutions.
-        dilations: Dilation of each of them; the noise decoder sees ``(kernel - 1) * sum(dilations)`` earlier pixels.
+        latent_width: Function that turns the network's output into the latents' standard deviations.
+        kernel: Width of the noise decoder's convolutions, in pixels.
+        dilations: Dilation of each convolution of the noise decoder, which sees ``(kernel - 1) * sum(dilations)``
+            earlier pixels.
         noise_filters: Filters of the noise decoder.
-        components: Gaussians per pixel.
+        components: Number of Gaussians in the noise distribution of a pixel.
         signal_filters: Filters of the signal decoder.
-        stabilize: Read images on the scale on which the noise has about one width everywhere, start with Gaussians of
-            that width, and weight the signal decoder's squared error by the noise's variance; not published. A rough
-            estimate of the noise is enough: its errors slow training down, but do not change what is learnt.
-        context_fade: Shares of training between which the noise decoder's view of earlier pixels fades in; not
-            published. A decoder that sees them from the start explains the image by itself, and the code stays empty.
+        stabilize: Read images on a scale on which the noise has about the same standard deviation everywhere, start
+            with Gaussians of that width, and weight the signal decoder's squared error by the noise's variance; not
+            published. A rough estimate of the noise is enough: errors of the estimate slow training down, but do not
+            change what is learnt.
+        context_fade: Start and end, as shares of training, of the period in which earlier pixels fade in for the noise
+            decoder; not published. A noise decoder that sees earlier pixels from the start explains the image alone,
+            and the code stays empty.
     """
 
     direction: Direction = "x"
@@ -95,7 +98,7 @@ class DVLAESettings(LadderSettings):
 
     @property
     def axis(self) -> int | None:
-        """The spatial axis of the direction, from 0; None for none."""
+        """Index of the spatial axis of the direction, from 0; None for direction "none"."""
         return None if self.direction == "none" else self.spatial_dims - _AXIS_FROM_END[self.direction]
 
     @property
@@ -104,11 +107,11 @@ class DVLAESettings(LadderSettings):
         return self.direction != "none"
 
     def ladder(self, channels: int) -> LadderShape:
-        """Return the shape of the ladder for images of that many channels."""
+        """Return the shape of the ladder for images with the given number of channels."""
         return self.ladder_shape(channels, self.code_channels, self.halves, "tanh", self.latent_width)
 
     def causal(self, channels: int) -> CausalShape:
-        """Return the shape of the noise decoder for images of that many channels."""
+        """Return the shape of the noise decoder for images with the given number of channels."""
         return CausalShape(
             spatial_dims=self.spatial_dims,
             axis=self.axis,
@@ -129,7 +132,8 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     With the code c(z) that the ladder makes of its latents, i running along the direction, and N the number of values
     of a patch, the loss per value is
     ``mean_i -log p(x_i | c(z), x_<i) + w sum_levels max(free_bits, KL_level) / N + mean_i (x_i - s_i(c(z)))^2``.
-    The last term trains the signal decoder s alone, for the code is detached there; at its minimum s is E[x|c].
+    The last term trains only the signal decoder s, because the code is detached from its gradient; at the minimum of
+    this term s is E[x|c].
     """
 
     name: ClassVar[str] = "dvlae"
@@ -138,7 +142,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         "Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025", "10.48550/arXiv.2310.07887"
     )
     aliases: ClassVar[tuple[str, ...]] = ("cosdd",)
-    """COSDD is what its authors call it since 2025."""
+    """The method's authors have called it COSDD since 2025."""
     settings: DVLAESettings
     grain: Tensor
     noise_width: Tensor
@@ -152,8 +156,9 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         self.signal_decoder = SignalDecoder(
             settings.spatial_dims, settings.code_channels, channels, settings.signal_filters, settings.activation
         )
-        # The noise decoder has a scale of its own. What the ladder reads stretches far below the darkest signal, which
-        # shows it where an image is dark (1 dB on W2S after 2,000 steps); a density there would need a long tail.
+        # The noise decoder has its own scale. The scale that the ladder reads is stretched far below the darkest
+        # signal, so that the ladder can tell where an image is dark (1 dB on W2S after 2,000 steps); a noise density on
+        # such a scale would need a long tail.
         self.noise_scale: Stabilizer | None = None
         if settings.stabilize:
             variances = [model.variance for model in noise_models]
@@ -166,11 +171,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Flips across the direction; all turns of a plane where the direction does not lie in it."""
+        """Flips across the direction; all turns of the plane if the direction does not lie in the plane."""
         return _TURNS.get(self.settings.direction, ALL_TURNS)
 
     def check_size(self, size: tuple[int, ...]) -> None:
-        """Refuse images and patches that are shorter along the direction than the noise decoder sees."""
+        """Refuse images and patches shorter along the direction than the noise decoder's receptive field."""
         axis, reach = self.settings.axis, self.noise_decoder.shape.receptive_field
         if axis is not None and size[axis] <= reach:
             raise SettingsError(
@@ -182,12 +187,12 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
             )
 
     def parts(self) -> tuple[list[nn.Parameter], ...]:
-        """The variational autoencoder, and the signal decoder, which shares no gradients with it."""
+        """Parameters of the variational autoencoder and of the signal decoder, which share no gradients."""
         signal = list(self.signal_decoder.parameters())
         return [*self.ladder.parameters(), *self.noise_decoder.parameters()], signal
 
     def advance(self, progress: float) -> None:
-        """Let the noise decoder see earlier pixels, little by little."""
+        """Set how strongly the noise decoder sees earlier pixels, by `context_fade`."""
         start, end = self.settings.context_fade
         share = 1.0 if progress >= end else max(0.0, progress - start) / max(end - start, _LEAST_WIDTH)
         self.context_share.fill_(share)
@@ -195,14 +200,15 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), and the signal decoder's error."""
         code, divergences = self.ladder.decode_with_kl(self.encode(x), self.ladder.draw_noise(x))
-        # Spread over the step between two intensities: a density on single numbers would have no upper bound.
+        # Intensities come in steps (`grain`). Each is spread over its step by uniform noise, because the likelihood of
+        # a density on single numbers would have no upper bound.
         grain = self.grain.reshape(1, -1, *[1] * self.spatial_dims)
         target = self._to_noise_scale(x + grain * (torch.rand_like(x) - 0.5))
         out = self.noise_decoder(self._to_noise_scale(x), code, self.context_share)
         nll = -self._mixture(out).log_prob(target).mean()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / x[0].numel()
         signal = self._signal_error(x, code.detach())
-        # Without free bits: a level that they keep alive on paper may hold nothing.
+        # The KL divergence for the log is measured without free bits, which would hide that a level is empty.
         spent = divergences.detach().mean(dim=0).sum() / x[0].numel()
         terms = {"nll": nll.detach(), "kl": spent, "signal": signal.detach()}
         return Loss(nll + self.kl_weight * kl + signal, terms)
@@ -216,7 +222,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         return self.to_intensity(self.signal_decoder(out))
 
     def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
-        """Draw a noisy image x ~ p(x | c(z)), pixel after pixel along the direction."""
+        """Draw a noisy image x ~ p(x | c(z)) (B, C, *S), one pixel after the other along the direction."""
         code = self.ladder.emit(latents)
         drawn = sample_causally(self.noise_decoder, self._mixture, code, choice, noise)
         return self.statistics.denormalize(drawn) if self.noise_scale is None else self.noise_scale.inverse(drawn)
@@ -228,14 +234,14 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         return PixelMixture.of(out, self.noise_width)
 
     def _signal_error(self, x: Tensor, code: Tensor) -> Tensor:
-        """Return the squared error of the decoded signal, in units of the images' or of the noise's variance."""
+        """Return the squared error of the decoded signal, in units of the images' variance or the noise's variance."""
         s = self.to_intensity(self.signal_decoder(code))
         if self.settings.stabilize:
             return -self.log_likelihood(x, s).mean()
         return (self.statistics.normalize(x) - self.statistics.normalize(s)).square().mean()
 
     def _width_of_noise(self) -> Tensor:
-        """Measure the noise's standard deviation on the noise decoder's scale, (C,): half a deviation up and down."""
+        """Return the noise's standard deviation on the noise decoder's scale, (C,), from signal +- half a deviation."""
         signal = self.statistics.quantiles
         deviation = torch.stack([model.variance(signal[c]).sqrt() for c, model in enumerate(self.channel_noise)])
         up, down = (self._to_noise_scale((signal + sign * deviation)[None])[0] for sign in (0.5, -0.5))

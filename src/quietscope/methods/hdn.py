@@ -21,13 +21,13 @@ from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 
 class HDNSettings(LadderSettings):
-    """Settings of HDN besides those of its ladder, of which each level halves Y and X.
+    """Settings of HDN in addition to the settings of its ladder; each level halves Y and X.
 
-    The defaults are the published ones (7,301,697 parameters for one channel in 2-D).
+    The defaults are the published values (7,301,697 parameters for one channel in 2-D).
 
     Attributes:
-        stabilize: Read and write images on the scale on which the noise model has one width everywhere, instead of
-            in units of the images' mean and standard deviation; not published.
+        stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
+            instead of in units of the images' mean and standard deviation; not published.
         deterministic_levels: For structured noise: levels whose posterior does not see the image; published (0, 1).
     """
 
@@ -50,11 +50,11 @@ class HDNSettings(LadderSettings):
 
     @property
     def expects_correlation(self) -> bool:
-        """Whether low levels are closed to the image."""
+        """Whether the posterior of some levels does not see the image (`deterministic_levels`)."""
         return bool(self.deterministic_levels)
 
     def ladder(self, channels: int) -> LadderShape:
-        """Return the shape of the ladder for images of that many channels."""
+        """Return the shape of the ladder for images with the given number of channels."""
         halves = (True,) * self.num_levels
         return self.ladder_shape(
             channels, channels, halves, self.activation, deterministic_levels=self.deterministic_levels
@@ -82,7 +82,7 @@ class HDN(LikelihoodMethod, LadderMethod):
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Flips alone where low levels are closed to structured noise, whose direction they keep."""
+        """Only flips with `deterministic_levels`, because flips keep the direction of structured noise; else all."""
         return FLIPS if self.settings.deterministic_levels else ALL_TURNS
 
     def loss(self, x: Tensor) -> Loss:

@@ -1,4 +1,4 @@
-"""What methods on a ladder of latents share: the settings of the ladder, its latents, and the image made of them."""
+"""Base classes of methods with a ladder of latents: settings of the ladder, latents, and the image made from them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Nats: TypeAlias = Annotated[float, Field(ge=0)]
 
 
 class LadderSettings(MethodSettings):
-    """Settings of a ladder of latents; each method has defaults of its own.
+    """Settings of a ladder of latents; each method has its own defaults.
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
@@ -73,11 +73,11 @@ class LadderSettings(MethodSettings):
         """Return the shape of the ladder.
 
         Args:
-            channels: Channels of the images.
-            out_channels: Channels that the ladder puts out at full resolution.
+            channels: Number of image channels.
+            out_channels: Number of output channels of the ladder, at full resolution.
             halves: Whether each level halves Y and X.
             gate: Activation of the gates, for gated blocks.
-            width: How the widths of latents follow from what the network puts out.
+            width: Function that turns the network's output into the latents' standard deviations.
             deterministic_levels: Levels whose posterior does not see the image.
         """
         strides, halvings = [], 0
@@ -107,7 +107,7 @@ class LadderSettings(MethodSettings):
 
 
 class LadderMethod(HierarchicalMethod):
-    """A hierarchical method whose latents are those of a `Ladder`."""
+    """A hierarchical method whose network is a `Ladder`."""
 
     ladder: Ladder
 
@@ -156,4 +156,4 @@ class LadderMethod(HierarchicalMethod):
 
     @abstractmethod
     def finish(self, out: Tensor) -> Tensor:
-        """Turn what the ladder puts out, (B, C_out, *S), into s (B, C, *S), intensity units."""
+        """Turn the ladder's output (B, C_out, *S) into s (B, C, *S), intensity units."""

@@ -1,4 +1,4 @@
-"""What methods with a noise model share: the likelihood log p(x|s), and the scale that follows from it."""
+"""Base class of methods with a noise model: the likelihood log p(x|s), and the stabilised scale made from it."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,14 +14,14 @@ from quietscope.noise.noise_model import NoiseModel
 
 
 class LikelihoodMethod(ScaledMethod, BuiltMethod):
-    """A method that is trained to explain the noisy pixels through a noise model per channel.
+    """A method that is trained to maximise the likelihood of the noisy pixels under a noise model per channel.
 
     Args:
         settings: Settings of the method.
-        statistics: Of the training images.
-        noise_models: One per channel.
-        stabilize: Read and write images on the scale on which the noise models have one width everywhere, instead of
-            in units of the images' mean and standard deviation.
+        statistics: Statistics of the training images.
+        noise_models: One noise model per channel.
+        stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
+            instead of in units of the images' mean and standard deviation.
     """
 
     needs_noise: ClassVar[bool] = True
@@ -40,6 +40,6 @@ class LikelihoodMethod(ScaledMethod, BuiltMethod):
             self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
 
     def log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return the (quasi-)log-likelihood of every pixel, shape (B, C, *S), in nats."""
+        """Return the (quasi-)log-likelihood log p(x|s) of every pixel, in nats; x, s and result are (B, C, *S)."""
         channels = [model.quasi_log_prob(x[:, c], s[:, c]) for c, model in enumerate(self.channel_noise)]
         return torch.stack(channels, dim=1)

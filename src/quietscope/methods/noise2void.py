@@ -1,7 +1,7 @@
 """Noise2Void: a network learns to predict hidden pixels from their neighbours, and so cannot learn their noise.
 
-Krull, Buchholz, Jug, "Noise2Void: Learning Denoising from Single Noisy Images", CVPR 2019; N2V2 and structN2V by
-options, see `quietscope.data.hidden_pixels`.
+Krull, Buchholz, Jug, "Noise2Void: Learning Denoising from Single Noisy Images", CVPR 2019. The variants N2V2 and
+structN2V are available as settings, see `quietscope.data.hidden_pixels`.
 """
 
 from typing import ClassVar, final
@@ -14,7 +14,7 @@ from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 
 
 class Noise2VoidSettings(BlindSpotSettings):
-    """Settings of Noise2Void, see `BlindSpotSettings`; the defaults are the published ones."""
+    """Settings of Noise2Void, see `BlindSpotSettings`; the defaults are the published values."""
 
     depth: int = Field(default=2, ge=1)
     filters: int = Field(default=96, ge=1)
@@ -38,7 +38,7 @@ class Noise2Void(BlindSpotMethod):
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """Flips alone where a line along one axis is hidden."""
+        """Only flips if a line along one axis is hidden; otherwise all turns."""
         return self.settings.turns
 
     def loss(self, x: Tensor) -> Loss:
@@ -49,5 +49,5 @@ class Noise2Void(BlindSpotMethod):
         return Loss(error, {"mse": error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:
-        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; nothing is hidden."""
+        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; no pixels are hidden."""
         return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))

@@ -1,4 +1,4 @@
-"""The scale on which networks read and write images."""
+"""The intensity scale on which networks read and write images."""
 
 from torch import Tensor
 
@@ -9,21 +9,21 @@ from quietscope.methods.base import Method
 class ScaledMethod(Method):
     """A method whose networks work on one of two scales.
 
-    Without a stabilizer that is ``(x - mean) / std`` per channel. With one it is the scale on which the noise has one
-    width everywhere, see `quietscope.data.stabilize`.
+    Without a stabilizer the scale is ``(x - mean) / std`` per channel. With a stabilizer it is a scale on which the
+    noise has the same standard deviation everywhere, see `quietscope.data.stabilize`.
     """
 
     stabilizer: Stabilizer | None
 
     def to_network(self, x: Tensor) -> Tensor:
-        """Map intensities (B, C, *S) to the scale that networks see."""
+        """Map intensities (B, C, *S) to the network's scale."""
         return self.statistics.normalize(x) if self.stabilizer is None else self.stabilizer(x.float())
 
     def to_intensity(self, out: Tensor) -> Tensor:
-        """Map what a network puts out to intensities; the inverse of `to_network`."""
+        """Map a network's output (B, C, *S) to intensities; the inverse of `to_network`."""
         return self.statistics.denormalize(out) if self.stabilizer is None else self.stabilizer.inverse(out)
 
 
 def scale_of(method: Method) -> Stabilizer | None:
-    """Return the stabilised scale that a method's networks work on; None where they work on no such scale."""
+    """Return the stabilised scale that a method's networks work on; None if they work on another scale."""
     return method.stabilizer if isinstance(method, ScaledMethod) else None

@@ -1,4 +1,4 @@
-"""What methods whose whole network is one U-Net share: its settings, and what follows from its shape."""
+"""Base class of methods whose whole network is one U-Net: settings of the U-Net, and the method's image sizes."""
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ class UNetSettings(MethodSettings):
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
-        depth: Halvings of the U-Net.
+        depth: Number of times that the U-Net halves the image.
         filters: Filters at full resolution.
         z_halvings: In 3-D, how many of the first levels halve Z too.
         batch_norm: Batch normalisation.
@@ -33,7 +33,7 @@ class UNetSettings(MethodSettings):
     activation: Activation = "relu"
 
     def unet(self, channels: int) -> UNetShape:
-        """Return the shape of the network for images of that many channels."""
+        """Return the shape of the network for images with the given number of channels."""
         return UNetShape(
             spatial_dims=self.spatial_dims,
             channels=channels,

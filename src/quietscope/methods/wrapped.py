@@ -1,4 +1,4 @@
-"""Methods that wrap another one, for a purpose that the other does not serve by itself."""
+"""Base class of methods that wrap another method, to add a behaviour that the wrapped method lacks."""
 
 from typing import ClassVar, Generic, TypeVar
 
@@ -8,7 +8,7 @@ Inner = TypeVar("Inner", bound=Method)
 
 
 class WrappedMethod(Method, Generic[Inner]):
-    """A method that wraps another one and has its size, orientations and statistics; no file can hold it.
+    """A method that wraps another and has the same size, orientations and statistics; it cannot be saved to a file.
 
     Args:
         method: The wrapped method, trained or in training.
@@ -30,19 +30,19 @@ class WrappedMethod(Method, Generic[Inner]):
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
-        """The wrapped method's."""
+        """The wrapped method's `size_multiple`."""
         return self.method.size_multiple
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """The wrapped method's."""
+        """The wrapped method's `reach`."""
         return self.method.reach
 
     @property
     def orientations(self) -> tuple[int, ...]:
-        """The wrapped method's."""
+        """The wrapped method's `orientations`."""
         return self.method.orientations
 
     def check_size(self, size: tuple[int, ...]) -> None:
-        """Refuse what the wrapped method cannot learn from."""
+        """Refuse images of a size that the wrapped method cannot learn from."""
         self.method.check_size(size)

@@ -1,4 +1,4 @@
-"""Named configurations, each with what it was measured at, and the configuration of a run."""
+"""Named configurations, each with its measured results, and the configuration of a run."""
 
 from quietscope.presets.configuration import AUTO, Configuration, read_configuration
 from quietscope.presets.preset import PRESETS, find_preset

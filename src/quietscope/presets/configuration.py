@@ -1,4 +1,4 @@
-"""One configuration for a run: preset, then file, then what was typed. YAML in and out."""
+"""The configuration of a run: values of the preset, overridden by a YAML file, overridden by command-line options."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +16,9 @@ from quietscope.training.settings import TrainingSettings
 
 AUTO = "auto"
 DIRECTION, LEVELS = "direction", "deterministic_levels"
-"""Network settings that may be "auto", because the images decide them."""
+"""Network settings that may be "auto", because QuietScope can choose them by analysing the images."""
 PSF_SIZE = "psf_size"
-"""The network setting of methods that are shown a PSF."""
+"""The network setting that holds the size of a PSF given to the method."""
 PSF_SIGMA = "psf_sigma"
 
 
@@ -26,18 +26,20 @@ class Configuration(BaseModel):
     """Everything that fixes a training run, apart from the images.
 
     Attributes:
-        method: Name of the method; "auto" until the images have been looked at.
+        method: Name of the method; "auto" until it has been chosen by analysing the images.
         preset: Name of the preset that `network`, `training` and the budget start from.
         noise: "auto", "bootstrap", "sigma=NUMBER" or a noise file; one per channel, separated by commas, or one for
-            all; "auto" where the method needs none.
-        psf: For a method that sees through the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels
-            or one per channel separated by commas; None takes the network's own.
+            all; "auto" if the method needs no noise model.
+        psf: For a method that removes the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels or one
+            per channel separated by commas; None uses the PSF of the network settings.
         dims: 2 to denoise planes, 3 to denoise volumes.
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
         seed: Seed of everything random.
-        direct: "mean" or "median" trains a direct denoiser along, which gives that in one pass; None trains none.
-        network: Settings of the method that differ from the preset's; "auto" until the images have been looked at.
+        direct: "mean" or "median" also trains a direct denoiser in the same run, which gives the samples' mean or
+            median in one pass; None trains no direct denoiser.
+        network: Settings of the method that differ from the preset's; a value may be "auto" until it has been chosen by
+            analysing the images.
         training: Training settings that differ from the preset's.
     """
 
@@ -57,7 +59,7 @@ class Configuration(BaseModel):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Validate plain values, down to the last network and training setting.
+        """Make a configuration from plain values, and validate all of them, network and training settings included.
 
         Args:
             values: Values by name, as in a YAML file.
@@ -82,13 +84,13 @@ class Configuration(BaseModel):
         _check_psf(configuration)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
-            raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} can be found out")
+            raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} may be auto")
         configuration.method_settings()
         configuration.training_settings()
         return configuration
 
     def method_settings(self) -> MethodSettings:
-        """Return the settings of the network: the preset's, with `network` on top, but for what is "auto".
+        """Return the settings of the network: the preset's, overridden by `network` except for values of "auto".
 
         Raises:
             SettingsError: If a name is unknown or a value out of range.
@@ -102,7 +104,7 @@ class Configuration(BaseModel):
 
     @property
     def unsettled(self) -> tuple[str, ...]:
-        """Names of what is to be chosen by looking at the images; a direction that nobody named is one of them."""
+        """Names of the settings still to be chosen by analysing the images; a direction that is not set is included."""
         if self.method == AUTO:
             return ("method",)
         found = [name for name, value in self.network.items() if value == AUTO]
@@ -111,7 +113,7 @@ class Configuration(BaseModel):
         return tuple(found)
 
     def training_settings(self) -> TrainingSettings:
-        """Return the training settings: the preset's, with `training` on top.
+        """Return the training settings: the preset's, overridden by `training`.
 
         Raises:
             SettingsError: If a name is unknown or a value out of range.
@@ -123,7 +125,7 @@ class Configuration(BaseModel):
             raise _settings_error(error, "training settings", sorted(TrainingSettings.model_fields)) from error
 
     def training_budget(self) -> Budget:
-        """Return how long to train: what was asked for, or else what the preset says.
+        """Return the training budget: the user's time and steps, or the preset's if the user gave neither.
 
         Raises:
             BudgetError: If the budget cannot be read.
@@ -143,10 +145,10 @@ class Configuration(BaseModel):
 
 
 def _check_before_choice(configuration: Configuration) -> None:
-    """Refuse what suits one method where the method is yet to be chosen."""
+    """Refuse settings that suit only some methods while the method is still to be chosen."""
     if configuration.psf is not None:
         fix = f"pass {any_of(able(PsfMethod))}"
-        raise SettingsError("a PSF with the method that wants one", "method auto", fix)
+        raise SettingsError("a PSF only with a method that uses one", "method auto", fix)
     if configuration.network:
         raise SettingsError(
             "no network settings for a method that is yet to be chosen",
@@ -166,7 +168,7 @@ def _check_noise(configuration: Configuration) -> None:
 
 
 def _check_psf(configuration: Configuration) -> None:
-    """Refuse a PSF for a method that takes none, and one that is named twice or not at all."""
+    """Refuse a PSF for a method that takes none, a PSF given in two ways, and a PSF size without a PSF."""
     psf, named = configuration.psf, configuration.network
     if psf is not None and not issubclass(METHODS[configuration.method], PsfMethod):
         names = any_of(able(PsfMethod))
@@ -187,7 +189,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
         Values by name, not yet validated.
 
     Raises:
-        SettingsError: If the file is missing or is no mapping of names to values.
+        SettingsError: If the file is missing, or does not contain names with values.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -209,7 +211,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
 def _settings_error(error: ValidationError, owner: str, names: list[str]) -> SettingsError:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
-    if not name:  # settings that are in range, but do not go together; their values would fill the screen
+    if not name:  # each setting is in range, but they do not go together; all values would be too long for a message
         return SettingsError(f"{owner} that go together", first["msg"].removeprefix("Value error, "), "change one")
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{owner} by known names", f"{name!r}", f"choose among {', '.join(names)}")

@@ -4,8 +4,9 @@ from quietscope.methods.direct import DirectDenoiser, DirectSettings
 from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
-# A teacher sees no more than the patch: in 64 x 64 it knows less of a pixel than in the whole image. And steps count:
-# with the same samples altogether, one patch per step ends 0.5 dB above four (W2S ch0, 840 and 210 steps).
+# Patches of 128 pixels, because the teacher sees only the patch, and estimates a pixel worse from 64 x 64 pixels than
+# from the whole image. One patch per step, because the number of steps matters: with the same number of samples in
+# all, one patch per step ends 0.5 dB above four patches per step (W2S ch0, 840 and 210 steps).
 FAST = Preset(
     method=DirectDenoiser.name,
     name="fast",

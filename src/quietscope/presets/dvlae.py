@@ -74,7 +74,7 @@ FAST = Preset(
     steps=None,
     measured=(
         "W2S ch0 with row-correlated noise, 8 evaluation fields, 2,000 steps (10 min on 2 CPU cores), 30 samples: "
-        "23.10 -> 35.05 dB (BM3D told the spectrum: 35.01)",
+        "23.10 -> 35.05 dB (BM3D given the noise spectrum: 35.01)",
     ),
 )
 

@@ -42,7 +42,7 @@ FAST = Preset(
 N2V2 = Preset(
     method=Noise2Void.name,
     name="n2v2",
-    summary="As fast, with N2V2's median replacement, blurred pooling and no skip at the top (Höck et al. 2022)",
+    summary="Like fast, with N2V2's median replacement, blurred pooling and no skip at the top (Höck et al. 2022)",
     network=_FAST_NETWORK.model_copy(update={"replacement": "median", "blur_pool": True, "top_skip": False}),
     training=_FAST_TRAINING,
     budget="4m",

@@ -1,4 +1,4 @@
-"""Every preset, and how one is found by name."""
+"""The list of all presets, and the search for a preset by name."""
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
@@ -21,7 +21,7 @@ def _declared_preset(key: str, member: object) -> Preset:
     if found.key != key:
         raise TypeError(f"it is to be declared as {found.key}")
     if found.method not in METHODS:
-        raise TypeError(f"it is for the method {found.method}, which there is not")
+        raise TypeError(f"it is for the method {found.method}, which does not exist")
     settings = METHODS[found.method].settings_type
     if not isinstance(found.network, settings):
         raise TypeError(f"its network is to be {settings.__name__}, and is {type(found.network).__name__}")
@@ -31,8 +31,8 @@ def _declared_preset(key: str, member: object) -> Preset:
 PRESETS: Registry[Preset] = Registry("quietscope.presets", {preset.key: preset for preset in _OWN}, _declared_preset)
 """Every preset by METHOD.NAME, such as "hdn.fast".
 
-A new one is one record in the file of its method's presets, and the file of a new method is one line of `_OWN`; another
-package declares its own, for a method of its own or for one of ours, in the entry-point group "quietscope.presets".
+A new preset is one record in the file of its method's presets; the file of a new method is one line of `_OWN`. Another
+package declares its presets, for its own methods or for QuietScope's, in the entry-point group "quietscope.presets".
 """
 
 
@@ -47,7 +47,7 @@ def find_preset(method: str, name: str) -> Preset:
         The preset.
 
     Raises:
-        SettingsError: If there is no such method, or it has no such preset.
+        SettingsError: If there is no such method, or the method has no such preset.
         PluginError: If the package that the method or the preset comes from cannot be imported.
     """
     if method not in METHODS:
@@ -58,5 +58,5 @@ def find_preset(method: str, name: str) -> Preset:
     names = "|".join(each.partition(".")[2] for each in PRESETS if each.partition(".")[0] == method)
     source = METHODS.source_of(method)
     fix = f"choose `--preset {names}`" if names else f"ask the package {source} to declare one in {PRESETS.group}"
-    kind = METHODS[method]  # raises where its package is broken, which is why there is no preset of it either
+    kind = METHODS[method]  # raises PluginError if the method's package is broken and so declares no presets
     raise SettingsError(f"a preset of {kind.name}", repr(name), fix)

@@ -1,4 +1,4 @@
-"""The record of one preset, and the training recipe that several share."""
+"""The record of one preset, and the training settings that several presets share."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from quietscope.training.settings import TrainingSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A named configuration with what it was measured at.
+    """A named configuration with its measured results.
 
     Attributes:
         method: Name of the method.
         name: Name of the preset.
-        summary: What it is for, in one line.
+        summary: Purpose of the preset, in one line.
         network: Settings of the method.
         training: Training settings.
-        budget: Training time where the user names neither time nor steps; None where `steps` is set.
-        steps: Training steps where the user names neither; None where `budget` is set.
-        measured: Results, each with data, budget and hardware.
+        budget: Training time if the user gives neither time nor steps; None if `steps` is set.
+        steps: Training steps if the user gives neither time nor steps; None if `budget` is set.
+        measured: Measured results, each with data, budget and hardware.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Preset:
 
     @property
     def key(self) -> str:
-        """Return method and name, as `PRESETS` has them: "hdn.fast"."""
+        """The key of the preset in `PRESETS`, METHOD.NAME such as "hdn.fast"."""
         return f"{self.method}.{self.name}"
 
 
@@ -49,4 +49,4 @@ MINUTES = TrainingSettings(
     validate_every=100,
     validation_patches=64,
 )
-"""How to train in minutes on a CPU."""
+"""Training settings for runs of a few minutes on a CPU."""

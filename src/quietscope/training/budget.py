@@ -22,7 +22,7 @@ class Budget:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse budgets that train nothing or forever."""
+        """Refuse a budget without any limit, and limits that are not above zero."""
         if self.seconds is None and self.steps is None:
             raise BudgetError("a time or a number of steps", "neither", "pass e.g. `--budget 10m` or `--steps 2000`")
         if self.steps is not None and self.steps < 1:
@@ -31,7 +31,7 @@ class Budget:
             raise BudgetError("a time above zero", f"{self.seconds} s", "pass e.g. `--budget 10m`")
 
     def progress(self, seconds: float, steps: int) -> float:
-        """Return the share of the budget used up, 0 to 1; with two limits, that of the nearer one."""
+        """Return the share of the budget used up, 0 to 1; with two limits, the larger of the two shares."""
         shares = [0.0]
         if self.seconds is not None:
             shares.append(seconds / self.seconds)
@@ -50,7 +50,7 @@ def parse_duration(text: str | float) -> float:
         Seconds, above zero.
 
     Raises:
-        BudgetError: If it cannot be read or is not above zero.
+        BudgetError: If the duration cannot be read or is not above zero.
     """
     compact = str(text).strip().lower().replace(" ", "")
     parts = _PART.findall(compact)

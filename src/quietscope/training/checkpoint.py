@@ -1,4 +1,4 @@
-"""The resume file: everything that changes while a method is trained, written whole or not at all."""
+"""The resume file: everything that changes during training; a partly written file never replaces the old one."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write the resume file beside the old one, and then in its place.
+    """Write the resume file under a temporary name, then replace the old file by it.
 
     Args:
         folder: The run folder.
@@ -26,7 +26,7 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """Read the resume file; nothing in it is ever executed.
+    """Read the resume file, without executing any code in it.
 
     Args:
         folder: The run folder.
@@ -35,14 +35,14 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         The state, tensors on the CPU.
 
     Raises:
-        ModelFileError: If there is none, or it is damaged or written by another version.
+        ModelFileError: If the file is missing, damaged, or written by another version.
     """
     path = folder / RESUME_FILE
     if not path.is_file():
         raise ModelFileError("a resume file", f"{folder} without {RESUME_FILE}", "leave out `--resume`")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in any of a dozen ways, as its bytes happen to be read
+    except Exception as error:  # a damaged file may raise any of a dozen exceptions, depending on its bytes
         raise ModelFileError("a resume file", f"{path}, which is damaged", "start anew with `--overwrite`") from error
     if not isinstance(state, dict) or state.get(FORMAT) != VERSION:
         raise ModelFileError(

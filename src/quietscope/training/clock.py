@@ -1,4 +1,4 @@
-"""The time that a run has taken, and how much of its budget is used up."""
+"""Training time of a run, and the share of its budget that is used up."""
 
 import time
 
@@ -7,10 +7,10 @@ from quietscope.training.team import Team
 
 
 class Clock:
-    """Counts training time, resumed runs included; whoever trains together reads one clock.
+    """Counts training time, earlier parts of a resumed run included; all processes of a team get the same progress.
 
     Args:
-        budget: When to stop.
+        budget: Limit of time or steps.
         team: The processes that train together.
     """
 
@@ -23,14 +23,14 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Training time so far."""
+        """Training time so far, in seconds."""
         return self._earlier + time.monotonic() - self._started
 
     def start(self, earlier: float = 0.0) -> None:
         """Start to count.
 
         Args:
-            earlier: Training time of the run before it was interrupted, in seconds.
+            earlier: Training time before the run was interrupted, in seconds.
         """
         self._earlier, self._started = earlier, time.monotonic()
 

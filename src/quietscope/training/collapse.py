@@ -1,8 +1,9 @@
-"""Posterior collapse: noticed early, answered by a fresh start, then by annealing the KL divergence, then by an error.
+"""Posterior collapse: detected early; training then starts again, later anneals the KL divergence, then gives up.
 
-In the first steps a variational autoencoder may find it cheapest to ignore the image: q(z|x) becomes the prior, the KL
-divergence falls to zero, and one mean image comes out for all. Weights rarely find their way back from there. The
-DivNoising paper starts again by hand; Bowman et al., CoNLL 2016, raise the weight of the KL divergence from zero.
+In the first steps of training, a variational autoencoder may minimise its loss by ignoring the image: q(z|x) becomes
+the prior, the KL divergence falls to zero, and the output is the same mean image for every input. Further training
+rarely leaves this state. The authors of DivNoising restart training by hand; Bowman et al., CoNLL 2016, raise the
+weight of the KL divergence from zero.
 """
 
 import math
@@ -11,30 +12,32 @@ from typing import Any
 from quietscope.errors import TrainingError
 
 CHECK_AFTER = 300
-"""Steps after a start at which the posterior is judged; the KL divergence is then a hundred times a collapsed one's."""
+"""Steps from a start to the first check; by then a healthy KL divergence is a hundred times that of a collapsed one."""
 
 NUM_CHECKS = 3
-"""Times that a posterior must pass: one whose decoder has just died falls to the prior over the next hundred steps."""
+"""Number of checks that a posterior must pass: if the decoder has just died, the posterior takes another hundred steps
+to fall to the prior, and a single check could miss the collapse."""
 
 JUDGED_SHARE = 0.5
-"""Share of the budget since a start over which it is judged again and again: the loss of DVLAE changes until 0.35."""
+"""Share of the budget since a start during which checks are repeated; the loss of DVLAE changes until 0.35."""
 
 AVERAGED_STEPS = 50
 COLLAPSED_KL = 1e-3
-"""Nats per pixel. On fluorescence images with a peak signal-to-noise ratio of 20 to 30 dB it is 0.02 to 0.3."""
+"""KL divergence in nats per pixel below which a posterior counts as collapsed. On fluorescence images with a peak
+signal-to-noise ratio of 20 to 30 dB, the divergence of a healthy posterior is 0.02 to 0.3."""
 
 MAX_RESTARTS = 2
 ANNEALED_SHARE = 0.3
-"""Share of what is left of the budget over which the weight of the KL divergence rises from 0 to 1."""
+"""Share of the remaining budget over which the weight of the KL divergence rises from 0 to 1."""
 
 LEAST_LEFT = 0.05
-"""Share of the budget below which a fresh start would leave weights that have learnt nothing."""
+"""Smallest share of the budget that must remain for a fresh start; with less, new weights would learn nothing."""
 
 
 class CollapseGuard:
-    """Decides, step by step, whether training must start again, and what the KL divergence weighs.
+    """Decides after every step whether training must start again, and sets the weight of the KL divergence.
 
-    Everything is a function of the steps seen and of `state`, so a resumed run decides as an uninterrupted one.
+    Decisions depend only on the steps seen and on `state`, so a resumed run decides like an uninterrupted run.
     """
 
     def __init__(self) -> None:
@@ -48,9 +51,10 @@ class CollapseGuard:
         self._passed = 0
 
     def kl_weight(self, progress: float) -> float:
-        """Return the weight of the KL divergence: 1, but in an annealed run ``(p - p0) / (0.3 (1 - p0))`` up to 1.
+        """Return the weight of the KL divergence: 1, or in an annealed run ``min(1, (p - p0) / (0.3 (1 - p0)))``.
 
-        It never falls: a resumed run with a larger budget is less far than it was, and its weight stays.
+        p0 is the progress at which annealing began. The weight never falls: if a run is resumed with a larger budget,
+        its progress p is smaller than before, and the weight stays as it was.
 
         Args:
             progress: Share p of the budget used up, 0 to 1.
@@ -62,9 +66,9 @@ class CollapseGuard:
         return self._weight
 
     def progress_since_start(self, progress: float) -> float:
-        """Return the share of what was left of the budget at the last start that has been used since, 0 to 1.
+        """Return the progress since the last start: the used share of the budget that remained then, 0 to 1.
 
-        It never falls, for the same reason.
+        The progress never falls, also if a run is resumed with a larger budget.
 
         Args:
             progress: Share of the budget used up, 0 to 1.
@@ -74,15 +78,15 @@ class CollapseGuard:
         return self._furthest
 
     def has_collapsed(self, kl: float) -> bool:
-        """Tell whether a KL divergence, nats per pixel, is that of a collapsed posterior."""
+        """Tell whether a KL divergence, in nats per pixel, means that the posterior has collapsed."""
         return kl < COLLAPSED_KL
 
     def was_judged(self, step: int) -> bool:
-        """Tell whether so many steps have passed since the last start that a small KL divergence means collapse."""
+        """Tell whether enough steps have passed since the last start for a small KL divergence to mean collapse."""
         return step - self._judged_from >= CHECK_AFTER or self._passed > 0
 
     def must_restart(self, step: int, progress: float, kl: float) -> bool:
-        """Take note of the KL divergence after a step, and tell whether to start again with fresh weights.
+        """Record the KL divergence after a step, and tell whether to start again with fresh weights.
 
         Args:
             step: Steps so far.
@@ -92,7 +96,8 @@ class CollapseGuard:
         Raises:
             TrainingError: If the posterior has collapsed in spite of restarts and annealing.
         """
-        # While the divergence weighs little, it says nothing; neither does a broken step.
+        # While the KL divergence has a low weight, its value tells nothing about a collapse; nor does a value that is
+        # not finite.
         if self.kl_weight(progress) < 1.0:
             self._judged_from = step
         is_early = step - self._judged_from <= CHECK_AFTER - AVERAGED_STEPS
@@ -122,7 +127,7 @@ class CollapseGuard:
         return True
 
     def error(self, kl: float) -> TrainingError:
-        """Return the error that says so.
+        """Return the error to raise when the posterior has collapsed for good.
 
         Args:
             kl: KL divergence in nats per pixel.
@@ -136,7 +141,7 @@ class CollapseGuard:
         )
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs."""
+        """Return the state for the resume file."""
         return {
             "restarts": self.restarts,
             "started_at": self.started_at,
@@ -150,7 +155,7 @@ class CollapseGuard:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state of an earlier run."""
+        """Restore the state of an earlier run."""
         self.restarts, self.started_at = int(state["restarts"]), int(state["started_at"])
         self._started_progress = float(state.get("started_progress", 0.0))
         self._furthest = float(state.get("furthest", 0.0))

@@ -1,4 +1,4 @@
-"""A second method that is trained along with the first and learns from it."""
+"""A second method that is trained in the same run as the first and learns from it."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,14 @@ from quietscope.methods.base import LearningMethod
 
 @dataclass(frozen=True)
 class Companion:
-    """Another method to train along, such as one that learns from the first.
+    """A second method to train in the same run, such as a direct denoiser that learns from the first method.
 
-    Its loss is added, with random numbers, gradients and clipping of its own: the first comes out as it would alone.
+    The loss of the companion is added to the first method's loss. The companion has its own random numbers, gradients
+    and clipping, so the first method becomes the same as if it were trained alone.
 
     Attributes:
-        method: What is trained along, in place; for images of the same axes.
-        relative_rate: Its learning rate relative to the first one's.
+        method: The second method, trained in place; for images with the same axes.
+        relative_rate: Learning rate of the companion, divided by that of the first method.
     """
 
     method: LearningMethod

@@ -1,6 +1,6 @@
 """Train a method within a budget, in a folder that a later run can resume.
 
-`fit` is the whole course of training, top to bottom; each of its parts has a file of its own beside this one.
+`fit` contains the whole course of training in order; each part of training has its own file in this folder.
 """
 
 import math
@@ -33,19 +33,20 @@ LOG_EVERY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
-    """How a run went.
+    """Result of a training run.
 
     Attributes:
-        steps: Optimiser steps, resumed runs included.
-        seconds: Training time, resumed runs included.
-        best_validation_loss: In nats per pixel; infinite where the run ended before its first validation.
-        skipped_steps: Steps whose loss or gradient was not finite.
-        rollbacks: Returns to an earlier state.
-        restarts: Starts with fresh weights after the posterior had collapsed.
+        steps: Optimiser steps, earlier parts of a resumed run included.
+        seconds: Training time, earlier parts of a resumed run included.
+        best_validation_loss: Lowest validation loss, in nats per pixel for a method with a likelihood; infinite if the
+            run ended before its first validation.
+        skipped_steps: Number of steps whose loss or gradient was not finite.
+        rollbacks: Number of returns to an earlier state.
+        restarts: Number of starts with fresh weights after the posterior had collapsed.
         interrupted: Whether the user, the system or the watcher ended the run.
-        terminated: Whether it was the system, by SIGTERM: nothing more should be started.
+        terminated: Whether the system ended the run by SIGTERM; if so, nothing more should be started.
         best_state: Weights of the lowest validation loss.
-        last_state: Weights at the end; the method carries these or those, as the settings say.
+        last_state: Weights at the end; the setting `keep` decides which of the two sets of weights the method has.
     """
 
     steps: int
@@ -60,7 +61,7 @@ class FitReport:
     last_state: dict[str, Tensor]
 
     def summary(self) -> dict[str, float]:
-        """Return the numbers, by name; those that are infinite or NaN are left out."""
+        """Return the numbers of the report by name, without numbers that are infinite or NaN."""
         numbers = {
             "steps": float(self.steps),
             "training_seconds": round(self.seconds, 1),
@@ -86,28 +87,28 @@ def fit(
     companion: Companion | None = None,
     resident_bytes: int = RESIDENT_BYTES,
 ) -> FitReport:
-    """Train a method in place and leave it with its best or its last weights, as the settings say.
+    """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
     The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up. In a
     process group of `torch.distributed`, all processes train one model, see `quietscope.training.team`.
 
     Args:
-        method: What to train.
+        method: The method to train.
         frames: Noisy frames.
-        settings: How to train.
-        budget: When to stop.
-        device: Where to train.
-        folder: Where logs and the resume file go; None keeps nothing on disk.
-        resume: Go on from the folder's resume file.
-        watch: Called after every step; ends the run in order by raising `quietscope.errors.Stop`.
+        settings: Training settings.
+        budget: Limit of time or steps.
+        device: Device to train on.
+        folder: Folder for logs and the resume file; None writes nothing to disk.
+        resume: Whether to continue from the folder's resume file.
+        watch: Called after every step; may end the run by raising `quietscope.errors.Stop`.
         notify: Called with one line for each return to an earlier state and each start with fresh weights.
-        companion: Another method to train along in place, such as one that learns from the first. It changes nothing of
-            the first one, and ends with its weights of the same moment.
-        resident_bytes: Size of the images, as float32, up to which they are kept on the device; larger ones are read
-            from their files, patch by patch.
+        companion: A second method to train in place in the same run, such as one that learns from the first. The
+            companion does not influence the first method, and ends with its own weights of the same step.
+        resident_bytes: Largest size of all images, as float32, to keep on the device; larger image sets are read from
+            their files, patch by patch.
 
     Returns:
-        How it went.
+        The report of the run.
 
     Raises:
         TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
@@ -116,7 +117,7 @@ def fit(
     assert folder is not None or not resume
     team, stop = Team.of_process(device), StopRequest()
     learner = Learner(method, settings, team, companion)
-    pickier = learner.companion or method  # one that learns from the other suits the multiples of both
+    pickier = learner.companion or method  # a companion's size_multiple includes that of the method
     patches, fixed = _data(pickier, frames, settings, device, resident_bytes)
     run = TrainingRun(learner, fixed, settings, budget, team, notify)
     run.clock.start()
@@ -146,7 +147,7 @@ def fit(
                 break
         if kept is not None:
             write_checkpoint(kept, run.state())
-    # After the last checkpoint, so that a resumed run sees no validation that an uninterrupted one would not make.
+    # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
     run.validation.measure()
     run.refuse_collapse()
     return _finish(run, learner, settings, stop)
@@ -164,7 +165,7 @@ def _data(
 
 
 def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:
-    """Leave the method with the weights that the settings ask for, and report."""
+    """Load the weights chosen by the setting `keep` into the method, and return the report."""
     last = learner.weights()
     best = run.validation.best or last
     if settings.keep == "best":

@@ -1,4 +1,4 @@
-"""One step of training, taken apart: loss, gradients, clipping, and the weights that change."""
+"""The parts of one training step: loss, gradients, clipping, and the weights."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,31 +16,31 @@ from quietscope.training.team import Team
 METHOD, COMPANION = "method", "companion"
 
 Weights: TypeAlias = dict[str, dict[str, Tensor]]
-"""State of everything that is trained: that of the method under "method", and of its companion under "companion"."""
+"""Weights and buffers by name, those of the method under "method", those of its companion under "companion"."""
 
 TRAINING, VALIDATION = 0, 1
-"""Streams of random numbers, which never meet."""
+"""Numbers of two streams of random numbers, whose seeds never coincide."""
 
 _COMPANION_SEED = 1 << 31
-"""Steps stay below it, so that the companion's random numbers are never the method's."""
+"""Offset of the companion's seeds; step numbers stay below it, so method and companion never share random numbers."""
 
 _PROCESS_SEED = 1 << 26
-"""Steps apart at which the processes of a team draw, so that they do not all draw the same."""
+"""Offset between the seeds of the processes of a team, so that each process draws different random numbers."""
 
 _RATE = "relative_rate"
 
 
 class Learner:
-    """A method with its optimiser, and with a companion that may be trained along; both are placed on the device.
+    """A method with its optimiser, and optionally a companion trained in the same run; both are put on the device.
 
-    Everything random in step n is seeded by (seed, n), so nothing depends on how often the run was interrupted. Parts
-    that share no gradients add to one loss, and each is clipped by the norm of its own.
+    Everything random in step n is seeded by (seed, n), so results do not depend on how often the run was interrupted.
+    Parts that share no gradients are added to one loss, and the gradients of each part are clipped separately.
 
     Args:
-        method: What is trained, in place.
-        settings: How to train.
-        team: The processes that train together, and the device of this one.
-        companion: Another method to train along, in place.
+        method: The method, trained in place.
+        settings: Training settings.
+        team: The processes that train together, and the device of this process.
+        companion: A second method, trained in place in the same run.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Learner:
 
     @property
     def methods(self) -> tuple[LearningMethod, ...]:
-        """The method, and its companion where there is one."""
+        """The method, and its companion if there is one."""
         return tuple(self._roles.values())
 
     def set_rate(self, rate: float) -> None:
@@ -78,7 +78,7 @@ class Learner:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def set_loss(self, *, kl_weight: float, progress: float) -> None:
-        """Set the loss of a method whose loss changes while it is trained; 1 and 1 give the loss that counts.
+        """Set the loss of a method whose loss changes during training; 1 and 1 set the final loss.
 
         Args:
             kl_weight: Weight of the KL divergence, 0 to 1.
@@ -90,7 +90,7 @@ class Learner:
             self.method.advance(progress)
 
     def loss(self, patches: Tensor, number: int, stream: int) -> Loss:
-        """Return the loss of the method, with random numbers of its own.
+        """Return the loss of the method, with random numbers that depend only on seed, number and stream.
 
         Args:
             patches: Shape (B, C, *S), intensity units.
@@ -101,14 +101,14 @@ class Learner:
             return self._seeded(self._loss, patches, (stream << 32) + number)
 
     def backward(self, patches: Tensor, step: int) -> Loss:
-        """Compute the gradients of a step, means over the team.
+        """Compute the gradients of a step, averaged over the team.
 
         Args:
             patches: Shape (B, C, *S), intensity units.
             step: Number of the step, from 0.
 
         Returns:
-            The loss of the method, with that of the companion among its terms.
+            The loss of the method; the companion's loss is one of its terms.
         """
         own = self.loss(patches, step, TRAINING)
         total, terms = own.total, own.terms
@@ -122,10 +122,10 @@ class Learner:
         return Loss(own.total.detach(), terms)
 
     def clip(self) -> set[str]:
-        """Scale the gradients of each part down to the largest norm that is allowed.
+        """Scale the gradients of each part down to the largest norm allowed.
 
         Returns:
-            "method", "companion", both or none: whose gradients are not finite.
+            Names of the learners whose gradients are not finite: "method", "companion", both or none.
         """
         broken = set()
         if self.companion is not None and not self._clip(list(self.companion.parameters())):
@@ -142,16 +142,17 @@ class Learner:
         }
 
     def load(self, weights: Weights) -> None:
-        """Take up weights that `weights` copied."""
+        """Load weights that `weights` returned."""
         for role, each in self._roles.items():
             each.load_state_dict(weights[role])
 
     def drop_gradients(self, role: str, safe: Weights) -> None:
-        """Leave the method or its companion out of the step, as if it had not seen these patches.
+        """Leave the method or its companion out of the step, as if these patches had not been processed.
 
         Args:
-            role: "method" leaves both out, "companion" the companion alone.
-            safe: Where the buffers are taken from: running statistics hold NaN although no weight has moved yet.
+            role: "method" leaves out both, "companion" only the companion.
+            safe: Weights and buffers of an earlier state, from which the buffers are restored: running statistics may
+                contain NaN although no weight has changed yet.
         """
         if role == METHOD:
             self.optimizer.zero_grad(set_to_none=True)
@@ -163,7 +164,7 @@ class Learner:
                     buffer.copy_(safe[role][name])
 
     def agree(self) -> None:
-        """Take over the buffers of the team's first process: the statistics of each one follow its own patches."""
+        """Copy the buffers of the team's first process, because running statistics differ between the processes."""
         self._team.copy_first(buffer for each in self._roles.values() for buffer in each.buffers())
 
     def _clip(self, parameters: list[torch.nn.Parameter]) -> bool:
@@ -178,7 +179,7 @@ class Learner:
     def _precision(self) -> AbstractContextManager[Any]:
         device, wanted = self._team.device, self._settings.precision
         lower = wanted == "bfloat16" or (wanted == "auto" and gains_from_bf16(device))
-        # Without a cache: weights cast where no gradients are wanted would stay without them.
+        # No cache: weights that were cast without gradients would be reused, and would then get no gradients.
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)
 
 

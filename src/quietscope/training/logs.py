@@ -1,4 +1,4 @@
-"""What a run writes down: numbers by step, as a table and for TensorBoard, and the settings that it began with."""
+"""Logs of a run: numbers by step, as a table and for TensorBoard, and the settings at the start of the run."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ STEP = "step"
 class Logs:
     """Writes numbers to ``logs/metrics.csv``, one row per step, and to TensorBoard's event file beside it.
 
-    A resumed run goes on with the files of the earlier one, without what that has written after its resume file.
+    A resumed run continues the files of the earlier run; rows written after the earlier run's resume file are removed.
 
     Args:
         folder: The run folder; None writes nothing.
@@ -67,11 +67,11 @@ class Logs:
             YAML().dump(values, file)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write numbers down.
+        """Write a row of numbers.
 
         Args:
             step: Steps so far.
-            values: Numbers by name; where there are none, nothing is written.
+            values: Numbers by name; if empty, nothing is written.
         """
         if self._path is None or self._events is None or not values:
             return
@@ -101,7 +101,7 @@ def _event_writer(logs: Path, step: int) -> "SummaryWriter":
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the columns and rows of a table; a row that a kill has cut short is left out."""
+    """Return the columns and rows of a table, without a last row that is incomplete because the run was killed."""
     if not path.is_file():
         return [STEP], []
     text = path.read_text(encoding="utf-8")

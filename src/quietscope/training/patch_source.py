@@ -1,4 +1,4 @@
-"""Where training patches come from: the memory of the device, or their files where the images do not fit into it."""
+"""Sources of training patches: images in the device's memory, or image files if the images do not fit into it."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from quietscope.tiling.grid import round_up
 from quietscope.training.settings import TrainingSettings
 
 RESIDENT_BYTES = 4 << 30
-"""Images of so many bytes, as float32, are kept on the device; larger ones are read from their files."""
+"""Largest size of all images in bytes, as float32, to keep on the device; larger image sets are read from files."""
 
 
 def make_patches(
@@ -24,18 +24,18 @@ def make_patches(
     device: torch.device,
     resident_bytes: int = RESIDENT_BYTES,
 ) -> Patches:
-    """Make the patch source of some frames: on the device where they fit, streamed from their files where not.
+    """Make the patch source of some frames: on the device if they fit, otherwise streamed from their files.
 
-    Both give the same patches. Frames smaller than a patch are mirrored up to its size.
+    Both sources give the same patches. Frames smaller than a patch are padded by mirroring.
 
     Args:
-        method: Gives the number of axes, and the turns that its noise allows.
+        method: The method to train, which determines the number of axes and the turns that the noise allows.
         frames: All frames.
-        chosen: Indices of those to use.
-        settings: Patch size.
-        seed: Seed of the order.
-        device: Where batches are wanted.
-        resident_bytes: Size of the images, as float32, up to which they are kept on the device.
+        chosen: Indices of the frames to use.
+        settings: Training settings, which contain the patch size.
+        seed: Seed of the order of patches.
+        device: Device to put batches on.
+        resident_bytes: Largest size of all images, as float32, to keep on the device.
 
     Returns:
         The source.
@@ -59,8 +59,8 @@ def make_patches(
 
 
 def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:
-    """Return the patch size in pixels per spatial axis: the settings', rounded up to what the method wants."""
+    """Return the patch size in pixels per spatial axis: that of the settings, rounded up to the method's multiple."""
     patch = (settings.patch, settings.patch) if method.spatial_dims == 2 else (settings.patch_z, *[settings.patch] * 2)
-    # A patch that the PSF does not fit into would teach mostly what lies beyond its borders.
+    # In a patch smaller than the PSF, most of the blur would come from outside the patch.
     least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
     return tuple(round_up(length, multiple) for length, multiple in zip(least, method.size_multiple, strict=True))

@@ -1,4 +1,4 @@
-"""A fresh start after the posterior has collapsed: new weights from the seed, nothing remembered of the old ones."""
+"""Fresh weights for a start after the posterior has collapsed, drawn from a seed and independent of the old weights."""
 
 import torch
 
@@ -7,11 +7,11 @@ from quietscope.nn.narrow import narrow
 
 
 def draw_weights(method: AnnealedMethod, seed: int) -> None:
-    """Draw the weights of a method anew, in place; a pruned method stays as narrow as it is.
+    """Draw new random weights for a method, in place; a pruned method keeps its narrower layers.
 
     Args:
         method: The method.
-        seed: Seed of the weights; no global number is drawn.
+        seed: Seed of the weights; PyTorch's global random generator is not changed.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Steps that go wrong: skipped, counted, and after ten in a row answered by a return to the last validated state."""
+"""Handling of broken steps: each is skipped; after ten in a row, training returns to the last validated state."""
 
 import copy
 from typing import Any
@@ -14,12 +14,12 @@ ROLLBACK_FACTOR = 0.5
 
 
 class Rollback:
-    """Leaves steps out whose loss or gradients are not finite, and returns to a state that was safe.
+    """Skips steps whose loss or gradients are not finite, and returns to an earlier state if that keeps happening.
 
     Args:
-        learner: What is trained.
-        rate: Its learning rate, halved at every return.
-        notify: Told of every return.
+        learner: The learner whose weights are trained.
+        rate: The learning rate, which is halved at every return.
+        notify: Called with one line at every return.
     """
 
     def __init__(self, learner: Learner, rate: LearningRate, notify: Notify) -> None:
@@ -30,18 +30,18 @@ class Rollback:
         self.keep()
 
     def keep(self) -> None:
-        """Remember this moment as one to return to."""
+        """Keep a copy of the current weights and optimiser as the state to return to."""
         self._safe = self._learner.weights()
         self._safe_optimizer = copy.deepcopy(self._learner.optimizer.state_dict())
 
     def skip(self, broken: set[str]) -> None:
-        """Take what is broken out of this step, so that the optimiser leaves it alone.
+        """Leave broken parts out of this step, so that the optimiser does not change their weights.
 
         Args:
-            broken: What `Learner.clip` returned.
+            broken: Names of the parts with broken gradients, as returned by `Learner.clip`.
 
         Raises:
-            TrainingError: If returns to a safe state have not helped.
+            TrainingError: If returns to an earlier state have not helped.
         """
         for role in broken:
             self._learner.drop_gradients(role, self._safe)
@@ -54,7 +54,7 @@ class Rollback:
             self._roll_back()
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs, with the state to return to."""
+        """Return the state for the resume file, with the weights to return to."""
         return {
             "safe": self._safe,
             "safe_optimizer": self._safe_optimizer,
@@ -64,7 +64,7 @@ class Rollback:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state of an earlier run."""
+        """Restore the state of an earlier run."""
         self.skipped_steps, self.rollbacks = int(state["skipped_steps"]), int(state["rollbacks"])
         self._skipped_in_a_row = int(state["skipped_in_a_row"])
         self._safe, self._safe_optimizer = state["safe"], state["safe_optimizer"]

@@ -1,4 +1,4 @@
-"""How to train: batches, optimiser, schedule, precision. What to train belongs to the method."""
+"""Settings of training: batches, optimiser, schedule, precision. Settings of the network belong to the method."""
 
 from typing import Literal
 
@@ -9,25 +9,26 @@ class TrainingSettings(BaseModel):
     """Frozen, validated training settings; unknown keys are refused.
 
     Attributes:
-        patch: Patch size in Y and X.
-        patch_z: Patch size in Z, for 3-D.
+        patch: Patch size in Y and X, in pixels.
+        patch_z: Patch size in Z, in pixels, for 3-D.
         batch_size: Patches per step.
         optimizer: "adamax" (published for HDN) or "adam".
         betas: Decay of the running means of gradient and squared gradient, for "adam".
-        learning_rate: Step size at its highest.
-        schedule: "plateau" halves the rate when the validation loss stalls (published for HDN); "cosine" lets it fall
-            to nothing over the budget, which gets more out of a few minutes.
+        learning_rate: Highest learning rate.
+        schedule: "plateau" multiplies the rate by `plateau_factor` when the validation loss stalls (published for HDN,
+            with a factor of 0.5); "cosine" lets the rate fall to 1 % over the budget, which is better for runs of a few
+            minutes.
         warmup_steps: Steps over which the rate rises from zero.
         plateau_patience: Validations without improvement before the rate is cut.
-        plateau_factor: What the rate is multiplied by then.
-        clip_norm: Gradients with a larger global norm are scaled down to it.
+        plateau_factor: Factor by which the rate is cut.
+        clip_norm: Largest global norm of the gradients; larger gradients are scaled down to this norm.
         validate_every: Steps between validations.
-        validation_patches: Patches of the validation loss.
-        keep: Whose weights become the model: "best" takes those of the lowest validation loss, "last" those of the last
-            step. With a rate that falls to nothing the last are the better ones: the validation loss of a few patches
-            is flat long before the image is as good as it gets (W2S, 20 minutes: 34.9 dB for the "best").
+        validation_patches: Number of patches that the validation loss is measured on.
+        keep: Weights that become the model: "best" takes the weights of the lowest validation loss, "last" the weights
+            of the last step. With a "cosine" schedule the last weights are better, because the validation loss of a few
+            patches stops falling long before the image stops improving (W2S, 20 minutes: 34.9 dB for the "best").
         early_stop: Validations without improvement after which training ends; None never ends early.
-        precision: "auto" trains in bfloat16 where the hardware gains from it.
+        precision: "auto" trains in bfloat16 on hardware that is faster in it.
         compile: Compile the loss with torch.compile: slower to start, faster per step on a GPU.
         seed: Seed of weights, patches and latent noise.
     """

@@ -1,4 +1,4 @@
-"""Stopping in order: Ctrl-C, SIGTERM or a watcher end a run after the step that is being computed."""
+"""Orderly stop of training: Ctrl-C, SIGTERM or a watcher end a run after the current step."""
 
 import signal
 import threading
@@ -11,11 +11,11 @@ from quietscope.training.watch import TrainingState, Watcher
 
 
 class StopRequest:
-    """Makes the first signal, or the `Stop` of a watcher, an orderly end; a second signal interrupts at once.
+    """Records that a run should end, after a first signal or the `Stop` of a watcher; a second signal ends it at once.
 
     Attributes:
-        requested: Whether the run is to end.
-        terminated: Whether it was SIGTERM, by which the system asks the program to end.
+        requested: Whether the run should end.
+        terminated: Whether the signal was SIGTERM, by which the system asks the program to end.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class StopRequest:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle the signals inside this block; nothing happens outside the main thread, which alone receives them."""
+        """Handle signals inside this block; outside the main thread, which alone receives signals, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -37,7 +37,7 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def tell(self, watch: Watcher, state: TrainingState) -> None:
-        """Tell a watcher how training stands, and end the run if it raises `Stop`."""
+        """Call a watcher with the state of training, and end the run if the watcher raises `Stop`."""
         try:
             watch(state)
         except Stop:

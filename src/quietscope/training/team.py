@@ -1,8 +1,9 @@
-"""Several devices: processes that train one model together, each on its share of every batch.
+"""Training on several devices: processes train one model together, each on its share of every batch.
 
-A process that belongs to a group of `torch.distributed` (``torchrun`` starts such) trains as part of a team; any other
-trains alone. All of a team start from the same weights, average their gradients before clipping, and so make the same
-step. What a decision rests on (clock, KL divergence, validation loss, signals) is agreed on first.
+A process in a process group of `torch.distributed` (as started by ``torchrun``) trains as part of a team; any other
+process trains alone. All processes of a team start from the same weights and average their gradients before clipping,
+so all make the same step. Values that decide about the run (clock, KL divergence, validation loss, signals) are made
+equal in all processes before the decision.
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,9 @@ class Team:
     """The processes that train together.
 
     Attributes:
-        device: Where this process computes.
+        device: Device on which this process computes.
         rank: Number of this process, from 0.
-        size: Number of processes; 1 for one that trains alone.
+        size: Number of processes; 1 for a process that trains alone.
     """
 
     device: torch.device
@@ -41,11 +42,11 @@ class Team:
         return self.rank == 0
 
     def share(self, step: int, batch_size: int) -> tuple[int, int]:
-        """Return the patches of a step that this process computes: the number of the first one, and how many.
+        """Return the patches of a step that this process computes: number of the first patch, and number of patches.
 
         Args:
             step: Number of the step, from 0.
-            batch_size: Patches per step, of all processes together.
+            batch_size: Patches per step, for all processes together.
 
         Raises:
             SettingsError: If the batch cannot be shared evenly.
@@ -60,7 +61,7 @@ class Team:
         return step * batch_size + self.rank * count, count
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace tensors by their means over the team, in place."""
+        """Replace each tensor by its mean over the team, in place."""
         if self.size == 1:
             return
         together = list(tensors)
@@ -71,7 +72,7 @@ class Team:
             each.copy_(mean.view_as(each))
 
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
-        """Replace tensors by those of the first process, in place."""
+        """Replace each tensor by the tensor of the first process, in place."""
         if self.size > 1:
             for each in tensors:
                 distributed.broadcast(each, 0)
@@ -85,7 +86,7 @@ class Team:
         return float(shared)
 
     def largest(self, value: float) -> float:
-        """Return the largest of a number over the team."""
+        """Return the largest value of a number over the team."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)

@@ -1,4 +1,4 @@
-"""Everything that changes while a method is trained, and so everything that a resume file holds."""
+"""Everything that changes during training, and is therefore stored in the resume file."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ from quietscope.training.watch import TrainingState
 
 
 class TrainingRun:
-    """The parts of a training run, and the few things that concern several of them at once.
+    """The parts of a training run, and the operations that involve several parts.
 
     Args:
-        learner: What is trained.
+        learner: The learner whose weights are trained.
         fixed: Validation patches (B, C, *S), intensity units.
-        settings: How to train.
-        budget: When to stop.
+        settings: Training settings.
+        budget: Limit of time or steps.
         team: The processes that train together.
-        notify: Told of every restart and every return to an earlier state.
+        notify: Called with one line at every restart and every return to an earlier state.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TrainingRun:
         notify: Notify,
     ) -> None:
         self.step = 0
-        """Optimiser steps so far, resumed runs included."""
+        """Optimiser steps so far, earlier parts of a resumed run included."""
         self.clock = Clock(budget, team)
         self.rate = LearningRate(settings)
         self.collapse = CollapseGuard()
@@ -59,7 +59,7 @@ class TrainingRun:
         )
 
     def restart_if_collapsed(self, loss: Loss) -> None:
-        """Start again with fresh weights where the posterior no longer depends on the image.
+        """Start again with fresh weights if the posterior no longer depends on the image.
 
         Args:
             loss: Loss of the latest step.
@@ -81,17 +81,17 @@ class TrainingRun:
         self._notify(f"The posterior collapsed: start {self.collapse.restarts + 1}, with fresh weights.")
 
     def refuse_collapse(self) -> None:
-        """Raise if training ends with a collapsed posterior, unless it was too short to tell.
+        """Raise an error if training ends with a collapsed posterior; a run too short to tell raises none.
 
         Raises:
-            TrainingError: If it does.
+            TrainingError: If the posterior has collapsed.
         """
         is_judged = isinstance(self._learner.method, AnnealedMethod) and self.collapse.was_judged(self.step)
         if is_judged and self.collapse.has_collapsed(self.validation.kl):
             raise self.collapse.error(self.validation.kl)
 
     def describe(self, loss: Loss) -> TrainingState:
-        """Return how training stands, for a progress display.
+        """Return the state of training, for a progress display.
 
         Args:
             loss: Loss of the latest step.
@@ -107,22 +107,22 @@ class TrainingRun:
         )
 
     def numbers(self, loss: Loss) -> dict[str, float]:
-        """Return what the log says of the latest step, by name.
+        """Return the numbers of the latest step for the log, by name.
 
         Args:
-            loss: Its loss.
+            loss: Loss of the latest step.
         """
         terms = {f"train/{name}": float(value) for name, value in loss.terms.items()}
         return {"train/loss": float(loss.total), **terms, "learning_rate": self._learner.rate}
 
     def validate(self) -> dict[str, float]:
-        """Measure the validation loss, make this moment one to return to, and return what the log says of it."""
+        """Measure the validation loss, keep the weights as a state to return to, and return the loss for the log."""
         self.validation.measure()
         self.rollback.keep()
         return {"validation/loss": self.validation.loss}
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs, to do exactly what an uninterrupted one would."""
+        """Return the state for the resume file, so that a resumed run does exactly what an uninterrupted one does."""
         return {
             "step": self.step,
             "seconds": self.clock.seconds,
@@ -135,13 +135,13 @@ class TrainingRun:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state of an earlier run.
+        """Restore the state of an earlier run.
 
         Args:
-            state: What `state` returned.
+            state: The state, as returned by the method `state`.
 
         Raises:
-            ModelFileError: If it is the state of another network.
+            ModelFileError: If the state belongs to another network.
         """
         try:
             self._learner.load(state["weights"])

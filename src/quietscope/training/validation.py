@@ -1,4 +1,4 @@
-"""The loss of fixed patches, always with the same random numbers, and the weights that did best on it."""
+"""The validation loss, on fixed patches with the same random numbers each time, and the weights of the lowest loss."""
 
 import math
 from typing import Any
@@ -14,14 +14,14 @@ from quietscope.training.team import Team
 
 
 class Validation:
-    """Measures the validation loss, tells the learning rate, and keeps the best weights.
+    """Measures the validation loss, passes it on to the learning rate, and keeps the best weights.
 
     Args:
-        learner: What is trained.
+        learner: The learner whose weights are trained.
         patches: Fixed patches (B, C, *S), intensity units.
-        settings: How to train.
-        rate: The learning rate, which follows the validation loss.
-        team: The processes that train together; all of them measure all patches.
+        settings: Training settings.
+        rate: The learning rate, which depends on the validation loss.
+        team: The processes that train together; every process measures all patches.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class Validation:
         self._shares = [len(part) / len(patches) for part in self._parts]
         self.loss = math.nan
         self.kl = math.nan
-        """KL divergence in nats per pixel; NaN for a method without."""
+        """KL divergence in nats per pixel; NaN for a method that has none."""
         self.best: Weights = {}
         """The weights of the lowest validation loss; empty before the first finite one."""
 
     def measure(self) -> None:
-        """Measure the validation loss by the loss that counts, and keep the weights if it is the lowest so far."""
+        """Measure the validation loss by the final loss, and keep the weights if it is the lowest so far."""
         learner = self._learner
         learner.agree()
         learner.set_loss(kl_weight=1.0, progress=1.0)
@@ -52,15 +52,15 @@ class Validation:
             self.best = learner.weights()
 
     def forget(self) -> None:
-        """Forget the best weights: training starts again with fresh ones."""
+        """Forget the best weights, because training starts again with fresh weights."""
         self.best = {}
 
     def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs."""
+        """Return the state for the resume file."""
         return {"loss": self.loss, "kl": self.kl, "best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the state of an earlier run."""
+        """Restore the state of an earlier run."""
         self.loss, self.kl = float(state["loss"]), float(state["kl"])
         self.best = {role: dict(weights) for role, weights in state["best"].items()}
 

@@ -1,4 +1,4 @@
-"""What a progress display is told after every step of training."""
+"""The state of training that a progress display receives after every step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingState:
-    """How training stands after a step.
+    """The state of training after a step.
 
     Attributes:
-        step: Steps so far, resumed runs included.
-        seconds: Training time so far, resumed runs included.
+        step: Steps so far, earlier parts of a resumed run included.
+        seconds: Training time so far, earlier parts of a resumed run included.
         progress: Share of the budget used up, 0 to 1.
         loss: Loss of the step.
-        terms: The named parts of the loss.
-        validation_loss: The latest one; NaN before the first validation.
+        terms: Terms of the loss, by name.
+        validation_loss: Latest validation loss; NaN before the first validation.
         learning_rate: Learning rate of the step.
     """
 
@@ -29,4 +29,4 @@ class TrainingState:
 
 
 Watcher: TypeAlias = Callable[[TrainingState], None]
-"""Called after every step of training; ends it in order by raising `quietscope.errors.Stop`."""
+"""A function called after every step of training; it may end training by raising `quietscope.errors.Stop`."""
