@@ -24,13 +24,14 @@ from quietscope import (
     Stop,
     TrainingProgress,
     Written,
+    describe,
     plan_denoise,
     plan_predict,
     plan_train,
     read_image,
     run,
 )
-from quietscope.errors import OutputError, SettingsError, Terminated
+from quietscope.errors import OutputError, SettingsError, SizeError, Terminated
 from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Event, Listener
 from quietscope.pipeline.learning import load_trained, settle, train
@@ -219,7 +220,7 @@ def test_an_unfinished_run_is_in_the_way_of_another(
     with pytest.raises(OutputError, match="--resume"):
         run(plan_of(tmp_path / "out", "a", "b"))
     with pytest.raises(SettingsError, match="as the run began"):
-        run(plan_denoise(cells / "a.tif", tmp_path / "out", {**settings, "seed": 3}), resume=True)
+        run(plan_of(tmp_path / "out", "a", "b", settings={**settings, "seed": 3}), resume=True)
     run(plan_of(tmp_path / "out", "a", "b", overwrite=True))
     check_same(whole, tmp_path / "out")
 
@@ -302,3 +303,34 @@ def test_arrays_are_images_too(tmp_path: Path, settings: dict[str, Any]) -> None
     )
     assert outcome.images[0].source is None
     assert np.asarray(read_image(tmp_path / "out" / "image_denoised.ome.tif")).shape == (2, 32, 32)
+
+
+def test_other_images_than_the_run_began_with_are_refused(tmp_path: Path, cells: Path, plan_of: MakePlan) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(Stop):
+        run(plan_of(out, "a"), after_training_step(3))
+    with pytest.raises(SettingsError, match=r"the images that the run began with: a\.tif .*; got b\.tif"):
+        plan_of(out, "b", resume=True)
+    with pytest.raises(SettingsError, match="the images"):
+        plan_of(out, "a", "b", resume=True)
+    assert names_in(out) == {"model.safetensors", "config.yaml", UNFINISHED}  # nothing of the first run is lost
+    run(plan_of(out, "a", resume=True))
+
+
+def test_a_damaged_record_of_a_run_is_one_line(tmp_path: Path, plan_of: MakePlan) -> None:
+    with pytest.raises(Stop):
+        run(plan_of(tmp_path / "out"), after_training_step(3))
+    for damage in ("{", "[]", ""):
+        (tmp_path / "out" / UNFINISHED / "run.json").write_text(damage)
+        with pytest.raises(OutputError, match=r"run\.json, which is damaged"):
+            plan_of(tmp_path / "out", resume=True)
+
+
+def test_a_plan_of_nothing_and_a_preview_of_a_prediction_are_refused(
+    tmp_path: Path, cells: Path, whole: Path, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(SizeError, match="at least one image"):
+        plan_denoise([], tmp_path / "out", settings)
+    plan = plan_predict(whole / "model.safetensors", cells / "a.tif", tmp_path / "out.tif", device="cpu")
+    with pytest.raises(SettingsError, match="a plan to predict"):
+        describe(plan)

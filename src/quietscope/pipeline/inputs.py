@@ -18,9 +18,11 @@ def open_images(sources: ImageSource | Sequence[ImageSource], axes: str | None =
         The images, lazily read.
 
     Raises:
-        QuietScopeError: If one cannot be opened.
+        QuietScopeError: If there is none, or one cannot be opened.
     """
     several = sources if isinstance(sources, list | tuple) else [sources]
+    if not several:
+        raise SizeError("at least one image", "none", "name the noisy images")
     return tuple(_open(source, axes) for source in several)
 
 

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quietscope.io import atomic_path
+from quietscope.errors import OutputError, SettingsError
+from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import write_bytes_atomically
 from quietscope.pipeline.image_files import Target
+from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
 _RUN = "run.json"
-_FILES, _TRAINED = "files", "trained"
+_FILES, _IMAGES, _TRAINED = "files", "images", "trained"
+_HALF = 32
+"""Half the side of the part of a plane that is looked at, in pixels."""
 _SECONDS, _KEY, _PANEL = "seconds", "key", "panel_"
 
 
@@ -42,10 +47,25 @@ class Ledger:
         """Tell whether training came to the end of this configuration's budget, rather than being stopped."""
         return bool(self._run.get(_TRAINED) == _budget(configuration))
 
-    def begin(self, files: Iterable[Path]) -> None:
-        """Forget an earlier run, and write down what this one is to write."""
+    def begin(self, files: Iterable[Path], images: Sequence[Image]) -> None:
+        """Forget an earlier run, and write down what this one is to write, and of which images."""
         self.forget()
-        self._write({_FILES: [os.path.relpath(path, self.folder.parent) for path in files], _TRAINED: None})
+        names = [os.path.relpath(path, self.folder.parent) for path in files]
+        self._write({_FILES: names, _IMAGES: [_fingerprint(image) for image in images], _TRAINED: None})
+
+    def check_images(self, images: Sequence[Image]) -> None:
+        """Refuse to go on with other images than the run began with.
+
+        Raises:
+            SettingsError: If they are others, or their pixels have changed.
+        """
+        before, now = self._run.get(_IMAGES), [_fingerprint(image) for image in images]
+        if before is not None and before != now:
+            raise SettingsError(
+                f"the images that the run began with: {', '.join(before)}",
+                ", ".join(now),
+                "name those images, or start anew with `--overwrite` in place of `--resume`",
+            )
 
     def note_training(self, configuration: "Configuration") -> None:
         """Write down that training came to the end of its budget."""
@@ -83,9 +103,17 @@ class Ledger:
     @property
     def _run(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
+            found = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except ValueError:  # damaged, and no text or no JSON any more
+            found = None
+        if not isinstance(found, dict):
+            raise OutputError(
+                "the record of a run that was stopped",
+                f"{self.folder / _RUN}, which is damaged",
+                "start anew with `--overwrite` in place of `--resume`",
+            )
         return found
 
     def _write(self, values: dict[str, Any]) -> None:
@@ -97,6 +125,14 @@ class Ledger:
 
 def _budget(configuration: "Configuration") -> list[Any]:
     return [configuration.budget, configuration.steps]
+
+
+def _fingerprint(image: Image) -> str:
+    """Return in words what tells an image from others: name, size, type, and a checksum of the middle of one plane."""
+    middle = (slice(max(0, n // 2 - _HALF), n // 2 + _HALF) for n in image.shape[-2:])
+    plane = np.asarray(image.data[(0,) * (len(image.shape) - 2) + tuple(middle)])
+    size = " x ".join(map(str, image.shape))
+    return f"{name_of(image)} ({size} {image.axes} {image.dtype}, checksum {zlib.crc32(plane.tobytes()):08x})"
 
 
 def _key(target: Target) -> str:

@@ -147,7 +147,7 @@ class DenoisePlan:
     def begin(self) -> None:
         """Forget an earlier run that was stopped in this folder, and write down what this one is to write."""
         self.training.folder.forget()
-        self.ledger.begin(self.files)
+        self.ledger.begin(self.files, self.training.images)
 
     def close(self) -> None:
         """Remove what only a stopped run needs: once all is done, or where nothing was learnt."""
@@ -159,6 +159,7 @@ class DenoisePlan:
 
         Results of that very run may be replaced: some of one image may be there, and others not.
         """
+        self.ledger.check_images(self.training.images)
         own = self.ledger.files
         targets = [
             replace(target, overwrite=target.overwrite or own.issuperset(target.files.values()))

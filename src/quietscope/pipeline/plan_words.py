@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from quietscope.errors import SettingsError
 from quietscope.pipeline.events import Listener, Note, ignore
-from quietscope.pipeline.plan import DenoisePlan, TrainPlan
+from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan
 from quietscope.report.table import duration, num_steps
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Description:
         return asdict(self)
 
 
-def describe(plan: DenoisePlan | TrainPlan, events: Listener = ignore) -> Description:
+def describe(plan: Plan, events: Listener = ignore) -> Description:
     """Say what a plan will do: look at the images, measure their noise, time the untrained network on a part of them.
 
     Args:
@@ -154,6 +155,8 @@ def describe(plan: DenoisePlan | TrainPlan, events: Listener = ignore) -> Descri
     from quietscope.nn.hardware import chosen_device, place
     from quietscope.setup.settle import preview
 
+    if isinstance(plan, PredictPlan):
+        raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files` and `target`")
     plan.check()
     training = plan.training
     frames = Frames.of(training.images, training.configuration.dims)

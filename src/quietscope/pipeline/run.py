@@ -85,7 +85,7 @@ def _learn(plan: DenoisePlan, events: Listener) -> Trained:
     if plan.training.resume:
         if ledger.is_trained(configuration):
             return load_trained(plan.training)
-        ledger.begin(plan.files)  # what a less trained model has made is made again
+        ledger.begin(plan.files, plan.training.images)  # what a less trained model has made is made again
     trained = train(plan.training, events)
     if trained.terminated:  # a scheduler wants the machine back: the model is kept, and nothing more is started
         raise Terminated

@@ -90,7 +90,7 @@ def reader_cases(fmt: Format, *, holds: Holds | None = None, alike: Mapping[str,
 def _written_cases(subject: Subject) -> list[Case]:
     checks = {check.__name__: check for check in WRITTEN_CHECKS}
     if subject.fmt.names_axes and subject.can_hold(example_of("ZCYX", "uint16")):
-        checks["keeps_metadata"] = keeps_metadata
+        checks["keeps_metadata"] = partial(keeps_metadata, subject)
     checks |= {f"keeps_{dtype}": partial(keeps_every_order_of_axes, subject, dtype) for dtype in DTYPES}
     checks |= {check.__name__: partial(check, subject) for check in (keeps_any_image, keeps_thin_images)}
     return [Case(name, check, subject.suffix) for name, check in checks.items()]
