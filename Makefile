@@ -7,12 +7,13 @@ WORKERS ?= 2
 # One thread per process: two test workers with two threads each would fight for two cores.
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help setup fmt lint style format layers torchvision types test demo bench clean
+.PHONY: help setup fmt lint style format layers torchvision types test faults demo bench clean
 
 help:
 	@echo "make setup   environment in $(VENV)"
 	@echo "make demo    denoise the sample that comes with the package, into demo/"
-	@echo "make test    everything that CI checks"
+	@echo "make test    lint, types and the tests, as CI runs them"
+	@echo "make faults  kills, full disks, damaged files: what must not cost data (CI runs it too)"
 	@echo "make fmt     put the code in order: imports, line ends, what ruff mends by itself"
 	@echo "make lint    ruff, who may import whom, no torchvision (what git runs before a commit, see CONTRIBUTING.md)"
 	@echo "make types   mypy --strict"
@@ -55,7 +56,10 @@ types: setup
 
 # Coverage costs time: CI measures it, against the floor in pyproject.toml, and so does `make test CI=true`.
 test: lint types
-	$(SINGLE) $(BIN)/pytest -n $(WORKERS) $(if $(CI),--cov --cov-report=term:skip-covered)
+	$(SINGLE) $(BIN)/pytest -n $(WORKERS) --ignore=tests/faults $(if $(CI),--cov --cov-report=term:skip-covered)
+
+faults: setup
+	$(SINGLE) $(BIN)/pytest -n $(WORKERS) tests/faults
 
 demo: setup
 	$(BIN)/quietscope demo --output demo --overwrite
