@@ -26,7 +26,7 @@ def test_git_runs_before_a_commit_what_make_lint_runs() -> None:
 
 
 def test_ci_runs_what_a_contributor_runs() -> None:
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-2:] == ["make test", "make faults"]
     assert set(prerequisites("test")) >= {"lint", "types"}
 
 

@@ -69,7 +69,7 @@ def used(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "denoise noisy.pgm --config tiny.yaml -o run --clean clean.pgm",
         "train noisy.pgm --method shallow --steps 1 -o other",
         "info run/model.safetensors",
-        "predict run/model.safetensors noisy.pgm -o denoised.tif",
+        "predict run/model.safetensors noisy.pgm -o denoised.tif --precision float32",
         "export run/model.safetensors -o model.onnx",
         "export run/model.safetensors -o model.zip",
         "info model.onnx",
