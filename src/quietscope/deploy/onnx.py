@@ -5,7 +5,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, final
 
-from quietscope.deploy.card import KEY, Card, damaged
+from quietscope.deploy.card import KEY, MOST_BYTES, Card, damaged
 from quietscope.deploy.openvino import open_openvino
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
@@ -104,7 +104,7 @@ def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:
             length = _varint(file)
         if length is None or file.tell() + length > size:
             raise ValueError("it is cut short, or no ONNX file")
-        if field == wanted and kind == _LENGTH:
+        if field == wanted and kind == _LENGTH and length <= 2 * MOST_BYTES:
             yield file.read(length)
         else:
             file.seek(length, 1)

@@ -10,6 +10,9 @@ from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, any_of
 from quietscope.methods.base import MethodSettings, PsfMethod
+from quietscope.outside.bounded import Word, Words
+from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
+from quietscope.outside.regular_file import read_bounded
 from quietscope.presets.preset import find_preset
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
@@ -45,13 +48,13 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = "hdn"
-    preset: str = "fast"
-    noise: str = "auto"
-    psf: str | None = None
+    method: Word = "hdn"
+    preset: Word = "fast"
+    noise: Words = "auto"
+    psf: Words | None = None
     dims: Literal[2, 3] = 2
-    budget: str | None = None
-    steps: int | None = Field(default=None, ge=1)
+    budget: Word | None = None
+    steps: int | None = Field(default=None, ge=1, le=10**9)
     seed: int = Field(default=0, ge=0, lt=2**31)
     direct: Literal["mean", "median"] | None = None
     network: dict[str, Any] = Field(default_factory=dict)
@@ -191,28 +194,25 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: If the file is missing, or does not contain names with values.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     fix = f"write one name and value per line, e.g. `preset: fast`; names are {', '.join(Configuration.model_fields)}"
     try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        values = parse_yaml(read_bounded(path, MOST_BYTES_OF_YAML, SettingsError, "a YAML file"))
+    except OSError as error:
         raise SettingsError("a YAML file", f"{path}, which cannot be read", "check the name after --config") from error
-    except YAMLError as error:
-        raise SettingsError(f"YAML in {path}", " ".join(str(error).split()), fix) from error
+    except MalformedError as error:
+        raise SettingsError(f"YAML in {path}", str(error), fix) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise SettingsError(f"names and values in {path}", f"{type(values).__name__}", fix)
-    return {str(name): value for name, value in values.items()}
+    return values
 
 
 def _settings_error(error: ValidationError, owner: str, names: list[str]) -> SettingsError:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = ".".join(str(part) for part in first["loc"])[:100]
     if not name:  # each setting is in range, but they do not go together; all values would be too long for a message
         return SettingsError(f"{owner} that go together", first["msg"].removeprefix("Value error, "), "change one")
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{owner} by known names", f"{name!r}", f"choose among {', '.join(names)}")
-    return SettingsError(f"{owner} in range", f"{name} = {first['input']!r} ({first['msg']})", f"change {name}")
+    return SettingsError(f"{owner} in range", f"{name} = {brief(first['input'])} ({first['msg']})", f"change {name}")
