@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from annotated_types import Ge, Le, Len, MaxLen
 
 from quietscope.errors import ModelFileError
 from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 MOST_BYTES = MOST_BYTES_OF_JSON
 """Largest size of a card, in bytes."""
 HOW_TO_MAKE_ONE = "export one with `quietscope export MODEL -o model.onnx`"
-Turn = Annotated[int, Field(ge=0, le=7)]
+Turn = Annotated[int, Ge(0), Le(7)]
 OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("sample",))
 """What models put out, by kind: one image, one and its deconvolved twin, samples of a posterior."""
 
@@ -34,8 +34,8 @@ class CardLatent:
         is_random: False where the noise is to be zeros.
     """
 
-    level: Annotated[int, Field(ge=0, le=1000)]
-    channels: Annotated[int, Field(ge=1, le=2**20)]
+    level: Annotated[int, Ge(0), Le(1000)]
+    channels: Annotated[int, Ge(1), Le(2**20)]
     reduction: tuple[Length, ...]
     is_random: bool
 
@@ -69,19 +69,19 @@ class Card:
 
     method: Word
     outputs: tuple[Word, ...]
-    spatial_dims: Annotated[int, Field(ge=2, le=3)]
+    spatial_dims: Annotated[int, Ge(2), Le(3)]
     size_multiple: tuple[Length, ...]
     halo: tuple[Length, ...]
     reach: tuple[Length, ...]
     num_channels: Channels
-    latents: Annotated[tuple[CardLatent, ...], Field(max_length=100)] = ()
-    orientations: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=8)] = (0,)
+    latents: Annotated[tuple[CardLatent, ...], MaxLen(100)] = ()
+    orientations: Annotated[tuple[Turn, ...], Len(1, 8)] = (0,)
     axes: Axes = ""
     pixel_size_um: PixelSize = field(default_factory=dict)
     channel_names: tuple[Word, ...] = ()
     spread_factor: Positive = 1.0
-    bytes_per_pixel: Annotated[float, Field(ge=0, le=1e12)] = 0.0
-    precision: Annotated[str, Field(pattern="^(auto|float32)$")] = "auto"
+    bytes_per_pixel: Annotated[float, Ge(0), Le(1e12)] = 0.0
+    precision: Word = "auto"
     compression: tuple[Word, ...] = ()
     configuration: Values = field(default_factory=dict)
     training: Numbers = field(default_factory=dict)
@@ -110,6 +110,8 @@ class Card:
             raise ValueError("samples without noise, or noise without samples")
         if not (math.isfinite(self.spread_factor) and self.spread_factor > 0):
             raise ValueError(f"spread factor {self.spread_factor}")
+        if self.precision not in ("auto", "float32"):
+            raise ValueError(f"precision {self.precision}")
 
     @property
     def samples(self) -> bool:
@@ -168,7 +170,7 @@ class Card:
                 "upgrade: `pip install --upgrade quietscope`",
             )
         try:
-            card: Card = validated(_CARD, values)
+            card: Card = validated(Card, values)
         except MalformedError as error:
             raise damaged(path, f"its card does not make sense: {error}") from error
         return card
@@ -211,6 +213,3 @@ def damaged(path: Path, reason: str) -> ModelFileError:
     """Build the error of a file whose parts do not fit."""
     words = " ".join(reason.split())[:200]
     return ModelFileError("a complete exported model", f"{path}, which is not ({words})", HOW_TO_MAKE_ONE)
-
-
-_CARD = TypeAdapter(Card)

@@ -1,9 +1,7 @@
 """Packages of the BioImage Model Zoo: their card; the ONNX model inside is run."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from quietscope.deploy.card import HOW_TO_MAKE_ONE, KEY, Card, damaged
 from quietscope.deploy.onnx import open_onnx
@@ -11,25 +9,29 @@ from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Session
 from quietscope.errors import ModelFileError
 from quietscope.outside.archive import ArchiveError, members, read_member
+from quietscope.outside.bounded import Values, Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, parse_yaml, validated
 
 _DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 _MOST_BYTES_OF_WEIGHTS = 1 << 32
 
 
-class _Onnx(BaseModel):
-    source: str
+@dataclass
+class _Onnx:
+    source: Word
 
 
-class _Weights(BaseModel):
+@dataclass
+class _Weights:
     onnx: _Onnx | None = None
 
 
-class _Description(BaseModel):
+@dataclass
+class _Description:
     """What QuietScope wants to know of a package; there is more in it."""
 
-    weights: _Weights = _Weights()
-    config: dict[str, Any] | None = None
+    weights: _Weights = field(default_factory=_Weights)
+    config: Values | None = None
 
 
 def open_zoo(card: Card, path: Path, device: str | None) -> Session:
@@ -68,8 +70,7 @@ def _description(path: Path) -> _Description:
     name = next((each for each in _DESCRIPTIONS if each in members(path)), None)
     if name is None:
         raise ModelFileError("a package of the BioImage Model Zoo", f"{path} without rdf.yaml", HOW_TO_MAKE_ONE)
-    found: _Description = validated(_Description, parse_yaml(read_member(path, name, MOST_BYTES_OF_YAML)))
-    return found
+    return validated(_Description, parse_yaml(read_member(path, name, MOST_BYTES_OF_YAML)))
 
 
 RUNTIME = Runtime(name="BioImage Model Zoo", suffix=".zip", card_text=card_text, open=open_zoo)

@@ -8,9 +8,10 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 Plain: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
@@ -21,7 +22,7 @@ MOST_VALUES = 100_000
 LARGEST_INTEGER = 2**63
 _SHOWN = 60
 
-Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 
 class MalformedError(ValueError):
@@ -87,11 +88,11 @@ def parse_yaml(text: str | bytes, *, most_bytes: int = MOST_BYTES_OF_YAML) -> Pl
     return _plain(found, DEEPEST)
 
 
-def validated(model: type[Model] | TypeAdapter[Any], values: Any) -> Any:
+def validated(kind: type[T], values: Any) -> T:
     """Make a record of plain values.
 
     Args:
-        model: What to make: a pydantic model, or the adapter of another type.
+        kind: What to make: a pydantic model, or a dataclass whose fields have types of `quietscope.outside.bounded`.
         values: What `parse_json` or `parse_yaml` returned.
 
     Returns:
@@ -100,13 +101,22 @@ def validated(model: type[Model] | TypeAdapter[Any], values: Any) -> Any:
     Raises:
         MalformedError: If a value is missing, of another type or out of range; the message names the first.
     """
+    from pydantic import ValidationError  # imported here because a short command should not wait for it
+
     try:
-        return model.validate_python(values) if isinstance(model, TypeAdapter) else model.model_validate(values)
+        found: T = _adapter(kind).validate_python(values)
+        return found
     except ValidationError as error:
         raise MalformedError(first_fault(error)) from error
 
 
-def first_fault(error: ValidationError) -> str:
+def _adapter(kind: type[Any]) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def first_fault(error: "ValidationError") -> str:
     """Return the first fault that pydantic found, in one short line: which value, what it is, what is wrong with it."""
     fault = error.errors(include_url=False)[0]
     words = " ".join(str(fault["msg"]).removeprefix("Value error, ").split())[: 4 * _SHOWN]

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from quietscope.errors import OutputError
+from quietscope.io.atomic import told_if_full
 from quietscope.methods.base import Method
 from quietscope.training.budget import Budget
 from quietscope.training.settings import TrainingSettings
@@ -48,8 +50,14 @@ class Logs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the event file."""
-        if self._events is not None:
-            self._events.close()
+        if self._events is None or self._path is None:
+            return
+        try:
+            with told_if_full(self._path):
+                self._events.close()
+        except OutputError:
+            if error is None:  # otherwise that is what ended the run
+                raise
 
     def write_settings(self, method: Method, settings: TrainingSettings, budget: Budget) -> None:
         """Write ``logs/hparams.yaml``: all settings of the network and of training, and the budget."""
@@ -63,7 +71,8 @@ class Logs:
             "training": settings.model_dump(mode="json"),
             "budget": {"seconds": budget.seconds, "steps": budget.steps},
         }
-        with self._path.with_name(SETTINGS).open("w", encoding="utf-8") as file:
+        path = self._path.with_name(SETTINGS)
+        with told_if_full(path), path.open("w", encoding="utf-8") as file:
             YAML().dump(values, file)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -79,15 +88,16 @@ class Logs:
         if new:
             self._columns += new
             self._rewrite(_read(self._path)[1])
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns).writerow({STEP: step, **values})
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+        with told_if_full(self._path):
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerow({STEP: step, **values})
+            for name, value in values.items():
+                self._events.add_scalar(name, value, step)
 
     def _rewrite(self, rows: Iterable[dict[str, Any]]) -> None:
         assert self._path is not None
         temporary = self._path.with_suffix(".partial")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with told_if_full(self._path), temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
