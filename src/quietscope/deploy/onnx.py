@@ -72,6 +72,8 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     if kind != "cpu":
         providers.insert(0, (_PROVIDERS[kind], {"device_id": number or "0"}))
     try:
+        if content is None and not _is_utf8(path):  # ONNX Runtime opens no other names
+            content = path.read_bytes()
         runtime = onnxruntime.InferenceSession(str(path) if content is None else content, options, providers=providers)
     except Exception as error:  # its exceptions have no class of their own
         raise damaged(path, str(error)) from error
@@ -89,6 +91,14 @@ def card_text(path: Path) -> str | None:
             if name == KEY.encode():
                 return value.decode()
     return None
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:

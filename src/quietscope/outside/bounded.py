@@ -9,8 +9,6 @@ from annotated_types import Ge, Gt, Le, Len, MaxLen
 
 Word: TypeAlias = Annotated[str, MaxLen(1000)]
 """A name, a version, a date."""
-Words: TypeAlias = Annotated[str, MaxLen(20_000)]
-"""Names of files, one per channel."""
 Axes: TypeAlias = Annotated[str, MaxLen(16)]
 """One letter per axis."""
 Channels: TypeAlias = Annotated[int, Ge(1), Le(4096)]

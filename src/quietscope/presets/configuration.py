@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, any_of
 from quietscope.methods.base import MethodSettings, PsfMethod
-from quietscope.outside.bounded import Word, Words
+from quietscope.outside.bounded import Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
 from quietscope.outside.regular_file import read_bounded
 from quietscope.presets.preset import find_preset
@@ -18,11 +18,23 @@ from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
 
 AUTO = "auto"
+_MOST_CHARACTERS = 20_000
 DIRECTION, LEVELS = "direction", "deterministic_levels"
 """Network settings that may be "auto", because QuietScope can choose them by analysing the images."""
 PSF_SIZE = "psf_size"
 """The network setting that holds the size of a PSF given to the method."""
 PSF_SIGMA = "psf_sigma"
+
+
+def _file_names(value: Any) -> str:
+    """Take words, bytes that are no UTF-8 among them, which pydantic would not; file names may have any."""
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
+        raise ValueError(f"expected text of at most {_MOST_CHARACTERS} characters")
+    return value
+
+
+FileNames: TypeAlias = Annotated[str, PlainValidator(_file_names)]
+"""Names of files, one per channel, or words such as "auto"."""
 
 
 class Configuration(BaseModel):
@@ -50,8 +62,8 @@ class Configuration(BaseModel):
 
     method: Word = "hdn"
     preset: Word = "fast"
-    noise: Words = "auto"
-    psf: Words | None = None
+    noise: FileNames = "auto"
+    psf: FileNames | None = None
     dims: Literal[2, 3] = 2
     budget: Word | None = None
     steps: int | None = Field(default=None, ge=1, le=10**9)

@@ -4,16 +4,14 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from quietscope.errors import OutputError
 from quietscope.io.atomic import told_if_full
 from quietscope.methods.base import Method
 from quietscope.training.budget import Budget
+from quietscope.training.event_file import EventFile
 from quietscope.training.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard.writer import SummaryWriter
 
 LOGS = "logs"
 METRICS, SETTINGS = "metrics.csv", "hparams.yaml"
@@ -32,7 +30,7 @@ class Logs:
 
     def __init__(self, folder: Path | None, step: int) -> None:
         self._path: Path | None = None
-        self._events: SummaryWriter | None = None
+        self._events: EventFile | None = None
         self._columns = [STEP]
         if folder is not None:
             logs = folder / LOGS
@@ -40,7 +38,8 @@ class Logs:
             self._path = logs / METRICS
             self._columns, rows = _read(self._path)
             self._rewrite(row for row in rows if int(row[STEP]) <= step)
-            self._events = _event_writer(logs, step)
+            with told_if_full(logs):
+                self._events = EventFile(logs, step + 1 if step else None)
 
     def __enter__(self) -> Self:
         """Return the logs."""
@@ -102,12 +101,6 @@ class Logs:
             writer.writeheader()
             writer.writerows(rows)
         temporary.replace(self._path)
-
-
-def _event_writer(logs: Path, step: int) -> "SummaryWriter":
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-    return SummaryWriter(str(logs), purge_step=step + 1 if step else None)
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
