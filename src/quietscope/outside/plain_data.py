@@ -6,6 +6,7 @@ size, nesting, number of values (aliases counted as often as they stand for some
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 Plain: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
-MOST_BYTES_OF_YAML = 1 << 17
+MOST_BYTES_OF_YAML = 1 << 16
 MOST_BYTES_OF_JSON = 1 << 22
 DEEPEST = 64
 MOST_VALUES = 100_000
 LARGEST_INTEGER = 2**63
 _SHOWN = 60
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 T = TypeVar("T")
 
@@ -74,7 +76,9 @@ def parse_yaml(text: str | bytes, *, most_bytes: int = MOST_BYTES_OF_YAML) -> Pl
     _check_length(text, most_bytes)
     yaml = YAML(typ="safe", pure=True)
     try:
-        node = yaml.compose(text.decode() if isinstance(text, bytes) else text)
+        words = text.decode() if isinstance(text, bytes) else text
+        _check_brackets(words)
+        node = yaml.compose(words)
         _check_expanded(node)
         found = None if node is None else yaml.constructor.construct_document(node)
     except MalformedError:
@@ -143,6 +147,15 @@ def _integer(digits: str) -> int:
     if len(digits) > len(str(LARGEST_INTEGER)) + 1:
         raise MalformedError(f"an integer of {len(digits):,} digits")
     return int(digits)
+
+
+def _check_brackets(text: str) -> None:
+    """Refuse brackets in brackets in brackets before they are parsed, which takes the square of their number."""
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > DEEPEST:
+            raise MalformedError("nested too deeply")
 
 
 def _check_expanded(root: Any) -> None:
