@@ -30,7 +30,7 @@ def work(subject: Subject, whole: bytes, seed: str, numbers: range, parent: Conn
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))  # beyond what the libraries have mapped
     for number in numbers:
-        subject.file.write_bytes(mutated(whole, f"{seed} {subject.name} {number}"))
+        subject.file.write_bytes(mutated(subject, whole, f"{seed} {subject.name} {number}"))
         parent.send(outcome(subject.read))
     parent.close()
 

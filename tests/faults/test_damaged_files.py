@@ -15,7 +15,7 @@ def test_readers_refuse_what_they_cannot_read(tmp_path: Path) -> None:
         whole = subject.file.read_bytes()
         assert outcome(subject.read) == READ, subject.name
         for number in range(MUTATIONS):
-            subject.file.write_bytes(mutated(whole, f"{SEED} {subject.name} {number}"))
+            subject.file.write_bytes(mutated(subject, whole, f"{SEED} {subject.name} {number}"))
             found = outcome(subject.read)
             refused += found == REFUSED
             if found not in (READ, REFUSED):

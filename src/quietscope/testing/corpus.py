@@ -1,8 +1,9 @@
 """One good file of every kind that QuietScope reads, each with its reader, for `quietscope.testing.mutations`."""
 
+import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import KEY, Card
 from quietscope.deploy.formats import read_card
 from quietscope.io import read_image, write_image
+from quietscope.io.tensor_file import HEADER_KEY
 from quietscope.methods import METHODS
 from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.noise import GaussianMixture, PoissonGaussian
@@ -74,7 +76,9 @@ def _images(folder: Path) -> Iterator[Subject]:
     chunk = next(each for each in sorted((zarr / "0" / "c").rglob("*")) if each.is_file())
     for file in (zarr / "zarr.json", zarr / "0" / "zarr.json", chunk):
         name = f"ome.zarr {file.relative_to(zarr).as_posix()}"
-        yield Subject(name=name, file=file, read=partial(_pixels, zarr))
+        header = json.loads(file.read_bytes()) if file.suffix == ".json" else None
+        read = partial(_pixels, zarr)
+        yield Subject(name=name, file=file, read=read, header=header, pack=_json if header else None)
     bead = np.exp(-0.3 * (np.arange(-4, 5) ** 2 + (np.arange(-4, 5) ** 2)[:, None])).astype(np.float32)
     write_image(folder / "psf.tif", bead, "YX")
     yield Subject(name="psf.tif", file=folder / "psf.tif", read=partial(read_psf, folder / "psf.tif"))
@@ -88,11 +92,12 @@ def _models(folder: Path) -> Iterator[Subject]:
     method = METHODS["hdn"].build(configuration.method_settings(), statistics, [noise])
     path = folder / "model.safetensors"
     save_model(path, method, ModelCard(configuration=configuration, axes="YX", pixel_size_um={"X": 0.1}))
-    yield Subject(name=path.name, file=path, read=partial(load_model, path))
+    yield _tensors(path, partial(load_model, path))
     mixture = GaussianMixture(torch.zeros(9, 2), min_signal=0.0, max_signal=500.0)
     for name in ("noise.safetensors", "noise.npz"):
         save_noise_model(folder / name, mixture)
-        yield Subject(name=name, file=folder / name, read=partial(load_noise_model, folder / name))
+    yield _tensors(folder / "noise.safetensors", partial(load_noise_model, folder / "noise.safetensors"))
+    yield Subject(name="noise.npz", file=folder / "noise.npz", read=partial(load_noise_model, folder / "noise.npz"))
     edges = np.linspace(0, 100, 9)
     lower, upper = (np.broadcast_to(side[:, None], (8, 8)) for side in (edges[:-1], edges[1:]))
     np.save(folder / "noise.npy", np.stack([np.eye(8) * 0.8 + 0.025, lower, upper]))
@@ -104,17 +109,53 @@ def _cards(folder: Path) -> Iterator[Subject]:
     two = {"size_multiple": (4, 4), "halo": (8, 8), "reach": (0, 0)}
     sizes: dict[str, Any] = {"spatial_dims": 2, "num_channels": 1, **two}
     text = Card(method="hdn", outputs=("denoised",), axes="YX", training={"steps": 9.0}, **sizes).to_json()
-    attribute = text.replace("&", "&amp;").replace('"', "&quot;")
-    (folder / "card.xml").write_text(f'<net name="m"><rt_info><{KEY} value="{attribute}"/></rt_info></net>')
-    entry = _field(1, KEY.encode()) + _field(2, text.encode())
-    (folder / "card.onnx").write_bytes(_field(2, b"producer") + _field(14, entry))
-    with zipfile.ZipFile(folder / "card.pt2", "w") as archive:
-        archive.writestr(f"model/extra/{KEY}", text)
-    description = {"format_version": "0.5.3", "weights": {"onnx": {"source": "model.onnx"}}, "config": {KEY: text}}
-    with zipfile.ZipFile(folder / "card.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    packs = {"card.xml": _xml, "card.onnx": _onnx, "card.pt2": _program, "card.zip": _package}
+    for name, pack in packs.items():
+        path = folder / name
+        path.write_bytes(pack(json.loads(text)))
+        yield Subject(name=name, file=path, read=partial(read_card, path), header=json.loads(text), pack=pack)
+
+
+def _xml(card: Any) -> bytes:
+    attribute = json.dumps(card).replace("&", "&amp;").replace('"', "&quot;")
+    return f'<net name="m"><rt_info><{KEY} value="{attribute}"/></rt_info></net>'.encode()
+
+
+def _onnx(card: Any) -> bytes:
+    return _field(2, b"producer") + _field(14, _field(1, KEY.encode()) + _field(2, _json(card)))
+
+
+def _program(card: Any) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(f"model/extra/{KEY}", _json(card))
+    return made.getvalue()
+
+
+def _package(card: Any) -> bytes:
+    description = {"weights": {"onnx": {"source": "model.onnx"}}, "config": {KEY: json.dumps(card)}}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("rdf.yaml", json.dumps(description, indent=1))
-    for name in ("card.xml", "card.onnx", "card.pt2", "card.zip"):
-        yield Subject(name=name, file=folder / name, read=partial(read_card, folder / name))
+    return made.getvalue()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _tensors(path: Path, read: Callable[[], Any]) -> Subject:
+    """Return a safetensors file whose header is changed value by value."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    outer, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+
+    def pack(header: Any) -> bytes:
+        text = _json({**outer, "__metadata__": {HEADER_KEY: json.dumps(header)}})
+        return len(text).to_bytes(8, "little") + text + body
+
+    header = json.loads(outer["__metadata__"][HEADER_KEY])
+    return Subject(name=path.name, file=path, read=read, header=header, pack=pack)
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -133,6 +174,7 @@ def _settings(path: Path) -> Configuration:
 def _others(folder: Path) -> Iterator[Subject]:
     settings = folder / "settings.yaml"
     settings.write_text(_YAML)
-    yield Subject(name=settings.name, file=settings, read=partial(_settings, settings))
+    header = {**read_configuration(settings), "budget": "5m", "steps": 9, "psf": None, "direct": None, "dims": 2}
+    yield Subject(name=settings.name, file=settings, read=partial(_settings, settings), header=header, pack=_json)
     write_checkpoint(folder, {"step": 3, "weights": {"a": torch.zeros(4, 4)}, "rate": {"best": 1.0}})
     yield Subject(name=RESUME_FILE, file=folder / RESUME_FILE, read=partial(read_checkpoint, folder))

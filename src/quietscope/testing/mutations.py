@@ -16,6 +16,11 @@ from quietscope.errors import QuietScopeError
 READ, REFUSED = "read", "refused"
 _HEADER = 2048
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 2, 3, 7, 100, 10**6, 10**8, 2**31, 2**63, 10**20, -(10**9), 0.0, -0.5, 0.3, 1e-300),
+    *(1e300, 1e308, float("nan"), float("inf"), "", "x", "1", "abc" * 1000, "\x1b[31m", "\udcff", "../..", [], {}),
+    *([[]], [None], [1, 2, 3], [0] * 1000, [10**8] * 3, {"": ""}, {"share": 0.5}, "hdn", "dvlae", "int64", "gzip"),
+)
 _TOKENS = (
     *(b"-1", b"0", b"1e400", b"NaN", b"-Infinity", b"null", b"true", b'"x"', b"[]", b"{}", b"[[[[", b"]", b"9" * 40),
     *(b"\x00", b"\xff\xfe", b"\x1b[31m", b"../../x", b"&a [*a]", b": ", b"\n", b"99999999999", b"0.0", b"-7"),
@@ -30,27 +35,47 @@ class Subject:
         name: What the kind is called.
         file: A good file; for a format that is a folder, one of the files in it.
         read: Reads the file, or the folder that it lies in.
+        header: The JSON values in it, where it has any: half of its mutations change one of them, and nothing else.
+        pack: Puts changed values into the contents of a file.
     """
 
     name: str
     file: Path
     read: Callable[[], Any]
+    header: Any = None
+    pack: Callable[[Any], bytes] | None = None
 
 
-def mutated(content: bytes, seed: str) -> bytes:
+def mutated(subject: Subject, content: bytes, seed: str) -> bytes:
     """Return a damaged copy of a file's contents: always the same for one seed.
 
     Args:
-        content: What is in the file.
+        subject: The file.
+        content: What is in it while it is whole.
         seed: Anything.
 
     Returns:
         The contents after one to four changes, most of them near the start, where headers are.
     """
     drawn, made = random.Random(seed), bytearray(content)
+    if subject.pack is not None and drawn.random() < 0.5:
+        return subject.pack(_other_value(subject.header, drawn))
     for _ in range(drawn.randint(1, 4)):
         _change(made, drawn)
     return bytes(made)
+
+
+def _other_value(value: Any, drawn: random.Random) -> Any:
+    """Return a copy of JSON values of which one is another, or missing."""
+    if isinstance(value, dict) and value and drawn.random() < 0.95:
+        name = drawn.choice(sorted(value))
+        if drawn.random() < 0.1:
+            return {each: value[each] for each in value if each != name}
+        return {**value, name: _other_value(value[name], drawn)}
+    if isinstance(value, list) and value and drawn.random() < 0.8:
+        at = drawn.randrange(len(value))
+        return [*value[:at], _other_value(value[at], drawn), *value[at + 1 :]]
+    return drawn.choice((*_VALUES, [value], [value] * 3, {"a": value}))
 
 
 def _change(made: bytearray, drawn: random.Random) -> None:
