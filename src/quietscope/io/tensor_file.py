@@ -42,7 +42,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: Word
-    format_version: int = Field(ge=1, le=1000)
+    format_version: int = Field(ge=1, le=1000, strict=True)
     origins: list[_Origin] = []
 
 

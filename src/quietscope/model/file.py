@@ -161,6 +161,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     tensors, header = _read(Path(path))
     try:
         configuration = Configuration.of(header.configuration)
+        if configuration.method != header.method:
+            raise ValueError(f"weights of {header.method}, settings of {configuration.method}")
         method = _network(header, configuration, tensors)
         card = ModelCard(
             configuration=configuration,
