@@ -45,3 +45,22 @@ def test_a_method_is_known_by_its_aliases() -> None:
 def test_what_does_not_go_together_is_refused_with_what_to_type(values: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Configuration.of(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"network": {"filters": [10**8, 10**8], "latent_channels": [8, 8]}}, "filters"),
+        ({"network": {"blocks": 10**8}}, "blocks"),
+        ({"network": {"filters": [16] * 200, "latent_channels": [8] * 200}}, "filters"),
+        ({"training": {"betas": [1.0, 2.0]}}, "betas"),
+        ({"training": {"learning_rate": float("inf")}}, "learning_rate"),
+        ({"training": {"batch_size": 10**9}}, "batch_size"),
+        ({"steps": 10**12}, "steps"),
+        ({"noise": "x" * 100_000}, "noise"),
+    ],
+)
+def test_absurd_values_are_refused_before_anything_is_built(values: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as found:
+        Configuration.of(values)
+    assert len(str(found.value)) < 500

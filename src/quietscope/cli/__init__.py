@@ -5,6 +5,7 @@ A new verb is one file and one line in `VERBS`; another package declares its own
 that help comes at once.
 """
 
+import io
 import signal
 import sys
 import warnings
@@ -15,6 +16,7 @@ from typing import TextIO
 from cyclopts import App, CycloptsError
 
 from quietscope.errors import QuietScopeError, Terminated
+from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
 
@@ -52,7 +54,7 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
-USAGE_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
+USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
 
 def _command(name: str, member: object) -> Callable[..., object]:
@@ -102,12 +104,15 @@ def make_app(typed: Sequence[str] = ()) -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its status: 0, 2 for a mistake that can be mended, 130 after Ctrl-C.
+    """Run the command line and exit with its status: 0, 2 for a mistake, 70 for a fault of ours, 130 after Ctrl-C.
 
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
     """
     warnings.showwarning = _tell
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # no character of a file's name is to end a run
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -134,21 +139,50 @@ def run(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        return _complain(f"expected the system to allow it; got {error.strerror or error}{place}; check disk and path")
+        return _complain(f"expected the system to allow it; got {error.strerror or error}{place}; {_advice(error)}")
     except MemoryError as error:
-        return _complain(
-            f"expected enough memory; got {error or 'less than was needed'}; try a smaller size or `--tile 256`"
-        )
+        return _complain(_out_of_memory(error))
     except KeyboardInterrupt as error:
         _complain("stopped; nothing half-written is left")
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    except Exception as error:  # a fault of ours, or of a library that we use
+        if _is_out_of_memory(error):
+            return _complain(_out_of_memory(error))
+        return _confess(error, arguments)
     finally:
         signal.signal(signal.SIGTERM, earlier)
 
 
 def _complain(text: str) -> int:
-    print("quietscope:", " ".join(text.split()), file=sys.stderr)
+    print("quietscope:", shown(" ".join(text.split())), file=sys.stderr)
     return USAGE_ERROR
+
+
+def _advice(error: OSError) -> str:
+    from quietscope.io.atomic import DISK_FULL
+
+    return "free some space, or write elsewhere" if error.errno in DISK_FULL else "check disk and path"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether PyTorch found too little memory, for which it raises a RuntimeError as for anything else."""
+    return type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+
+
+def _out_of_memory(error: Exception) -> str:
+    words = " ".join(str(error).split())[:200] or "less than was needed"
+    return f"expected enough memory; got {words}; try a smaller size or `--tile 256`"
+
+
+def _confess(error: Exception, arguments: Sequence[str]) -> int:
+    """Say in one line that QuietScope failed, and where the rest is written."""
+    from quietscope.cli.error_file import write_error_file
+
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    path = write_error_file(error, arguments)
+    where = f"please report it with {path}" if path else "please report it with what was typed"
+    _complain(f"expected to work, and failed ({words}), which is a fault of QuietScope; {where}")
+    return OUR_ERROR
 
 
 def _tell(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
+from rich.text import Text
 
+from quietscope.outside.shown import shown, shown_lines
 from quietscope.pipeline.events import (
     Began,
     Ended,
@@ -29,6 +31,14 @@ SPARSE_SHARE = 0.1
 SPARSE_SECONDS = 30.0
 
 
+class _Console(Console):
+    """A console on which nothing that comes from a file can move the cursor or hide a part of a name."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Turn a string into what is printed."""
+        return super().render_str(shown_lines(text), **options)
+
+
 class Screen:
     """Standard output and standard error of one command."""
 
@@ -43,14 +53,16 @@ class Screen:
 
     def show_json(self, values: Any) -> None:
         """Print values as JSON to standard output, in no other width than their own."""
-        self._out.print(json.dumps(values, indent=2, ensure_ascii=False), soft_wrap=True)
+        text = json.dumps(values, indent=2, ensure_ascii=False)
+        kept = "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)
+        self._out.print(kept, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, above a bar that may be running."""
         if self._bar is not None:
-            self._bar.console.print("note:", text, soft_wrap=True)
+            self._bar.console.print("note:", shown(text), soft_wrap=True)
         else:
-            self._err.print("note:", text, soft_wrap=True)
+            self._err.print("note:", shown(text), soft_wrap=True)
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
@@ -117,7 +129,9 @@ class Screen:
             self._bar = bar
 
             def tell(share: float, words: str, left: float | None) -> None:
-                bar.update(number, completed=share, words=words, left="" if left is None else f"{clock(left)} left")
+                bar.update(
+                    number, completed=share, words=shown(words), left="" if left is None else f"{clock(left)} left"
+                )
 
             try:
                 yield tell
@@ -160,7 +174,7 @@ def rows_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Tab
     table.add_column(overflow="fold")
     for name, words in rows:
         if words:
-            table.add_row(name, words)
+            table.add_row(shown(name), shown_lines(words))
     return table
 
 
@@ -173,7 +187,7 @@ def make_console(*, stderr: bool = False) -> Console:
     Returns:
         The console, as wide as the terminal, or of a fixed width where there is none.
     """
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    console = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = WIDTH_OF_A_LOG
     return console

@@ -2,17 +2,23 @@
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from annotated_types import Ge, Le, Len, MaxLen
 
 from quietscope.errors import ModelFileError
+from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
+from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json, validated
 
 KEY = "quietscope"
 FILE_KIND = "exported model"
 FORMAT_VERSION = 1
+MOST_BYTES = MOST_BYTES_OF_JSON
+"""Largest size of a card, in bytes."""
 HOW_TO_MAKE_ONE = "export one with `quietscope export MODEL -o model.onnx`"
+Turn = Annotated[int, Ge(0), Le(7)]
 OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("sample",))
 """What models put out, by kind: one image, one and its deconvolved twin, samples of a posterior."""
 
@@ -28,9 +34,9 @@ class CardLatent:
         is_random: False where the noise is to be zeros.
     """
 
-    level: int
-    channels: int
-    reduction: tuple[int, ...]
+    level: Annotated[int, Ge(0), Le(1000)]
+    channels: Annotated[int, Ge(1), Le(2**20)]
+    reduction: tuple[Length, ...]
     is_random: bool
 
 
@@ -61,26 +67,26 @@ class Card:
         created: When it was written, UTC, ISO 8601.
     """
 
-    method: str
-    outputs: tuple[str, ...]
-    spatial_dims: int
-    size_multiple: tuple[int, ...]
-    halo: tuple[int, ...]
-    reach: tuple[int, ...]
-    num_channels: int
-    latents: tuple[CardLatent, ...] = ()
-    orientations: tuple[int, ...] = (0,)
-    axes: str = ""
-    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
-    channel_names: tuple[str, ...] = ()
-    spread_factor: float = 1.0
-    bytes_per_pixel: float = 0.0
-    precision: str = "auto"
-    compression: tuple[str, ...] = ()
-    configuration: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    created: str = ""
+    method: Word
+    outputs: tuple[Word, ...]
+    spatial_dims: Annotated[int, Ge(2), Le(3)]
+    size_multiple: tuple[Length, ...]
+    halo: tuple[Length, ...]
+    reach: tuple[Length, ...]
+    num_channels: Channels
+    latents: Annotated[tuple[CardLatent, ...], MaxLen(100)] = ()
+    orientations: Annotated[tuple[Turn, ...], Len(1, 8)] = (0,)
+    axes: Axes = ""
+    pixel_size_um: PixelSize = field(default_factory=dict)
+    channel_names: tuple[Word, ...] = ()
+    spread_factor: Positive = 1.0
+    bytes_per_pixel: Annotated[float, Ge(0), Le(1e12)] = 0.0
+    precision: Word = "auto"
+    compression: tuple[Word, ...] = ()
+    configuration: Values = field(default_factory=dict)
+    training: Numbers = field(default_factory=dict)
+    versions: dict[Word, Word] = field(default_factory=dict)
+    created: Word = ""
 
     def __post_init__(self) -> None:
         """Refuse what no model can be.
@@ -149,12 +155,14 @@ class Card:
                 "a model that QuietScope exported", f"{path}, which has no card of it", HOW_TO_MAKE_ONE
             )
         try:
-            values = json.loads(text)
-            kind, version = values["kind"], int(values["format_version"])
-        except (ValueError, TypeError, KeyError) as error:
+            values = parse_json(text)
+            kind, version = (values.get("kind"), values.get("format_version")) if isinstance(values, dict) else ("", 0)
+        except MalformedError as error:
             raise damaged(path, f"its card is not readable: {error}") from error
         if kind != FILE_KIND:
-            raise ModelFileError("an exported model", f"{path}, a {kind} file", HOW_TO_MAKE_ONE)
+            raise ModelFileError("an exported model", f"{path}, a {str(kind)[:60]} file", HOW_TO_MAKE_ONE)
+        if not isinstance(version, int) or version < 1:
+            raise damaged(path, "its card is not readable: no format_version")
         if version > FORMAT_VERSION:
             raise ModelFileError(
                 f"an exported model of format {FORMAT_VERSION} or older",
@@ -162,9 +170,10 @@ class Card:
                 "upgrade: `pip install --upgrade quietscope`",
             )
         try:
-            return _parsed(values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            card: Card = validated(Card, values)
+        except MalformedError as error:
             raise damaged(path, f"its card does not make sense: {error}") from error
+        return card
 
 
 def describe_card(card: Card) -> dict[str, str]:
@@ -204,41 +213,3 @@ def damaged(path: Path, reason: str) -> ModelFileError:
     """Build the error of a file whose parts do not fit."""
     words = " ".join(reason.split())[:200]
     return ModelFileError("a complete exported model", f"{path}, which is not ({words})", HOW_TO_MAKE_ONE)
-
-
-def _parsed(values: Mapping[str, Any]) -> Card:
-    return Card(
-        method=str(values["method"]),
-        outputs=tuple(map(str, values["outputs"])),
-        spatial_dims=int(values["spatial_dims"]),
-        size_multiple=_integers(values["size_multiple"]),
-        halo=_integers(values["halo"]),
-        reach=_integers(values["reach"]),
-        num_channels=int(values["num_channels"]),
-        latents=tuple(_latent(each) for each in values["latents"]),
-        orientations=_integers(values["orientations"]),
-        axes=str(values["axes"]),
-        pixel_size_um={str(axis): float(size) for axis, size in values["pixel_size_um"].items()},
-        channel_names=tuple(map(str, values["channel_names"])),
-        spread_factor=float(values["spread_factor"]),
-        bytes_per_pixel=float(values["bytes_per_pixel"]),
-        precision=str(values["precision"]),
-        compression=tuple(map(str, values["compression"])),
-        configuration=dict(values["configuration"]),
-        training=dict(values["training"]),
-        versions={str(name): str(version) for name, version in values["versions"].items()},
-        created=str(values["created"]),
-    )
-
-
-def _latent(values: Mapping[str, Any]) -> CardLatent:
-    return CardLatent(
-        level=int(values["level"]),
-        channels=int(values["channels"]),
-        reduction=_integers(values["reduction"]),
-        is_random=bool(values["is_random"]),
-    )
-
-
-def _integers(values: Any) -> tuple[int, ...]:
-    return tuple(int(each) for each in values)

@@ -12,6 +12,7 @@ from quietscope.deploy.card import HOW_TO_MAKE_ONE, Card, damaged
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Session
 from quietscope.errors import ModelFileError
+from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry, record
 
 RUNTIMES: Registry[Runtime] = Registry(
@@ -103,6 +104,7 @@ def open_session(path: Path | str, device: str | None = None, *, precision: str 
 
 
 def _known_runtime(path: Path) -> Runtime:
+    check_regular(path, ModelFileError, "a model file")
     if not path.is_file():
         raise ModelFileError("a model file", f"{path}, which does not exist", "check the name, or " + HOW_TO_MAKE_ONE)
     runtime = runtime_for(path)

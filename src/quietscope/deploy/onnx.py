@@ -5,7 +5,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, final
 
-from quietscope.deploy.card import KEY, Card, damaged
+from quietscope.deploy.card import KEY, MOST_BYTES, Card, damaged
 from quietscope.deploy.openvino import open_openvino
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
@@ -72,6 +72,8 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     if kind != "cpu":
         providers.insert(0, (_PROVIDERS[kind], {"device_id": number or "0"}))
     try:
+        if content is None and not _is_utf8(path):  # ONNX Runtime opens no other names
+            content = path.read_bytes()
         runtime = onnxruntime.InferenceSession(str(path) if content is None else content, options, providers=providers)
     except Exception as error:  # its exceptions have no class of their own
         raise damaged(path, str(error)) from error
@@ -91,6 +93,14 @@ def card_text(path: Path) -> str | None:
     return None
 
 
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:
     """Yield the contents of one field of a protocol buffer."""
     while file.tell() < size:
@@ -104,7 +114,7 @@ def _fields(file: BufferedReader, wanted: int, size: int) -> Iterator[bytes]:
             length = _varint(file)
         if length is None or file.tell() + length > size:
             raise ValueError("it is cut short, or no ONNX file")
-        if field == wanted and kind == _LENGTH:
+        if field == wanted and kind == _LENGTH and length <= 2 * MOST_BYTES:
             yield file.read(length)
         else:
             file.seek(length, 1)

@@ -11,6 +11,9 @@ from quietscope.deploy.card import KEY, Card, damaged
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
 
+_MOST_BYTES = 1 << 28
+"""Largest size of the .xml file: the weights are beside it."""
+
 
 @final
 class OpenVINOSession(Session):
@@ -73,6 +76,8 @@ def open_openvino(card: Card, path: Path, device: str | None, content: bytes | N
 
 def card_text(path: Path) -> str | None:
     """Return the card in the .xml file of a model."""
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"an .xml file of more than {_MOST_BYTES:,} bytes")
     entry = ElementTree.parse(path).getroot().find(f"rt_info/{KEY}")
     return None if entry is None else entry.get("value")
 

@@ -1,12 +1,13 @@
 """Programs of torch.export: their card, and PyTorch to run them."""
 
-import zipfile
 from pathlib import Path
 from typing import final
 
-from quietscope.deploy.card import KEY, Card, damaged
+from quietscope.deploy.card import KEY, MOST_BYTES, Card, damaged
+from quietscope.deploy.program_check import safe_program
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session
+from quietscope.outside.archive import members, read_member
 
 
 @final
@@ -30,7 +31,7 @@ class ProgramSession(Session):
         tune_allocator()
         self._device = chosen_device(device or "cpu")
         try:
-            program = torch.export.load(path)
+            program = torch.export.load(safe_program(path))
         except Exception as error:  # whatever lies in a damaged archive
             raise damaged(path, str(error)) from error
         if self._device.type != "cpu":
@@ -66,9 +67,8 @@ def open_program(card: Card, path: Path, device: str | None) -> Session:
 
 def card_text(path: Path) -> str | None:
     """Return the card in a program, which is an archive."""
-    with zipfile.ZipFile(path) as archive:
-        name = next((each for each in archive.namelist() if each.endswith(f"extra/{KEY}")), None)
-        return None if name is None else archive.read(name).decode()
+    name = next((each for each in members(path) if each.endswith(f"extra/{KEY}")), None)
+    return None if name is None else read_member(path, name, MOST_BYTES).decode()
 
 
 RUNTIME = Runtime(name="torch.export", suffix=".pt2", card_text=card_text, open=open_program)

@@ -38,7 +38,7 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
     model = imported("bioimageio.spec.model.v0_5", ExportError)
-    with tempfile.TemporaryDirectory() as name, quiet(), told("the BioImage Model Zoo"):
+    with tempfile.TemporaryDirectory(dir=path.parent.resolve()) as name, quiet(), told("the BioImage Model Zoo"):
         folder = Path(name)
         save_onnx(to_onnx(graph), folder / "model.onnx", card)
         tensors = _test_tensors(graph)

@@ -15,9 +15,11 @@ from quietscope.export.graph import IMAGE, Graph
 from quietscope.export.onnx import to_onnx
 from quietscope.export.program import told
 from quietscope.export.target import Target, whole
+from quietscope.io.atomic import check_room
 from quietscope.optional import imported
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData")
+_MOST_BYTES_OF_XML = 1 << 22
 _KEEP = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16,bf16"}
 
 
@@ -54,14 +56,28 @@ def save_openvino(model: Any, path: Path, card: Card) -> None:
     openvino = imported("openvino", ExportError)
     assert path.suffix == ".xml", path
     model.set_rt_info(card.to_json(), [KEY])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    _save(openvino, model, path)
+
+
+def _save(openvino: Any, model: Any, path: Path) -> None:
+    """Write a model; OpenVINO calls a full disk an "iostream error", or leaves the .xml cut short without a word."""
+    weights = path.with_suffix(".bin")
+    try:
+        openvino.save_model(model, path, compress_to_fp16=False)
+        ElementTree.parse(path)
+    except (RuntimeError, ElementTree.ParseError):
+        for each in (path, weights):
+            each.unlink(missing_ok=True)
+        constants = (each for each in model.get_ops() if each.get_type_name() == "Constant")
+        check_room(path.parent, sum(each.data.nbytes for each in constants) + _MOST_BYTES_OF_XML)
+        raise
 
 
 def _keep_precision(openvino: Any, model: Any) -> Any:
     """Mark all operations between the image and the first convolutions; the mark can only be set in the model's XML."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
-        openvino.save_model(model, path, compress_to_fp16=False)
+        _save(openvino, model, path)
         root = ElementTree.parse(path).getroot()
         weights = np.fromfile(path.with_suffix(".bin"), np.uint8)
     for layer in _before_convolutions(root):

@@ -10,6 +10,7 @@ import torch
 
 from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
+from quietscope.io.atomic import DISK_FULL
 
 _OPERATOR = re.compile(r"\b(?:aten|prims|quantized|torchvision)(?:\.|::)[a-z_0-9]+", re.IGNORECASE)
 _LOGGERS = ("torch.onnx", "torch.export", "torch._export", "torch.__trace", "onnxscript", "onnx_ir")
@@ -45,6 +46,10 @@ def told(target: str) -> Iterator[None]:
         yield
     except ExportError:
         raise
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise ExportError(f"a model that {target} can write", str(error), "check disk and path") from error
     except Exception as error:  # every exporter has its own exception types
         operators = unsupported(error)
         if operators:

@@ -1,5 +1,6 @@
 """Graphs as programs of torch.export (.pt2)."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -33,8 +34,10 @@ def save_program(program: torch.export.ExportedProgram, path: Path, card: Card) 
         path: Where to write, ending in .pt2.
         card: The model's card.
     """
+    made = io.BytesIO()  # in memory first: PyTorch ends the whole process where it finds the disk full
     with quiet():
-        torch.export.save(program, path, extra_files={KEY: card.to_json()})
+        torch.export.save(program, made, extra_files={KEY: card.to_json()})
+    path.write_bytes(made.getvalue())
 
 
 def _write(graph: Graph, path: Path, card: Card) -> None:

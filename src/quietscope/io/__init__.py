@@ -21,6 +21,7 @@ from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
 from quietscope.io.pixel_check import check_pixels, saturated_share
+from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry, record
 
 __all__ = [
@@ -229,6 +230,7 @@ def write_image(
 
 
 def _reader(path: Path) -> Format:
+    check_regular(path, ImageFileError, "an image file")
     if not path.exists():
         raise _missing(path)
     if path.is_dir():

@@ -8,13 +8,14 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from quietscope.errors import OutputError
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool] | None = None) -> None:
@@ -66,13 +67,10 @@ def atomic_path(
     check_target(target, overwrite, replaceable)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.partial")
     try:
-        yield temporary
-        _put_in_place(temporary, target, overwrite)
+        with told_if_full(path):
+            yield temporary
+            _put_in_place(temporary, target, overwrite)
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise OutputError(
-                f"room on the disk for {path}", os.strerror(error.errno), "free some space or choose another disk"
-            ) from error
         if error.filename is not None and str(error.filename).startswith(str(temporary)):
             raise OutputError(
                 f"a place where {path} can be written", str(error.strerror), "choose another place with `--output`"
@@ -80,6 +78,25 @@ def atomic_path(
         raise
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def told_if_full(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the error of a full disk, which does not say which file it was, into one that does.
+
+    Args:
+        path: What is being written, for the message.
+
+    Raises:
+        OutputError: If the block finds the disk full, or the user's share of it used up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        got = os.strerror(error.errno)
+        raise OutputError(f"room on the disk for {path}", got, "free some space or choose another disk") from error
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
@@ -109,20 +126,36 @@ def reserve(path: Path) -> None:
     Raises:
         OSError: With errno ENOSPC, if the disk has no room for it.
     """
-    size = path.stat().st_size
+    with path.open("r+b") as file:
+        _allocate(file.fileno(), path.parent, path.stat().st_size)
+
+
+def _allocate(descriptor: int, folder: Path, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
-        descriptor = os.open(path, os.O_RDWR)
         try:
             os.posix_fallocate(descriptor, 0, size)
             return
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV):
                 raise
-        finally:
-            os.close(descriptor)
     # Where space cannot be reserved (macOS, some network disks), at least check that there is enough.
-    if shutil.disk_usage(path.parent).free < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def check_room(folder: Path, num_bytes: int) -> None:
+    """Find out whether a disk is full, after a library that does not say so has failed to write.
+
+    Args:
+        folder: Where it was to write.
+        num_bytes: What it was to write, about.
+
+    Raises:
+        OSError: With the system's reason, if so much cannot be written there.
+    """
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.truncate(num_bytes)
+        _allocate(probe.fileno(), folder, num_bytes)
 
 
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:

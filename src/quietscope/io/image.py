@@ -99,6 +99,9 @@ class LazyArray:
                 finalize(self, self._opened.close)
             # Always a copy: PyTorch does not accept arrays that are a read-only map of a file.
             return np.array(self._opened.array[key], dtype=self.dtype)
+        except ImageFileError:
+            self._opened.settle()
+            raise
         except Exception as error:  # decoders of damaged files can raise anything
             self._opened.settle()
             raise damaged(self.path, error) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from quietscope.axes import guess_axes
 from quietscope.errors import ImageFileError
+from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.ngff_writer import create
@@ -41,7 +42,9 @@ def read(path: Path, series: int) -> Image:
         raise ImageFileError(
             "a Zarr folder", f"{path}, which is not one", "pass the folder that holds zarr.json or .zgroup"
         )
-    node = zarr.open(str(path), mode="r")
+    from quietscope.io.zarr_store import CarefulStore
+
+    node = zarr.open(CarefulStore(path), mode="r")
     if isinstance(node, zarr.Array):
         return Image(_lazy(path, "", node), _named_axes(node), path=path)
     if "bioformats2raw.layout" in _ngff(node) and not _ngff(node).get("multiscales"):
@@ -105,13 +108,17 @@ def _named_axes(array: Any) -> str:
 
 
 def _lazy(path: Path, name: str, array: Any) -> LazyArray:
+    check_declared(path, array.shape, array.dtype)
+    check_block(path, [min(pair) for pair in zip(array.chunks, array.shape, strict=True)], array.dtype, "chunk")
     return LazyArray(partial(_open, path, name), array.shape, array.dtype, path)
 
 
 def _open(path: Path, name: str) -> Opened:
     import zarr
 
-    return Opened(zarr.open_array(str(path), path=name, mode="r"), settle=settle)
+    from quietscope.io.zarr_store import CarefulStore
+
+    return Opened(zarr.open_array(CarefulStore(path), path=name, mode="r"), settle=settle)
 
 
 def _no_image(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFileError:

@@ -10,6 +10,7 @@ import numpy as np
 from quietscope.axes import guess_axes
 from quietscope.errors import ImageFileError
 from quietscope.io.atomic import reserve
+from quietscope.io.declared_size import check_declared
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import Image, LazyArray, Opened, Sink, check_series
 
@@ -37,6 +38,7 @@ def read(path: Path, series: int) -> Image:
         if "Python objects" not in str(error):
             raise
         raise ImageFileError("numbers", f"Python objects in {path}", "save it as a numeric array") from error
+    check_declared(path, opened.shape, opened.dtype)
     axes = guess_axes(opened.shape) if opened.ndim in (2, 3) else ""
     return Image(LazyArray(partial(_map, path), opened.shape, opened.dtype, path), axes, path=path)
 

@@ -1,5 +1,6 @@
 """PNG: one grey or colour image of 8 or 16 bits."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 
 from quietscope.axes import guess_axes, reorder
 from quietscope.errors import OutputError
+from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import Image, Sink, check_series
 
@@ -28,7 +30,12 @@ def read(path: Path, series: int) -> Image:
     import imagecodecs
 
     check_series(path, series)
-    pixels = imagecodecs.png_decode(path.read_bytes())
+    content = path.read_bytes()
+    if content[12:16] == b"IHDR" and len(content) > 24:  # what is about to be decoded, up to 8 bytes a pixel
+        width, height = struct.unpack(">II", content[16:24])
+        check_declared(path, (height, width), np.uint64)
+        check_block(path, (height, width), np.uint64, "image")
+    pixels = imagecodecs.png_decode(content)
     return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path)
 
 

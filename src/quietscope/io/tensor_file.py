@@ -10,17 +10,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from quietscope.io.atomic import atomic_path
+from quietscope.io.atomic import write_bytes_atomically
+from quietscope.outside.bounded import Word
+from quietscope.outside.plain_data import MalformedError, parse_json, validated
+from quietscope.outside.regular_file import irregular
 
 HEADER_KEY = "quietscope"
 
 
 class TensorFileError(ValueError):
     """A file that is in another format, truncated, or without QuietScope's header."""
+
+
+class _Origin(BaseModel):
+    """A member of a registry that the file cannot be read without, and the package that declares it."""
+
+    group: Word
+    member: Word
+    package: Word
+    version: Word
+
+
+class _Header(BaseModel):
+    """What every header has."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Word
+    format_version: int = Field(ge=1, le=1000, strict=True)
+    origins: list[_Origin] = []
 
 
 def write_tensor_file(
@@ -43,12 +66,8 @@ def write_tensor_file(
     text = json.dumps(dict(header), allow_nan=False)
     # Copies, because safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path, overwrite=overwrite) as temporary:
-        save_file(copies, temporary, metadata={HEADER_KEY: text})
-        # safetensors makes files readable by their owner only; ours get the usual permissions, by the user's umask.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+    # Written by Python, because safetensors reports a full disk as an error in the data.
+    write_bytes_atomically(path, save(copies, metadata={HEADER_KEY: text}), overwrite=overwrite)
 
 
 def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -64,29 +83,28 @@ def read_tensor_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], d
         OSError: If the file does not exist or cannot be read.
         TensorFileError: If the file is damaged, or of another kind.
     """
-    with Path(path).open("rb"):  # raises the usual OSError if the file is missing, a folder, or not readable
-        pass
+    kind = irregular(path)
+    if kind is not None:
+        raise TensorFileError(kind)
+    content = Path(path).read_bytes()  # by Python, because safetensors opens no name that is not UTF-8
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name).clone() for name in names}
-    except SafetensorError as error:
-        raise TensorFileError(f"a damaged or foreign file ({error})") from error
-    return tensors, _parse_header(metadata.get(HEADER_KEY))
+        tensors = {name: tensor.clone() for name, tensor in load(content).items()}
+        foreign = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise TensorFileError(f"a damaged or foreign file ({words})") from error
+    metadata = foreign.get("__metadata__") if isinstance(foreign, dict) else None
+    text = metadata.get(HEADER_KEY) if isinstance(metadata, dict) else None
+    return tensors, _parse_header(text if isinstance(text, str) else None)
 
 
 def _parse_header(text: str | None) -> dict[str, Any]:
     if text is None:
         raise TensorFileError("a safetensors file without a QuietScope header")
     try:
-        header = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TensorFileError(f"a QuietScope header that is not JSON ({error})") from error
-    if not (
-        isinstance(header, dict)
-        and isinstance(header.get("kind"), str)
-        and isinstance(header.get("format_version"), int)
-    ):
-        raise TensorFileError("a QuietScope header without kind and format_version")
+        header = parse_json(text)
+        validated(_Header, header)
+    except MalformedError as error:
+        raise TensorFileError(f"a QuietScope header that cannot be used ({error})") from error
+    assert isinstance(header, dict), "validated"
     return header

@@ -1,6 +1,7 @@
 """TIFF in its dialects (plain, ImageJ, OME, tifffile's own, LSM, MetaMorph STK), read lazily with tifffile."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -10,13 +11,17 @@ from typing import Any
 import numpy as np
 
 from quietscope.errors import ImageFileError
+from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_metadata import read_metadata
 from quietscope.io.tiff_writer import create
 from quietscope.io.zarr_tasks import settle
+from quietscope.outside.regular_file import check_regular
 
 _WRITTEN = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+
+_NAMED_FILES = re.compile(r"""FileName\s*=\s*["']([^"']+)["']""")
 
 # Messages that tifffile logs, instead of raising an error, if a page should lie beyond the end of the file.
 _SIGNS_OF_TRUNCATION = ("invalid page offset", "corrupted tag list", "invalid offset to page")
@@ -45,12 +50,14 @@ def read(path: Path, series: int) -> Image:
                 "a TIFF image", f"{path}, which is not one", "give it the extension of its real format"
             ) from error
         with tif:
+            _check_companions(path, tif)
             num_pages = len(tif.pages)
             all_series = tif.series
             if not num_pages or not all_series:
                 raise truncated(path, size=path.stat().st_size)
             check_series(path, series, len(all_series))
             chosen = all_series[series]
+            _check_size(path, chosen)
             _check_complete(path, tif, chosen, said)
             metadata = read_metadata(tif, chosen, series)
             return Image(_lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, **metadata)
@@ -79,6 +86,21 @@ def _open_series(path: Path, index: int) -> Opened:
         store = files.enter_context(tif.series[index].aszarr(level=0))
         array = zarr.open_array(store, mode="r")
         return Opened(array, files.pop_all().close, settle)
+
+
+def _check_companions(path: Path, tif: Any) -> None:
+    """Refuse a set of OME-TIFF files of which one is a pipe or the like, before tifffile opens them all."""
+    for name in _NAMED_FILES.findall(tif.ome_metadata or ""):
+        check_regular(path.parent / name, ImageFileError, f"files in the set of {path}")
+
+
+def _check_size(path: Path, series: Any) -> None:
+    """Refuse declared sizes that no file has, and pieces that cannot be decoded in memory."""
+    check_declared(path, series.shape, series.dtype)
+    page = series.keyframe
+    if series.dataoffset is None or series.is_multifile:
+        kind = "tile" if page.is_tiled else "strip"
+        check_block(path, page.chunks, series.dtype, kind)
 
 
 def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:

@@ -15,8 +15,14 @@ from quietscope.data.normalize import Statistics
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-"""A number of filters, pixels or similar; at least 1."""
+Count: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
+"""A number of filters, pixels or similar; at least 1, and no more than any network ever had."""
+Blocks: TypeAlias = Annotated[int, Field(ge=0, le=64)]
+"""A number of layers one after another."""
+Depth: TypeAlias = Annotated[int, Field(ge=1, le=12)]
+"""How often a network halves the image."""
+Halvings: TypeAlias = Annotated[int, Field(ge=0, le=12)]
+"""How often a network halves the depth of a volume."""
 
 
 class MethodSettings(BaseModel):

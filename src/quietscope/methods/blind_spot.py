@@ -25,10 +25,10 @@ class BlindSpotSettings(UNetSettings):
     """
 
     masked_share: float = Field(default=1 / 32, gt=0, le=0.25)
-    window: int = Field(default=5, ge=3)
+    window: int = Field(default=5, ge=3, le=999)
     replacement: Replacement = "uniform"
     mask_axes: MaskAxes = "none"
-    mask_extent: int = Field(default=11, ge=3)
+    mask_extent: int = Field(default=11, ge=3, le=999)
 
     @model_validator(mode="after")
     def _sides_are_odd(self) -> Self:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
-from quietscope.methods.base import Citation, Loss, MethodSettings, PsfMethod
+from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PsfMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
@@ -33,12 +33,12 @@ class DecoNoisingSettings(BlindSpotSettings):
             if None.
     """
 
-    filters: int = Field(default=64, ge=1)
+    filters: Count = 64
     merge: Merge = "add"
     psf_sigma: FiniteFloat | tuple[FiniteFloat, ...] = 1.0
-    psf_size: tuple[int, ...] = ()
-    positivity: float = Field(default=1.0, ge=0)
-    total_variation: float = Field(default=0.0, ge=0)
+    psf_size: tuple[Count, ...] = ()
+    positivity: float = Field(default=1.0, ge=0, le=1e9)
+    total_variation: float = Field(default=0.0, ge=0, le=1e9)
     background: FiniteFloat | tuple[FiniteFloat, ...] | None = None
 
     @property

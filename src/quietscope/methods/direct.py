@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, TypeAlias, final
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
 import torch
 from pydantic import Field, model_validator
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Citation, Loss, MethodSettings, PosteriorMethod, TaughtMethod
+from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PosteriorMethod, TaughtMethod
 from quietscope.methods.scale import ScaledMethod, scale_of
 from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
@@ -38,9 +38,9 @@ class DirectSettings(UNetSettings):
     """
 
     loss: Centre = "mean"
-    draws: int = Field(default=1, ge=1)
+    draws: Count = 1
     stabilize: bool = False
-    turns: tuple[int, ...] = ALL_TURNS
+    turns: Annotated[tuple[int, ...], Field(max_length=8)] = ALL_TURNS
 
     @model_validator(mode="after")
     def _median_of_single_samples(self) -> Self:

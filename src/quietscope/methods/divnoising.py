@@ -14,9 +14,13 @@ from torch import Tensor
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import (
     AnnealedMethod,
+    Blocks,
     Citation,
+    Count,
+    Depth,
     Encoding,
     GenerativeMethod,
+    Halvings,
     Latents,
     LatentSpec,
     Loss,
@@ -46,11 +50,11 @@ class DivNoisingSettings(MethodSettings):
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
-    depth: int = Field(default=2, ge=1)
-    filters: int = Field(default=32, ge=1)
-    latent_channels: int = Field(default=64, ge=1)
-    blocks: int = Field(default=0, ge=0)
-    z_halvings: int = Field(default=0, ge=0)
+    depth: Depth = 2
+    filters: Count = 32
+    latent_channels: Count = 64
+    blocks: Blocks = 0
+    z_halvings: Halvings = 0
     activation: Activation = "relu"
     stabilize: bool = False
 

@@ -24,7 +24,7 @@ from quietscope.methods.base import (
     MethodSettings,
     ScheduledMethod,
 )
-from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Nats, NumBlocks, Probability
+from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
@@ -67,9 +67,9 @@ class DVLAESettings(LadderSettings):
     """
 
     direction: Direction = "x"
-    code_channels: int = Field(default=128, ge=1)
-    filters: tuple[Count, ...] = (128,) * 14
-    latent_channels: tuple[Count, ...] = (64,) * 14
+    code_channels: Count = 128
+    filters: Levels = (128,) * 14
+    latent_channels: Levels = (64,) * 14
     halves: tuple[bool, ...] = (False, True) * 7
     blocks: NumBlocks = 1
     final_blocks: NumBlocks = 1
@@ -78,11 +78,11 @@ class DVLAESettings(LadderSettings):
     dropout: Probability = 0.0
     latent_width: Width = "softplus"
     free_bits: Nats = 0.0
-    kernel: int = Field(default=5, ge=2)
-    dilations: tuple[Count, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1)
-    noise_filters: int = Field(default=64, ge=1)
-    components: int = Field(default=5, ge=1)
-    signal_filters: int = Field(default=64, ge=1)
+    kernel: int = Field(default=5, ge=2, le=99)
+    dilations: tuple[Count, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1, max_length=64)
+    noise_filters: Count = 64
+    components: int = Field(default=5, ge=1, le=1000)
+    signal_filters: Count = 64
     stabilize: bool = False
     context_fade: tuple[float, float] = (0.0, 0.0)
 

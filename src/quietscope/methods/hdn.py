@@ -12,7 +12,7 @@ from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
-from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Nats, NumBlocks, Probability
+from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
@@ -31,8 +31,8 @@ class HDNSettings(LadderSettings):
         deterministic_levels: For structured noise: levels whose posterior does not see the image; published (0, 1).
     """
 
-    filters: tuple[Count, ...] = (64,) * 6
-    latent_channels: tuple[Count, ...] = (32,) * 6
+    filters: Levels = (64,) * 6
+    latent_channels: Levels = (32,) * 6
     blocks: NumBlocks = 5
     final_blocks: NumBlocks = 5
     stem_filters: Count = 64

@@ -7,14 +7,25 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from quietscope.methods.base import Count, Encoding, HierarchicalMethod, Latents, LatentSpec, MethodSettings
+from quietscope.methods.base import (
+    Blocks,
+    Count,
+    Encoding,
+    Halvings,
+    HierarchicalMethod,
+    Latents,
+    LatentSpec,
+    MethodSettings,
+)
 from quietscope.nn.conv import Activation, GateActivation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.nn.latent import Width
 
-NumBlocks: TypeAlias = Annotated[int, Field(ge=0)]
+NumBlocks: TypeAlias = Blocks
+Levels: TypeAlias = Annotated[tuple[Count, ...], Field(max_length=24)]
+"""One number per level of a ladder."""
 Probability: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-Nats: TypeAlias = Annotated[float, Field(ge=0)]
+Nats: TypeAlias = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class LadderSettings(MethodSettings):
@@ -37,12 +48,12 @@ class LadderSettings(MethodSettings):
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
-    filters: tuple[Count, ...]
-    latent_channels: tuple[Count, ...]
+    filters: Levels
+    latent_channels: Levels
     blocks: NumBlocks
     final_blocks: NumBlocks
     stem_filters: Count
-    z_halvings: int = Field(default=0, ge=0)
+    z_halvings: Halvings = 0
     activation: Activation
     batch_norm: bool = True
     dropout: Probability

@@ -9,15 +9,15 @@ from typing import ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from quietscope.methods.base import Citation, Loss, MethodSettings
+from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
 
 
 class Noise2VoidSettings(BlindSpotSettings):
     """Settings of Noise2Void, see `BlindSpotSettings`; the defaults are the published values."""
 
-    depth: int = Field(default=2, ge=1)
-    filters: int = Field(default=96, ge=1)
+    depth: Depth = 2
+    filters: Count = 96
     batch_norm: bool = True
     masked_share: float = Field(default=0.00198, gt=0, le=0.25)
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from quietscope.methods.base import BuiltMethod, MethodSettings, PointMethod
+from quietscope.methods.base import BuiltMethod, Count, Depth, Halvings, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
 from quietscope.nn.unet import Merge, UNet, UNetShape
 
@@ -23,9 +23,9 @@ class UNetSettings(MethodSettings):
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
-    depth: int = Field(default=3, ge=1)
-    filters: int = Field(default=32, ge=1)
-    z_halvings: int = Field(default=0, ge=0)
+    depth: Depth = 3
+    filters: Count = 32
+    z_halvings: Halvings = 0
     batch_norm: bool = False
     blur_pool: bool = False
     top_skip: bool = True

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from pydantic import BaseModel, Field
 
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.formats import holds_model, is_exported
-from quietscope.errors import ModelFileError, PluginError, QuietScopeError
+from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
+from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Values, Word
+from quietscope.outside.plain_data import MalformedError, brief, validated
+from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
 from quietscope.training.fit import FitReport
@@ -28,6 +32,34 @@ FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
+
+
+class _Noise(BaseModel):
+    """The noise model of one channel, apart from its tensors."""
+
+    kind: Word
+    settings: dict[Word, Any]
+
+
+class _Pruned(BaseModel):
+    share: float = Field(default=0.0, ge=0, lt=1)
+
+
+class _Header(BaseModel):
+    """The header of a model file, as far as this version reads it."""
+
+    method: Word
+    configuration: Values
+    num_channels: Channels
+    noise: list[_Noise]
+    axes: Axes
+    pixel_size_um: PixelSize
+    channel_names: tuple[Word, ...]
+    training: Numbers
+    spread_factor: Positive = 1.0
+    pruned: _Pruned = _Pruned()
+    versions: dict[Word, Word]
+    created: Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,35 +160,25 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     """
     tensors, header = _read(Path(path))
     try:
-        configuration = Configuration.of(header["configuration"])
-        noise_models = [_noise_model(entry, channel, tensors) for channel, entry in enumerate(header["noise"])]
-        placeholder = torch.ones(int(header["num_channels"]))
-        statistics = Statistics(placeholder, placeholder)
-        method = METHODS[header["method"]].build(configuration.method_settings(), statistics, noise_models)
-        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
-        pruned_share = float(header.get("pruned", {}).get("share", 0.0))
-        if pruned_share:
-            narrow(method, weights)
-        own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
-        method.load_state_dict({**own_noise, **weights})
+        configuration = Configuration.of(header.configuration)
+        if configuration.method != header.method:
+            raise ValueError(f"weights of {header.method}, settings of {configuration.method}")
+        method = _network(header, configuration, tensors)
         card = ModelCard(
             configuration=configuration,
-            axes=str(header["axes"]),
-            pixel_size_um={str(axis): float(size) for axis, size in header["pixel_size_um"].items()},
-            channel_names=tuple(header["channel_names"]),
-            training=dict(header["training"]),
-            spread_factor=float(header.get("spread_factor", 1.0)),
-            pruned_share=pruned_share,
-            versions=dict(header["versions"]),
-            created=str(header["created"]),
+            axes=header.axes,
+            pixel_size_um=header.pixel_size_um,
+            channel_names=header.channel_names,
+            training=header.training,
+            spread_factor=header.spread_factor,
+            pruned_share=header.pruned.share,
+            versions=header.versions,
+            created=header.created,
         )
     except PluginError:
         raise
-    except (KeyError, TypeError, AttributeError, RuntimeError, QuietScopeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelFileError(
-            "a complete QuietScope model", f"{path}, whose parts do not fit ({reason})", HOW_TO_MAKE_ONE
-        ) from error
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:  # QuietScopeError among them
+        raise _unfit(Path(path), error) from error
     return method.eval(), card
 
 
@@ -167,7 +189,7 @@ def method_in(path: str | os.PathLike[str]) -> type[BuiltMethod]:
         ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
     """
     _, header = _read(Path(path))
-    return METHODS[header["method"]]
+    return METHODS[header.method]
 
 
 def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
@@ -204,7 +226,8 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], _Header]:
+    check_regular(path, ModelFileError, "a model file")
     if (path.is_file() or holds_model(path)) and is_exported(path):
         raise ModelFileError(
             "a model file",
@@ -220,7 +243,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     except (OSError, TensorFileError) as error:
         raise ModelFileError("a QuietScope model file", f"{path}: {error}", HOW_TO_MAKE_ONE) from error
     if header["kind"] != FILE_KIND:
-        raise ModelFileError("a model file", f"{path}, a {header['kind']} file", HOW_TO_MAKE_ONE)
+        raise ModelFileError("a model file", f"{path}, a {header['kind'][:60]} file", HOW_TO_MAKE_ONE)
     if header["format_version"] > FORMAT_VERSION:
         raise ModelFileError(
             f"a model file of format {FORMAT_VERSION} or older",
@@ -228,16 +251,47 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             "upgrade: `pip install --upgrade quietscope`",
         )
     check_origins(header, [METHODS, NOISE_MODELS], path, ModelFileError)
-    if header.get("method") not in METHODS:
+    try:
+        valid: _Header = validated(_Header, header)
+    except MalformedError as error:
+        raise _unfit(path, error) from error
+    if valid.method not in METHODS:
         raise ModelFileError(
             f"a model of {', '.join(METHODS)}",
-            f"{path} of method {header.get('method')!r}",
+            f"{path} of method {brief(valid.method)}",
             "upgrade: `pip install --upgrade quietscope`",
         )
-    return tensors, header
+    if len(valid.noise) != (valid.num_channels if METHODS[valid.method].needs_noise else 0):
+        raise _unfit(path, f"{len(valid.noise)} noise models, {valid.num_channels} channels")
+    return tensors, valid
 
 
-def _noise_model(entry: Mapping[str, Any], channel: int, tensors: Mapping[str, torch.Tensor]) -> NoiseModel:
+def _unfit(path: Path, reason: object) -> ModelFileError:
+    words = " ".join(str(reason).split())[:200]
+    return ModelFileError("a complete QuietScope model", f"{path}, whose parts do not fit ({words})", HOW_TO_MAKE_ONE)
+
+
+def _network(header: _Header, configuration: Configuration, tensors: Mapping[str, torch.Tensor]) -> BuiltMethod:
+    """Build the network that a header describes, and load its weights."""
+    kind, settings = METHODS[header.method], configuration.method_settings()
+    noise_models = [_noise_model(entry, channel, tensors) for channel, entry in enumerate(header.noise)]
+    placeholder = torch.ones(header.num_channels)
+    statistics = Statistics(placeholder, placeholder)
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{_NOISE_PREFIX}.")}
+    if not header.pruned.share:
+        with torch.device("meta"):  # without memory: a header of a kilobyte can describe a network of a terabyte
+            wanted = kind.build(settings, statistics, noise_models).state_dict()
+        if sum(map(torch.numel, wanted.values())) > 2 * sum(map(torch.numel, tensors.values())) + 1000:
+            raise ValueError("weights of a network that is smaller than the one described")
+    method = kind.build(settings, statistics, noise_models)
+    if header.pruned.share:
+        narrow(method, weights)
+    own_noise = {k: v for k, v in method.state_dict().items() if k.startswith("noise_models.")}
+    method.load_state_dict({**own_noise, **weights})
+    return method
+
+
+def _noise_model(entry: _Noise, channel: int, tensors: Mapping[str, torch.Tensor]) -> NoiseModel:
     prefix = f"{_NOISE_PREFIX}.{channel}."
     own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return noise_model_from_record(NoiseRecord(kind=entry["kind"], tensors=own, settings=entry["settings"]))
+    return noise_model_from_record(NoiseRecord(kind=entry.kind, tensors=own, settings=entry.settings))

@@ -51,6 +51,6 @@ def rebuild(record: NoiseRecord, models: Mapping[str, type[NoiseModel]]) -> Nois
         return models[record.kind].from_record(record)
     except (NoiseError, PluginError):
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError, AssertionError) as error:
         got = f"one that cannot be rebuilt ({type(error).__name__}: {error})"
         raise NoiseError(f"a complete {record.kind} model", got, "fit it again") from error

@@ -1,7 +1,7 @@
 """Noise models in files: .safetensors for any model, .npz and .npy as PPN2V and PN2V store theirs."""
 
+import io
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from quietscope.errors import NoiseError
 from quietscope.io.atomic import atomic_path
@@ -25,12 +26,25 @@ from quietscope.noise import (
     noise_model_from_record,
 )
 from quietscope.noise.histogram_table import histogram_from_table, table_from_histogram
+from quietscope.outside.archive import check_unpacked
+from quietscope.outside.bounded import Single, Word
+from quietscope.outside.plain_data import MalformedError, validated
+from quietscope.outside.regular_file import check_regular, read_bounded
 from quietscope.registry import check_origins
 
 FILE_KIND = "noise"
 FORMAT_VERSION = 1
 SUFFIXES = (".safetensors", ".npz", ".npy")
 HOW_TO_MAKE_ONE = "fit one from images with `quietscope noise`, or give the noise as sigma=NUMBER or auto"
+_MOST_BYTES = 1 << 28
+"""Largest noise file in NumPy's formats, unpacked: far above the histogram of the widest camera."""
+
+
+class _Header(BaseModel):
+    """The header of a noise file, beside what every header has."""
+
+    model: Word
+    settings: dict[Word, Single | Word]
 
 
 def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwrite: bool = False) -> None:
@@ -82,6 +96,7 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
     """
     source = Path(path)
     suffix = _known_suffix(source)
+    check_regular(source, NoiseError, "a noise file")
     if not source.is_file():
         raise NoiseError("a noise file", f"{source}, which does not exist", HOW_TO_MAKE_ONE)
     try:
@@ -92,6 +107,9 @@ def load_noise_model(path: str | os.PathLike[str]) -> NoiseModel:
         return noise_model_from_record(_read_safetensors(source))
     except OSError as error:
         raise NoiseError("a noise file that can be read", f"{source}: {error}", "check the file") from error
+    except (RuntimeError, OverflowError) as error:  # numbers that no float32 holds
+        words = " ".join(str(error).split())[:160]
+        raise NoiseError("a noise file with usable numbers", f"{source} ({words})", HOW_TO_MAKE_ONE) from error
 
 
 def check_kind_fits(path: Path, kind: str) -> None:
@@ -161,18 +179,20 @@ def _read_safetensors(path: Path) -> NoiseRecord:
             f"{path} of format {version}",
             "update with `pip install -U quietscope`",
         )
-    model, settings = header.get("model"), header.get("settings")
-    if not (isinstance(model, str) and isinstance(settings, dict)):
-        raise NoiseError("a complete noise file", f"{path} without model or settings", HOW_TO_MAKE_ONE)
+    try:
+        valid: _Header = validated(_Header, header)
+    except MalformedError as error:
+        got = f"{path} without a model or settings that can be used ({error})"
+        raise NoiseError("a complete noise file", got, HOW_TO_MAKE_ONE) from error
     check_origins(header, [NOISE_MODELS], path, NoiseError)
-    numbers = {name: value for name, value in settings.items() if isinstance(value, (int, float, str))}
-    return NoiseRecord(kind=model, tensors=MappingProxyType(tensors), settings=MappingProxyType(numbers))
+    return NoiseRecord(kind=valid.model, tensors=MappingProxyType(tensors), settings=MappingProxyType(valid.settings))
 
 
 def _read_npz(path: Path) -> NoiseModel:
     expected = "a PPN2V noise file with trained_weight, min_signal, max_signal and min_sigma"
     try:
         # Opened here: numpy leaves the file open where the archive in it is damaged.
+        check_unpacked(path, _MOST_BYTES)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
         weight = torch.from_numpy(arrays.pop("trained_weight").astype(np.float32))
@@ -180,21 +200,25 @@ def _read_npz(path: Path) -> NoiseModel:
         limits = {name: float(arrays[name].item()) for name in ("low", "high", "step") if name in arrays}
     except KeyError as error:
         raise NoiseError(expected, f"{path} without {error}", HOW_TO_MAKE_ONE) from error
-    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise NoiseError(expected, f"{path}, damaged or of another kind ({error})", HOW_TO_MAKE_ONE) from error
+    except Exception as error:  # a damaged archive, or a damaged header in it, raises any of a dozen
+        raise _damaged(expected, path, error) from error
     tensors, numbers = MappingProxyType({"weight": weight}), MappingProxyType(settings)
     mixture = noise_model_from_record(NoiseRecord(kind=GaussianMixture.kind, tensors=tensors, settings=numbers))
     return censor(mixture, ClipLevels(**limits))
 
 
 def _read_npy(path: Path) -> NoiseModel:
-    try:
-        with path.open("rb") as file:
-            table = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        expected = "a PN2V histogram, an array of shape (3, bins, bins)"
-        raise NoiseError(expected, f"{path}, damaged or of another kind ({error})", HOW_TO_MAKE_ONE) from error
-    if not isinstance(table, np.ndarray):
-        table.close()
+    expected = "a PN2V histogram, an array of shape (3, bins, bins)"
+    content = read_bounded(path, _MOST_BYTES, NoiseError, expected)
+    if content.startswith(b"PK"):
         raise NoiseError("one array in a .npy file", f"{path}, an archive", "rename it to .npz")
+    try:
+        table = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # the header of a damaged file may be any Python expression, and raise anything
+        raise _damaged(expected, path, error) from error
     return histogram_from_table(table)
+
+
+def _damaged(expected: str, path: Path, error: Exception) -> NoiseError:
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return NoiseError(expected, f"{path}, damaged or of another kind ({words})", HOW_TO_MAKE_ONE)

@@ -14,6 +14,8 @@ import numpy as np
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import write_bytes_atomically
+from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
+from quietscope.outside.regular_file import read_bounded
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
@@ -83,11 +85,14 @@ class Ledger:
         place = self._place(number)
         if not place.is_file() or not all(path.exists() for path in target.files.values()):
             return None
-        with np.load(place, allow_pickle=False) as kept:
-            if str(kept[_KEY]) != _key(target):
-                return None
-            panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
-            return Predicted(seconds=float(kept[_SECONDS]), panels=panels)
+        try:
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                if str(kept[_KEY]) != _key(target):
+                    return None
+                panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
+                return Predicted(seconds=float(kept[_SECONDS]), panels=panels)
+        except Exception:  # what is written down is damaged: the results are made again
+            return None
 
     def forget(self) -> None:
         """Remove the record, by its names."""
@@ -103,10 +108,10 @@ class Ledger:
     @property
     def _run(self) -> dict[str, Any]:
         try:
-            found = json.loads((self.folder / _RUN).read_text(encoding="utf-8"))
+            found = parse_json(read_bounded(self.folder / _RUN, MOST_BYTES_OF_JSON, OutputError, "the record of a run"))
         except FileNotFoundError:
             return {}
-        except ValueError:  # damaged, and no text or no JSON any more
+        except MalformedError:  # damaged, and no text or no JSON any more
             found = None
         if not isinstance(found, dict):
             raise OutputError(

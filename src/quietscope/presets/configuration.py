@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, any_of
 from quietscope.methods.base import MethodSettings, PsfMethod
+from quietscope.outside.bounded import Word
+from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
+from quietscope.outside.regular_file import read_bounded
 from quietscope.presets.preset import find_preset
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
 
 AUTO = "auto"
+_MOST_CHARACTERS = 20_000
 DIRECTION, LEVELS = "direction", "deterministic_levels"
 """Network settings that may be "auto", because QuietScope can choose them by analysing the images."""
 PSF_SIZE = "psf_size"
 """The network setting that holds the size of a PSF given to the method."""
 PSF_SIGMA = "psf_sigma"
+
+
+def _file_names(value: Any) -> str:
+    """Take words, bytes that are no UTF-8 among them, which pydantic would not; file names may have any."""
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
+        raise ValueError(f"expected text of at most {_MOST_CHARACTERS} characters")
+    return value
+
+
+FileNames: TypeAlias = Annotated[str, PlainValidator(_file_names)]
+"""Names of files, one per channel, or words such as "auto"."""
 
 
 class Configuration(BaseModel):
@@ -45,13 +60,13 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = "hdn"
-    preset: str = "fast"
-    noise: str = "auto"
-    psf: str | None = None
+    method: Word = "hdn"
+    preset: Word = "fast"
+    noise: FileNames = "auto"
+    psf: FileNames | None = None
     dims: Literal[2, 3] = 2
-    budget: str | None = None
-    steps: int | None = Field(default=None, ge=1)
+    budget: Word | None = None
+    steps: int | None = Field(default=None, ge=1, le=10**9)
     seed: int = Field(default=0, ge=0, lt=2**31)
     direct: Literal["mean", "median"] | None = None
     network: dict[str, Any] = Field(default_factory=dict)
@@ -191,28 +206,25 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: If the file is missing, or does not contain names with values.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     fix = f"write one name and value per line, e.g. `preset: fast`; names are {', '.join(Configuration.model_fields)}"
     try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        values = parse_yaml(read_bounded(path, MOST_BYTES_OF_YAML, SettingsError, "a YAML file"))
+    except OSError as error:
         raise SettingsError("a YAML file", f"{path}, which cannot be read", "check the name after --config") from error
-    except YAMLError as error:
-        raise SettingsError(f"YAML in {path}", " ".join(str(error).split()), fix) from error
+    except MalformedError as error:
+        raise SettingsError(f"YAML in {path}", str(error), fix) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise SettingsError(f"names and values in {path}", f"{type(values).__name__}", fix)
-    return {str(name): value for name, value in values.items()}
+    return values
 
 
 def _settings_error(error: ValidationError, owner: str, names: list[str]) -> SettingsError:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = ".".join(str(part) for part in first["loc"])[:100]
     if not name:  # each setting is in range, but they do not go together; all values would be too long for a message
         return SettingsError(f"{owner} that go together", first["msg"].removeprefix("Value error, "), "change one")
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{owner} by known names", f"{name!r}", f"choose among {', '.join(names)}")
-    return SettingsError(f"{owner} in range", f"{name} = {first['input']!r} ({first['msg']})", f"change {name}")
+    return SettingsError(f"{owner} in range", f"{name} = {brief(first['input'])} ({first['msg']})", f"change {name}")

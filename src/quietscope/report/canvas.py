@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from quietscope.io import atomic_path
+from quietscope.outside.shown import shown_lines
 
 DPI = 100
 CONTRAST = (0.5, 99.8)
@@ -76,6 +77,10 @@ class Canvas:
         Raises:
             OutputError: If the file exists and must not be replaced, or cannot be written.
         """
+        from matplotlib.text import Text
+
+        for words in self.figure.findobj(Text):
+            words.set_text(shown_lines(words.get_text()))
         with atomic_path(Path(path), overwrite=overwrite) as temporary:
             self.figure.savefig(temporary, format="png", dpi=DPI, facecolor="white")
 

@@ -1,11 +1,14 @@
 """The resume file: everything that changes during training; a partly written file never replaces the old one."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from quietscope.errors import ModelFileError
+from quietscope.io.atomic import write_bytes_atomically
+from quietscope.outside.regular_file import check_regular
 
 RESUME_FILE = "resume.ckpt"
 FORMAT = "quietscope-resume"
@@ -18,11 +21,13 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     Args:
         folder: The run folder.
         state: Numbers, strings and tensors, in lists and dictionaries.
+
+    Raises:
+        OutputError: If the disk is full.
     """
-    path = folder / RESUME_FILE
-    temporary = path.with_suffix(".partial")
-    torch.save({FORMAT: VERSION, **state}, temporary)
-    temporary.replace(path)
+    made = io.BytesIO()  # in memory first: PyTorch ends the whole process where it finds the disk full
+    torch.save({FORMAT: VERSION, **state}, made)
+    write_bytes_atomically(folder / RESUME_FILE, made.getvalue(), overwrite=True)
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
@@ -38,6 +43,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         ModelFileError: If the file is missing, damaged, or written by another version.
     """
     path = folder / RESUME_FILE
+    check_regular(path, ModelFileError, "a resume file")
     if not path.is_file():
         raise ModelFileError("a resume file", f"{folder} without {RESUME_FILE}", "leave out `--resume`")
     try:

@@ -4,14 +4,14 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from quietscope.errors import OutputError
+from quietscope.io.atomic import told_if_full
 from quietscope.methods.base import Method
 from quietscope.training.budget import Budget
+from quietscope.training.event_file import EventFile
 from quietscope.training.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard.writer import SummaryWriter
 
 LOGS = "logs"
 METRICS, SETTINGS = "metrics.csv", "hparams.yaml"
@@ -30,7 +30,7 @@ class Logs:
 
     def __init__(self, folder: Path | None, step: int) -> None:
         self._path: Path | None = None
-        self._events: SummaryWriter | None = None
+        self._events: EventFile | None = None
         self._columns = [STEP]
         if folder is not None:
             logs = folder / LOGS
@@ -38,7 +38,8 @@ class Logs:
             self._path = logs / METRICS
             self._columns, rows = _read(self._path)
             self._rewrite(row for row in rows if int(row[STEP]) <= step)
-            self._events = _event_writer(logs, step)
+            with told_if_full(logs):
+                self._events = EventFile(logs, step + 1 if step else None)
 
     def __enter__(self) -> Self:
         """Return the logs."""
@@ -48,8 +49,14 @@ class Logs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the event file."""
-        if self._events is not None:
-            self._events.close()
+        if self._events is None or self._path is None:
+            return
+        try:
+            with told_if_full(self._path):
+                self._events.close()
+        except OutputError:
+            if error is None:  # otherwise that is what ended the run
+                raise
 
     def write_settings(self, method: Method, settings: TrainingSettings, budget: Budget) -> None:
         """Write ``logs/hparams.yaml``: all settings of the network and of training, and the budget."""
@@ -63,7 +70,8 @@ class Logs:
             "training": settings.model_dump(mode="json"),
             "budget": {"seconds": budget.seconds, "steps": budget.steps},
         }
-        with self._path.with_name(SETTINGS).open("w", encoding="utf-8") as file:
+        path = self._path.with_name(SETTINGS)
+        with told_if_full(path), path.open("w", encoding="utf-8") as file:
             YAML().dump(values, file)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -79,25 +87,20 @@ class Logs:
         if new:
             self._columns += new
             self._rewrite(_read(self._path)[1])
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns).writerow({STEP: step, **values})
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+        with told_if_full(self._path):
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerow({STEP: step, **values})
+            for name, value in values.items():
+                self._events.add_scalar(name, value, step)
 
     def _rewrite(self, rows: Iterable[dict[str, Any]]) -> None:
         assert self._path is not None
         temporary = self._path.with_suffix(".partial")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with told_if_full(self._path), temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
         temporary.replace(self._path)
-
-
-def _event_writer(logs: Path, step: int) -> "SummaryWriter":
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-    return SummaryWriter(str(logs), purge_step=step + 1 if step else None)
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:

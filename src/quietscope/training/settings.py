@@ -1,8 +1,10 @@
 """Settings of training: batches, optimiser, schedule, precision. Settings of the network belong to the method."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainingSettings(BaseModel):
@@ -35,21 +37,21 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    patch: int = Field(default=64, ge=8)
-    patch_z: int = Field(default=8, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    patch: int = Field(default=64, ge=8, le=8192)
+    patch_z: int = Field(default=8, ge=1, le=4096)
+    batch_size: int = Field(default=64, ge=1, le=65536)
     optimizer: Literal["adamax", "adam"] = "adamax"
-    betas: tuple[float, float] = (0.9, 0.999)
-    learning_rate: float = Field(default=3e-4, gt=0)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    learning_rate: float = Field(default=3e-4, gt=0, le=10)
     schedule: Literal["plateau", "cosine"] = "plateau"
-    warmup_steps: int = Field(default=0, ge=0)
-    plateau_patience: int = Field(default=10, ge=1)
+    warmup_steps: int = Field(default=0, ge=0, le=10**9)
+    plateau_patience: int = Field(default=10, ge=1, le=10**9)
     plateau_factor: float = Field(default=0.5, gt=0, lt=1)
-    clip_norm: float = Field(default=100.0, gt=0)
-    validate_every: int = Field(default=400, ge=1)
-    validation_patches: int = Field(default=64, ge=1)
+    clip_norm: float = Field(default=100.0, gt=0, le=1e12)
+    validate_every: int = Field(default=400, ge=1, le=10**9)
+    validation_patches: int = Field(default=64, ge=1, le=65536)
     keep: Literal["best", "last"] = "best"
-    early_stop: int | None = Field(default=None, ge=1)
+    early_stop: int | None = Field(default=None, ge=1, le=10**9)
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     compile: bool = False
     seed: int = Field(default=0, ge=0, lt=2**31)

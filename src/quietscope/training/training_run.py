@@ -146,12 +146,15 @@ class TrainingRun:
         try:
             self._learner.load(state["weights"])
             self._learner.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
+            self._restore_course(state)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ModelFileError(
                 f"a resume file of the same {self._learner.method.name} network",
                 "one of another network",
                 "resume with the settings that the run began with, or start anew with `--overwrite`",
             ) from error
+
+    def _restore_course(self, state: dict[str, Any]) -> None:
         self.step = int(state["step"])
         self.clock.start(float(state["seconds"]))
         self.rate.restore(state["rate"])

@@ -1,0 +1,71 @@
+"""Files, folders, and what is neither: pipes, sockets and devices are never opened; reading them may not end."""
+
+import os
+import stat
+from pathlib import Path
+
+from quietscope.errors import QuietScopeError
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_FIX = "copy what it gives into a file, and name that file"
+
+
+def irregular(path: str | os.PathLike[str]) -> str | None:
+    """Say what is at a path that is neither a file nor a folder.
+
+    Args:
+        path: The path; symbolic links are followed.
+
+    Returns:
+        Such as "a named pipe"; None for a file, a folder, or where there is nothing.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # nothing there, or no name that a file can have: whoever opens it will say so
+        return None
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), None)
+
+
+def check_regular(path: Path, error: type[QuietScopeError], expected: str) -> None:
+    """Refuse a path at which there is a named pipe, a socket or a device; it is not opened.
+
+    Args:
+        path: The path; that nothing is there, or a folder, is not this function's business.
+        error: The kind of mistake to raise.
+        expected: What was expected there, such as "an image file".
+
+    Raises:
+        QuietScopeError: Of the given kind, if it is neither a file nor a folder.
+    """
+    kind = irregular(path)
+    if kind is not None:
+        raise error(expected, f"{path}, {kind}", _FIX)
+
+
+def read_bounded(path: Path, most: int, error: type[QuietScopeError], expected: str) -> bytes:
+    """Read a whole file that has no reason to be large.
+
+    Args:
+        path: The file.
+        most: Largest size, in bytes.
+        error: The kind of mistake to raise.
+        expected: What was expected there, such as "a YAML file".
+
+    Returns:
+        Its contents.
+
+    Raises:
+        OSError: If it is missing or cannot be read.
+        QuietScopeError: Of the given kind, if it is no regular file, or larger.
+    """
+    check_regular(path, error, expected)
+    with path.open("rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise error(f"{expected} of at most {most:,} bytes", f"{path}, which is larger", "check which file it is")
+    return found

@@ -1,0 +1,180 @@
+"""One good file of every kind that QuietScope reads, each with its reader, for `quietscope.testing.mutations`."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from quietscope.data.normalize import Statistics
+from quietscope.deploy.card import KEY, Card
+from quietscope.deploy.formats import read_card
+from quietscope.io import read_image, write_image
+from quietscope.io.tensor_file import HEADER_KEY
+from quietscope.methods import METHODS
+from quietscope.model.file import ModelCard, load_model, save_model
+from quietscope.noise import GaussianMixture, PoissonGaussian
+from quietscope.noise.noise_file import load_noise_model, save_noise_model
+from quietscope.presets import Configuration, read_configuration
+from quietscope.psf.psf import read_psf
+from quietscope.testing.mutations import Subject
+from quietscope.training.checkpoint import RESUME_FILE, read_checkpoint, write_checkpoint
+
+_NETWORK = {"filters": [4, 4], "latent_channels": [2, 2], "blocks": 1, "final_blocks": 1, "stem_filters": 4}
+_YAML = """\
+method: hdn
+preset: fast
+noise: sigma=15
+seed: 3
+network: {filters: [8, 8], latent_channels: [4, 4], dropout: 0.1}
+training:
+  batch_size: 8
+  learning_rate: 0.001
+  betas: [0.9, 0.99]
+"""
+
+
+def subjects(folder: Path) -> list[Subject]:
+    """Write one file of every kind.
+
+    Args:
+        folder: Where to write, empty.
+
+    Returns:
+        The files and their readers.
+    """
+    return [*_images(folder), *_models(folder), *_cards(folder), *_others(folder)]
+
+
+def _pixels(path: Path) -> npt.NDArray[Any]:
+    """Read an image as a run does, but no more than a corner of one plane."""
+    image = read_image(path)
+    corner = (slice(0, 64), slice(0, 64))
+    return np.asarray(image.data[(0,) * (image.ndim - 2) + corner[: image.ndim]])
+
+
+def _images(folder: Path) -> Iterator[Subject]:
+    import tifffile
+
+    planes = np.random.default_rng(0).poisson(100, (2, 24, 32)).astype(np.uint16)
+    size = {"X": 0.1, "Y": 0.1}
+    for name in ("plain.tif", "meta.ome.tif", "array.npy"):
+        write_image(folder / name, planes, "CYX", pixel_size_um=size, channel_names=("red", "green"))
+        yield Subject(name=name, file=folder / name, read=partial(_pixels, folder / name))
+    tifffile.imwrite(folder / "tiled.tif", planes, compression="zlib", tile=(16, 16), photometric="minisblack")
+    yield Subject(name="tiled.tif", file=folder / "tiled.tif", read=partial(_pixels, folder / "tiled.tif"))
+    write_image(folder / "plane.png", planes[0], "YX")
+    yield Subject(name="plane.png", file=folder / "plane.png", read=partial(_pixels, folder / "plane.png"))
+    zarr = folder / "stack.ome.zarr"
+    write_image(zarr, planes, "CYX", pixel_size_um=size, channel_names=("red", "green"))
+    chunk = next(each for each in sorted((zarr / "0" / "c").rglob("*")) if each.is_file())
+    for file in (zarr / "zarr.json", zarr / "0" / "zarr.json", chunk):
+        name = f"ome.zarr {file.relative_to(zarr).as_posix()}"
+        header = json.loads(file.read_bytes()) if file.suffix == ".json" else None
+        read = partial(_pixels, zarr)
+        yield Subject(name=name, file=file, read=read, header=header, pack=_json if header else None)
+    bead = np.exp(-0.3 * (np.arange(-4, 5) ** 2 + (np.arange(-4, 5) ** 2)[:, None])).astype(np.float32)
+    write_image(folder / "psf.tif", bead, "YX")
+    yield Subject(name="psf.tif", file=folder / "psf.tif", read=partial(read_psf, folder / "psf.tif"))
+
+
+def _models(folder: Path) -> Iterator[Subject]:
+    values = {"method": "hdn", "network": _NETWORK}
+    configuration = Configuration.of(values)
+    statistics = Statistics(torch.tensor([100.0]), torch.tensor([20.0]))
+    noise = PoissonGaussian(gain=0.5, offset=0.0, read_noise=3.0)
+    method = METHODS["hdn"].build(configuration.method_settings(), statistics, [noise])
+    path = folder / "model.safetensors"
+    save_model(path, method, ModelCard(configuration=configuration, axes="YX", pixel_size_um={"X": 0.1}))
+    yield _tensors(path, partial(load_model, path))
+    mixture = GaussianMixture(torch.zeros(9, 2), min_signal=0.0, max_signal=500.0)
+    for name in ("noise.safetensors", "noise.npz"):
+        save_noise_model(folder / name, mixture)
+    yield _tensors(folder / "noise.safetensors", partial(load_noise_model, folder / "noise.safetensors"))
+    yield Subject(name="noise.npz", file=folder / "noise.npz", read=partial(load_noise_model, folder / "noise.npz"))
+    edges = np.linspace(0, 100, 9)
+    lower, upper = (np.broadcast_to(side[:, None], (8, 8)) for side in (edges[:-1], edges[1:]))
+    np.save(folder / "noise.npy", np.stack([np.eye(8) * 0.8 + 0.025, lower, upper]))
+    yield Subject(name="noise.npy", file=folder / "noise.npy", read=partial(load_noise_model, folder / "noise.npy"))
+
+
+def _cards(folder: Path) -> Iterator[Subject]:
+    """Write files of exported models that hold a card and no network; only their cards are read."""
+    two = {"size_multiple": (4, 4), "halo": (8, 8), "reach": (0, 0)}
+    sizes: dict[str, Any] = {"spatial_dims": 2, "num_channels": 1, **two}
+    text = Card(method="hdn", outputs=("denoised",), axes="YX", training={"steps": 9.0}, **sizes).to_json()
+    packs = {"card.xml": _xml, "card.onnx": _onnx, "card.pt2": _program, "card.zip": _package}
+    for name, pack in packs.items():
+        path = folder / name
+        path.write_bytes(pack(json.loads(text)))
+        yield Subject(name=name, file=path, read=partial(read_card, path), header=json.loads(text), pack=pack)
+
+
+def _xml(card: Any) -> bytes:
+    attribute = json.dumps(card).replace("&", "&amp;").replace('"', "&quot;")
+    return f'<net name="m"><rt_info><{KEY} value="{attribute}"/></rt_info></net>'.encode()
+
+
+def _onnx(card: Any) -> bytes:
+    return _field(2, b"producer") + _field(14, _field(1, KEY.encode()) + _field(2, _json(card)))
+
+
+def _program(card: Any) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(f"model/extra/{KEY}", _json(card))
+    return made.getvalue()
+
+
+def _package(card: Any) -> bytes:
+    description = {"weights": {"onnx": {"source": "model.onnx"}}, "config": {KEY: json.dumps(card)}}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rdf.yaml", json.dumps(description, indent=1))
+    return made.getvalue()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _tensors(path: Path, read: Callable[[], Any]) -> Subject:
+    """Return a safetensors file whose header is changed value by value."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    outer, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+
+    def pack(header: Any) -> bytes:
+        text = _json({**outer, "__metadata__": {HEADER_KEY: json.dumps(header)}})
+        return len(text).to_bytes(8, "little") + text + body
+
+    header = json.loads(outer["__metadata__"][HEADER_KEY])
+    return Subject(name=path.name, file=path, read=read, header=header, pack=pack)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return one field of a protocol buffer."""
+    length, size = bytearray(), len(content)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2]) + bytes([*length, size]) + content
+
+
+def _settings(path: Path) -> Configuration:
+    return Configuration.of(read_configuration(path))
+
+
+def _others(folder: Path) -> Iterator[Subject]:
+    settings = folder / "settings.yaml"
+    settings.write_text(_YAML)
+    header = {**read_configuration(settings), "budget": "5m", "steps": 9, "psf": None, "direct": None, "dims": 2}
+    yield Subject(name=settings.name, file=settings, read=partial(_settings, settings), header=header, pack=_json)
+    write_checkpoint(folder, {"step": 3, "weights": {"a": torch.zeros(4, 4)}, "rate": {"best": 1.0}})
+    yield Subject(name=RESUME_FILE, file=folder / RESUME_FILE, read=partial(read_checkpoint, folder))
