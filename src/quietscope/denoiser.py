@@ -15,6 +15,7 @@ from quietscope.errors import ModelFileError
 from quietscope.io import ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
+from quietscope.metrics.verdict import Effort
 from quietscope.model import denoising, exploring, honesty, trained
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
 from quietscope.nn.hardware import chosen_device
@@ -147,6 +148,11 @@ class Denoiser:
     def spread(self) -> float:
         """What the deviation of samples is multiplied by: 1, or what `recalibrate` found."""
         return 1.0 if self._card is None else self._card.spread_factor
+
+    @property
+    def effort(self) -> Effort | None:
+        """How long the model was trained; None where that is not known."""
+        return None if self._card is None else self._card.effort
 
     @property
     def noise_models(self) -> tuple[NoiseModel, ...]:

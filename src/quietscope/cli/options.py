@@ -233,17 +233,14 @@ class PredictionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewOptions:
-    """Whether to say what would be done, and do nothing."""
+    """Whether to say what would be done and do nothing, and whether to say it as JSON."""
 
     dry_run: Annotated[
         bool, Flag, Parameter(help="Say what would be done, what it takes and what is written; do nothing.")
     ] = False
-    json: Annotated[bool, Flag, Parameter(help="With --dry-run: say it as JSON.")] = False
-
-    def __post_init__(self) -> None:
-        """Refuse JSON of nothing."""
-        if self.json and not self.dry_run:
-            raise SettingsError("--dry-run with --json", "--json alone", "add `--dry-run`, or leave it out")
+    json: Annotated[
+        bool, Flag, Parameter(help="Say it as JSON: what would be done, or what was done and the verdict.")
+    ] = False
 
 
 NO_TRAINING_OPTIONS = TrainingOptions()

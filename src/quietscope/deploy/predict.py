@@ -42,6 +42,11 @@ class LeanPredictor:
 
     session: Session
 
+    @property
+    def effort(self) -> None:
+        """How long it was trained: the card does not tell."""
+        return None
+
     @staticmethod
     def can(kinds: Iterable[str]) -> bool:
         """Tell whether results of these kinds need no PyTorch."""

@@ -17,6 +17,7 @@ from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
+from quietscope.metrics.verdict import Effort
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.presets import Configuration
@@ -55,6 +56,19 @@ class ModelCard:
     pruned_share: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+
+    @property
+    def effort(self) -> Effort | None:
+        """How long the model was trained; None where the file does not tell."""
+        steps = self.training.get("steps")
+        if not isinstance(steps, int | float):
+            return None
+        seconds = self.training.get("training_seconds")
+        return Effort(
+            steps=int(steps),
+            needed=self.configuration.training_settings().least_steps,
+            seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        )
 
     @classmethod
     def of(cls, configuration: Configuration, image: Image, report: FitReport) -> Self:

@@ -103,7 +103,7 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
     found = plan.ledger.prediction(number, target) if plan.training.resume else None
     if found is None:
         panels = panels_of(plan, trained) if number == 0 else None
-        found = predict(trained.denoiser, target, events, panels=panels)
+        found = predict(trained.denoiser, target, events, panels=panels, is_own=True)
         plan.ledger.note_prediction(number, target, found)
     return found
 
