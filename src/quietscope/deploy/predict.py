@@ -43,6 +43,11 @@ class LeanPredictor:
     session: Session
 
     @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
     def effort(self) -> None:
         """How long it was trained: the card does not tell."""
         return None

@@ -84,6 +84,11 @@ class Deployed:
         return self.session.card.spread_factor
 
     @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
     def effort(self) -> None:
         """How long it was trained: the card does not tell."""
         return None

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import torch
 
+from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError, QuietScopeError
@@ -43,6 +44,7 @@ class ModelCard:
         training: Steps, seconds, validation loss and the like.
         spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
         pruned_share: Share of the channels that pruning removed, 0 to 1; the configuration tells the widths before.
+        seen: What each channel of the training images looked like; none in files that earlier versions wrote.
         versions: Versions of QuietScope, PyTorch and Python that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -54,6 +56,7 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     spread_factor: float = 1.0
     pruned_share: float = 0.0
+    seen: tuple[Seen, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
 
@@ -71,7 +74,7 @@ class ModelCard:
         )
 
     @classmethod
-    def of(cls, configuration: Configuration, image: Image, report: FitReport) -> Self:
+    def of(cls, configuration: Configuration, image: Image, report: FitReport, seen: tuple[Seen, ...] = ()) -> Self:
         """Return what is to be known of a model that has just been trained on images such as `image`."""
         return cls(
             configuration=configuration,
@@ -79,6 +82,7 @@ class ModelCard:
             pixel_size_um=image.pixel_size_um,
             channel_names=image.channel_names,
             training=report.summary(),
+            seen=seen,
         )
 
 
@@ -112,6 +116,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "channel_names": list(card.channel_names),
         "training": dict(card.training),
         "spread_factor": card.spread_factor,
+        "seen": [each.values() for each in card.seen],
         "versions": {
             "quietscope": __version__,
             "torch": torch.__version__,
@@ -161,6 +166,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
             training=dict(header["training"]),
             spread_factor=float(header.get("spread_factor", 1.0)),
             pruned_share=pruned_share,
+            seen=tuple(Seen.of_values(values) for values in header.get("seen", ())),
             versions=dict(header["versions"]),
             created=str(header["created"]),
         )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from quietscope.data.likeness import Seen
 from quietscope.io import Image, Sink
 from quietscope.metrics.verdict import USABLE, Effort
 from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
@@ -24,6 +25,10 @@ JUDGED = ("mean", "map")
 
 class Model(Protocol):
     """Whatever denoises: a trained model, or an exported one with or without PyTorch."""
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """What each channel of the training images looked like; none where that is not known."""
 
     @property
     def effort(self) -> Effort | None:

@@ -42,8 +42,8 @@ class Denoised:
             "what": self.what,
             "files": {name: str(path) for name, path in self.files.items()},
             "prediction_seconds": round(self.seconds, 3),
-            "before": None if self.before is None else dict(self.before),
-            "after": None if self.after is None else dict(self.after),
+            "before": None if self.before is None else dict(self.before.means),
+            "after": None if self.after is None else dict(self.after.means),
             "uncertainty": self.honesty or None,
             "verdict": self.verdict.values(),
         }

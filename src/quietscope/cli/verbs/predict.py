@@ -22,6 +22,9 @@ def predict(
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
+    insist: Annotated[
+        bool, Flag, Parameter(help="Go on where the image is unlike those of training, and the result must be wrong.")
+    ] = False,
     json: Annotated[bool, Flag, Parameter(help="Say what was written and the verdict as JSON.")] = False,
 ) -> int:
     """Denoise an image with a trained model.
@@ -42,6 +45,7 @@ def predict(
         results=prediction.results(),
         request=prediction.request(seed),
         overwrite=prediction.overwrite,
+        insist=insist,
     )
     with screen.listening() as events:
         outcome = run(plan, events)
