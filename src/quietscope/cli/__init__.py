@@ -125,7 +125,8 @@ def run(arguments: list[str]) -> int:
         status = make_app(arguments)(arguments, exit_on_error=False, print_error=False)
         return status if isinstance(status, int) else 0
     except CycloptsError as error:
-        return _complain(f"{error} See `quietscope --help`.")
+        words = str(error).replace("Unused Tokens:", "Nobody asked for")
+        return _complain(f"{words} See `quietscope --help`.")
     except QuietScopeError as error:
         return _complain(str(error))
     except BrokenPipeError:

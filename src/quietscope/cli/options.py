@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from quietscope.errors import SettingsError
+from quietscope.errors import BudgetError, SettingsError
 from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
@@ -100,6 +100,9 @@ class TrainingOptions:
         from quietscope.presets import read_configuration
 
         values = read_configuration(self.config) if self.config is not None else {}
+        if self.budget is not None and self.budget.strip().isdecimal():
+            number = self.budget.strip()
+            raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
         names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "seed", "direct")
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {

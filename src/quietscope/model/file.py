@@ -30,6 +30,8 @@ FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
+_NUMBERS = {"rollbacks": "returns to an earlier state", "restarts": "fresh starts", "skipped_steps": "broken steps"}
+"""What numbers of a training are called in words, where their names do not say it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +212,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
-    rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
+    rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}
     rows |= {f"{name} version": version for name, version in card.versions.items()}
     rows["created"] = card.created
     return {name: value for name, value in rows.items() if value}

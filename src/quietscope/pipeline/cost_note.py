@@ -5,7 +5,7 @@ from math import prod
 from quietscope.pipeline.events import Event, Listener, Note, TrainingProgress
 from quietscope.pipeline.plan import DenoisePlan
 from quietscope.pipeline.results import Abilities
-from quietscope.report.table import duration
+from quietscope.report.table import duration, samples
 
 TIMED_AFTER = 6
 PASSES_OF_A_STEP = 3.0
@@ -37,8 +37,8 @@ class CostNote:
         self._is_told = True
         seconds = self._seconds(event.state.seconds / event.state.step)
         if seconds > NOTEWORTHY_SECONDS:
-            samples = self._samples
-            words = f" with {samples} samples (`--samples` takes fewer)" if samples else ""
+            drawn = self._samples
+            words = f" with {samples(drawn)} (`--samples` takes fewer)" if drawn > 1 else ""
             text = f"The budget is for training alone. Denoising comes after it: about {duration(seconds)}{words}."
             self._events(Note(text=text))
 

@@ -120,7 +120,7 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
     yield "input", f"{image.source or 'array'} ({image.what})"
     for name, path in image.files.items():
         yield name, str(path)
-    yield "prediction", f"{f'{num_samples} samples' if num_samples else 'one pass'} in {duration(image.seconds)}"
+    yield "prediction", f"{samples(num_samples)} in {duration(image.seconds)}"
     if image.before is not None and image.after is not None:
         before, after = image.before["psnr"], image.after["psnr"]
         yield "PSNR", f"{before:.2f} dB -> {after:.2f} dB ({after - before:+.2f} dB)"
@@ -138,6 +138,11 @@ def score_words(score: Score) -> str:
 def num_steps(number: int) -> str:
     """Return a number of steps in words: ``1 step``, ``2,400 steps``."""
     return f"{number:,} step{'s' * (number != 1)}"
+
+
+def samples(number: int) -> str:
+    """Return a number of samples in words: ``1 sample``, ``50 samples``, and ``one pass`` where none are drawn."""
+    return f"{number:,} sample{'s' * (number != 1)}" if number else "one pass"
 
 
 def duration(seconds: float) -> str:
