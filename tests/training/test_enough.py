@@ -1,4 +1,4 @@
-"""A budget that is too small is told once: at once where it counts steps, when steps are timed where it counts time."""
+"""A budget that is too small is told once: at the first step where it counts steps, when steps are timed where it counts time."""
 
 import pytest
 
@@ -20,7 +20,9 @@ def state(step: int, seconds_of_a_step: float, budget: float) -> TrainingState:
 @pytest.mark.parametrize(("steps", "said"), [(2, True), (89, True), (90, False), (5000, False)])
 def test_steps(steps: int, said: bool) -> None:
     told: list[str] = []
-    EnoughSteps(SETTINGS, Budget(steps=steps), None, told.append)
+    watch = EnoughSteps(SETTINGS, Budget(steps=steps), None, told.append)
+    assert not told  # what is refused before the first step is refused in one line
+    watch(state(1, 0.1, 0.1 * steps))
     assert len(told) == said
     assert all("about 300" in line and "--steps 450" in line for line in told)
 

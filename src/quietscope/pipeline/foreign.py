@@ -21,7 +21,7 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
     Raises:
         PixelError: If the result must be wrong, unless `insist`.
     """
-    if not learnt:
+    if len(learnt) != image.layout().num_channels:  # not known, or refused by the model in its own words
         return
     for channel, (before, now) in enumerate(zip(learnt, look_at([image], 2), strict=False)):
         name = f"channel {channel + 1}: " if len(learnt) > 1 else ""

@@ -1,4 +1,4 @@
-"""Whether a budget is enough: said before training where it counts steps, and as soon as steps are timed otherwise."""
+"""Whether a budget is enough: said after the first step where it counts steps, else when steps are timed."""
 
 import math
 
@@ -25,17 +25,13 @@ class EnoughSteps:
     def __init__(self, settings: TrainingSettings, budget: Budget, watch: Watcher | None, notify: Notify) -> None:
         self._needed, self._watch, self._notify = settings.least_steps, watch, notify
         self._first: int | None = None
-        if budget.steps is not None and budget.steps < FEW_STEPS * self._needed:
-            self._notify(
-                f"{budget.steps:,} training step{'s' * (budget.steps != 1)} will hardly give a usable result: these "
-                f"settings need about {self._needed:,} or more (`--steps {math.ceil(LONGER * self._needed)}`)."
-            )
-            self._needed = 0
+        self._steps = budget.steps
 
     def __call__(self, state: TrainingState) -> None:
         """Look at the time of the first steps, and pass on."""
         if self._first is None:
             self._first = state.step
+            self._check_steps()
         if self._needed and state.step == self._first + TIMED_AFTER and state.progress > 0.0:
             steps = state.step / state.progress
             if steps < FEW_STEPS * self._needed:
@@ -47,3 +43,12 @@ class EnoughSteps:
             self._needed = 0
         if self._watch is not None:
             self._watch(state)
+
+    def _check_steps(self) -> None:
+        """Tell that a number of steps is too small: after the first, so that what is refused is refused in one line."""
+        if self._steps is not None and self._steps < FEW_STEPS * self._needed:
+            self._notify(
+                f"{self._steps:,} training step{'s' * (self._steps != 1)} will hardly give a usable result: these "
+                f"settings need about {self._needed:,} or more (`--steps {math.ceil(LONGER * self._needed)}`)."
+            )
+            self._needed = 0
