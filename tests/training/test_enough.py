@@ -1,4 +1,4 @@
-"""A budget that is too small is told once: at the first step where it counts steps, when steps are timed where it counts time."""
+"""A budget that is too small is told once: at the first step where it counts steps, else when steps are timed."""
 
 import pytest
 
