@@ -102,8 +102,9 @@ def make_app(typed: Sequence[str] = ()) -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its status: 0, 2 for a mistake that can be mended, 3 for a
-    result of no use, 130 after Ctrl-C.
+    """Run the command line and exit with its status.
+
+    0, 2 for a mistake that can be mended, 3 for a result that is of no use, 130 after Ctrl-C.
 
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
