@@ -176,6 +176,10 @@ class PredictionOptions:
         Literal["float32", "input"], Parameter(help="input rounds and clips images to the input's type.")
     ] = "float32"
     tile: Annotated[int | None, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")] = None
+    max_memory: Annotated[
+        float | None,
+        Parameter(help="Gigabytes that a tile may take. Default: a quarter of what is free."),
+    ] = None
     overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False
 
     def __post_init__(self) -> None:
@@ -184,6 +188,8 @@ class PredictionOptions:
             raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
+        if self.max_memory is not None and not 0.001 <= self.max_memory < float("inf"):
+            raise SettingsError("gigabytes above zero", f"{self.max_memory:g}", "pass e.g. `--max-memory 2`")
         if self.bandwidth is not None and not self.bandwidth > 0:
             raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
@@ -221,6 +227,7 @@ class PredictionOptions:
             augment=self.augment,
             bandwidth=DEFAULT_BANDWIDTH if self.bandwidth is None else self.bandwidth,
             probabilities=self.probabilities,
+            max_memory=None if self.max_memory is None else round(self.max_memory * 1e9),
         )
 
     @property
