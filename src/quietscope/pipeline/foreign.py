@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from quietscope.data.likeness import Seen, differences
-from quietscope.data.look import look_at
 from quietscope.errors import PixelError
 from quietscope.io import Image
 from quietscope.pipeline.events import Listener, Note
@@ -23,6 +22,8 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
     """
     if len(learnt) != image.layout().num_channels:  # not known, or refused by the model in its own words
         return
+    from quietscope.data.look import look_at  # which needs PyTorch; a model that does is there by now
+
     for channel, (before, now) in enumerate(zip(learnt, look_at([image], 2), strict=False)):
         name = f"channel {channel + 1}: " if len(learnt) > 1 else ""
         for each in differences(before, now):
