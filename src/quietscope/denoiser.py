@@ -9,12 +9,15 @@ from typing import Any, Literal, Self, final
 import torch
 
 from quietscope.data.frames import Frames
+from quietscope.data.likeness import Seen
+from quietscope.data.look import look_at
 from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
 from quietscope.io import ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
+from quietscope.metrics.verdict import Effort
 from quietscope.model import denoising, exploring, honesty, trained
 from quietscope.model.file import ModelCard, describe_model, load_model, save_model
 from quietscope.nn.hardware import chosen_device
@@ -23,6 +26,7 @@ from quietscope.presets import Configuration
 from quietscope.setup.method import choose_method
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
+from quietscope.training.enough import EnoughSteps
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.watch import Watcher
 
@@ -149,6 +153,21 @@ class Denoiser:
         return 1.0 if self._card is None else self._card.spread_factor
 
     @property
+    def effort(self) -> Effort | None:
+        """How long the model was trained; None where that is not known."""
+        return None if self._card is None else self._card.effort
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """What each channel of the training images looked like; of files of earlier versions, what statistics tell."""
+        if self._card is None or self._card.seen:
+            return () if self._card is None else self._card.seen
+        quantiles = self.method.statistics.quantiles
+        low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
+        each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
+        return tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
+
+    @property
     def noise_models(self) -> tuple[NoiseModel, ...]:
         """The noise model of each channel."""
         return self.method.channel_noise
@@ -194,23 +213,25 @@ class Denoiser:
         )
         self.configuration = settled.configuration
         self._method = settled.build()
+        settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
             self._method,
             frames,
-            self.configuration.training_settings(),
-            self.configuration.training_budget(),
+            settings,
+            budget,
             device=self.device,
             folder=folder,
             resume=resume,
-            watch=watch,
+            watch=EnoughSteps(settings, budget, watch, notify or print),
             notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
-        self._card = ModelCard.of(self.configuration, opened[0], self.fit_report)
+        seen = look_at(opened, self.configuration.dims)
+        self._card = ModelCard.of(self.configuration, opened[0], self.fit_report, seen)
         if student is not None:
             student.method.learn_from(None)
-            card = ModelCard.of(student.configuration, opened[0], self.fit_report)
+            card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)
             self.direct = self.of(student.method, card, self.device)
         return self
 

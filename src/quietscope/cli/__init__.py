@@ -104,7 +104,9 @@ def make_app(typed: Sequence[str] = ()) -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its status: 0, 2 for a mistake, 70 for a fault of ours, 130 after Ctrl-C.
+    """Run the command line and exit with its status.
+
+    0, 2 for a mistake that can be mended, 3 for a result that is of no use, 70 for a fault of ours, 130 after Ctrl-C.
 
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
@@ -130,7 +132,8 @@ def run(arguments: list[str]) -> int:
         status = make_app(arguments)(arguments, exit_on_error=False, print_error=False)
         return status if isinstance(status, int) else 0
     except CycloptsError as error:
-        return _complain(f"{error} See `quietscope --help`.")
+        words = str(error).replace("Unused Tokens:", "Nobody asked for")
+        return _complain(f"{words} See `quietscope --help`.")
     except QuietScopeError as error:
         return _complain(str(error))
     except BrokenPipeError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from quietscope.errors import SettingsError
+from quietscope.errors import BudgetError, SettingsError
 from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
@@ -100,6 +100,9 @@ class TrainingOptions:
         from quietscope.presets import read_configuration
 
         values = read_configuration(self.config) if self.config is not None else {}
+        if self.budget is not None and self.budget.strip().isdecimal():
+            number = self.budget.strip()
+            raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
         names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "seed", "direct")
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
@@ -173,6 +176,10 @@ class PredictionOptions:
         Literal["float32", "input"], Parameter(help="input rounds and clips images to the input's type.")
     ] = "float32"
     tile: Annotated[int | None, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")] = None
+    max_memory: Annotated[
+        float | None,
+        Parameter(help="Gigabytes that a tile may take. Default: a quarter of what is free."),
+    ] = None
     overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False
 
     def __post_init__(self) -> None:
@@ -181,6 +188,8 @@ class PredictionOptions:
             raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
+        if self.max_memory is not None and not 0.001 <= self.max_memory < float("inf"):
+            raise SettingsError("gigabytes above zero", f"{self.max_memory:g}", "pass e.g. `--max-memory 2`")
         if self.bandwidth is not None and not self.bandwidth > 0:
             raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):
@@ -218,6 +227,7 @@ class PredictionOptions:
             augment=self.augment,
             bandwidth=DEFAULT_BANDWIDTH if self.bandwidth is None else self.bandwidth,
             probabilities=self.probabilities,
+            max_memory=None if self.max_memory is None else round(self.max_memory * 1e9),
         )
 
     @property
@@ -233,17 +243,14 @@ class PredictionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewOptions:
-    """Whether to say what would be done, and do nothing."""
+    """Whether to say what would be done and do nothing, and whether to say it as JSON."""
 
     dry_run: Annotated[
         bool, Flag, Parameter(help="Say what would be done, what it takes and what is written; do nothing.")
     ] = False
-    json: Annotated[bool, Flag, Parameter(help="With --dry-run: say it as JSON.")] = False
-
-    def __post_init__(self) -> None:
-        """Refuse JSON of nothing."""
-        if self.json and not self.dry_run:
-            raise SettingsError("--dry-run with --json", "--json alone", "add `--dry-run`, or leave it out")
+    json: Annotated[
+        bool, Flag, Parameter(help="Say it as JSON: what would be done, or what was done and the verdict.")
+    ] = False
 
 
 NO_TRAINING_OPTIONS = TrainingOptions()

@@ -23,7 +23,11 @@ from quietscope.pipeline.events import (
 )
 
 if TYPE_CHECKING:
+    from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
+
+FAILED = 3
+"""Exit status of a run whose result is of no use, though its files are written."""
 
 WIDTH_OF_A_LOG = 120
 ROOMY = 100
@@ -40,11 +44,17 @@ class _Console(Console):
 
 
 class Screen:
-    """Standard output and standard error of one command."""
+    """Standard output and standard error of one command.
 
-    def __init__(self) -> None:
+    Args:
+        data_only: Whether standard output is for data alone, so that another program can read it: how a run stands is
+            then said on standard error.
+    """
+
+    def __init__(self, *, data_only: bool = False) -> None:
         self._out = make_console()
         self._err = make_console(stderr=True)
+        self._told = self._err if data_only else self._out
         self._bar: Progress | None = None
 
     def show(self, what: Any = "") -> None:
@@ -113,18 +123,18 @@ class Screen:
 
     @contextmanager
     def _meter(self, task: str) -> Iterator[Callable[[float, str, float | None], None]]:
-        if not self._out.is_terminal:
-            yield _Sparse(self._out, task)
+        if not self._told.is_terminal:
+            yield _Sparse(self._told, task)
             return
         whole = Column(no_wrap=True, min_width=9)
         columns = (
             TextColumn("{task.description}", table_column=whole),
-            BarColumn(bar_width=24 if self._out.width >= ROOMY else 6),
+            BarColumn(bar_width=24 if self._told.width >= ROOMY else 6),
             TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True, min_width=4)),
             TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             TextColumn("{task.fields[left]}", table_column=whole),
         )
-        with Progress(*columns, console=self._out, refresh_per_second=4) as bar:
+        with Progress(*columns, console=self._told, refresh_per_second=4) as bar:
             number = bar.add_task(task, total=1.0, words="", left="")
             self._bar = bar
 
@@ -157,6 +167,11 @@ class _Sparse:
         self._share, self._time = share, now
         tail = "" if left is None or share >= 1.0 else f", {clock(left)} left"
         self._console.print(f"{self._task} {share:4.0%}: {words}{tail}", soft_wrap=True)
+
+
+def status_of(outcome: "Outcome") -> int:
+    """Return the exit status of a run that has come to its end: 0, or 3 where its result is of no use."""
+    return FAILED if outcome.verdict.has_failed else 0
 
 
 def rows_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Table:

@@ -24,7 +24,7 @@ from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds, imported, kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
-from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY
+from quietscope.tiling.spec import memory_for_tiles
 from quietscope.tiling.walk import Progress, walk
 
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
@@ -41,6 +41,16 @@ class LeanPredictor:
     """
 
     session: Session
+
+    @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
+    def effort(self) -> None:
+        """How long it was trained: the card does not tell."""
+        return None
 
     @staticmethod
     def can(kinds: Iterable[str]) -> bool:
@@ -109,9 +119,9 @@ class NumpyEngine:
         return estimator
 
     def most_pixels(self, bytes_per_value: float) -> int:
-        """Return the pixels of an outer box that model and estimators fill half of the free memory with."""
+        """Return the pixels of an outer box that model and estimators fill a quarter of the free memory with."""
         needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
-        return int(SHARE_OF_FREE_MEMORY * free_main_memory() / needed)
+        return int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed)
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""

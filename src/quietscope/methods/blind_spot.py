@@ -38,6 +38,11 @@ class BlindSpotSettings(UNetSettings):
         return self
 
     @property
+    def expects_correlation(self) -> bool:
+        """Whether a line is hidden around each pixel, along which the noise is correlated."""
+        return self.mask_axes != "none"
+
+    @property
     def turns(self) -> tuple[int, ...]:
         """The turns that do not change the noise: only flips if a line along one axis is hidden."""
         return FLIPS if self.mask_axes in ("x", "y") else ALL_TURNS

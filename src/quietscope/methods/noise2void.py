@@ -34,6 +34,7 @@ class Noise2Void(BlindSpotMethod):
     citation: ClassVar[Citation | None] = Citation(
         "Krull, Buchholz, Jug, Noise2Void, CVPR 2019", "10.1109/CVPR.2019.00223"
     )
+    aliases: ClassVar[tuple[str, ...]] = ("n2v",)
     settings: Noise2VoidSettings
 
     @property

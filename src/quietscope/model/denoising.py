@@ -10,8 +10,10 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
+from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
+from quietscope.tiling.judged import Judged
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
 
@@ -29,6 +31,7 @@ class Result:
         axes: Axes of the input, and of all results behind their leading axis.
         pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
         channel_names: Channel names, where the input has them.
+        verdict: What the result is worth, as far as that can be known without a reference.
     """
 
     estimates: Mapping[str, Pixels]
@@ -36,6 +39,7 @@ class Result:
     axes: str
     pixel_size_um: Mapping[str, float] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    verdict: Verdict = USABLE
 
     @property
     def image(self) -> Pixels:
@@ -204,13 +208,15 @@ def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
     out = request.arrays(wanted, image.shape)
-    denoise_into(model, image, out, request, progress=progress)
+    judged = {kind: Judged(image, out[kind]) for kind in ("mean",) if kind in out}
+    denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,
         probabilities=request.probabilities if "quantiles" in out else (),
         axes=image.axes,
         pixel_size_um=image.pixel_size_um,
         channel_names=image.channel_names,
+        verdict=judged["mean"].verdict(model.effort, is_own=False) if judged else USABLE,
     )
 
 

@@ -83,6 +83,16 @@ class Deployed:
         """What the deviation of samples is multiplied by, from the card."""
         return self.session.card.spread_factor
 
+    @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
+    def effort(self) -> None:
+        """How long it was trained: the card does not tell."""
+        return None
+
 
 def as_method(session: Session) -> Method:
     """Return an exported model as a method of its kind."""

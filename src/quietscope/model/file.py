@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 from pydantic import BaseModel, Field
 
+from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError
@@ -18,9 +19,10 @@ from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
+from quietscope.metrics.verdict import Effort
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
-from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Values, Word
+from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Real, Values, Word
 from quietscope.outside.plain_data import MalformedError, brief, validated
 from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
@@ -32,6 +34,8 @@ FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
+_NUMBERS = {"rollbacks": "returns to an earlier state", "restarts": "fresh starts", "skipped_steps": "broken steps"}
+"""What numbers of a training are called in words, where their names do not say it."""
 
 
 class _Noise(BaseModel):
@@ -43,6 +47,17 @@ class _Noise(BaseModel):
 
 class _Pruned(BaseModel):
     share: float = Field(default=0.0, ge=0, lt=1)
+
+
+class _Seen(BaseModel):
+    """What one channel of the training images looked like; None where that is unknown."""
+
+    dtype: Word = ""
+    low: Real
+    middle: Real
+    high: Real
+    noise: Real | None = None
+    pixel_size_um: Positive | None = None
 
 
 class _Header(BaseModel):
@@ -57,6 +72,7 @@ class _Header(BaseModel):
     channel_names: tuple[Word, ...]
     training: Numbers
     spread_factor: Positive = 1.0
+    seen: list[_Seen] = []
     pruned: _Pruned = _Pruned()
     versions: dict[Word, Word]
     created: Word
@@ -74,6 +90,7 @@ class ModelCard:
         training: Steps, seconds, validation loss and the like.
         spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
         pruned_share: Share of the channels that pruning removed, 0 to 1; the configuration tells the widths before.
+        seen: What each channel of the training images looked like; none in files that earlier versions wrote.
         versions: Versions of QuietScope, PyTorch and Python that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -85,11 +102,25 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     spread_factor: float = 1.0
     pruned_share: float = 0.0
+    seen: tuple[Seen, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
 
+    @property
+    def effort(self) -> Effort | None:
+        """How long the model was trained; None where the file does not tell."""
+        steps = self.training.get("steps")
+        if not isinstance(steps, int | float):
+            return None
+        seconds = self.training.get("training_seconds")
+        return Effort(
+            steps=int(steps),
+            needed=self.configuration.training_settings().least_steps,
+            seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        )
+
     @classmethod
-    def of(cls, configuration: Configuration, image: Image, report: FitReport) -> Self:
+    def of(cls, configuration: Configuration, image: Image, report: FitReport, seen: tuple[Seen, ...] = ()) -> Self:
         """Return what is to be known of a model that has just been trained on images such as `image`."""
         return cls(
             configuration=configuration,
@@ -97,6 +128,7 @@ class ModelCard:
             pixel_size_um=image.pixel_size_um,
             channel_names=image.channel_names,
             training=report.summary(),
+            seen=seen,
         )
 
 
@@ -130,6 +162,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "channel_names": list(card.channel_names),
         "training": dict(card.training),
         "spread_factor": card.spread_factor,
+        "seen": [each.values() for each in card.seen],
         "versions": {
             "quietscope": __version__,
             "torch": torch.__version__,
@@ -172,6 +205,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
             training=header.training,
             spread_factor=header.spread_factor,
             pruned_share=header.pruned.share,
+            seen=tuple(Seen.of_values(values.model_dump()) for values in header.seen),
             versions=header.versions,
             created=header.created,
         )
@@ -212,7 +246,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
-    rows |= {name.replace("_", " "): f"{value:g}" for name, value in card.training.items()}
+    rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}
     rows |= {f"{name} version": version for name, version in card.versions.items()}
     rows["created"] = card.created
     return {name: value for name, value in rows.items() if value}

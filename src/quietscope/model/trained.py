@@ -12,6 +12,7 @@ from quietscope.errors import SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
+from quietscope.metrics.verdict import Effort
 from quietscope.model.file import ModelCard
 from quietscope.nn.hardware import place
 from quietscope.tiling.request import Precision
@@ -41,6 +42,10 @@ class TrainedModel(Protocol):
     @property
     def spread(self) -> float:
         """What the deviation of samples is multiplied by to be honest, see `quietscope.Denoiser.recalibrate`."""
+
+    @property
+    def effort(self) -> Effort | None:
+        """How long it was trained; None where that is not known."""
 
 
 class RecordedModel(TrainedModel, Protocol):

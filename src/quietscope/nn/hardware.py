@@ -34,6 +34,7 @@ def chosen_device(device: torch.device | str | None) -> torch.device:
     """
     if device is None:
         return best_device()
+    device = "cuda" if str(device).lower() == "gpu" else device
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)

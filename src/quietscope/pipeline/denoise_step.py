@@ -4,20 +4,35 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from quietscope.data.likeness import Seen
 from quietscope.io import Image, Sink
+from quietscope.metrics.verdict import USABLE, Effort
 from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
 from quietscope.pipeline.plan import PredictPlan
+from quietscope.tiling.judged import Judged
 from quietscope.tiling.request import Request
 
 if TYPE_CHECKING:
     from quietscope.pipeline.panels import Panels
 
 
+JUDGED = ("mean", "map")
+"""Kinds of results that a verdict can rest on; the first that there is counts."""
+
+
 class Model(Protocol):
     """Whatever denoises: a trained model, or an exported one with or without PyTorch."""
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """What each channel of the training images looked like; none where that is not known."""
+
+    @property
+    def effort(self) -> Effort | None:
+        """How long it was trained; None where that is not known."""
 
     def denoise_into(
         self,
@@ -59,7 +74,14 @@ def open_model(plan: PredictPlan) -> Model:
     return Deployed(session)
 
 
-def predict(model: Model, target: Target, events: Listener = ignore, *, panels: "Panels | None" = None) -> Predicted:
+def predict(
+    model: Model,
+    target: Target,
+    events: Listener = ignore,
+    *,
+    panels: "Panels | None" = None,
+    is_own: bool = False,
+) -> Predicted:
     """Denoise one image into its files; all of them appear when it is done, and none where it fails.
 
     Args:
@@ -67,9 +89,10 @@ def predict(model: Model, target: Target, events: Listener = ignore, *, panels: 
         target: What is to be written where, and how.
         events: Told how it stands.
         panels: What keeps the part of the results that a picture shows, while they pass by; None for no picture.
+        is_own: Whether the image is one of those that the model has learnt from.
 
     Returns:
-        The time that it took, and what the panels show.
+        The time that it took, what the panels show, and what the result is worth.
 
     Raises:
         Stop: If the listener has raised it.
@@ -82,7 +105,14 @@ def predict(model: Model, target: Target, events: Listener = ignore, *, panels: 
 
     with step(events, "predict", name), target.writers() as sinks:
         taps = {} if panels is None else panels.tap(sinks)
-        model.denoise_into(target.image, {**sinks, **taps}, target.request, progress=progress)
+        tapped: dict[str, Sink] = {**sinks, **taps}
+        judged = {kind: Judged(target.image, tapped[kind]) for kind in JUDGED if kind in tapped}
+        model.denoise_into(target.image, {**tapped, **judged}, target.request, progress=progress)
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
-    return Predicted(seconds=time.monotonic() - started, panels={} if panels is None else panels.planes(taps))
+    found = [each.verdict(model.effort, is_own=is_own) for each in judged.values()]
+    return Predicted(
+        seconds=time.monotonic() - started,
+        panels={} if panels is None else panels.planes(taps),
+        verdict=found[0] if found else USABLE,
+    )

@@ -18,7 +18,7 @@ from quietscope.prediction.memory import bytes_per_pixel, free_memory
 from quietscope.tiling.grid import round_up
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request
-from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, automatic_tile
+from quietscope.tiling.spec import automatic_tile, memory_for_tiles
 from quietscope.training.settings import TrainingSettings
 
 COPIES_OF_WEIGHTS = 6
@@ -65,7 +65,7 @@ def plan_tiles(method: Method, image: Image, request: Request, device: torch.dev
     layout = image.layout(method.spatial_dims)
     with ready_to_predict(method, device, request.precision or "float32") as where:
         needed = bytes_per_pixel(method, where)
-    most = int(SHARE_OF_FREE_MEMORY * free_memory(device) / needed)
+    most = int(memory_for_tiles(free_memory(device), request.max_memory) / needed)
     spec = request.tiles_for(method) or automatic_tile(method, layout.spatial_shape, most)
     tiles = spec.grid(method, layout.spatial_shape)
     outer = [prod(tile.outer_shape) for tile in tiles]

@@ -14,6 +14,7 @@ import numpy as np
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import write_bytes_atomically
+from quietscope.metrics.verdict import Verdict
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
 from quietscope.outside.regular_file import read_bounded
 from quietscope.pipeline.image_files import Target
@@ -27,7 +28,7 @@ _RUN = "run.json"
 _FILES, _IMAGES, _TRAINED = "files", "images", "trained"
 _HALF = 32
 """Half the side of the part of a plane that is looked at, in pixels."""
-_SECONDS, _KEY, _PANEL = "seconds", "key", "panel_"
+_SECONDS, _KEY, _VERDICT, _PANEL = "seconds", "key", "verdict", "panel_"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Ledger:
         """Write down that the results of an image are written, and what the report needs of them."""
         kept: dict[str, Any] = {_PANEL + name: pixels for name, pixels in found.panels.items()}
         kept |= {_SECONDS: np.float64(found.seconds), _KEY: np.str_(_key(target))}
+        kept[_VERDICT] = np.str_(json.dumps(found.verdict.values()))
         with atomic_path(self._place(number), overwrite=True) as temporary, temporary.open("wb") as file:
             np.savez(file, **kept)
 
@@ -90,7 +92,8 @@ class Ledger:
                 if str(kept[_KEY]) != _key(target):
                     return None
                 panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
-                return Predicted(seconds=float(kept[_SECONDS]), panels=panels)
+                verdict = Verdict.of_values(json.loads(str(kept[_VERDICT])))
+                return Predicted(seconds=float(kept[_SECONDS]), panels=panels, verdict=verdict)
         except Exception:  # what is written down is damaged: the results are made again
             return None
 

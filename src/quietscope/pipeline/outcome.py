@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.metrics.verdict import USABLE, Verdict, judge, worst_of
 from quietscope.report.table import Denoised, Summary
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ class Predicted:
         seconds: Time that it took.
         panels: The part that a picture shows, of the kinds of results that it shows, (Y, X) each and (N, Y, X) for
             samples, float32, intensity units; empty where no picture was asked for.
+        verdict: What the result is worth.
     """
 
     seconds: float
     panels: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    verdict: Verdict = USABLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,26 @@ class Outcome:
     num_samples: int = 0
     files: Mapping[str, Path] = field(default_factory=dict)
     comparison: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the run is worth: the worst of its images; where none was denoised, how long was trained alone."""
+        if self.images or self.trained is None:
+            return worst_of([image.verdict for image in self.images])
+        return judge((), self.trained.denoiser.effort)
+
+    def training_values(self) -> dict[str, Any]:
+        """Return what was trained as values that JSON has, where a model was trained."""
+        assert self.trained is not None
+        return {
+            "verdict": self.verdict.values(),
+            "method": self.trained.method,
+            "noise": list(self.trained.noise),
+            "steps": self.trained.steps,
+            "training_seconds": round(self.trained.seconds, 3),
+            "interrupted": self.trained.interrupted,
+            "files": {name: str(path) for name, path in self.files.items()},
+        }
 
     @property
     def summary(self) -> Summary:

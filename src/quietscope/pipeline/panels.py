@@ -10,13 +10,16 @@ import numpy.typing as npt
 from quietscope.axes import Layout, reorder
 from quietscope.io import Image, Sink
 from quietscope.pipeline.results import Abilities
-from quietscope.report.view import View, choose_view
+from quietscope.report.view import View, choose_view, middle_frame
 from quietscope.tiling.kinds import chosen_kinds
 
 SHOWN = frozenset({"mean", "std", "deconvolved", "samples"})
 """Kinds of results that the picture shows, where the model gives them."""
 MOST_SAMPLES = 3
 """Samples that it shows."""
+MOST_CHANNELS = 6
+"""Channels that it shows."""
+_CHANNELS = "CS"
 
 Place: TypeAlias = tuple[int | slice, ...]
 
@@ -70,11 +73,12 @@ def _within(low: int, high: int, at: int | slice, *, is_kept: bool) -> list[int 
 
 @dataclass(frozen=True, kw_only=True)
 class Panels:
-    """The part of an image that its picture shows: one plane of the first channel of its first frame.
+    """The part of an image that its picture shows: one plane of one frame, the middle one of Z, in every channel.
 
     Attributes:
         axes: Axes of the image.
         layout: How its dimensions map to frames, channels and space.
+        frame: Number of the frame.
         view: The part of the frame that is shown.
         kinds: Kinds of results that are shown.
         num_samples: Samples that are shown.
@@ -82,6 +86,7 @@ class Panels:
 
     axes: str
     layout: Layout
+    frame: int
     view: View
     kinds: tuple[str, ...]
     num_samples: int
@@ -100,10 +105,12 @@ class Panels:
             The part.
         """
         layout = image.layout(spatial_dims)
+        frame = middle_frame(layout)
         return cls(
             axes=image.axes,
             layout=layout,
-            view=choose_view(image, layout),
+            frame=frame,
+            view=choose_view(image, layout, frame),
             kinds=tuple(kind.name for kind in chosen_kinds(SHOWN & able.kinds)),
             num_samples=min(num_samples, MOST_SAMPLES),
         )
@@ -113,17 +120,25 @@ class Panels:
         return {kind: Tap(sinks.get(kind), (*self._leading(kind), *self._place)) for kind in self.kinds}
 
     def planes(self, taps: Mapping[str, Tap]) -> dict[str, npt.NDArray[np.float32]]:
-        """Return what was kept, by kind: (Y, X), and (N, Y, X) for samples."""
-        kept = "".join(letter for letter in self.axes if letter in "YX")
-        return {
-            kind: reorder(tap.values, "N" * len(self._leading(kind)) + kept, "N" * len(self._leading(kind)) + "YX")
-            for kind, tap in taps.items()
-        }
+        """Return what was kept, by kind: (C, Y, X), and (N, C, Y, X) for samples."""
+        kept = "".join(letter for letter in self.axes if letter in _CHANNELS + "YX")
+        channels = "".join(letter for letter in _CHANNELS if letter in kept)
+        found = {}
+        for kind, tap in taps.items():
+            number = "N" * len(self._leading(kind))
+            values = reorder(tap.values, number + kept, number + channels + "YX")
+            found[kind] = values.reshape(*values.shape[: len(number)], -1, *values.shape[-2:])
+        return found
 
     @property
     def _place(self) -> Place:
         """The plane in the array of the image."""
-        at: dict[str, int | slice] = {"Y": self.view.rows, "X": self.view.columns}
+        sizes = dict(zip(self.axes, self.layout.shape, strict=True))
+        counted = self.layout.frame_axes
+        numbers = np.unravel_index(self.frame, [sizes[letter] for letter in counted]) if counted else ()
+        at: dict[str, int | slice] = dict(zip(counted, map(int, numbers), strict=True))
+        at |= {"Y": self.view.rows, "X": self.view.columns}
+        at |= {letter: slice(0, min(sizes[letter], MOST_CHANNELS)) for letter in _CHANNELS if letter in sizes}
         if self.view.middle:
             (at["Z"],) = self.view.middle
         return tuple(at.get(letter, 0) for letter in self.axes)

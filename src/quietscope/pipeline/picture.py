@@ -1,6 +1,6 @@
 """The picture of a run: the part of its first image that was kept while the results were written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,47 +11,77 @@ from quietscope.axes import Layout
 from quietscope.io import Image
 from quietscope.metrics import calibration_of_moments, psnr
 from quietscope.pipeline.inputs import name_of
-from quietscope.pipeline.outcome import Trained
+from quietscope.pipeline.outcome import Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.report.overview import Overview
-from quietscope.report.view import View, describe_part
+from quietscope.report.view import describe_part
 
 
 def overview_of(
-    image: Image, shown: Panels, planes: Mapping[str, npt.NDArray[Any]], trained: Trained, clean: Image | None = None
+    image: Image, shown: Panels, found: Predicted, trained: Trained, clean: Image | None = None
 ) -> Overview:
     """Put the picture of an image together.
 
     Args:
         image: The noisy image.
         shown: Which part of it is shown.
-        planes: The results there, by kind, as `Panels.planes` gives them.
+        found: What prediction has given: the results there, by kind, as `Panels.planes` gives them, and the verdict.
         trained: The model.
         clean: The clean reference, where there is one.
 
     Returns:
         What the picture shows.
     """
-    noisy = shown.layout.region(image.data, 0, shown.view.thin_box)[0]
-    size = noisy.shape[-2:]
-    overview = Overview(
-        noisy=noisy.reshape(size).astype(np.float32),
-        mean=planes["mean"],
-        std=planes.get("std"),
-        deconvolved=planes.get("deconvolved"),
-        samples=planes.get("samples", np.empty((0, *size), np.float32)),
-        file=name_of(image),
-        part=describe_part(shown.layout, shown.view),
-        method=trained.method,
-        noise=trained.noise[0] if trained.noise else "no noise model",
-        pixel_size_um=image.pixel_size_um.get("X"),
+    planes = found.panels
+    box = shown.layout.region(image.data, shown.frame, shown.view.thin_box)
+    noisy = box.reshape(len(box), *box.shape[-2:]).astype(np.float32)
+    truth = None if clean is None else _reference(clean, shown)
+    first, *others = (
+        _channel(n, noisy, planes, truth, image.channel_names, trained.noise) for n in range(planes["mean"].shape[0])
     )
-    return overview if clean is None else _with_reference(overview, clean, shown.view)
+    return replace(
+        first,
+        others=tuple(others),
+        file=name_of(image),
+        part=describe_part(shown.layout, shown.view, shown.frame, channel=None),
+        method=trained.method,
+        pixel_size_um=image.pixel_size_um.get("X"),
+        verdict=found.verdict.words,
+    )
 
 
-def _with_reference(overview: Overview, clean: Image, view: View) -> Overview:
-    truth = clean.layout(2)
-    reference = truth.region(clean.data, _frame_of(truth, view.middle), (view.rows, view.columns))[0]
+def _channel(
+    number: int,
+    noisy: npt.NDArray[np.float32],
+    planes: Mapping[str, npt.NDArray[Any]],
+    truth: npt.NDArray[np.float32] | None,
+    names: Sequence[str],
+    noise: Sequence[str],
+) -> Overview:
+    """Return what is shown of one channel."""
+    own = {kind: values[..., number, :, :] for kind, values in planes.items()}
+    overview = Overview(
+        noisy=noisy[number],
+        mean=own["mean"],
+        std=own.get("std"),
+        deconvolved=own.get("deconvolved"),
+        samples=own.get("samples", np.empty((0, *noisy.shape[-2:]), np.float32)),
+        file="",
+        channel=names[number] if number < len(names) else f"channel {number + 1}",
+        method="",
+        noise=noise[number] if number < len(noise) else "no noise model",
+    )
+    return overview if truth is None or number >= len(truth) else _with_reference(overview, truth[number])
+
+
+def _reference(clean: Image, shown: Panels) -> npt.NDArray[np.float32]:
+    """Return the part of the clean reference that is shown, (C, Y, X)."""
+    truth, view = clean.layout(2), shown.view
+    frame = _frame_of(truth, view.middle) if view.middle else shown.frame
+    return truth.region(clean.data, frame, (view.rows, view.columns)).astype(np.float32)
+
+
+def _with_reference(overview: Overview, reference: npt.NDArray[np.float32]) -> Overview:
     titles = {}
     if np.ptp(reference) > 0:
         shown = {"noisy": overview.noisy, "mean": overview.mean}
@@ -59,7 +89,7 @@ def _with_reference(overview: Overview, clean: Image, view: View) -> Overview:
     found = None
     if overview.std is not None:
         found = calibration_of_moments([(overview.mean, overview.std, reference)])
-    return replace(overview, clean=reference.astype(np.float32), titles=titles, calibration=found)
+    return replace(overview, clean=reference, titles=titles, calibration=found)
 
 
 def _frame_of(truth: Layout, middle: tuple[int, ...]) -> int:

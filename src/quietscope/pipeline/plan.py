@@ -176,11 +176,13 @@ class PredictPlan:
         model: File of the model, trained or exported.
         device: Where to compute; the best there is if None.
         target: What is written.
+        insist: Whether to go on where the image is so unlike those of training that the result must be wrong.
     """
 
     model: Path
     device: str | None = None
     target: Target
+    insist: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from quietscope.errors import SettingsError
 from quietscope.pipeline.events import Listener, Note, ignore
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan
-from quietscope.report.table import duration, num_steps
+from quietscope.report.table import duration, num_steps, samples
 
 if TYPE_CHECKING:
     import torch
@@ -102,11 +102,8 @@ class ImageDescription:
         yield "input", f"{self.source} ({self.what})"
         halo = f", halo {_size(self.halo)}" if any(self.halo) else ""
         yield "tiles", f"{self.num_tiles} of {_size(self.tile)} pixels{halo}"
-        samples = f"{self.num_samples} samples" if self.num_samples else "one pass"
-        yield (
-            "prediction",
-            f"{samples}, about {duration(self.seconds)}, about {_megabytes(self.num_bytes)} beside the program",
-        )
+        size = f"about {_megabytes(self.num_bytes)} beside the program"
+        yield "prediction", f"{samples(self.num_samples)}, about {duration(self.seconds)}, {size}"
         yield from self.files.items()
 
 

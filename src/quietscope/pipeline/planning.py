@@ -145,6 +145,7 @@ def plan_predict(
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
     overwrite: bool = False,
+    insist: bool = False,
 ) -> PredictPlan:
     """Plan to denoise an image with a model that there is.
 
@@ -157,6 +158,7 @@ def plan_predict(
         results: Which results are wanted; their format is that of `output`.
         request: How to predict.
         overwrite: Whether results that exist may be replaced.
+        insist: Go on where the image is so unlike those of training that the result must be wrong.
 
     Returns:
         The plan.
@@ -177,7 +179,7 @@ def plan_predict(
         dtype=results.dtype,
         overwrite=overwrite,
     )
-    return PredictPlan(model=file, device=device, target=target)
+    return PredictPlan(model=file, device=device, target=target, insist=insist)
 
 
 def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None) -> "Configuration":

@@ -47,7 +47,7 @@ def report(
     """
     with step(events, "report"):
         target, clean = plan.targets[0], plan.references[0] if plan.references else None
-        picture = overview_of(target.image, panels_of(plan, trained), predicted[0].panels, trained, clean)
+        picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean)
         write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
         events(Written(name="overview", path=plan.overview))
         nothing = [None] * len(predicted)
@@ -89,4 +89,5 @@ def judge(target: Target, found: Predicted, clean: Image | None = None, before: 
         before=before,
         after=after,
         honesty=words,
+        verdict=found.verdict,
     )

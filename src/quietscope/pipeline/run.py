@@ -8,9 +8,11 @@ from typing import assert_never
 from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
+from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import open_model, predict
 from quietscope.pipeline.events import Finished, Listener, Note, ignore
 from quietscope.pipeline.files import result_folder
+from quietscope.pipeline.foreign import check_likeness
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
@@ -57,7 +59,7 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
     with result_folder(plan.folder), _record(plan):
         plan = replace(plan, training=settle(plan.training, events))
         before = [score(target.image, clean) for target, clean in zip(plan.targets, plan.references, strict=False)]
-        trained = _learn(plan, events)
+        trained = _learn(plan, CostNote(plan, events))
         predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
         outcome = report(plan, trained, predicted, before, events)
         return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
@@ -103,7 +105,7 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
     found = plan.ledger.prediction(number, target) if plan.training.resume else None
     if found is None:
         panels = panels_of(plan, trained) if number == 0 else None
-        found = predict(trained.denoiser, target, events, panels=panels)
+        found = predict(trained.denoiser, target, events, panels=panels, is_own=True)
         plan.ledger.note_prediction(number, target, found)
     return found
 
@@ -121,7 +123,9 @@ def _train(plan: TrainPlan, events: Listener) -> Outcome:
 
 def _predict(plan: PredictPlan, events: Listener) -> Outcome:
     """Denoise an image with a model that there is."""
-    found = predict(open_model(plan), plan.target, events)
+    model = open_model(plan)
+    check_likeness(model.seen, plan.target.image, events, insist=plan.insist)
+    found = predict(model, plan.target, events)
     return Outcome(images=(judge(plan.target, found),))
 
 

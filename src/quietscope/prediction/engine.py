@@ -19,7 +19,7 @@ from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds, imported
 from quietscope.tiling.request import Precision, Request
-from quietscope.tiling.spec import SHARE_OF_FREE_MEMORY, TileSpec, automatic_tile
+from quietscope.tiling.spec import TileSpec, automatic_tile, memory_for_tiles
 
 # Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
 # sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
@@ -82,8 +82,8 @@ class TorchEngine:
         return estimator
 
     def most_pixels(self, bytes_per_value: float) -> int:
-        """Return the pixels of an outer box that networks and estimators fill half of the free memory with."""
-        return _most_pixels(self.model, self.device, bytes_per_value)
+        """Return the pixels of an outer box that networks and estimators fill a quarter of the free memory with."""
+        return _most_pixels(self.model, self.device, bytes_per_value, self.request.max_memory)
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
@@ -138,7 +138,7 @@ def check_kinds(method: Method, wanted: Iterable[str]) -> None:
 def choose_tile(
     method: Method, size: tuple[int, ...], device: torch.device, *, bytes_per_value: float = 0.0
 ) -> TileSpec:
-    """Choose tiles from the memory that is free: their networks and estimators fill half of it.
+    """Choose tiles from the memory that is free: their networks and estimators fill a quarter of it.
 
     Args:
         method: The method, in evaluation mode on `device`; call within `ready_to_predict`.
@@ -152,6 +152,6 @@ def choose_tile(
     return automatic_tile(method, size, _most_pixels(method, device, bytes_per_value))
 
 
-def _most_pixels(method: Method, device: torch.device, bytes_per_value: float) -> int:
+def _most_pixels(method: Method, device: torch.device, bytes_per_value: float, limit_bytes: int | None = None) -> int:
     needed = bytes_per_pixel(method, device) + bytes_per_value * method.statistics.num_channels
-    return int(SHARE_OF_FREE_MEMORY * free_memory(device) / needed)
+    return int(memory_for_tiles(free_memory(device), limit_bytes) / needed)

@@ -64,7 +64,7 @@ class Canvas:
             style: Further properties of Matplotlib's text, such as its line spacing.
         """
         # "parse_math": a dollar sign in a file's name does not start a formula.
-        style |= {"fontsize": size, "color": INK, "parse_math": False, "ha": "center", "va": "top"}
+        style = {"color": INK, **style, "fontsize": size, "parse_math": False, "ha": "center", "va": "top"}
         self.figure.text(0.5, 1.0 - top / self.height, words, **style)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -1,4 +1,7 @@
-"""The picture of a run: noisy and denoised image, uncertainty, posterior samples, and what was removed."""
+"""The picture of a run: noisy and denoised image, uncertainty, posterior samples, and what was removed.
+
+The noisy image sets the grey range of all panels: a result that is too dark, too bright or inverted is seen to be.
+"""
 
 import os
 import textwrap
@@ -17,13 +20,18 @@ Plane: TypeAlias = npt.NDArray[Any]
 PANEL, GAP, TITLE, BAR, HEADING = 3.84, 0.12, 0.34, 0.55, 0.72
 """Inches: side of a panel, gap between panels, space for a title above, for a colour bar below, for the heading."""
 
-CHARACTERS_OF_VERDICT = 48
+VERDICT = 0.28
+"""Inches: space for the verdict, below the heading."""
+
+CHARACTERS_OF_AN_INCH = 11
+CHARACTERS_OF_COVERAGE = 48
+WARNING = "#b00020"
 MAX_LAG = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What the picture shows: one plane of one channel, all arrays (Y, X) in intensity units.
+    """What the picture shows: one plane of every channel, all arrays (Y, X) in intensity units.
 
     Attributes:
         noisy: The observation.
@@ -39,6 +47,9 @@ class Overview:
         pixel_size_um: Micrometres per pixel along X, for the scale bar; None where unknown.
         calibration: Coverage of the posterior's intervals, where it was measured; adds a panel.
         titles: Words to add to a panel's title, by panel: "noisy", "mean" and so on.
+        channel: Name of the channel; shown where there are several.
+        others: Further channels, of which noisy and denoised image, deviation and residual are shown.
+        verdict: What the result is worth, in words.
     """
 
     noisy: Plane
@@ -54,6 +65,9 @@ class Overview:
     pixel_size_um: float | None = None
     calibration: Calibration | None = None
     titles: dict[str, str] = field(default_factory=dict)
+    channel: str = ""
+    others: "tuple[Overview, ...]" = ()
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,10 +95,11 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
         OutputError: If the file exists and must not be replaced, or cannot be written.
     """
     rows = _rows(overview)
+    heading = HEADING + (VERDICT if overview.verdict else 0.0)
     width = max(map(_num_columns, rows)) * (PANEL + GAP) + GAP
     sides = [min(PANEL, (width - GAP) / len(row) - GAP) for row in rows]
-    canvas = Canvas.blank(width, HEADING + sum(_height(row, side) for row, side in zip(rows, sides, strict=True)))
-    top = HEADING
+    canvas = Canvas.blank(width, heading + sum(_height(row, side) for row, side in zip(rows, sides, strict=True)))
+    top = heading
     for row, side in zip(rows, sides, strict=True):
         for column, panel in enumerate(row):
             axes = canvas.place(GAP + column * (side + GAP), top + TITLE, side, side)
@@ -96,6 +111,10 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
     if overview.pixel_size_um is not None:
         _draw_scale_bar(canvas.figure.axes[0], overview.noisy.shape[1], overview.pixel_size_um)
     canvas.write_centred(_heading(overview), 0.12, 12, linespacing=1.5)
+    if overview.verdict:
+        words = textwrap.shorten(overview.verdict, round(CHARACTERS_OF_AN_INCH * width), placeholder=" ...")
+        color = INK if overview.verdict.startswith("usable") else WARNING
+        canvas.write_centred(f"verdict: {words}", HEADING - 0.1, 11, color=color)
     canvas.save(path, overwrite=overwrite)
 
 
@@ -114,27 +133,49 @@ def _height(row: _Row, side: float) -> float:
 
 
 def _rows(overview: Overview) -> list[_Row]:
-    """Return the panels in reading order, row by row; images have one contrast, so that they can be compared."""
-    reference = overview.mean if overview.clean is None else overview.clean
-    limits = _spread(reference)
+    """Return the panels in reading order, row by row, those of further channels below."""
+    return [*_rows_of_channel(overview), *(_row_of_channel(other) for other in overview.others)]
+
+
+def _row_of_channel(overview: Overview) -> _Row:
+    """Return the panels of a further channel: noisy and denoised image, deviation, residual."""
+    name, limits = overview.channel, _spread(overview.noisy)
+    panels = [
+        _Panel(f"{name}: {title}", pixels, "gray", limits, UNITS)
+        for title, pixels in (("noisy", overview.noisy), ("denoised", overview.mean))
+    ]
+    if overview.std is not None:
+        panels.append(_Panel(f"{name}: deviation", overview.std, "inferno", (0.0, _spread(overview.std)[1]), UNITS))
+    return [*panels, _residual_panel(overview, f"{name}: residual")]
+
+
+def _residual_panel(overview: Overview, title: str) -> _Panel:
     residual = np.asarray(overview.noisy, np.float64) - overview.mean
     reach = float(np.percentile(np.abs(residual), CONTRAST[1])) or 1.0
+    return _Panel(title, residual, "RdBu_r", (-reach, reach), UNITS)
+
+
+def _rows_of_channel(overview: Overview) -> list[_Row]:
+    """Return the panels of the first channel; images have one contrast, so that they can be compared."""
+    limits = _spread(overview.noisy)
+    residual = np.asarray(overview.noisy, np.float64) - overview.mean
+    name_of_channel = f"{overview.channel}: " if overview.others else ""
 
     def image(title: str, pixels: Plane) -> _Panel:
         words = overview.titles.get("mean" if pixels is overview.mean else title.split()[0], "")
-        return _Panel(f"{title}   {words}".strip(), pixels, "gray", limits)
+        return _Panel(f"{name_of_channel}{title}   {words}".strip(), pixels, "gray", limits, UNITS)
 
     name = "denoised" if overview.std is None else "mean of the samples"
     noisy, results = image("noisy", overview.noisy), [image(name, overview.mean)]
     if overview.deconvolved is not None:
         sharp = overview.deconvolved  # brighter than the blurred image at its peaks, by far
-        results.append(_Panel("deconvolved (contrast of its own)", sharp, "gray", _spread(sharp)))
+        results.append(_Panel("deconvolved (contrast of its own)", sharp, "gray", _spread(sharp), UNITS))
     samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
     judged: list[_Panel | Calibration] = []
     if overview.std is not None:
         limits_of_std = (0.0, _spread(overview.std)[1])
         judged.append(_Panel("standard deviation of the samples", overview.std, "inferno", limits_of_std, UNITS))
-    judged.append(_Panel("residual: noisy - denoised", residual, "RdBu_r", (-reach, reach), UNITS))
+    judged.append(_residual_panel(overview, "residual: noisy - denoised"))
     judged += _autocorrelation_panel(residual)
     if overview.calibration is not None:
         judged.append(overview.calibration)
@@ -198,7 +239,7 @@ def _draw_coverage(axes: Any, found: Calibration) -> None:
     plot.set_xlabel("promised, in % of the pixels", fontsize=8, labelpad=2)
     plot.set_ylabel("held, in % of the pixels", fontsize=8, labelpad=2)
     plot.legend(loc="upper left", fontsize=8, frameon=False)
-    words = textwrap.fill(found.describe(), CHARACTERS_OF_VERDICT)
+    words = textwrap.fill(found.describe(), CHARACTERS_OF_COVERAGE)
     axes.text(0.5, 0.035, words, fontsize=8, color=INK, ha="center", va="top", linespacing=1.3)
 
 
@@ -221,4 +262,6 @@ def _draw_scale_bar(axes: Any, width: int, pixel_size_um: float) -> None:
     frame = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1.5}
     middle, place = 0.96 - share / 2, axes.transAxes
     axes.text(middle, 0.07, f"{length:g} µm", transform=place, color="white", ha="center", fontsize=9, bbox=frame)
-    axes.plot([0.96 - share, 0.96], [0.04, 0.04], transform=place, color="white", linewidth=4, solid_capstyle="butt")
+    for color, thickness in (("black", 7), ("white", 4)):  # an outline, so that it is seen on bright ground, too
+        ends = [0.96 - share, 0.96]
+        axes.plot(ends, [0.04, 0.04], transform=place, color=color, linewidth=thickness, solid_capstyle="projecting")

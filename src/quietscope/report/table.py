@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from quietscope.metrics import Score
+from quietscope.metrics.verdict import USABLE, Verdict, worst_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Denoised:
         before: Score of the noisy image, if there is a clean one.
         after: Score of the result, if there is a clean image.
         honesty: Coverage of the intervals of mean and deviation, in words; empty without a clean image.
+        verdict: What the result is worth, as far as that can be known without a clean image.
     """
 
     source: Path | None
@@ -30,6 +33,20 @@ class Denoised:
     before: Score | None = None
     after: Score | None = None
     honesty: str = ""
+    verdict: Verdict = USABLE
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as values that JSON has."""
+        return {
+            "source": None if self.source is None else str(self.source),
+            "what": self.what,
+            "files": {name: str(path) for name, path in self.files.items()},
+            "prediction_seconds": round(self.seconds, 3),
+            "before": None if self.before is None else dict(self.before.means),
+            "after": None if self.after is None else dict(self.after.means),
+            "uncertainty": self.honesty or None,
+            "verdict": self.verdict.values(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +70,24 @@ class Summary:
     num_samples: int
     images: Sequence[Denoised]
     files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the run is worth: the worst of its images."""
+        return worst_of([image.verdict for image in self.images])
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as values that JSON has."""
+        return {
+            "verdict": self.verdict.level,
+            "method": self.method,
+            "noise": list(self.noise),
+            "steps": self.steps,
+            "training_seconds": round(self.training_seconds, 3),
+            "num_samples": self.num_samples,
+            "images": [image.values() for image in self.images],
+            "files": {name: str(path) for name, path in self.files.items()},
+        }
 
 
 def summary_table(summary: Summary) -> Table:
@@ -85,13 +120,14 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
     yield "input", f"{image.source or 'array'} ({image.what})"
     for name, path in image.files.items():
         yield name, str(path)
-    yield "prediction", f"{f'{num_samples} samples' if num_samples else 'one pass'} in {duration(image.seconds)}"
+    yield "prediction", f"{samples(num_samples)} in {duration(image.seconds)}"
     if image.before is not None and image.after is not None:
         before, after = image.before["psnr"], image.after["psnr"]
         yield "PSNR", f"{before:.2f} dB -> {after:.2f} dB ({after - before:+.2f} dB)"
         yield "SSIM", f"{image.before['ssim']:.3f} -> {image.after['ssim']:.3f}"
     if image.honesty:
         yield "uncertainty", image.honesty
+    yield "verdict", image.verdict.words
 
 
 def score_words(score: Score) -> str:
@@ -102,6 +138,11 @@ def score_words(score: Score) -> str:
 def num_steps(number: int) -> str:
     """Return a number of steps in words: ``1 step``, ``2,400 steps``."""
     return f"{number:,} step{'s' * (number != 1)}"
+
+
+def samples(number: int) -> str:
+    """Return a number of samples in words: ``1 sample``, ``50 samples``, and ``one pass`` where none are drawn."""
+    return f"{number:,} sample{'s' * (number != 1)}" if number else "one pass"
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,9 @@ from quietscope.axes import Layout
 from quietscope.io import Image
 from quietscope.report.crop import LARGEST_SIDE, choose_crop
 
+_COUNTED = {"Z": "plane", "P": "position"}
+"""What axes that count frames count, in words; the others count frames."""
+
 MOST_PLANES = 32
 """Largest number of planes around the shown one that are denoised with it; results in 3-D depend on neighbours."""
 
@@ -73,10 +76,38 @@ def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, 
     return View(middle, depth, *choose_crop((height, width), read, side))
 
 
-def describe_part(layout: Layout, view: View, frame: int = 0, channel: int = 0) -> str:
-    """Describe in words which part of an image is shown, counted from 1; for the arguments see `choose_view`."""
-    words = [f"frame {frame + 1} of {layout.num_frames}"] if layout.num_frames > 1 else []
-    words += [f"channel {channel + 1} of {layout.num_channels}"] if layout.num_channels > 1 else []
+def middle_frame(layout: Layout) -> int:
+    """Return the number of the first frame, or of the one in the middle of Z where Z counts frames."""
+    number = 0
+    for letter, size in zip(layout.axes, layout.shape, strict=True):
+        if letter in layout.frame_axes:
+            number = number * size + (size // 2 if letter == "Z" else 0)
+    return number
+
+
+def describe_part(layout: Layout, view: View, frame: int = 0, channel: int | None = 0) -> str:
+    """Describe in words which part of an image is shown, counted from 1.
+
+    Args:
+        layout: Layout of the image.
+        view: The part of the frame.
+        frame: Number of the frame.
+        channel: Number of the channel; None where all are shown.
+
+    Returns:
+        The words; none for an image that is shown whole.
+    """
+    sizes = dict(zip(layout.axes, layout.shape, strict=True))
+    counted = [sizes[letter] for letter in layout.frame_axes]
+    places = zip(layout.frame_axes, np.unravel_index(frame, counted), strict=True) if counted else ()
+    words = [
+        f"{_COUNTED.get(letter, 'frame')} {int(at) + 1} of {sizes[letter]}"
+        for letter, at in places
+        if sizes[letter] > 1
+    ]
+    words += (
+        [f"channel {channel + 1} of {layout.num_channels}"] if layout.num_channels > 1 and channel is not None else []
+    )
     words += [f"plane {view.middle[0] + 1} of {layout.spatial_shape[0]}"] if view.middle else []
     height, width = layout.spatial_shape[-2:]
     rows, columns = view.rows, view.columns

@@ -1,6 +1,7 @@
 """One noise model per channel, from what a user named: a file, a number, or what the images themselves say."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from quietscope.data.frames import Frames
@@ -79,6 +80,22 @@ def correlation_note(estimate: NoiseEstimate) -> str | None:
         f"The noise is correlated along {'rows and columns' if is_both else along} (lag-1 correlation {value:.2f}): it "
         f"would be kept as if it were structure. Use {fix}, or `--method auto`; `quietscope diagnose` shows why."
     )
+
+
+def note_correlation(frames: Frames, method: str, notify: Notify) -> None:
+    """Tell of correlated noise where a method without a noise model takes the noise to be independent.
+
+    Args:
+        frames: The noisy frames.
+        method: Name of the method.
+        notify: Receives one line for the first channel whose noise is correlated.
+    """
+    for channel in range(frames.num_channels):
+        with suppress(NoiseError):  # images that are too small say nothing of their noise, and need not
+            note = correlation_note(measure_channel(frames, channel))
+            if note is not None:
+                notify(f"{method} takes the noise to be independent from pixel to pixel. {note}")
+                return
 
 
 def _one(

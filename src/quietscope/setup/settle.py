@@ -18,9 +18,12 @@ from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
-from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel
+from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel, note_correlation
 from quietscope.setup.psf_choice import choose_psf
 from quietscope.training.watch import Watcher
+
+FEWEST_PLANES = 8
+"""Planes from which a stack is worth denoising in 3-D: as many as a patch has."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,9 +134,17 @@ def _settle(
     configuration, psf = choose_psf(configuration, images, frames, notes, folder=folder, resume=resume)
     statistics = prepare(frames, configuration.training_settings().patch, notes)
     noise_models: Sequence[NoiseModel] = ()
+    is_met = configuration.method_settings().expects_correlation
+    depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
+    if configuration.dims == 2 and depth >= FEWEST_PLANES:
+        notes(
+            f"A stack of {depth} planes is denoised plane by plane. `--dims 3` also learns from the planes above and "
+            "below; that pays where structures go on from plane to plane, and takes several times as long."
+        )
     if METHODS[configuration.method].needs_noise:
-        is_met = configuration.method_settings().expects_correlation
         noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)
+    elif not is_met:
+        note_correlation(frames, configuration.method, notes)
     return Settled(
         configuration=configuration,
         statistics=statistics,

@@ -35,6 +35,8 @@ class Request:
         probabilities: Which quantiles to estimate.
         spread: What standard deviations, and distances of quantiles from the median, are multiplied by, on top of the
             factor that a recalibrated model brings along.
+        max_memory: Bytes that a tile may take beside the program; tiles are cut to fit. A share of the free memory if
+            None.
 
     Raises:
         SettingsError: If a value lies outside its range.
@@ -49,10 +51,13 @@ class Request:
     region: tuple[int, ...] | None = None
     probabilities: tuple[float, ...] = DEFAULT_PROBABILITIES
     spread: float = 1.0
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise SettingsError("at least 1 sample", str(self.num_samples), "try `--samples 100`")
+        if self.max_memory is not None and self.max_memory < 1:
+            raise SettingsError("memory above zero", str(self.max_memory), "try `--max-memory 2`")
         if self.precision not in (None, *get_args(Precision)):
             raise SettingsError("auto, float32 or bfloat16", f"precision {self.precision!r}", "try `--precision auto`")
         if not self.bandwidth > 0:

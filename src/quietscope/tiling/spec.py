@@ -8,8 +8,14 @@ from typing import Protocol, Self
 from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.tiling.grid import Tile, round_up, tile_grid
 
-SHARE_OF_FREE_MEMORY = 0.5
+SHARE_OF_FREE_MEMORY = 0.25
 """How much of it a prediction takes: the estimate of what a method needs is no bound, and others live there too."""
+
+
+def memory_for_tiles(free_bytes: int, limit_bytes: int | None = None) -> float:
+    """Return the bytes that a tile may take: a share of what is free, and no more than the user allows."""
+    share = SHARE_OF_FREE_MEMORY * free_bytes
+    return share if limit_bytes is None else min(share, limit_bytes)
 
 
 class Predictable(Protocol):

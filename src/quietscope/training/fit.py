@@ -4,7 +4,7 @@
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -57,8 +57,8 @@ class FitReport:
     restarts: int
     interrupted: bool
     terminated: bool
-    best_state: dict[str, Tensor]
-    last_state: dict[str, Tensor]
+    best_state: dict[str, Tensor] = field(repr=False)
+    last_state: dict[str, Tensor] = field(repr=False)
 
     def summary(self) -> dict[str, float]:
         """Return the numbers of the report by name, without numbers that are infinite or NaN."""

@@ -1,8 +1,13 @@
 """Settings of training: batches, optimiser, schedule, precision. Settings of the network belong to the method."""
 
+import math
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+WAY = 0.3
+"""What the learning rates of all steps have to add up to: steps of Adam move a weight by about the rate, and weights
+have to go that far before a network gives more than a blur. See ``benchmarks/verdicts.py``."""
 
 Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
@@ -55,3 +60,8 @@ class TrainingSettings(BaseModel):
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     compile: bool = False
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @property
+    def least_steps(self) -> int:
+        """Steps below which a result is hardly ever usable: those in which the learning rates add up to `WAY`."""
+        return math.ceil(WAY / self.learning_rate) + self.warmup_steps // 2

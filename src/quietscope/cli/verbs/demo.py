@@ -25,14 +25,14 @@ def demo(
     output: Annotated[Path, Output, Parameter(help="Folder for the results.")],
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
-) -> None:
+) -> int:
     """Denoise the sample that comes with QuietScope and compare with its clean reference.
 
     Four fields of zebrafish tissue under a confocal microscope, from the FMD data set; 4 minutes of training.
     """
     if training.budget is None and training.steps is None and training.config is None:
         training = replace(training, budget=BUDGET)
-    denoise(
+    return denoise(
         [sample_path("confocal_fish_noisy")],
         output=output,
         clean=[sample_path("confocal_fish_clean")],

@@ -20,7 +20,7 @@ from quietscope.cli.options import (
     check_alone,
 )
 from quietscope.cli.preview import show_plan
-from quietscope.cli.screen import Screen
+from quietscope.cli.screen import Screen, status_of
 
 
 def denoise(
@@ -37,18 +37,19 @@ def denoise(
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run that was stopped in this folder.")] = False,
     preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
-) -> None:
+) -> int:
     """Train on the very images and denoise them: no clean data, no settings.
 
     Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration and
-    overview.png. What is stopped or killed goes on with --resume.
+    overview.png. What is stopped or killed goes on with --resume. A result that is of no use is written and said to
+    have failed; the exit status is then 3.
     """
     from quietscope.pipeline.plan import UNFINISHED
     from quietscope.pipeline.planning import plan_denoise
     from quietscope.pipeline.run import run
     from quietscope.report import summary_table
 
-    screen = Screen()
+    screen = Screen(data_only=preview.json)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     plan = plan_denoise(
         images,
@@ -64,7 +65,7 @@ def denoise(
     )
     if preview.dry_run:
         show_plan(plan, preview, screen)
-        return
+        return 0
     try:
         with screen.listening() as events:
             outcome = run(plan, events)
@@ -72,6 +73,10 @@ def denoise(
         if (output / UNFINISHED).exists():
             screen.note(f"go on with `quietscope denoise ... -o {output} --resume`")
         raise
+    if preview.json:
+        screen.show_json({**outcome.summary.values(), "comparison": list(outcome.comparison)})
+        return status_of(outcome)
     screen.show(summary_table(outcome.summary))
     for line in outcome.comparison:
         screen.show(line)
+    return status_of(outcome)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Group, Output, PredictionOptions
-from quietscope.cli.screen import Screen
+from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Flag, Group, Output, PredictionOptions
+from quietscope.cli.screen import Screen, status_of
 
 
 def predict(
@@ -22,15 +22,20 @@ def predict(
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
-) -> None:
+    insist: Annotated[
+        bool, Flag, Parameter(help="Go on where the image is unlike those of training, and the result must be wrong.")
+    ] = False,
+    json: Annotated[bool, Flag, Parameter(help="Say what was written and the verdict as JSON.")] = False,
+) -> int:
     """Denoise an image with a trained model.
 
     The estimate goes to OUTPUT; deviation, quantiles and samples go beside it, as OUTPUT_std and so on.
+    Where the result is of no use, the exit status is 3.
     """
     from quietscope.pipeline.planning import plan_predict
     from quietscope.pipeline.run import run
 
-    screen = Screen()
+    screen = Screen(data_only=json)
     plan = plan_predict(
         model,
         image,
@@ -40,8 +45,14 @@ def predict(
         results=prediction.results(),
         request=prediction.request(seed),
         overwrite=prediction.overwrite,
+        insist=insist,
     )
     with screen.listening() as events:
-        run(plan, events)
+        outcome = run(plan, events)
+    if json:
+        screen.show_json(outcome.images[0].values())
+        return status_of(outcome)
     for kind, path in plan.target.files.items():
         screen.show(f"{kind}: {path}")
+    screen.show(f"verdict: {outcome.verdict.words}")
+    return status_of(outcome)

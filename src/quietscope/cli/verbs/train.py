@@ -43,7 +43,7 @@ def train(
     from quietscope.pipeline.run import run
     from quietscope.report.table import duration, num_steps
 
-    screen = Screen()
+    screen = Screen(data_only=preview.json)
     check_alone(resume=resume, overwrite=overwrite)
     plan = plan_train(
         images, output, training.settings(), axes=axes, device=training.device, overwrite=overwrite, resume=resume
@@ -55,11 +55,15 @@ def train(
         outcome = run(plan, events)
     trained = outcome.trained
     assert trained is not None
-    for channel, noise in enumerate(trained.noise):
-        screen.show(f"noise of channel {channel}: {noise}")
-    screen.show(f"trained {num_steps(trained.steps)} in {duration(trained.seconds)}: {outcome.files['model']}")
-    for line in outcome.comparison:
-        screen.show(line)
+    if preview.json:
+        screen.show_json({"comparison": list(outcome.comparison), **outcome.training_values()})
+    else:
+        for channel, noise in enumerate(trained.noise):
+            screen.show(f"noise of channel {channel}: {noise}")
+        screen.show(f"trained {num_steps(trained.steps)} in {duration(trained.seconds)}: {outcome.files['model']}")
+        for line in outcome.comparison:
+            screen.show(line)
+        screen.show(f"verdict: {outcome.verdict.words}")
     if trained.interrupted:
         screen.note(f"stopped early; go on with `quietscope train ... -o {output} --resume`")
         return INTERRUPTED

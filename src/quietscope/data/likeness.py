@@ -1,0 +1,131 @@
+"""Whether an image is like those that a model has learnt from: two small records, and one comparison of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+NOTEWORTHY = 3.0
+"""Factor between two ranges, noise levels or pixel sizes from which a person should know of it."""
+
+HOPELESS = 6.0
+"""Factor between two ranges from which images have another scale, rather than another exposure."""
+
+_TO_DEVIATION = 0.6745 * 2.0  # of normal noise: its median size, and what the difference of four pixels adds up to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one channel of an image, or of several, looks like.
+
+    Attributes:
+        dtype: Data type of the pixels, such as "uint16"; empty where unknown.
+        low: Intensity that 1 % of the pixels lie below.
+        middle: Median intensity.
+        high: Intensity that 1 % of the pixels lie above.
+        noise: Contrast of neighbouring pixels as a standard deviation, that of the noise where it is independent and
+            the image is not textured; NaN where unknown.
+        pixel_size_um: Micrometres per pixel along X; NaN where unknown.
+    """
+
+    dtype: str = ""
+    low: float
+    middle: float
+    high: float
+    noise: float = math.nan
+    pixel_size_um: float = math.nan
+
+    @classmethod
+    def of(cls, planes: Sequence[npt.NDArray[Any]], dtype: str, pixel_size_um: float = math.nan) -> Self:
+        """Measure some planes, (Y, X) each, of one channel."""
+        values = np.concatenate([np.ravel(plane) for plane in planes]).astype(np.float64)
+        low, middle, high = np.nanpercentile(values, (1.0, 50.0, 99.0))
+        fine = [np.ravel(np.diff(np.diff(np.asarray(plane, np.float64), axis=0), axis=1)) for plane in planes]
+        sizes = np.abs(np.concatenate(fine))
+        noise = float(np.nanmedian(sizes)) / _TO_DEVIATION if sizes.size else math.nan
+        return cls(
+            dtype=dtype,
+            low=float(low),
+            middle=float(middle),
+            high=float(high),
+            noise=noise,
+            pixel_size_um=pixel_size_um,
+        )
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Self:
+        """Return the record whose `values` these are."""
+        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+        return cls(**known)
+
+    def values(self) -> dict[str, Any]:
+        """Return it as values that JSON has."""
+        known = asdict(self).items()
+        return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in known}
+
+    @property
+    def range(self) -> float:
+        """Intensities from the dark to the bright end."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Something that two records do not have in common.
+
+    Attributes:
+        words: What, with both figures.
+        is_hopeless: Whether a model of the one must be wrong on the other.
+    """
+
+    words: str
+    is_hopeless: bool = False
+
+
+def differences(learnt: Seen, image: Seen) -> tuple[Difference, ...]:
+    """Compare an image with those that a model has learnt from.
+
+    Args:
+        learnt: What the model has learnt from.
+        image: The image.
+
+    Returns:
+        What differs; nothing where the two are alike.
+    """
+    found = []
+    ratio = _ratio(learnt.range, image.range)
+    is_outside = not learnt.low <= image.middle <= learnt.high
+    is_other_type = "" not in (learnt.dtype, image.dtype) and learnt.dtype != image.dtype
+    integers = all(each.dtype.startswith(("uint", "int")) for each in (learnt, image))
+    if is_outside or ratio > NOTEWORTHY:
+        types = f" ({learnt.dtype} and {image.dtype})" if is_other_type else ""
+        found.append(
+            Difference(
+                words=f"intensities of {learnt.low:.4g} to {learnt.high:.4g} were learnt from, and these are "
+                f"{image.low:.4g} to {image.high:.4g}{types}",
+                is_hopeless=_is_apart(learnt, image)
+                or (ratio > HOPELESS and (is_outside or (is_other_type and integers))),
+            )
+        )
+    if _ratio(learnt.noise, image.noise) > NOTEWORTHY:
+        words = f"noise of about {learnt.noise:.3g} was learnt from, and here it is {image.noise:.3g}"
+        found.append(Difference(words=words))
+    if _ratio(learnt.pixel_size_um, image.pixel_size_um) > NOTEWORTHY / 2:
+        sizes = f"{learnt.pixel_size_um:.3g} um were learnt from, and these are {image.pixel_size_um:.3g} um"
+        found.append(Difference(words=f"pixels of {sizes}"))
+    return tuple(found)
+
+
+def _is_apart(one: Seen, other: Seen) -> bool:
+    """Whether the ranges have nothing in common, and are farther apart than the learnt one is wide."""
+    return max(other.low - one.high, one.low - other.high) > one.range
+
+
+def _ratio(one: float, other: float) -> float:
+    """Return how many times the larger is as large; 1 where one is unknown or zero."""
+    if not (one > 0.0 and other > 0.0):
+        return 1.0
+    return max(one / other, other / one)

@@ -1,0 +1,195 @@
+"""What a run is worth, judged without a clean reference: usable, too short, or failed; figures first, words last."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self, TypeAlias
+
+from quietscope.metrics.residual import ResidualFigures
+
+Level: TypeAlias = Literal["usable", "too short", "failed"]
+LEVELS_OF_VERDICT: tuple[Level, ...] = ("usable", "too short", "failed")
+
+LOST = (0.05, 0.5)
+"""Shares of lost structure above which a run was too short, and above which it has failed."""
+
+TEXTURE = (0.8, 1.5)
+"""The same of texture that the noisy image does not have. Noise2Void on correlated noise makes up to 0.6 of it."""
+
+CORRELATED = 0.15
+LEFT = 0.005
+"""A run was too short where the residual is correlated by so much in every direction and this share of the structure is
+lost. Correlation alone says nothing: that of the noise may be as strong."""
+
+SURE = 3.0
+"""Standard errors by which the share of lost structure must lie above its limit."""
+
+FEWEST_SQUARES = 200
+"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run is at worst called too short."""
+
+FEW_STEPS = 0.3
+"""Share of the steps that are needed below which a run is too short, whatever the residual says."""
+
+LONGER = 1.5
+"""A run is advised to take this much more than the steps that are needed, so that the next one is not short again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How long a model was trained.
+
+    Attributes:
+        steps: Training steps.
+        needed: Steps that its settings need at least.
+        seconds: Training time.
+    """
+
+    steps: int
+    needed: int
+    seconds: float
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there were far fewer steps than are needed."""
+        return self.steps < FEW_STEPS * self.needed
+
+    @property
+    def longer(self) -> str:
+        """The option that makes a run long enough, such as ``--budget 6m``."""
+        steps = LONGER * max(self.needed, self.steps)
+        minutes = self.seconds / max(self.steps, 1) * steps / 60.0
+        return f"--budget {math.ceil(minutes)}m" if minutes > 0.1 else f"--steps {math.ceil(steps / 50) * 50}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a result is worth, as far as that can be known without a clean reference.
+
+    Attributes:
+        level: "usable", "too short" or "failed".
+        reasons: Why, one line each; none for a usable result.
+        advice: What to do about it; empty for a usable result.
+        figures: What was measured, of every channel: see `quietscope.metrics.residual.ResidualFigures`.
+        effort: How long the model was trained, where that is known.
+    """
+
+    level: Level = "usable"
+    reasons: tuple[str, ...] = ()
+    advice: str = ""
+    figures: tuple[ResidualFigures, ...] = field(default=(), repr=False)
+    effort: Effort | None = field(default=None, repr=False)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the result is of no use."""
+        return self.level == "failed"
+
+    @property
+    def words(self) -> str:
+        """The verdict in one line: ``too short: give --budget 6m (only 41 steps of about 300)``."""
+        if self.level == "usable":
+            return self.level
+        return f"{self.level}: {self.advice} ({'; '.join(self.reasons)})"
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Self:
+        """Return the verdict whose `values` these are."""
+        figures = [
+            ResidualFigures(**{name: math.nan if value is None else value for name, value in channel.items()})
+            for channel in values["figures"]
+        ]
+        effort = values["effort"]
+        return cls(
+            level=values["level"],
+            reasons=tuple(values["reasons"]),
+            advice=values["advice"],
+            figures=tuple(figures),
+            effort=None if effort is None else Effort(**effort),
+        )
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as values that JSON has: what could not be measured is None."""
+        return {
+            "level": self.level,
+            "reasons": list(self.reasons),
+            "advice": self.advice,
+            "figures": [_finite(asdict(channel)) for channel in self.figures],
+            "effort": None if self.effort is None else asdict(self.effort),
+        }
+
+
+USABLE = Verdict()
+
+
+def judge(
+    figures: Sequence[ResidualFigures], effort: Effort | None = None, *, is_own: bool = True, squares: int | None = None
+) -> Verdict:
+    """Judge a result.
+
+    Args:
+        figures: What the residual of every channel says; none where no image was denoised yet.
+        effort: How long the model was trained; None where that is not known.
+        is_own: Whether the image is one of those that the model learnt from.
+        squares: Squares of 8 x 8 pixels that the figures were measured on; None for enough.
+
+    Returns:
+        The verdict.
+    """
+    found = [*_of_effort(effort), *(each for n, channel in enumerate(figures) for each in _of_channel(channel, n))]
+    if len(figures) == 1:
+        found = [(level, reason.removeprefix("channel 1: ")) for level, reason in found]
+    worst = max((LEVELS_OF_VERDICT.index(level) for level, _ in found), default=0)
+    if squares is not None and squares < FEWEST_SQUARES:
+        worst = min(worst, LEVELS_OF_VERDICT.index("too short"))
+    level = LEVELS_OF_VERDICT[worst]
+    return Verdict(
+        level=level,
+        reasons=tuple(reason for _, reason in found),
+        advice="" if level == "usable" else _advice(effort, is_own=is_own),
+        figures=tuple(figures),
+        effort=effort,
+    )
+
+
+def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the worst of several verdicts, the first of equally bad ones; a usable one where there are none."""
+    return max(verdicts, key=lambda verdict: LEVELS_OF_VERDICT.index(verdict.level), default=USABLE)
+
+
+def _of_effort(effort: Effort | None) -> Iterator[tuple[Level, str]]:
+    if effort is not None and effort.is_short:
+        steps = f"{effort.steps:,} step{'s' * (effort.steps != 1)}"
+        yield "too short", f"only {steps} of about {effort.needed:,} that these settings need"
+
+
+def _of_channel(figures: ResidualFigures, number: int) -> Iterator[tuple[Level, str]]:
+    name = f"channel {number + 1}: "
+    certain = figures.lost - SURE * figures.lost_error
+    level = _level(certain, LOST)
+    if level != "usable":
+        inverted = ", with dark and bright inverted" if figures.slope < 0.0 and figures.lost > 1.2 else ""
+        yield level, f"{name}{min(figures.lost, 1.0):.0%} of the image's structure is missing{inverted}"
+    elif certain > LEFT and min(figures.neighbours_x, figures.neighbours_y, figures.neighbours_diagonal) > CORRELATED:
+        yield "too short", f"{name}what was removed still shows the image"
+    level = _level(figures.texture, TEXTURE)
+    if level != "usable":
+        yield level, f"{name}texture that is not in the noisy image ({figures.texture:.0%} of its contrast)"
+
+
+def _level(value: float, limits: tuple[float, float]) -> Level:
+    """Return the level of a figure; NaN, which could not be measured, counts as usable."""
+    return LEVELS_OF_VERDICT[sum(value > limit for limit in limits)]
+
+
+def _advice(effort: Effort | None, *, is_own: bool) -> str:
+    if effort is not None and effort.steps < 2 * effort.needed:
+        return f"give {effort.longer}"
+    if not is_own:
+        return "train on this image: it is unlike those that the model learnt from"
+    if effort is not None:
+        return f"give {effort.longer}, or ask `quietscope diagnose` which method suits"
+    return "train the model for longer"
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,36 @@
+"""A model is not used on images that are unlike those that it learnt from without a word."""
+
+from collections.abc import Sequence
+
+from quietscope.data.likeness import Seen, differences
+from quietscope.errors import PixelError
+from quietscope.io import Image
+from quietscope.pipeline.events import Listener, Note
+
+
+def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, insist: bool) -> None:
+    """Compare an image with those that a model has learnt from.
+
+    Args:
+        learnt: What the model has learnt from, one record per channel; none where that is not known.
+        image: The noisy image.
+        events: Told one note for each difference.
+        insist: Whether to go on where the result must be wrong.
+
+    Raises:
+        PixelError: If the result must be wrong, unless `insist`.
+    """
+    if len(learnt) != image.layout().num_channels:  # not known, or refused by the model in its own words
+        return
+    from quietscope.data.look import look_at  # which needs PyTorch; a model that does is there by now
+
+    for channel, (before, now) in enumerate(zip(learnt, look_at([image], 2), strict=False)):
+        name = f"channel {channel + 1}: " if len(learnt) > 1 else ""
+        for each in differences(before, now):
+            if each.is_hopeless and not insist:
+                raise PixelError(
+                    "an image like those that the model has learnt from",
+                    f"another one: {name}{each.words}",
+                    "train on images like this one, or pass `--insist`",
+                )
+            events(Note(text=f"{name}{each.words}: the result may be wrong."))
