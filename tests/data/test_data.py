@@ -153,3 +153,12 @@ def test_notes_on_saturation_and_small_images() -> None:
 def test_spread_takes_all_or_evenly() -> None:
     assert spread(range(5)) == [0, 1, 2, 3, 4]
     assert spread(range(1000), 3) == [0, 500, 999]
+
+
+def test_a_nan_in_any_frame_is_found_before_training() -> None:
+    """Also in a frame that the statistics, which are of 256 frames, leave out."""
+    stack = np.random.default_rng(0).normal(size=(300, 1, 8, 8)).astype(np.float32)
+    left_out = sorted({*range(300)} - {*spread(range(300))})[3]
+    stack[left_out, 0, 2, 5] = np.nan
+    with pytest.raises(PixelError, match=f"frame {left_out}; got 1 "):
+        prepare(frames_of(stack), patch=8)

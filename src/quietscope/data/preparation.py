@@ -22,7 +22,8 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
     """Check the training frames, and measure their statistics.
 
     Args:
-        frames: The training frames; at most 256 of them, evenly spread, are read.
+        frames: The training frames; at most 256 of them, evenly spread, are read for their statistics. Every frame
+            of floating-point numbers is read once, since one NaN anywhere would spoil the weights.
         patch: Patch size in Y and X in pixels, for the note on small images.
         notify: Called with one line about saturated pixels, and with one about images smaller than a patch.
 
@@ -34,10 +35,10 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
     """
     tell = notify or (lambda _: None)
     chosen = spread(frames)
+    _check_all_finite(frames)
     low, high = np.full(frames.num_channels, np.inf), np.full(frames.num_channels, -np.inf)
     for n in chosen:
         frame = frames[n]
-        check_finite(frame, f"frame {n}")
         flat = frame.reshape(len(frame), -1)
         low, high = np.minimum(low, flat.min(axis=1)), np.maximum(high, flat.max(axis=1))
     for channel in range(frames.num_channels):
@@ -53,6 +54,16 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
             f"An image is {smallest} pixels wide, less than a training patch ({patch}): it is mirrored up to that size."
         )
     return Statistics.of_frames(frames[n] for n in chosen)
+
+
+def _check_all_finite(frames: Frames) -> None:
+    """Refuse NaN in any frame, one frame in memory at a time; integers, which cannot hold it, are not read."""
+    first = 0
+    for array, layout in frames.parts:
+        if np.dtype(array.dtype).kind == "f":
+            for n in range(layout.num_frames):
+                check_finite(np.asarray(layout.take(array, n)), f"frame {first + n}")
+        first += layout.num_frames
 
 
 def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:
