@@ -37,6 +37,10 @@ class ImageFileError(QuietScopeError):
     """A file that is missing, truncated, or not an image."""
 
 
+class SeriesWarning(UserWarning):
+    """A file holds several images, and the first was taken because nobody said which."""
+
+
 class AxesError(QuietScopeError):
     """Axes that do not fit the shape of the array, or that QuietScope does not know how to use."""
 

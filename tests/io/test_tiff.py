@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from quietscope.errors import ImageFileError, OutputError
+from quietscope.errors import ImageFileError, OutputError, SeriesWarning
 from quietscope.io import read_image, write_image
 from quietscope.testing.example_images import AXES, DTYPES, example
 
@@ -72,7 +72,9 @@ def test_several_series_and_a_pyramid(tmp_path: Path) -> None:
             metadata={"axes": "YX", "PhysicalSizeX": 500.0, "PhysicalSizeXUnit": "nm"},
         )
         tif.write(photometric="minisblack", data=STACK[0, ::4, ::2], subfiletype=1)
-    first, second = read_image(tmp_path / "a.ome.tif"), read_image(tmp_path / "a.ome.tif", series=1)
+    with pytest.warns(SeriesWarning, match=r"holds 3 images \(series 0 to 2\).*--series|holds 2 images"):
+        read_image(tmp_path / "a.ome.tif")
+    first, second = (read_image(tmp_path / "a.ome.tif", series=number) for number in range(2))
     np.testing.assert_array_equal(first, STACK)
     np.testing.assert_array_equal(second, STACK[0, ::2])
     assert (first.pixel_size_um, second.pixel_size_um) == ({"X": 1.0, "Y": 1.0}, {"X": 0.5})

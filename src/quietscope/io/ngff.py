@@ -1,6 +1,7 @@
 """OME-Zarr: reads NGFF 0.4 and 0.5 and plain Zarr arrays; writes NGFF 0.5 (see ``ngff_writer``)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -45,8 +46,9 @@ def read(path: Path, series: int) -> Image:
     if isinstance(node, zarr.Array):
         return Image(_lazy(path, "", node), _named_axes(node), path=path)
     if "bioformats2raw.layout" in _ngff(node) and not _ngff(node).get("multiscales"):
-        check_series(path, series, sum(1 for name, _ in node.groups() if name.isdigit()))
-        return _multiscale(path, node[str(series)], f"{series}/", 0)
+        count = sum(1 for name, _ in node.groups() if name.isdigit())
+        check_series(path, series, count)
+        return replace(_multiscale(path, node[str(series)], f"{series}/", 0), num_series=count)
     return _multiscale(path, node, "", series)
 
 
@@ -74,6 +76,7 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
         channel_names=labels if any(labels) else (),
         path=path,
         frame_interval_s=interval,
+        num_series=len(images),
     )
 
 

@@ -53,7 +53,9 @@ def read(path: Path, series: int) -> Image:
             chosen = all_series[series]
             _check_complete(path, tif, chosen, said)
             metadata = read_metadata(tif, chosen, series)
-            return Image(_lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, **metadata)
+            return Image(
+                _lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, num_series=len(all_series), **metadata
+            )
 
 
 def _lazy(path: Path, tif: Any, index: int, series: Any) -> LazyArray:
