@@ -72,7 +72,7 @@ def test_several_series_and_a_pyramid(tmp_path: Path) -> None:
             metadata={"axes": "YX", "PhysicalSizeX": 500.0, "PhysicalSizeXUnit": "nm"},
         )
         tif.write(photometric="minisblack", data=STACK[0, ::4, ::2], subfiletype=1)
-    with pytest.warns(SeriesWarning, match=r"holds 3 images \(series 0 to 2\).*--series|holds 2 images"):
+    with pytest.warns(SeriesWarning, match=r"holds 2 images \(series 0 to 1\).*--series"):
         read_image(tmp_path / "a.ome.tif")
     first, second = (read_image(tmp_path / "a.ome.tif", series=number) for number in range(2))
     np.testing.assert_array_equal(first, STACK)
