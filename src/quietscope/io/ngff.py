@@ -1,5 +1,6 @@
 """OME-Zarr: reads NGFF 0.4 and 0.5 and plain Zarr arrays; writes NGFF 0.5 (see ``ngff_writer``)."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quietscope.axes import guess_axes
-from quietscope.errors import ImageFileError
+from quietscope.errors import ImageFileError, MissingPixelsWarning
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.ngff_writer import create
@@ -108,6 +109,13 @@ def _named_axes(array: Any) -> str:
 
 
 def _lazy(path: Path, name: str, array: Any) -> LazyArray:
+    stored = (file for file in (path / name).rglob("*") if file.name[:1] != "." and file.name != "zarr.json")
+    if not any(file.is_file() for file in stored):  # stops at the first chunk
+        warnings.warn(
+            f"{path} holds no chunk of its pixels: all are read as {array.fill_value}. Copy it again, unless it is so.",
+            MissingPixelsWarning,
+            stacklevel=2,
+        )
     return LazyArray(partial(_open, path, name), array.shape, array.dtype, path)
 
 
