@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environment import write_result
+from environment import write_result
 from quietscope import Denoiser, read_image
 from quietscope.metrics import psnr_affine
 

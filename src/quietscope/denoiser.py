@@ -177,6 +177,7 @@ class Denoiser:
         images: ImageSource | Sequence[ImageSource],
         *,
         axes: str | None = None,
+        series: int | None = None,
         folder: Path | None = None,
         resume: bool = False,
         watch: Watcher | None = None,
@@ -187,6 +188,7 @@ class Denoiser:
         Args:
             images: One image or a list of them: paths, arrays (NumPy, Dask, Zarr) or `Image` objects, of any sizes.
             axes: Axes of the images, such as "TCYX", where they do not say so themselves or say it wrongly.
+            series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
             folder: Where logs and the resume file go; None keeps nothing on disk.
             resume: Go on from the folder's resume file, with the same images and configuration.
             watch: Called after every training step.
@@ -199,7 +201,7 @@ class Denoiser:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
         check_trainable(self.configuration)
-        opened = as_images(images, axes)
+        opened = as_images(images, axes, series)
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -240,6 +242,7 @@ class Denoiser:
         images: ImageSource | Sequence[ImageSource],
         *,
         axes: str | None = None,
+        series: int | None = None,
         notify: Notify | None = None,
     ) -> Configuration:
         """Look at the noise of images, and replace every "auto" of the configuration by what suits it; `fit` does too.
@@ -247,13 +250,14 @@ class Denoiser:
         Args:
             images: One image or a list of them, as for `fit`.
             axes: Axes of the images where they do not name them.
+            series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
             notify: Called with one line for each choice.
 
         Returns:
             The configuration, also in `configuration` from now on.
         """
         if self.configuration.unsettled:
-            frames = Frames.of(as_images(images, axes), self.configuration.dims)
+            frames = Frames.of(as_images(images, axes, series), self.configuration.dims)
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 

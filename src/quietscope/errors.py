@@ -37,6 +37,14 @@ class ImageFileError(QuietScopeError):
     """A file that is missing, truncated, or not an image."""
 
 
+class SeriesWarning(UserWarning):
+    """A file holds several images, and the first was taken because nobody said which."""
+
+
+class MissingPixelsWarning(UserWarning):
+    """No pixel of an image was ever stored; the format reads such pixels as its fill value."""
+
+
 class AxesError(QuietScopeError):
     """Axes that do not fit the shape of the array, or that QuietScope does not know how to use."""
 

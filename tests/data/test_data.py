@@ -153,3 +153,21 @@ def test_notes_on_saturation_and_small_images() -> None:
 def test_spread_takes_all_or_evenly() -> None:
     assert spread(range(5)) == [0, 1, 2, 3, 4]
     assert spread(range(1000), 3) == [0, 500, 999]
+
+
+def test_a_nan_in_any_frame_is_found_before_training() -> None:
+    """Also in a frame that the statistics, which are of 256 frames, leave out."""
+    stack = np.random.default_rng(0).normal(size=(300, 1, 8, 8)).astype(np.float32)
+    left_out = sorted({*range(300)} - {*spread(range(300))})[3]
+    stack[left_out, 0, 2, 5] = np.nan
+    with pytest.raises(PixelError, match=f"frame {left_out}; got 1 "):
+        prepare(frames_of(stack), patch=8)
+
+
+def test_images_of_unlike_scale_are_refused_in_one_training() -> None:
+    """0 to 1 beside 16 bits would leave nothing of the former; ten times the exposure is no reason."""
+    pixels = np.random.default_rng(0).normal(100.0, 10.0, (1, 1, 8, 8))
+    blank = np.zeros_like(pixels)
+    prepare(frames_of(pixels, 10 * pixels, blank), patch=8)
+    with pytest.raises(PixelError, match=r"in image 1 and of .* in image 0"):
+        prepare(frames_of(pixels, pixels / 65535), patch=8)

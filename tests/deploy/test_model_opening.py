@@ -155,3 +155,8 @@ def test_every_kind_of_file_has_an_ending_of_its_own() -> None:
     endings = [each.suffix for each in RUNTIMES.values()]
     assert len(endings) == len(set(endings))
     assert {each.suffix for each in TARGETS.values()} == set(endings)
+
+
+def test_a_folder_without_a_model_is_none(tmp_path: Path) -> None:
+    """An image that is a folder, an OME-Zarr, is not taken for a model."""
+    assert not is_exported(tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from quietscope.errors import AxesError, ImageFileError, OutputError
+from quietscope.errors import AxesError, ImageFileError, MissingPixelsWarning, OutputError
 from quietscope.io import read_image, write_image
 from quietscope.testing.example_images import example
 
@@ -167,3 +167,11 @@ def test_chunks_still_under_way_do_not_bring_a_removed_folder_back(
         write_image(tmp_path / "a.ome.zarr", np.ones((1024, 1024), np.uint8), "YX")
     time.sleep(0.2)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_of_which_no_chunk_is_there_says_so(tmp_path: Path) -> None:
+    array = zarr.create_array(str(tmp_path / "a.zarr"), shape=(8, 9), chunks=(4, 9), dtype="uint16")
+    with pytest.warns(MissingPixelsWarning, match="no chunk"):
+        read_image(tmp_path / "a.zarr")
+    array[:4] = 1
+    assert read_image(tmp_path / "a.zarr").shape == (8, 9)

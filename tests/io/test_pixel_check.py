@@ -5,6 +5,7 @@ import pytest
 
 from quietscope.errors import PixelError
 from quietscope.io import check_pixels, saturated_share
+from quietscope.io.pixel_check import check_result
 
 
 def test_good_pixels_pass() -> None:
@@ -49,3 +50,17 @@ def test_saturation_is_counted_across_frames() -> None:
     frames[0], frames[1, 0], frames[2, 0] = 9, 255, 255
     assert saturated_share(frames, np.uint8) == pytest.approx(20 / 300)
     assert saturated_share([], np.uint8) == 0.0
+
+
+def test_values_beyond_float32_are_refused() -> None:
+    """Networks compute in float32, where such a value would be infinite."""
+    check_pixels(np.array([0.0, float(np.finfo(np.float32).max)]))
+    with pytest.raises(PixelError, match="got 1 beyond"):
+        check_pixels(np.array([0.0, 1e39]))
+
+
+def test_results_that_are_no_numbers_are_counted() -> None:
+    """A result of NaN is never written as if it were an image."""
+    check_result(np.ones((1, 2, 2)), "mean", 0)
+    with pytest.raises(PixelError, match=r"mean, frame 3\); got 2 of 4"):
+        check_result(np.array([1.0, np.nan, np.inf, 0.0]), "mean", 3)

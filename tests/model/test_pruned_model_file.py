@@ -80,3 +80,15 @@ def test_nothing_is_widened() -> None:
     assert before == {name: value.shape for name, value in small.state_dict().items()}
     narrow(wide, small.state_dict())
     assert before == {name: value.shape for name, value in wide.state_dict().items()}
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """They would make an image of NaN."""
+    path = tmp_path / "model.safetensors"
+    made("noise2void", 0.0).save(path)
+    method, card = load_model(path)
+    with torch.no_grad():
+        next(method.parameters()).fill_(float("nan"))
+    save_model(path, method, card, overwrite=True)
+    with pytest.raises(ModelFileError, match="finite weights"):
+        load_model(path)

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from cyclopts import App, CycloptsError
 
-from quietscope.errors import QuietScopeError, Terminated
+from quietscope.errors import MissingPixelsWarning, QuietScopeError, SeriesWarning, Terminated
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
@@ -196,8 +196,8 @@ def _tell(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning: of a package that is passed over in one line, of anything else as Python does."""
-    if issubclass(category, PluginWarning):
+    """Print a warning: of a package or an image that is passed over in one line, of anything else as Python does."""
+    if issubclass(category, PluginWarning | SeriesWarning | MissingPixelsWarning):
         print("quietscope: note:", message, file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)

@@ -42,6 +42,12 @@ Axes: TypeAlias = Annotated[
 ]
 
 
+Series: TypeAlias = Annotated[
+    int | None,
+    Parameter(help="Which image of a file that holds several, counted from 0. Default: the first."),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """How to train; what is not given comes from --config, then from the preset."""
@@ -264,8 +270,8 @@ def check_alone(*, resume: bool, overwrite: bool) -> None:
         raise SettingsError("--resume or --overwrite", "both", "leave one out")
 
 
-def read_images(paths: list[Path], axes: str | None) -> "list[Image]":
+def read_images(paths: list[Path], axes: str | None, series: int | None = None) -> "list[Image]":
     """Open images, and name the one that cannot be, see `quietscope.pipeline.inputs.open_images`."""
     from quietscope.pipeline.inputs import open_images
 
-    return list(open_images(paths, axes))
+    return list(open_images(paths, axes, series))

@@ -7,6 +7,7 @@ import numpy as np
 
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
+from quietscope.errors import PixelError
 from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
 
 Notify: TypeAlias = Callable[[str], None]
@@ -17,12 +18,16 @@ MOST_FRAMES = 256
 
 NOTEWORTHY_SATURATION = 1e-4
 
+MOST_SCALES_APART = 100.0
+"""Images of one microscope differ by a factor of ten with exposure; 0 to 1 and 16 bits by thousands."""
+
 
 def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statistics:
     """Check the training frames, and measure their statistics.
 
     Args:
-        frames: The training frames; at most 256 of them, evenly spread, are read.
+        frames: The training frames; at most 256 of them, evenly spread, are read for their statistics. Every frame
+            of floating-point numbers is read once, since one NaN anywhere would spoil the weights.
         patch: Patch size in Y and X in pixels, for the note on small images.
         notify: Called with one line about saturated pixels, and with one about images smaller than a patch.
 
@@ -30,14 +35,15 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
         The statistics of each channel.
 
     Raises:
-        PixelError: If a pixel is NaN or infinite, or all pixels of a channel are equal.
+        PixelError: If a pixel is NaN or infinite, all pixels of a channel are equal, or images differ in scale.
     """
     tell = notify or (lambda _: None)
     chosen = spread(frames)
+    _check_all_finite(frames)
+    _check_one_scale(frames)
     low, high = np.full(frames.num_channels, np.inf), np.full(frames.num_channels, -np.inf)
     for n in chosen:
         frame = frames[n]
-        check_finite(frame, f"frame {n}")
         flat = frame.reshape(len(frame), -1)
         low, high = np.minimum(low, flat.min(axis=1)), np.maximum(high, flat.max(axis=1))
     for channel in range(frames.num_channels):
@@ -53,6 +59,32 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
             f"An image is {smallest} pixels wide, less than a training patch ({patch}): it is mirrored up to that size."
         )
     return Statistics.of_frames(frames[n] for n in chosen)
+
+
+def _check_all_finite(frames: Frames) -> None:
+    """Refuse NaN in any frame, one frame in memory at a time; integers, which cannot hold it, are not read."""
+    first = 0
+    for array, layout in frames.parts:
+        if np.dtype(array.dtype).kind == "f":
+            for n in range(layout.num_frames):
+                check_finite(np.asarray(layout.take(array, n)), f"frame {first + n}")
+        first += layout.num_frames
+
+
+def _check_one_scale(frames: Frames) -> None:
+    """Refuse images whose intensities have nothing in common, such as 0 to 1 beside 16 bits; by their first frames."""
+    if len(frames.parts) == 1:
+        return
+    widths = [float(np.std(np.asarray(layout.take(array, 0)), dtype=np.float64)) for array, layout in frames.parts]
+    varied = [width for width in widths if width > 0.0]  # a blank image says nothing about its scale
+    if varied and max(varied) > MOST_SCALES_APART * min(varied):
+        low, high = widths.index(min(varied)), widths.index(max(varied))
+        raise PixelError(
+            "training images of one scale",
+            f"a standard deviation of {widths[low]:.3g} in image {low} and of {widths[high]:.3g} in image {high}, "
+            "counted from 0",
+            "bring them to the same units, or train one model for each kind of image",
+        )
 
 
 def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:

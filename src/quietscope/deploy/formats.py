@@ -58,6 +58,8 @@ def holds_model(path: Path) -> bool:
 
 def is_exported(path: Path) -> bool:
     """Tell by its ending whether a file, or what a folder holds, is an exported model; nothing is read."""
+    if path.is_dir() and not holds_model(path):
+        return False
     return runtime_for(model_in(path)) is not None
 
 

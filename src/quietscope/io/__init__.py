@@ -6,6 +6,7 @@ the entry-point group "quietscope.formats".
 
 import difflib
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from quietscope.axes import check_axes, guess_axes
-from quietscope.errors import ImageFileError, OutputError, QuietScopeError
+from quietscope.errors import ImageFileError, OutputError, QuietScopeError, SeriesWarning
 from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.format import Format, WriteRequest
@@ -62,13 +63,13 @@ FORMATS: Registry[Format] = Registry("quietscope.formats", _OWN, _declared_forma
 _PROPRIETARY = {".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".ims", ".dv", ".mrc"}
 
 
-def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int = 0) -> Image:
+def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int | None = None) -> Image:
     """Open an image; its pixels are read when they are indexed.
 
     Args:
         path: A file or a Zarr folder.
         axes: One letter per dimension, if the file does not name its axes or names them wrongly.
-        series: Index of the image, if the file holds several.
+        series: Index of the image, if the file holds several; the first, with a `SeriesWarning`, if None.
 
     Returns:
         The image.
@@ -80,7 +81,7 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     path = Path(path)
     chosen = _reader(path)
     try:
-        image = chosen.read(path, series)
+        image = chosen.read(path, series or 0)
     except QuietScopeError:
         raise
     except PermissionError as error:
@@ -89,6 +90,13 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     except Exception as error:  # parsers of damaged files can raise anything
         raise damaged(path, error) from error
     _check_dtype(image.dtype, path)
+    if series is None and image.num_series > 1:
+        warnings.warn(
+            f"{path} holds {image.num_series} images (series 0 to {image.num_series - 1}); series 0 is taken: "
+            "pass `--series NUMBER`, in Python `series=NUMBER`, to choose.",
+            SeriesWarning,
+            stacklevel=2,
+        )
     if axes is not None:
         return replace(image, axes=check_axes(axes, image.shape))
     if not image.axes or len(set(image.axes)) != len(image.axes):
@@ -100,12 +108,13 @@ ImageSource: TypeAlias = Any
 """One image: a path, an `Image`, or an array (NumPy, Dask, Zarr); axes of an array are passed or guessed."""
 
 
-def as_image(source: ImageSource, axes: str | None = None) -> Image:
+def as_image(source: ImageSource, axes: str | None = None, series: int | None = None) -> Image:
     """Turn a path, an array or an `Image` into an `Image`.
 
     Args:
         source: The image.
         axes: Its axes, if the source does not name them or names them wrongly.
+        series: Index of the image in a file that holds several; see `read_image`.
 
     Returns:
         The image; only headers have been read.
@@ -115,7 +124,7 @@ def as_image(source: ImageSource, axes: str | None = None) -> Image:
         AxesError: If the axes do not fit the shape.
     """
     if isinstance(source, str | os.PathLike):
-        return read_image(source, axes)
+        return read_image(source, axes, series=series)
     if isinstance(source, Image):
         return source if axes is None else replace(source, axes=check_axes(axes, source.shape))
     if not (hasattr(source, "shape") and hasattr(source, "dtype")):
@@ -126,9 +135,11 @@ def as_image(source: ImageSource, axes: str | None = None) -> Image:
     return Image(source, check_axes(axes, shape) if axes else guess_axes(shape))
 
 
-def as_images(sources: ImageSource | Sequence[ImageSource], axes: str | None = None) -> list[Image]:
+def as_images(
+    sources: ImageSource | Sequence[ImageSource], axes: str | None = None, series: int | None = None
+) -> list[Image]:
     """Turn one image, or a list or tuple of them, into a list of `Image`; see `as_image`."""
-    return [as_image(source, axes) for source in (sources if isinstance(sources, list | tuple) else [sources])]
+    return [as_image(source, axes, series) for source in (sources if isinstance(sources, list | tuple) else [sources])]
 
 
 @contextmanager

@@ -129,6 +129,7 @@ class Image:
         channel_names: One name per channel, or empty if unknown.
         path: The file that the image was read from, if any.
         frame_interval_s: Seconds from one time point to the next, if known.
+        num_series: Number of images in the file, of which this is one.
     """
 
     data: ArrayLike
@@ -137,6 +138,7 @@ class Image:
     channel_names: tuple[str, ...] = ()
     path: Path | None = None
     frame_interval_s: float | None = None
+    num_series: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,13 +1,15 @@
 """OME-Zarr: reads NGFF 0.4 and 0.5 and plain Zarr arrays; writes NGFF 0.5 (see ``ngff_writer``)."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from quietscope.axes import guess_axes
-from quietscope.errors import ImageFileError
+from quietscope.errors import ImageFileError, MissingPixelsWarning
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
@@ -48,8 +50,9 @@ def read(path: Path, series: int) -> Image:
     if isinstance(node, zarr.Array):
         return Image(_lazy(path, "", node), _named_axes(node), path=path)
     if "bioformats2raw.layout" in _ngff(node) and not _ngff(node).get("multiscales"):
-        check_series(path, series, sum(1 for name, _ in node.groups() if name.isdigit()))
-        return _multiscale(path, node[str(series)], f"{series}/", 0)
+        count = sum(1 for name, _ in node.groups() if name.isdigit())
+        check_series(path, series, count)
+        return replace(_multiscale(path, node[str(series)], f"{series}/", 0), num_series=count)
     return _multiscale(path, node, "", series)
 
 
@@ -77,6 +80,7 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
         channel_names=labels if any(labels) else (),
         path=path,
         frame_interval_s=interval,
+        num_series=len(images),
     )
 
 
@@ -110,6 +114,13 @@ def _named_axes(array: Any) -> str:
 def _lazy(path: Path, name: str, array: Any) -> LazyArray:
     check_declared(path, array.shape, array.dtype)
     check_block(path, [min(pair) for pair in zip(array.chunks, array.shape, strict=True)], array.dtype, "chunk")
+    stored = (file for file in (path / name).rglob("*") if file.name[:1] != "." and file.name != "zarr.json")
+    if not any(file.is_file() for file in stored):  # stops at the first chunk
+        warnings.warn(
+            f"{path} holds no chunk of its pixels: all are read as {array.fill_value}. Copy it again, unless it is so.",
+            MissingPixelsWarning,
+            stacklevel=2,
+        )
     return LazyArray(partial(_open, path, name), array.shape, array.dtype, path)
 
 

@@ -62,6 +62,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
         dtype=request.dtype,
         chunks=tuple(min(sizes[letter], _CHUNK) if letter in "YX" else 1 for letter in order),
         dimension_names=[letter.lower() for letter in order],
+        config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
     )
     group.attrs["ome"] = _attributes(request, order, sizes)
     try:

@@ -27,18 +27,19 @@ def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
 
 
 def check_finite(frame: np.ndarray, name: str = "the image") -> None:
-    """Refuse a frame with a value that is NaN or infinite.
+    """Refuse a frame with a value that is NaN, infinite, or beyond what float32 can hold, in which networks compute.
 
     Args:
         frame: Pixel values, any shape.
         name: Name of the frame in the message.
 
     Raises:
-        PixelError: If a value is NaN or infinite.
+        PixelError: If a value is NaN, infinite, or beyond float32.
     """
     if frame.dtype.kind != "f":
         return
     finite = np.isfinite(frame)
+    _check_float32(frame, finite, name)
     count = int(frame.size - np.count_nonzero(finite))
     if count:
         first = tuple(int(at) for at in np.unravel_index(int(np.argmin(finite)), frame.shape))
@@ -47,6 +48,38 @@ def check_finite(frame: np.ndarray, name: str = "the image") -> None:
             f"finite pixel values in {name}",
             f"{count} that are not, the first ({what}) at {first}",
             "replace them, e.g. with `numpy.nan_to_num`",
+        )
+
+
+def _check_float32(frame: np.ndarray, finite: np.ndarray, name: str) -> None:
+    if frame.dtype.itemsize <= np.dtype(np.float32).itemsize:
+        return
+    count = int(np.count_nonzero(finite & (np.abs(frame) > np.finfo(np.float32).max)))
+    if count:
+        raise PixelError(
+            f"pixel values up to {np.finfo(np.float32).max:.1e}, the largest of float32, in {name}",
+            f"{count} beyond",
+            "divide the image by a constant and save it again",
+        )
+
+
+def check_result(values: np.ndarray, what: str, frame: int) -> None:
+    """Refuse a part of a result with a value that is NaN or infinite, so that none is written as if it were one.
+
+    Args:
+        values: What a model made, any shape, intensity units.
+        what: Kind of result, for the message, e.g. "mean".
+        frame: Number of its frame, for the message.
+
+    Raises:
+        PixelError: If a value is NaN or infinite.
+    """
+    count = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if count:
+        raise PixelError(
+            f"finite pixel values in the result ({what}, frame {frame})",
+            f"{count} of {values.size} in one tile that are NaN or infinite",
+            "check that the image is like those that the model was trained on, or train the model again",
         )
 
 

@@ -60,7 +60,9 @@ def read(path: Path, series: int) -> Image:
             _check_size(path, chosen)
             _check_complete(path, tif, chosen, said)
             metadata = read_metadata(tif, chosen, series)
-            return Image(_lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, **metadata)
+            return Image(
+                _lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, num_series=len(all_series), **metadata
+            )
 
 
 def _lazy(path: Path, tif: Any, index: int, series: Any) -> LazyArray:
@@ -112,6 +114,7 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
         planes = counts.get("channels", 1) * counts.get("slices", 1) * counts.get("frames", 1)
         if planes > len(tif.pages):  # a large ImageJ stack has one page for all its planes, and planes are missing
             raise truncated(path, size=path.stat().st_size)
+    _check_recorded(path, series, said)
     if series.dataoffset is not None and not series.is_multifile:
         ends = [(tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
     else:
@@ -124,6 +127,20 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
     for size, end in ends:
         if end > size:
             raise truncated(path, needed=end, size=size)
+
+
+def _check_recorded(path: Path, series: Any, said: list[str]) -> None:
+    """Refuse planes that the metadata promise and no file holds: tifffile would fill them with zeros."""
+    missing = [number for number, page in enumerate(series.pages) if page is None]
+    if not missing:
+        return
+    names = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    why = next((line for line in said if "failed to read" in line or "missing" in line.lower()), "")
+    raise ImageFileError(
+        f"all {len(series.pages)} planes that the metadata of {path} promise",
+        f"{len(missing)} missing (plane {names}, counted from 0)" + (f": {' '.join(why.split())[:160]}" if why else ""),
+        "put the missing files of the set beside it, or save the planes that were recorded as a new file",
+    )
 
 
 @contextmanager

@@ -213,6 +213,11 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:  # QuietScopeError among them
         raise _unfit(Path(path), error) from error
+    damaged = [name for name, weight in method.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if damaged:
+        raise ModelFileError(
+            "a model of finite weights", f"{path}, with NaN or infinity in {damaged[0]}", HOW_TO_MAKE_ONE
+        )
     return method.eval(), card
 
 

@@ -7,12 +7,15 @@ from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import Image, ImageSource, as_image
 
 
-def open_images(sources: ImageSource | Sequence[ImageSource], axes: str | None = None) -> tuple[Image, ...]:
+def open_images(
+    sources: ImageSource | Sequence[ImageSource], axes: str | None = None, series: int | None = None
+) -> tuple[Image, ...]:
     """Open images, and name the one that cannot be.
 
     Args:
         sources: One image or a list of them: paths, arrays, or `Image` objects.
         axes: Their axes, where they do not name them.
+        series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
 
     Returns:
         The images, lazily read.
@@ -23,24 +26,27 @@ def open_images(sources: ImageSource | Sequence[ImageSource], axes: str | None =
     several = sources if isinstance(sources, list | tuple) else [sources]
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
-    return tuple(_open(source, axes) for source in several)
+    return tuple(_open(source, axes, series) for source in several)
 
 
-def _open(source: ImageSource, axes: str | None) -> Image:
+def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
     try:
-        return as_image(source, axes)
+        return as_image(source, axes, series)
     except QuietScopeError as error:
         if not isinstance(source, str | Path) or str(source) in str(error):
             raise
         raise type(error)(error.expected, f"{source}: {error.got}", error.fix) from error
 
 
-def open_references(clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image]) -> tuple[Image, ...]:
+def open_references(
+    clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image], series: int | None = None
+) -> tuple[Image, ...]:
     """Open clean references, each by the axes of its noisy image where these fit it.
 
     Args:
         clean: One reference per noisy image; None or empty for none.
         noisy: The noisy images.
+        series: Which image of files that hold several, as for the noisy ones.
 
     Returns:
         The references.
@@ -58,14 +64,14 @@ def open_references(clean: ImageSource | Sequence[ImageSource] | None, noisy: Se
             f"{len(sources)} for {len(noisy)}",
             "name them all, e.g. `--clean a.tif b.tif`",
         )
-    return tuple(_reference(source, image) for source, image in zip(sources, noisy, strict=True))
+    return tuple(_reference(source, image, series) for source, image in zip(sources, noisy, strict=True))
 
 
-def _reference(source: ImageSource, image: Image) -> Image:
+def _reference(source: ImageSource, image: Image, series: int | None) -> Image:
     try:
-        return as_image(source, image.axes)
+        return as_image(source, image.axes, series)
     except AxesError:
-        return as_image(source)
+        return as_image(source, series=series)
 
 
 def name_of(image: Image) -> str:

@@ -92,8 +92,11 @@ class Ledger:
                 if str(kept[_KEY]) != _key(target):
                     return None
                 panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
-                verdict = Verdict.of_values(json.loads(str(kept[_VERDICT])))
-                return Predicted(seconds=float(kept[_SECONDS]), panels=panels, verdict=verdict)
+                verdict = parse_json(str(kept[_VERDICT]))
+                if not isinstance(verdict, dict):
+                    return None
+                seconds = float(kept[_SECONDS])
+                return Predicted(seconds=seconds, panels=panels, verdict=Verdict.of_values(verdict))
         except Exception:  # what is written down is damaged: the results are made again
             return None
 

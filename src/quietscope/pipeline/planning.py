@@ -33,6 +33,7 @@ def plan_denoise(
     *,
     clean: Sources | None = None,
     axes: str | None = None,
+    series: int | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -47,6 +48,7 @@ def plan_denoise(
         settings: How to train, as for `Denoiser`.
         clean: Clean references to judge the result by, one per image.
         axes: Axes of the images where they do not name them.
+        series: Which image of files that hold several, counted from 0; the first if None.
         device: Where to compute; the best there is if None.
         results: Which results are wanted.
         request: How to predict; the seed is that of the settings.
@@ -62,7 +64,7 @@ def plan_denoise(
     place = Path(folder)
     state = RunFolder(place / UNFINISHED)
     configuration = _configuration(settings, state if resume else None, device)
-    noisy = _noisy(images, axes, configuration)
+    noisy = _noisy(images, axes, series, configuration)
     kinds = choose_kinds(results, _abilities(configuration), USUAL)
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(
@@ -86,7 +88,7 @@ def plan_denoise(
             )
             for image, named in zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
         ),
-        references=open_references(clean, noisy),
+        references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
     )
     return plan.resumed() if resume else plan
@@ -98,6 +100,7 @@ def plan_train(
     settings: Settings = NO_SETTINGS,
     *,
     axes: str | None = None,
+    series: int | None = None,
     device: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -109,6 +112,7 @@ def plan_train(
         folder: The run folder.
         settings: How to train, as for `Denoiser`.
         axes: Axes of the images where they do not name them.
+        series: Which image of files that hold several, counted from 0; the first if None.
         device: Where to compute; the best there is if None.
         overwrite: Whether an earlier run in the folder may be replaced.
         resume: Go on with the run in this folder; budget and steps may be raised.
@@ -124,7 +128,7 @@ def plan_train(
     configuration = _configuration(settings, state if resume else None, device)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
-        images=_noisy(images, axes, configuration),
+        images=_noisy(images, axes, series, configuration),
         configuration=configuration,
         device=device,
         folder=state,
@@ -141,6 +145,7 @@ def plan_predict(
     output: str | os.PathLike[str],
     *,
     axes: str | None = None,
+    series: int | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -154,6 +159,7 @@ def plan_predict(
         image: The noisy image: a path, an array, or an `Image`.
         output: Where the estimate goes; other results stand beside it, with a word before the extension.
         axes: Axes of the image where it does not name them.
+        series: Which image of files that hold several, counted from 0; the first if None.
         device: Where to compute; the best there is if None.
         results: Which results are wanted; their format is that of `output`.
         request: How to predict.
@@ -170,7 +176,7 @@ def plan_predict(
 
     file = model_in(Path(model))
     kinds = choose_kinds(results, _abilities_in(file))
-    (noisy,) = open_images([image], axes)
+    (noisy,) = open_images([image], axes, series)
     target = Target(
         image=noisy,
         files=files_beside(Path(output), kinds, results.main),
@@ -199,8 +205,8 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     return configuration
 
 
-def _noisy(images: Sources, axes: str | None, configuration: "Configuration") -> tuple[Image, ...]:
-    opened = open_images(images, axes)
+def _noisy(images: Sources, axes: str | None, series: int | None, configuration: "Configuration") -> tuple[Image, ...]:
+    opened = open_images(images, axes, series)
     for image in opened:
         image.layout(configuration.dims)
     return opened

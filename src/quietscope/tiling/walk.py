@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
+from quietscope.io.pixel_check import check_result
 from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.drawn import Drawn, Images, cropped
 from quietscope.tiling.estimators import Estimator, Panel, Site
@@ -98,6 +99,7 @@ def walk(
         AxesError: If the layout's frames have another number of dimensions than the model's.
         ChannelError: If they have another number of channels.
         SettingsError: If a kind of results is unknown.
+        PixelError: If a pixel of a result is NaN or infinite.
     """
     check_shape(engine.model.spatial_dims, engine.num_channels, layout.frame_shape)
     route = _Route.of(engine, chosen_kinds(sinks), request, layout.spatial_shape)
@@ -109,6 +111,7 @@ def walk(
                 page.reader(array), inner, first_frame + n, page.sample_writer(sinks.get("samples"), inner), count
             )
             for name, values in found.items():
+                check_result(values, name, first_frame + n)
                 page.write(sinks[name], inner, values)
 
 
@@ -192,7 +195,12 @@ class _Page:
     def sample_writer(self, sink: Sink | None, inner: Box) -> _OnSample | None:
         if sink is None:
             return None
-        return lambda number, sample: self.layout.put_region(_Entry(sink, number), self.number, inner, sample)
+
+        def write_sample(number: int, sample: Pixels) -> None:
+            check_result(sample, f"sample {number}", self.number)
+            self.layout.put_region(_Entry(sink, number), self.number, inner, sample)
+
+        return write_sample
 
 
 @dataclass(frozen=True)

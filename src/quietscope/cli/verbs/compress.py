@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Several, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration
@@ -36,6 +36,7 @@ def compress(
     budget: Annotated[str | None, Parameter(help="Fine-tuning time: 90s, 10m. Default: 4m.")] = None,
     steps: Annotated[int | None, Parameter(help="Fine-tuning steps, instead of or besides a budget.")] = None,
     axes: Axes = None,
+    series: Series = None,
     seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a compressed model that exists.")] = False,
 ) -> int:
@@ -55,8 +56,8 @@ def compress(
         share=prune, int8=int8, max_loss_db=max_loss_db, backend=backend, budget=budget, steps=steps, seed=seed
     )
     denoiser = Denoiser.load(model, device="cpu")
-    noisy = read_images(data, axes)
-    references = None if clean is None else read_images(clean, axes)
+    noisy = read_images(data, axes, series)
+    references = None if clean is None else read_images(clean, axes, series)
     work = partial(make, denoiser, noisy, output, chosen, clean=references, overwrite=overwrite, notify=screen.note)
     if prune is None:
         report = work()

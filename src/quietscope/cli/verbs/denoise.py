@@ -15,6 +15,7 @@ from quietscope.cli.options import (
     Output,
     PredictionOptions,
     PreviewOptions,
+    Series,
     Several,
     TrainingOptions,
     check_alone,
@@ -32,6 +33,7 @@ def denoise(
         list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge the result by.")
     ] = None,
     axes: Axes = None,
+    series: Series = None,
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
@@ -57,6 +59,7 @@ def denoise(
         training.settings(),
         clean=clean,
         axes=axes,
+        series=series,
         device=training.device,
         results=prediction.results(format),
         request=prediction.request(),

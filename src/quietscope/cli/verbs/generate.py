@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
 from quietscope.io import Sink, open_writer
@@ -43,6 +43,7 @@ def generate(
         Parameter(negative="", help="Two noisy images: go from one to the other in NUM steps instead."),
     ] = None,
     axes: Axes = None,
+    series: Series = None,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a result that exists.")] = False,
 ) -> None:
@@ -56,7 +57,7 @@ def generate(
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
     if noise_of is not None:
-        [image] = read_images([noise_of], axes)
+        [image] = read_images([noise_of], axes, series)
         with screen.predicting("drawing noise") as progress:
             images = denoiser.renoise(image, num, seed=seed, progress=progress)
         shape = _write(output, images, denoiser, overwrite)
@@ -66,7 +67,7 @@ def generate(
         )
         shape = _from_prior(denoiser, chosen, output, screen, overwrite)
     else:
-        first, second = read_images(list(between), axes)
+        first, second = read_images(list(between), axes, series)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
         shape = _write(output, images, denoiser, overwrite)

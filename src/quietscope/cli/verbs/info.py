@@ -1,12 +1,14 @@
 """``quietscope info``: what a file is."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, read_images
+from quietscope.cli.options import Axes, Series, read_images
 from quietscope.cli.screen import Screen, rows_table
+from quietscope.errors import SeriesWarning
 
 NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
 
@@ -16,6 +18,7 @@ def info(
     /,
     *,
     axes: Axes = None,
+    series: Series = None,
 ) -> None:
     """Say what a file is: an image, a model, an exported model or a noise model."""
     from quietscope.deploy import describe_card, holds_model, is_exported, model_in, read_card
@@ -33,7 +36,7 @@ def info(
     elif is_exported(file):
         rows = {"what": "exported model", **describe_card(read_card(file))}
     else:
-        rows = {"what": "image", **_describe_image(file, axes)}
+        rows = {"what": "image", **_describe_image(file, axes, series)}
     Screen().show(rows_table(rows.items(), str(file)))
 
 
@@ -46,8 +49,9 @@ def _kind(file: Path) -> str | None:
         return None  # the reader of models says what is wrong
 
 
-def _describe_image(file: Path, axes: str | None) -> dict[str, str]:
-    [image] = read_images([file], axes)
+def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[str, str]:
+    with warnings.catch_warnings(action="ignore", category=SeriesWarning):  # the table has them all
+        [image] = read_images([file], axes, series)
     layout = image.layout()
     rows = {
         "axes": image.axes,
@@ -58,5 +62,10 @@ def _describe_image(file: Path, axes: str | None) -> dict[str, str]:
         "channel names": ", ".join(image.channel_names),
         "frame interval": "" if image.frame_interval_s is None else f"{image.frame_interval_s:g} s",
     }
+    if series is None and image.num_series > 1:
+        rows["series"] = f"{image.num_series} images, of which 0 is shown above"
+        for number in range(image.num_series):
+            [other] = read_images([file], axes, number)
+            rows[f"series {number}"] = f"{other.axes} {' x '.join(map(str, other.shape))}, {other.dtype}"
     unknown = {"pixel size": "not in the file"}
     return {name: words or unknown.get(name, "") for name, words in rows.items() if words or name in unknown}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError, SizeError
 from quietscope.io import Image, atomic_path
@@ -35,6 +35,7 @@ def levels(
     samples: Annotated[int, Parameter(help="Posterior samples behind every mean and deviation.")] = 20,
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     axes: Axes = None,
+    series: Series = None,
     save: Annotated[
         Path | None, Parameter(help="Also write the arrays, .npz, of the whole frame instead of the part drawn.")
     ] = None,
@@ -59,7 +60,7 @@ def levels(
         raise SettingsError("at least two samples", f"{samples}", "pass e.g. `--samples 20`")
     denoiser = Denoiser.load(model, device=device)
     method = require(denoiser.method, HierarchicalMethod)
-    (opened,) = read_images([image], axes)
+    (opened,) = read_images([image], axes, series)
     layout = opened.layout(method.spatial_dims)
     _check_place(layout, frame, channel)
     view = choose_view(opened, layout, frame, channel, SIDE)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from quietscope.axes import Layout
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, NoiseError
 from quietscope.io import Image
@@ -35,6 +35,7 @@ def noise_calibrate(
         Path | None, Parameter(help="Image that is to be denoised: warns where the scene lacks its intensities.")
     ] = None,
     axes: Axes = None,
+    series: Series = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Measure the noise from many frames of one static scene, channel by channel.
@@ -48,7 +49,7 @@ def noise_calibrate(
     screen = Screen()
     if model not in MODELS:
         raise NoiseError(f"one of {', '.join(MODELS)}", repr(model), f"pass e.g. `--model {MODELS[0]}`")
-    [scene] = read_images([frames], axes)
+    [scene] = read_images([frames], axes, series)
     layout = scene.layout(3 if "Z" in scene.axes else 2)
     target = None if data is None else _target(data, layout)
     files = files_per_channel(output, layout.num_channels)

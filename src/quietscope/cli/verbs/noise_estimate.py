@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
@@ -17,6 +17,7 @@ def noise_estimate(
     *,
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],
     axes: Axes = None,
+    series: Series = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Estimate the noise from noisy images alone."""
@@ -27,7 +28,7 @@ def noise_estimate(
     from quietscope.setup.noise_choice import correlation_note, measure_channel
 
     screen = Screen()
-    noisy = read_images(images, axes)
+    noisy = read_images(images, axes, series)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, also, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, also, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError
 from quietscope.io import Image
@@ -29,6 +29,7 @@ def noise_fit(
         Parameter(help="gaussian-mixture, histogram, poisson-gaussian or gaussian." + also("quietscope.noise_models")),
     ] = "gaussian-mixture",
     axes: Axes = None,
+    series: Series = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Fit the noise to pairs of noisy and clean images."""
@@ -38,7 +39,7 @@ def noise_fit(
     screen = Screen()
     if model not in BASE_MODELS:
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(model), "pass e.g. `--model gaussian-mixture`")
-    image, reference = read_images([noisy, clean], axes)
+    image, reference = read_images([noisy, clean], axes, series)
     files = files_per_channel(output, image.layout().num_channels)
     for path in files:
         check_kind_fits(path, model)

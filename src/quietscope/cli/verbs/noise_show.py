@@ -8,7 +8,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_images
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
@@ -35,6 +35,7 @@ def noise_show(
     channel: Annotated[int | None, Parameter(help="Which channel of the data, from 0, where there are more.")] = None,
     output: Annotated[Path | None, Output, Parameter(help="Picture, .png. Default: beside the noise file.")] = None,
     axes: Axes = None,
+    series: Series = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
 ) -> None:
     """Show the noise model in a file: what it is, its sigma at several signals, and a picture of its densities.
@@ -51,7 +52,7 @@ def noise_show(
     if clean is not None and data is None:
         raise SettingsError("--data with --clean", "no --data", "name the noisy image: `--data cells.tif`")
     picture = _picture(file, output, asked=not (data is None and output is None), overwrite=overwrite, screen=screen)
-    noisy, signal = _planes(data, clean, axes, channel)
+    noisy, signal = _planes(data, clean, axes, series, channel)
     screen.show(f"{file}: {model.describe()}")
     screen.show(_sigma_table(model))
     inner = without_limits(model)
@@ -99,11 +100,13 @@ def _picture(file: Path, output: Path | None, *, asked: bool, overwrite: bool, s
     return path
 
 
-def _planes(data: Path | None, clean: Path | None, axes: str | None, channel: int | None) -> tuple[Planes, Planes]:
+def _planes(
+    data: Path | None, clean: Path | None, axes: str | None, series: int | None, channel: int | None
+) -> tuple[Planes, Planes]:
     """Return noisy planes of one channel and their references, from frames spread evenly where there are many."""
     if data is None:
         return [], []
-    opened = read_images([data] if clean is None else [data, clean], axes)
+    opened = read_images([data] if clean is None else [data, clean], axes, series)
     number = _channel(opened[0], channel)
     layout = opened[0].layout()
     stride = -(-layout.num_frames * int(np.prod(layout.spatial_shape)) // MOST_PIXELS)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Flag, Group, Output, PredictionOptions
+from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Flag, Group, Output, PredictionOptions, Series
 from quietscope.cli.screen import Screen, status_of
 
 
@@ -19,6 +19,7 @@ def predict(
     *,
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
     axes: Axes = None,
+    series: Series = None,
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
@@ -41,6 +42,7 @@ def predict(
         image,
         output,
         axes=axes,
+        series=series,
         device=device,
         results=prediction.results(),
         request=prediction.request(seed),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, read_images
+from quietscope.cli.options import Axes, Series, read_images
 from quietscope.cli.psf_output import Overwrite, PsfFile, check_output, finish
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, PsfError
@@ -20,6 +20,7 @@ def psf_beads(
     size_z: Annotated[int | None, Parameter(help="Planes of the box, odd. Default: as --size, if there are.")] = None,
     channel: Annotated[int | None, Parameter(help="Which channel, from 0, where there are more.")] = None,
     axes: Axes = None,
+    series: Series = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Average the isolated beads of an image, aligned to a fraction of a pixel, their background removed.
@@ -31,7 +32,7 @@ def psf_beads(
 
     screen = Screen()
     check_output(output, overwrite=overwrite, source=beads)
-    [image] = read_images([beads], axes)
+    [image] = read_images([beads], axes, series)
     layout = image.layout(3 if "Z" in image.axes else 2)
     count = layout.num_channels
     if channel is None and count > 1:

@@ -13,6 +13,7 @@ from quietscope.cli.options import (
     Group,
     Output,
     PreviewOptions,
+    Series,
     TrainingOptions,
     check_alone,
 )
@@ -28,6 +29,7 @@ def train(
     *,
     output: Annotated[Path, Output, Parameter(help="Run folder.")],
     axes: Axes = None,
+    series: Series = None,
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run in this folder, as if never stopped.")] = False,
     overwrite: Annotated[bool, Flag, Parameter(help="Start anew in the folder of an earlier run.")] = False,
@@ -46,7 +48,14 @@ def train(
     screen = Screen(data_only=preview.json)
     check_alone(resume=resume, overwrite=overwrite)
     plan = plan_train(
-        images, output, training.settings(), axes=axes, device=training.device, overwrite=overwrite, resume=resume
+        images,
+        output,
+        training.settings(),
+        axes=axes,
+        series=series,
+        device=training.device,
+        overwrite=overwrite,
+        resume=resume,
     )
     if preview.dry_run:
         show_plan(plan, preview, screen)
