@@ -13,6 +13,7 @@ A block after ``<!-- not run: reason -->`` is left out.
 """
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -69,7 +70,7 @@ def blocks(text: str) -> Iterator[Block]:
 def work_through(text: str, folder: Path) -> None:
     """Run a document in a folder, in a process of its own; fails with what it printed."""
     found = [*blocks(text)]
-    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parents[1])]
     if any((block.path or "").startswith(SOURCE) for block in found):
         shutil.copytree(Path(quietscope.__file__).parent, folder / SOURCE, ignore=shutil.ignore_patterns("*.pyc"))
         path.insert(0, str(folder / Path(SOURCE).parent))
@@ -98,6 +99,14 @@ def make_images(folder: Path) -> None:
         write_image(folder / f"{name}.tif", pixels, "TYX")
     write_image(folder / "new.ome.tif", noisy, "TYX")
     write_image(folder / "beads.tif", _beads(rng), "YX")
+
+
+def make_configuration(path: Path, method: str) -> None:
+    """Write a configuration of a tiny network, trained on few and small patches."""
+    from tests.tiny import TRAINING, network
+
+    training = {**TRAINING, "patch": 32}
+    path.write_text(json.dumps({"training": training, "network": network(method)}), encoding="utf-8")
 
 
 def _beads(rng: np.random.Generator) -> np.ndarray:
@@ -132,6 +141,8 @@ def _command(words: list[str]) -> None:
     elif words[:1] == ["quietscope"]:
         from quietscope.cli import run
 
+        if words[1] == "compress":
+            _judge_little()
         status = run(words[1:])
         assert status == 0, f"status {status}"
     elif words[:1] == ["pytest"]:
@@ -141,6 +152,14 @@ def _command(words: list[str]) -> None:
         assert status == 0, f"status {status}"
     else:
         assert not words, f"expected quietscope, pytest or `pip install -e .`; got {shlex.join(words)}"
+
+
+def _judge_little() -> None:
+    import pytest
+
+    from tests.compression.little import judge_little
+
+    judge_little(pytest.MonkeyPatch())
 
 
 def _enter_entry_points(folder: Path) -> None:

@@ -5,19 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import blocks, make_images, work_through
+from tests.documents import blocks, make_configuration, make_images, work_through
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")
 
 
+OURS = ("hdn", "noise2void")
 SMALL = "training: {patch: 32, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
 
 
 def shorten(text: str) -> str:
-    """Make what trains for minutes train for three steps on few and small patches, and draw few samples."""
-    text = re.sub(r"(quietscope denoise [^\n#]*?)--budget \w+", r"\1--steps 3 --samples 4 --config small.yaml", text)
-    return re.sub(r"(quietscope train [^\n#]*?)--budget \w+", r"\1--steps 3 --config small.yaml", text)
+    """Make what trains for minutes train a tiny network for three steps, and draw few samples."""
+    return re.sub(r"quietscope (denoise|train) [^\n#]*--budget \w+", _shorten_command, text)
+
+
+def _shorten_command(found: re.Match[str]) -> str:
+    words = found[0]
+    named = re.search(r"--method (\w+)", words)
+    method = named[1] if named else "hdn"
+    options = f"--steps 3 --config {method if method in OURS else 'small'}.yaml"
+    return re.sub(r"--budget \w+", options + " --samples 4" * (found[1] == "denoise"), words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -25,6 +33,8 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert sum(block.path is not None for block in blocks(text)) >= 2
     make_images(tmp_path)
+    for method in OURS:
+        make_configuration(tmp_path / f"{method}.yaml", method)
     (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
     work_through(shorten(text), tmp_path)
 

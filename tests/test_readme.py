@@ -1,7 +1,8 @@
 """The blocks of README.md run as they stand, on the package's sample.
 
 Only the training is shortened, and visibly so: a budget of 4 minutes becomes 3 steps, a verb that trains with its
-default budget gets 3 steps, and 12 samples are drawn. A block after ``<!-- not run: reason -->`` is left out.
+default budget gets 3 steps of a tiny network, where it takes a configuration, and 12 samples are drawn. A block after
+``<!-- not run: reason -->`` is left out.
 """
 
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.documents import blocks, make_images, work_through
+from tests.documents import blocks, make_configuration, make_images, work_through
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -28,6 +29,9 @@ def _shorten_line(line: str) -> str:
     words = words.replace("--max-loss-db 0.2", "--max-loss-db 60")  # of a model that has learnt nothing
     if words.startswith("quietscope denoise") and "--steps" not in words:
         words += " --steps 3"
+    if words.startswith(("quietscope denoise", "quietscope train")):
+        method = re.search(r"--method (\w+)", words)
+        words += f" --config {method[1] if method else 'hdn'}.yaml"
     if re.match(r"quietscope (denoise|predict|recalibrate)\b", words):
         words += " --samples 12"
     return f"{words}  #{comment}\n"
@@ -40,6 +44,8 @@ def test_blocks_run(tmp_path: Path) -> None:
     shortened = shorten(TEXT)
     assert shortened.count("steps=3") == TEXT.count("Denoiser("), "a budget that this test does not know"
     make_images(tmp_path)
+    for method in ("hdn", "dvlae", "deconoising"):
+        make_configuration(tmp_path / f"{method}.yaml", method)
     work_through(shortened, tmp_path)
     assert (tmp_path / "out" / "cells_denoised.ome.tif").exists()
     assert (tmp_path / "denoised_std.ome.tif").exists()

@@ -90,7 +90,7 @@ def test_a_run_is_not_overwritten_unless_asked(quietscope: Quietscope, images: P
 def test_the_input_is_never_the_output(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
     path = tmp_path / "cells.tif"
     path.write_bytes((images / "cells.tif").read_bytes())
-    refused(quietscope("predict", model, path, "-o", path, "--overwrite"), "the input itself")
+    refused(quietscope("predict", model, path, "-o", path, "--overwrite"), "which is an input of this run")
 
 
 def test_channels_that_do_not_fit_the_model(quietscope: Quietscope, model: Path, tmp_path: Path) -> None:

@@ -169,5 +169,5 @@ def test_outputs_that_cannot_be(quietscope: Quietscope, tmp_path: Path, name: st
 def test_the_beads_themselves_are_not_replaced(quietscope: Quietscope, scenes: Path) -> None:
     before = (scenes / "beads.tif").read_bytes()
     words = (scenes / "beads.tif", "-o", scenes / "beads.tif", "--overwrite")
-    refused(quietscope("psf", "beads", *words), "beads themselves")
+    refused(quietscope("psf", "beads", *words), "which is an input of this run")
     assert (scenes / "beads.tif").read_bytes() == before

@@ -129,7 +129,7 @@ def run(arguments: list[str]) -> int:
     """
     earlier = signal.signal(signal.SIGTERM, _end)
     try:
-        status = make_app(arguments)(arguments, exit_on_error=False, print_error=False)
+        status = _perform(arguments)
         return status if isinstance(status, int) else 0
     except CycloptsError as error:
         words = str(error).replace("Unused Tokens:", "Nobody asked for")
@@ -154,6 +154,15 @@ def run(arguments: list[str]) -> int:
         return _confess(error, arguments)
     finally:
         signal.signal(signal.SIGTERM, earlier)
+
+
+def _perform(arguments: list[str]) -> object:
+    """Call the verb that was typed, with its inputs protected from its outputs."""
+    from quietscope.io.sources import reading
+
+    command, bound, _ = make_app(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
+    with reading(bound.arguments):
+        return command(*bound.args, **bound.kwargs)
 
 
 def _complain(text: str) -> int:

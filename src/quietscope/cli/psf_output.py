@@ -24,21 +24,18 @@ Overwrite: TypeAlias = Annotated[bool, Flag, Parameter(help="Replace a PSF and a
 WRITTEN = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".npy")
 
 
-def check_output(output: Path, *, overwrite: bool, source: Path | None = None) -> None:
+def check_output(output: Path, *, overwrite: bool) -> None:
     """Refuse, before any work is done, what a PSF cannot be written to.
 
     Args:
         output: The PSF's file.
         overwrite: Whether one that exists may be replaced.
-        source: What the PSF is made from.
 
     Raises:
         OutputError: If the name or the place does not allow it.
     """
     if not output.name.lower().endswith(WRITTEN):
         raise OutputError("a PSF named .tif or .npy", str(output), f"write to {output.with_suffix('.tif')}")
-    if source is not None and output.exists() and source.exists() and output.samefile(source):
-        raise OutputError("a PSF beside the beads", f"{output}, the beads themselves", "choose another name")
     check_target(output, overwrite)
 
 

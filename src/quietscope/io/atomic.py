@@ -1,20 +1,24 @@
 """Atomic writing: a file is complete, or does not exist.
 
-A result is written beside its target under a temporary name, and renamed at the end. If writing fails, by an exception,
-Ctrl+C or a full disk, an older file at the target is unchanged.
+A result is written beside its target under a temporary name, flushed to the disk, and renamed at the end. If writing
+fails, by an exception, Ctrl+C, a kill, a full disk or a power cut, an older file at the target is unchanged.
 """
 
+import ctypes
 import errno
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from quietscope.errors import OutputError
+from quietscope.io.sources import check_apart
 
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -28,9 +32,10 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
             may be replaced. None for results that are files, which never replace a folder.
 
     Raises:
-        OutputError: If the folder of the target is missing or not writable, or the target exists and must not be
-            replaced.
+        OutputError: If the folder of the target is missing or not writable, the target exists and must not be
+            replaced, or it would take the place of what the run reads.
     """
+    check_apart(path)
     folder = path.parent
     if not folder.exists():
         raise OutputError(f"an existing folder for {path.name}", f"no folder {folder}", f"run `mkdir -p {folder}`")
@@ -69,7 +74,9 @@ def atomic_path(
     try:
         with told_if_full(path):
             yield temporary
+            _flush(temporary)
             _put_in_place(temporary, target, overwrite)
+            _flush_folder(target.parent)
     except OSError as error:
         if error.filename is not None and str(error.filename).startswith(str(temporary)):
             raise OutputError(
@@ -167,6 +174,8 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
     if not target.exists():
         temporary.rename(target)
         return
+    if _exchanged(temporary, target):
+        return  # the old folder has the temporary name now, and is removed as that
     # A folder cannot be renamed onto a non-empty one: move the old one aside first, and back if the second step fails.
     aside = temporary.with_suffix(".old")
     target.rename(aside)
@@ -176,6 +185,39 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
         aside.rename(target)
         raise
     shutil.rmtree(aside)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step, which no kill can split, where the system and its disk can."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    return rename is not None and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
+
+
+def _flush(written: Path) -> None:
+    """Wait until a file, or all files and folders in a folder, are on the disk."""
+    if not written.is_dir():
+        with written.open("rb") as file:
+            os.fsync(file.fileno())
+        return
+    for folder, _, names in os.walk(written):
+        for name in names:
+            _flush(Path(folder, name))
+        _flush_folder(Path(folder))
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system lets one ask."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _remove(temporary: Path) -> None:

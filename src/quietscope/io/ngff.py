@@ -115,7 +115,7 @@ def _lazy(path: Path, name: str, array: Any) -> LazyArray:
     check_declared(path, array.shape, array.dtype)
     check_block(path, [min(pair) for pair in zip(array.chunks, array.shape, strict=True)], array.dtype, "chunk")
     stored = (file for file in (path / name).rglob("*") if file.name[:1] != "." and file.name != "zarr.json")
-    if not any(file.is_file() for file in stored):  # stops at the first chunk
+    if not any(not file.is_dir() for file in stored):  # stops at the first chunk; a pipe in its place is refused later
         warnings.warn(
             f"{path} holds no chunk of its pixels: all are read as {array.fill_value}. Copy it again, unless it is so.",
             MissingPixelsWarning,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from quietscope.errors import OutputError
 from quietscope.io import Image, Sink, open_writer
+from quietscope.io.sources import reading
 from quietscope.pipeline.results import Dtype
 from quietscope.tiling.kinds import kind_of
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
@@ -56,12 +56,10 @@ class Target:
         """Try everything that could keep the results from being written, and leave nothing behind.
 
         Raises:
-            OutputError: If a result exists, its format cannot hold the image, or the disk has no room or no right.
+            OutputError: If a result exists or is the image itself, its format cannot hold the image, or the disk has no
+                room or no right.
         """
-        for path in self.files.values():
-            if self.image.path is not None and path.exists() and path.samefile(self.image.path):
-                raise OutputError("a result beside the input", f"{path}, the input itself", "choose another name")
-        with suppress(_RehearsalOverError), self.writers():
+        with reading({"image": self.image.path}), suppress(_RehearsalOverError), self.writers():
             raise _RehearsalOverError
 
     def _writer(self, kind: str, path: Path) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quietscope.io import Image, ImageSource
+from quietscope.io.sources import protecting
 from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
@@ -26,6 +27,7 @@ USUAL_RESULTS = Results()
 NO_SETTINGS: Mapping[str, Any] = {}
 
 
+@protecting
 def plan_denoise(
     images: Sources,
     folder: str | os.PathLike[str],
@@ -94,6 +96,7 @@ def plan_denoise(
     return plan.resumed() if resume else plan
 
 
+@protecting
 def plan_train(
     images: Sources,
     folder: str | os.PathLike[str],
@@ -139,6 +142,7 @@ def plan_train(
     return plan.resumed() if resume else plan
 
 
+@protecting
 def plan_predict(
     model: str | os.PathLike[str],
     image: ImageSource,

@@ -31,7 +31,7 @@ def psf_beads(
     from quietscope.psf.detect import MARGIN
 
     screen = Screen()
-    check_output(output, overwrite=overwrite, source=beads)
+    check_output(output, overwrite=overwrite)
     [image] = read_images([beads], axes, series)
     layout = image.layout(3 if "Z" in image.axes else 2)
     count = layout.num_channels
