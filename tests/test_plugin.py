@@ -96,9 +96,9 @@ def test_everything_works_as_if_it_were_our_own(used: subprocess.CompletedProces
 def test_an_exported_model_needs_the_package_no_more(used: subprocess.CompletedProcess[str], folder: Path) -> None:
     found = run(folder, "predict model.onnx noisy.png -o from_onnx.tif")
     assert found.stdout.endswith("status 0\n"), found.stderr
-    images = (np.asarray(read_image(folder / f"{name}.tif")) for name in ("from_onnx", "denoised"))
+    one, other = (np.asarray(read_image(folder / f"{name}.tif")) for name in ("from_onnx", "denoised"))
     # PyTorch predicts in bfloat16 on a processor that is faster in it: 0.4 % of the contrast, here 30.
-    np.testing.assert_allclose(*images, rtol=0, atol=0.3)
+    np.testing.assert_allclose(one, other, rtol=0, atol=0.3)
 
 
 def test_files_that_need_the_package_name_it(used: subprocess.CompletedProcess[str], folder: Path) -> None:
