@@ -11,13 +11,10 @@ from quietscope.cli.error_file import write_error_file
 
 
 def raising(error: Exception) -> Callable[..., object]:
-    def make_app(typed: object) -> Callable[..., object]:
-        def app(*arguments: object, **options: object) -> None:
-            raise error
+    def perform(arguments: list[str]) -> object:
+        raise error
 
-        return app
-
-    return make_app
+    return perform
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fault_is_one_line_and_a_file(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command_line, "make_app", raising(RuntimeError("two\nlines")))
+    monkeypatch.setattr(command_line, "_perform", raising(RuntimeError("two\nlines")))
     (here / "quietscope-error.txt").write_text("of yesterday")
     assert run(["denoise", "a\x1b.tif"]) == 70
     said = capsys.readouterr().err
@@ -54,7 +51,7 @@ def test_too_little_memory_is_no_fault(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 115200000000 bytes"
-    monkeypatch.setattr(command_line, "make_app", raising(RuntimeError(words)))
+    monkeypatch.setattr(command_line, "_perform", raising(RuntimeError(words)))
     assert run(["train"]) == 2
     assert "expected enough memory" in capsys.readouterr().err
     assert list(here.iterdir()) == []

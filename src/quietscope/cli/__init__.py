@@ -158,7 +158,7 @@ def run(arguments: list[str]) -> int:
 
 def _perform(arguments: list[str]) -> object:
     """Call the verb that was typed, with its inputs protected from its outputs."""
-    from quietscope.io.sources import reading
+    from quietscope.outside.sources import reading
 
     command, bound, _ = make_app(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
     with reading(bound.arguments):

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quietscope.errors import OutputError
-from quietscope.io.sources import check_apart
+from quietscope.outside.sources import check_apart
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

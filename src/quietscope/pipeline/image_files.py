@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from quietscope.io import Image, Sink, open_writer
-from quietscope.io.sources import reading
+from quietscope.outside.sources import reading
 from quietscope.pipeline.results import Dtype
 from quietscope.tiling.kinds import kind_of
 from quietscope.tiling.request import DEFAULT_REQUEST, Request

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quietscope.io import Image, ImageSource
-from quietscope.io.sources import protecting
+from quietscope.outside.sources import protecting
 from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references

@@ -8,7 +8,7 @@ import pytest
 
 from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target, write_bytes_atomically
-from quietscope.io.sources import protecting, reading
+from quietscope.outside.sources import protecting, reading
 
 
 @dataclass(frozen=True)
