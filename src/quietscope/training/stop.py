@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from quietscope.errors import Stop
+from quietscope.errors import Stop, Terminated
 from quietscope.training.watch import TrainingState, Watcher
 
 
@@ -45,6 +45,6 @@ class StopRequest:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self.requested = True
         self.terminated = number == signal.SIGTERM

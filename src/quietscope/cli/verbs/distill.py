@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from quietscope.cli import INTERRUPTED, TERMINATED
 from quietscope.cli.options import Axes, Flag, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration, num_steps
-
-INTERRUPTED = 130
 
 
 def distill(
@@ -72,7 +71,7 @@ def distill(
     screen.show(f"trained {num_steps(report.steps)} in {duration(report.seconds)}: {output}")
     if report.interrupted:
         screen.note("training ended early; the model is as good as it had become")
-        return INTERRUPTED
+        return TERMINATED if report.terminated else INTERRUPTED
     with screen.listening() as events:
         lines = compare(teacher, direct, noisy, truth or (), samples, events)
     for line in lines:

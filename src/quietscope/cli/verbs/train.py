@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from quietscope.cli import INTERRUPTED, TERMINATED
 from quietscope.cli.options import (
     NO_PREVIEW,
     NO_TRAINING_OPTIONS,
@@ -19,8 +20,6 @@ from quietscope.cli.options import (
 )
 from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen
-
-INTERRUPTED = 130
 
 
 def train(
@@ -75,5 +74,5 @@ def train(
         screen.show(f"verdict: {outcome.verdict.words}")
     if trained.interrupted:
         screen.note(f"stopped early; go on with `quietscope train ... -o {output} --resume`")
-        return INTERRUPTED
+        return TERMINATED if trained.terminated else INTERRUPTED
     return 0
