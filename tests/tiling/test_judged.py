@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quietscope.io import Image
-from quietscope.tiling.judged import Judged
+from quietscope.tiling.judged import Judged, judging, verdict_of
 
 SIZES = {"T": 2, "C": 2, "S": 3, "Z": 3, "Y": 32, "X": 40}
 
@@ -29,3 +29,16 @@ def test_every_channel_by_itself(axes: str, dims: int) -> None:
     verdict = judged.verdict()
     assert [channel.noise for channel in verdict.figures] == pytest.approx([1.0, 2.0, 3.0][: layout.num_channels])
     assert kept.mean() == pytest.approx(pixels.mean() - (1 + layout.num_channels) / 2, abs=1e-3)
+
+
+def test_the_mean_counts_before_the_most_probable_image_and_nothing_else_is_judged() -> None:
+    pixels = np.random.default_rng(0).normal(100, 10, (64, 64)).astype(np.float32)
+    image = Image(pixels, "YX")
+    sinks = {kind: np.empty_like(pixels) for kind in ("std", "map", "mean")}
+    judged = judging(image, sinks)
+    assert list(judged) == ["mean", "map"]
+    judged["map"][slice(None), slice(None)] = pixels
+    assert judging(image, {"std": sinks["std"]}) == {}
+    assert verdict_of({"map": judged["map"]}, None, is_own=True).figures
+    assert "not judged" in verdict_of({}, None, is_own=True).words
+    np.testing.assert_array_equal(sinks["map"], pixels)

@@ -87,6 +87,8 @@ class Verdict:
     @property
     def words(self) -> str:
         """The verdict in one line: ``too short: give --budget 6m (only 41 steps of about 300)``."""
+        if self.level == "usable" and not self.figures:
+            return "not judged, for want of a denoised mean" + (", but trained long enough" if self.effort else "")
         if self.level == "usable":
             return self.level
         return f"{self.level}: {self.advice} ({'; '.join(self.reasons)})"

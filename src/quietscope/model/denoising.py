@@ -13,7 +13,7 @@ from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
 from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
-from quietscope.tiling.judged import Judged
+from quietscope.tiling.judged import judging, verdict_of
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
 
@@ -208,7 +208,7 @@ def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
     out = request.arrays(wanted, image.shape)
-    judged = {kind: Judged(image, out[kind]) for kind in ("mean",) if kind in out}
+    judged = judging(image, out)
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,
@@ -216,7 +216,7 @@ def _denoise_one(
         axes=image.axes,
         pixel_size_um=image.pixel_size_um,
         channel_names=image.channel_names,
-        verdict=judged["mean"].verdict(model.effort, is_own=False) if judged else USABLE,
+        verdict=verdict_of(judged, model.effort, is_own=False),
     )
 
 

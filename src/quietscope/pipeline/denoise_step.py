@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from quietscope.data.likeness import Seen
 from quietscope.io import Image, Sink
-from quietscope.metrics.verdict import USABLE, Effort
+from quietscope.metrics.verdict import Effort
 from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
 from quietscope.pipeline.plan import PredictPlan
-from quietscope.tiling.judged import Judged
+from quietscope.tiling.judged import judging, verdict_of
 from quietscope.tiling.request import Request
 
 if TYPE_CHECKING:
     from quietscope.pipeline.panels import Panels
-
-
-JUDGED = ("mean", "map")
-"""Kinds of results that a verdict can rest on; the first that there is counts."""
 
 
 class Model(Protocol):
@@ -106,13 +102,12 @@ def predict(
     with step(events, "predict", name), target.writers() as sinks:
         taps = {} if panels is None else panels.tap(sinks)
         tapped: dict[str, Sink] = {**sinks, **taps}
-        judged = {kind: Judged(target.image, tapped[kind]) for kind in JUDGED if kind in tapped}
+        judged = judging(target.image, tapped)
         model.denoise_into(target.image, {**tapped, **judged}, target.request, progress=progress)
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
-    found = [each.verdict(model.effort, is_own=is_own) for each in judged.values()]
     return Predicted(
         seconds=time.monotonic() - started,
         panels={} if panels is None else panels.planes(taps),
-        verdict=found[0] if found else USABLE,
+        verdict=verdict_of(judged, model.effort, is_own=is_own),
     )

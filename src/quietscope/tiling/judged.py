@@ -1,5 +1,6 @@
 """A sink that measures the residual of what passes by on its way into a file or an array."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,9 @@ from quietscope.axes import reorder
 from quietscope.io.image import Image, Sink
 from quietscope.metrics.residual import ResidualSums
 from quietscope.metrics.verdict import Effort, Verdict, judge
+
+JUDGED = ("mean", "map")
+"""Kinds of results that a verdict can rest on; the first that there is counts."""
 
 _CHANNELS = "CS"
 
@@ -44,3 +48,14 @@ class Judged:
         sums = [self.channels[channel] for channel in sorted(self.channels)]
         squares = int(min((each.sums.get("squares", 0.0) for each in sums), default=0.0))
         return judge([each.figures() for each in sums], effort, is_own=is_own, squares=squares)
+
+
+def judging(image: Image, sinks: Mapping[str, Sink]) -> dict[str, Judged]:
+    """Return a judging sink around each of the sinks, by the names of kinds of results, that a verdict can rest on."""
+    return {kind: Judged(image, sinks[kind]) for kind in JUDGED if kind in sinks}
+
+
+def verdict_of(judged: Mapping[str, Judged], effort: Effort | None, *, is_own: bool) -> Verdict:
+    """Return the verdict of what `judging` returned; where that is nothing, of the training alone."""
+    found = [each.verdict(effort, is_own=is_own) for each in judged.values()]
+    return found[0] if found else judge((), effort, is_own=is_own)
