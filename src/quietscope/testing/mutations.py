@@ -123,7 +123,8 @@ def outcome(read: Callable[[], Any]) -> str:
     except (QuietScopeError, MemoryError):
         return REFUSED
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "quietscope" in frame.filename]
-        last = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
+        raised = traceback.extract_tb(error.__traceback__)
+        raised = raised[1:] or raised  # the first is the call above
+        last = ([frame for frame in raised if "quietscope" in frame.filename] or raised)[-1]
         return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} ({str(error)[:80]})"
     return READ
