@@ -159,5 +159,5 @@ def test_a_broken_package_is_noted_and_stops_nobody_who_does_not_ask_for_it(
     assert "pip install --upgrade lost" in note
     assert refusal.startswith(f"quietscope: {said}")
     assert "hdn.mine comes from the package stray 1.5" in found.stdout
-    for reason in ("it is for the method nowhere", "its network is to be DVLAESettings", "to be declared as hdn.mine"):
+    for reason in ("it is for the method nowhere", "its network must be DVLAESettings", "must be declared as hdn.mine"):
         assert reason in found.stderr

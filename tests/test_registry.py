@@ -111,7 +111,7 @@ def test_classes_bear_their_name(declare: Declare) -> None:
     declare("classes", code, six="Six", ten="Ten", four="Four")
     members = Registry("quietscope.numbers", {}, subclass(int, "name"))
     assert [kind.__name__ for kind in members.values()] == ["Six"]
-    with pytest.raises(PluginError, match=r"Ten.name is to be the declared name 'ten', and is 'twelve'"):
+    with pytest.raises(PluginError, match=r"Ten.name must be the declared name 'ten', but it is 'twelve'"):
         members["ten"]
     with pytest.raises(PluginError, match="a subclass of int"):
         members["four"]

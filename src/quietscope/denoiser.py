@@ -134,7 +134,7 @@ class Denoiser:
 
     @property
     def card(self) -> ModelCard:
-        """What is to be known of the trained model.
+        """What is known of the trained model.
 
         Raises:
             ModelFileError: If there is none yet.
@@ -310,7 +310,7 @@ class Denoiser:
 
         Args:
             method: A trained method.
-            card: What is to be known of it.
+            card: What is known of it.
             device: Where to compute; the best there is if None.
 
         Returns:
@@ -321,5 +321,5 @@ class Denoiser:
         return self
 
     def describe(self) -> dict[str, str]:
-        """Return what is to be known of the trained model, name by name, for a table."""
+        """Return what is known of the trained model, name by name, for a table."""
         return describe_model(self.method, self.card)

@@ -206,7 +206,7 @@ def record(kind: type[Record]) -> Callable[[str, object], Record]:
 
     def check(name: str, member: object) -> Record:
         if not isinstance(member, kind):
-            raise TypeError(f"it is to be a {kind.__name__}, and is a {type(member).__name__}")
+            raise TypeError(f"it must be a {kind.__name__}, but it is a {type(member).__name__}")
         return member
 
     return check
@@ -217,10 +217,10 @@ def subclass(base: type[Base], name_attribute: str) -> Callable[[str, object], t
 
     def check(name: str, member: object) -> type[Base]:
         if not (isinstance(member, type) and issubclass(member, base)):
-            raise TypeError(f"it is to be a subclass of {base.__name__}, and is {member!r}")
+            raise TypeError(f"it must be a subclass of {base.__name__}, but it is {member!r}")
         own = getattr(member, name_attribute, None)
         if own != name:
-            raise TypeError(f"{member.__name__}.{name_attribute} is to be the declared name {name!r}, and is {own!r}")
+            raise TypeError(f"{member.__name__}.{name_attribute} must be the declared name {name!r}, but it is {own!r}")
         return member
 
     return check

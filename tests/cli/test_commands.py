@@ -69,5 +69,5 @@ def test_what_is_no_function_is_one_line(run: Run) -> None:
     found = run("odd")
     assert found.returncode == 2
     assert "odd, which the package lab-tools 1.5 declares" in found.stderr.splitlines()[-1]
-    assert "it is to be a function" in found.stderr
+    assert "it must be a function" in found.stderr
     assert "Traceback" not in found.stderr

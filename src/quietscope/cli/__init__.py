@@ -59,7 +59,7 @@ USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
 def _command(name: str, member: object) -> Callable[..., object]:
     if not callable(member):
-        raise TypeError(f"it is to be a function, and is a {type(member).__name__}")
+        raise TypeError(f"it must be a function, but it is a {type(member).__name__}")
     return member
 
 

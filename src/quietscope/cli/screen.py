@@ -110,7 +110,7 @@ class Screen:
 
     @contextmanager
     def predicting(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Show how the prediction of one image stands; yields what is told (done, total)."""
+        """Show how the prediction of one image stands; yields a function that takes (done, total)."""
         started = time.monotonic()
         with self._meter("denoising") as tell:
 

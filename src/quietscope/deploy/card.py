@@ -42,7 +42,7 @@ class CardLatent:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is to be known of an exported model.
+    """What is known of an exported model.
 
     Attributes:
         method: Name of the method.
@@ -177,7 +177,7 @@ class Card:
 
 
 def describe_card(card: Card) -> dict[str, str]:
-    """Return what is to be known of an exported model, name by name, for a table."""
+    """Return what is known of an exported model, name by name, for a table."""
 
     def sizes(numbers: tuple[int, ...]) -> str:
         return " x ".join(map(str, numbers))

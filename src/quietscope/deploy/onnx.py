@@ -23,7 +23,7 @@ class ONNXSession(Session):
     """A model that ONNX Runtime has loaded.
 
     Args:
-        card: What is to be known of it.
+        card: What is known of it.
         path: Its file.
         runtime: The `onnxruntime.InferenceSession`.
     """

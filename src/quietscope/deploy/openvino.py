@@ -20,7 +20,7 @@ class OpenVINOSession(Session):
     """A model that OpenVINO has compiled.
 
     Args:
-        card: What is to be known of it.
+        card: What is known of it.
         path: Its file.
         model: The `openvino.Model`.
         core: The `openvino.Core`.

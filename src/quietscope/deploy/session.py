@@ -18,7 +18,7 @@ class Session(ABC):
     """A model that is ready to run.
 
     Args:
-        card: What is to be known of it.
+        card: What is known of it.
         path: Its file.
     """
 

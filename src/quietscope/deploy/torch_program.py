@@ -15,7 +15,7 @@ class ProgramSession(Session):
     """A program that PyTorch has loaded.
 
     Args:
-        card: What is to be known of it.
+        card: What is known of it.
         path: Its file.
         device: Such as "cpu" or "cuda:1"; the CPU if None.
     """

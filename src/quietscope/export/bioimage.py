@@ -12,7 +12,7 @@ from quietscope.errors import ExportError
 from quietscope.export.centre import Centre, centred
 from quietscope.export.graph import Graph
 from quietscope.export.onnx import OPSET, save_onnx, to_onnx
-from quietscope.export.program import quiet, told
+from quietscope.export.program import as_export_errors, quiet
 from quietscope.export.target import Target
 from quietscope.methods import METHODS
 from quietscope.optional import imported
@@ -38,7 +38,11 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
     model = imported("bioimageio.spec.model.v0_5", ExportError)
-    with tempfile.TemporaryDirectory(dir=path.parent.resolve()) as name, quiet(), told("the BioImage Model Zoo"):
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent.resolve()) as name,
+        quiet(),
+        as_export_errors("the BioImage Model Zoo"),
+    ):
         folder = Path(name)
         save_onnx(to_onnx(graph), folder / "model.onnx", card)
         tensors = _test_tensors(graph)

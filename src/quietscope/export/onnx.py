@@ -8,7 +8,7 @@ import torch
 from quietscope.deploy.card import KEY, Card
 from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
-from quietscope.export.program import quiet, told, trace
+from quietscope.export.program import as_export_errors, quiet, trace
 from quietscope.export.target import Target, whole
 from quietscope.optional import imported
 
@@ -33,7 +33,7 @@ def to_onnx(graph: Graph) -> Any:
     for library in ("onnx", "onnxscript"):
         imported(library, ExportError)
     program = trace(graph)
-    with quiet(), torch.no_grad(), told("ONNX"):
+    with quiet(), torch.no_grad(), as_export_errors("ONNX"):
         made = torch.onnx.export(
             program,
             input_names=list(graph.input_names),

@@ -13,7 +13,7 @@ from quietscope.deploy.card import KEY, Card
 from quietscope.errors import ExportError
 from quietscope.export.graph import IMAGE, Graph
 from quietscope.export.onnx import to_onnx
-from quietscope.export.program import told
+from quietscope.export.program import as_export_errors
 from quietscope.export.target import Target, whole
 from quietscope.io.atomic import check_room
 from quietscope.optional import imported
@@ -41,7 +41,7 @@ def to_openvino(graph: Graph) -> Any:
     """
     openvino = imported("openvino", ExportError)
     content = to_onnx(graph).SerializeToString()
-    with told("OpenVINO"):
+    with as_export_errors("OpenVINO"):
         return _keep_precision(openvino, openvino.Core().read_model(io.BytesIO(content)))
 
 

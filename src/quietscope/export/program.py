@@ -28,12 +28,12 @@ def trace(graph: Graph) -> torch.export.ExportedProgram:
     Raises:
         ExportError: If the graph cannot be traced; the message names the unsupported operators.
     """
-    with quiet(), torch.no_grad(), told("torch.export"):
+    with quiet(), torch.no_grad(), as_export_errors("torch.export"):
         return torch.export.export(graph, graph.example_inputs(), dynamic_shapes=graph.dynamic_shapes())
 
 
 @contextmanager
-def told(target: str) -> Iterator[None]:
+def as_export_errors(target: str) -> Iterator[None]:
     """Turn any exception of an exporter into an `ExportError` with a message of one line.
 
     Args:

@@ -121,7 +121,7 @@ class ModelCard:
 
     @classmethod
     def of(cls, configuration: Configuration, image: Image, report: FitReport, seen: tuple[Seen, ...] = ()) -> Self:
-        """Return what is to be known of a model that has just been trained on images such as `image`."""
+        """Return what is known of a model that has just been trained on images such as `image`."""
         return cls(
             configuration=configuration,
             axes=image.axes,
@@ -138,7 +138,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
     Args:
         path: Target, by custom ending in ``.safetensors``.
         method: The trained method.
-        card: What is to be known of it.
+        card: What is known of it.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -232,7 +232,7 @@ def method_in(path: str | os.PathLike[str]) -> type[BuiltMethod]:
 
 
 def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
-    """Return what is to be known of a model, name by name, for a table."""
+    """Return what is known of a model, name by name, for a table."""
     pixels = ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items())
     rows = {
         "method": method.name,

@@ -19,12 +19,12 @@ _OWN = (
 def _declared_preset(key: str, member: object) -> Preset:
     found = record(Preset)(key, member)
     if found.key != key:
-        raise TypeError(f"it is to be declared as {found.key}")
+        raise TypeError(f"it must be declared as {found.key}")
     if found.method not in METHODS:
         raise TypeError(f"it is for the method {found.method}, which does not exist")
     settings = METHODS[found.method].settings_type
     if not isinstance(found.network, settings):
-        raise TypeError(f"its network is to be {settings.__name__}, and is {type(found.network).__name__}")
+        raise TypeError(f"its network must be {settings.__name__}, but it is {type(found.network).__name__}")
     return found
 
 

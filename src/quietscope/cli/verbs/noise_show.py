@@ -70,7 +70,7 @@ def noise_show(
 
 
 def describe_noise(file: Path) -> dict[str, str]:
-    """Return what is to be known of a noise file, name by name."""
+    """Return what is known of a noise file, name by name."""
     from quietscope.noise.noise_file import load_noise_model
 
     model = load_noise_model(file)
