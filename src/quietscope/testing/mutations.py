@@ -123,7 +123,7 @@ def outcome(read: Callable[[], Any]) -> str:
     except (QuietScopeError, MemoryError):
         return REFUSED
     except Exception as error:
-        raised = traceback.extract_tb(error.__traceback__)
+        raised = list(traceback.extract_tb(error.__traceback__))
         raised = raised[1:] or raised  # the first is the call above
         last = ([frame for frame in raised if "quietscope" in frame.filename] or raised)[-1]
         return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} ({str(error)[:80]})"
