@@ -1,16 +1,19 @@
-"""The longest tests start first, so that no worker is left with one of them at the end; packages for tests of doors."""
+"""What tests of several rooms share: packages that declare something, and fits that are short."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-LONGEST = ("test_readme.py", "test_pages.py", "test_examples.py")
 MakePackage = Callable[[str, str, str, Mapping[str, str]], Path]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+@pytest.fixture
+def brief_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise models are fitted in a few steps, for tests of what is around the fit."""
+    from tests.noise.brief_fits import fit_briefly
+
+    fit_briefly(monkeypatch)
 
 
 @pytest.fixture

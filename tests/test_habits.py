@@ -26,8 +26,10 @@ def test_git_runs_before_a_commit_what_make_lint_runs() -> None:
 
 
 def test_ci_runs_what_a_contributor_runs() -> None:
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-2:] == ["make test", "make faults"]
-    assert set(prerequisites("test")) >= {"lint", "types"}
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-3:]
+    assert steps == ["make test", "make documents", "make faults"]
+    assert prerequisites("test") == ["lint"]
+    assert re.search(r"^test: .*\n\t.* types units$", MAKEFILE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])

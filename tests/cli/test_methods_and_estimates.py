@@ -231,6 +231,7 @@ def test_recalibrate_wants_one_reference(
     refused(quietscope(*base, "--clean", tmp_path / "small.tif"), "(1, 8, 8)")
 
 
+@pytest.mark.usefixtures("brief_fits")
 def test_bootstrap_from_the_shell_and_in_training(
     quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path
 ) -> None:
@@ -250,6 +251,7 @@ def test_bootstrap_from_the_shell_and_in_training(
     refused(quietscope(*words[:-1], "0", "--overwrite"), "at least one step")
 
 
+@pytest.mark.usefixtures("brief_fits")
 def test_a_run_with_bootstrap_resumes_with_the_same_noise(
     quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_train_resumes_with_its_own_settings(quietscope: Quietscope, images: Pat
     assert "expected seed = 0" in err
 
 
+@pytest.mark.usefixtures("brief_fits")
 def test_noise_estimate_fit_and_show(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     noise, mixture = tmp_path / "noise.safetensors", tmp_path / "mixture.npz"
     assert quietscope("noise", "estimate", images / "cells.tif", "-o", noise)[0] == 0

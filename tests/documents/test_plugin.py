@@ -12,7 +12,7 @@ import pytest
 from quietscope import read_image, write_image
 from tests.conftest import MakePackage
 
-PLUGIN = Path(__file__).parents[1] / "examples" / "plugin"
+PLUGIN = Path(__file__).parents[2] / "examples" / "plugin"
 TINY = "method: shallow\nsteps: 20\nnetwork: {filters: 4}\n"
 TINY_LAPLACE = "method: divnoising\nsteps: 2\nnetwork: {depth: 1, filters: 4, latent_channels: 2}\n"
 # One process after another would import PyTorch a dozen times.

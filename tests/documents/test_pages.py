@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import blocks, make_configuration, make_images, work_through
+from tests.documents.running import blocks, make_configuration, make_images, work_through
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")
 
 

@@ -70,7 +70,7 @@ def blocks(text: str) -> Iterator[Block]:
 def work_through(text: str, folder: Path) -> None:
     """Run a document in a folder, in a process of its own; fails with what it printed."""
     found = [*blocks(text)]
-    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parents[1])]
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parents[2])]
     if any((block.path or "").startswith(SOURCE) for block in found):
         shutil.copytree(Path(quietscope.__file__).parent, folder / SOURCE, ignore=shutil.ignore_patterns("*.pyc"))
         path.insert(0, str(folder / Path(SOURCE).parent))
@@ -162,6 +162,14 @@ def _judge_little() -> None:
     judge_little(pytest.MonkeyPatch())
 
 
+def _fit_briefly() -> None:
+    import pytest
+
+    from tests.noise.brief_fits import fit_briefly
+
+    fit_briefly(pytest.MonkeyPatch())
+
+
 def _enter_entry_points(folder: Path) -> None:
     """Do what an editable install does with a package of loose modules, its folder being on the path already."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -196,5 +204,6 @@ def _add_member(path: Path, name: str, code: str) -> None:
 
 
 if __name__ == "__main__":
+    _fit_briefly()
     for each in [*blocks(sys.stdin.read())]:
         _perform(each)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.compression.little import judge_little
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 
 def test_there_are_examples() -> None:
@@ -23,6 +23,7 @@ def test_there_are_examples() -> None:
     }
 
 
+@pytest.mark.usefixtures("brief_fits")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_runs_as_a_notebook(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUIETSCOPE_REDUCED", "1")
