@@ -8,6 +8,7 @@ from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.model.file import ModelCard
+from quietscope.nn.seeding import seeded
 from quietscope.noise import NoiseModel, PoissonGaussian
 from quietscope.presets import Configuration
 
@@ -76,8 +77,7 @@ def untrained(
     """
     share = torch.tensor([1.0, 0.3])[:channels]
     chosen = configuration(kind.name, **settings).method_settings()
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         made = kind.build(chosen, Statistics(mean * share, std * share), [noise] * channels if kind.needs_noise else [])
         _enliven(made)
     assert isinstance(made, kind)

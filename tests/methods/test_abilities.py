@@ -16,6 +16,7 @@ from quietscope.methods.base import (
     PointMethod,
     PosteriorMethod,
 )
+from quietscope.nn.seeding import seeded
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
 
@@ -31,8 +32,7 @@ def made(name: str) -> Method:
     """Build a tiny method with random weights."""
     settings = Configuration.of({"method": name, "network": SMALL[name]}).method_settings()
     noise = [PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)] if METHODS[name].needs_noise else []
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         return METHODS[name].build(settings, Statistics(torch.tensor([150.0]), torch.tensor([30.0])), noise).eval()
 
 

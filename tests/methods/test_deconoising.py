@@ -13,6 +13,7 @@ from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
+from quietscope.nn.seeding import seeded
 from quietscope.presets import Configuration
 from quietscope.testing.method_contract import toy_settings
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS, orient
@@ -25,8 +26,7 @@ SLANTED = torch.tensor([[[0.1, 0.3, 0.0], [0.0, 0.4, 0.0], [0.0, 0.2, 0.0]]])
 def small(psf: torch.Tensor | None = None, **values: Any) -> DecoNoising:
     size: dict[str, Any] = {} if psf is None else {"psf_size": tuple(psf.shape[1:])}
     settings = DecoNoisingSettings(depth=1, filters=8, **size, **values)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         method = DecoNoising(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])))
     if psf is not None:
         method.show_psf(psf)

@@ -17,6 +17,7 @@ from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.nn.hardware import place
+from quietscope.nn.seeding import seeded
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.presets import Configuration
 from quietscope.testing.method_contract import toy_frames, toy_settings
@@ -68,8 +69,7 @@ class Skewed(LikelihoodMethod, PosteriorMethod):
 
 
 def taught(teacher: PosteriorMethod, **settings: object) -> DirectDenoiser:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(3)
+    with seeded(3):
         values = {"depth": 1, "filters": 8, **settings}
         student = DirectDenoiser(DirectSettings.model_validate(values), teacher.statistics)
     student.learn_from(teacher)

@@ -9,6 +9,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
+from quietscope.nn.seeding import seeded
 from quietscope.noise import Gaussian
 from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
@@ -33,8 +34,7 @@ TINY = {
 def build(channels: int = 1, **changes: object) -> DVLAE:
     settings = DVLAESettings.model_validate({**TINY, **changes})
     statistics = Statistics(torch.full((channels,), 100.0), torch.full((channels,), 20.0))
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         return DVLAE(settings, statistics, [Gaussian(10.0) for _ in range(channels)])
 
 
@@ -204,8 +204,7 @@ def test_learns_stripes_as_noise_and_draws_new_ones() -> None:
             "context_fade": (0.3, 0.7),
         }
     )
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         method = DVLAE(settings, Statistics.of_frames(frames), [Gaussian(20.0)])
     report = fit(method, frames, toy_settings(patch=32, batch_size=4), Budget(steps=400), device=torch.device("cpu"))
     assert report.restarts == 0

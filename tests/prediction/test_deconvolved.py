@@ -9,6 +9,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
+from quietscope.nn.seeding import seeded
 from quietscope.prediction import predict_frame, predict_image
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
@@ -19,8 +20,7 @@ RNG = np.random.default_rng(0)
 
 def method_with(psf: torch.Tensor, dims: int = 2) -> DecoNoising:
     settings = DecoNoisingSettings(spatial_dims=dims, depth=1, filters=4, psf_size=tuple(psf.shape[1:]))
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with seeded(0):
         method = DecoNoising(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])))
     method.show_psf(psf / psf.sum())
     return method.eval()

@@ -14,6 +14,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.nn.seeding import seeded
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
@@ -52,8 +53,7 @@ def test_training_leaves_the_global_generator_alone(
 
 def test_a_method_that_has_been_at_work_is_trained_as_a_fresh_one_is() -> None:
     def build() -> Noise2Void:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(0)
+        with seeded(0):
             settings = Noise2VoidSettings(depth=1, filters=4, batch_norm=True, masked_share=1 / 16)
             return Noise2Void.build(settings, Statistics(torch.tensor([150.0]), torch.tensor([30.0])), [])
 

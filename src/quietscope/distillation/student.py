@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
@@ -13,6 +11,7 @@ from quietscope.methods.abilities import require
 from quietscope.methods.base import Method, PosteriorMethod, TaughtMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.scale import scale_of
+from quietscope.nn.seeding import seeded
 from quietscope.presets import Configuration
 from quietscope.training.companion import Companion
 
@@ -42,8 +41,7 @@ class Student:
         """
         seen = teacher.statistics
         statistics = Statistics(seen.mean.cpu(), seen.std.cpu(), seen.quantiles.cpu())
-        with torch.random.fork_rng([]):
-            torch.manual_seed(configuration.seed)
+        with seeded(configuration.seed):
             method = DirectDenoiser.build(configuration.method_settings(), statistics, ())
         method.learn_from(require(teacher, PosteriorMethod))
         return cls(method, configuration)

@@ -18,6 +18,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, spread
 from quietscope.errors import NoiseError, Terminated
 from quietscope.methods.noise2void import Noise2Void
+from quietscope.nn.seeding import seeded
 from quietscope.noise import BASE_MODELS, ClipLevels, NoiseChoice, NoiseModel, choose_model, fit_noise
 from quietscope.noise.fitting import clip_levels_of_pairs
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
@@ -159,8 +160,7 @@ def pseudo_pairs(
     preset = find_preset(Noise2Void.name, PRESET) if preset is None else preset
     dims = len(frames.spatial_shape(0))
     statistics = Statistics.of_frames(frames[n] for n in spread(frames))
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         method = Noise2Void.build(preset.network.model_copy(update={"spatial_dims": dims}), statistics, [])
     training = preset.training.model_copy(update={"seed": seed})
     report = fit(method, frames, training, Budget(steps=steps), device=device, watch=watch)

@@ -14,6 +14,7 @@ from quietscope.io import Image
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
 from quietscope.methods.base import BuiltMethod, PsfMethod
+from quietscope.nn.seeding import seeded
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
@@ -46,8 +47,7 @@ class Settled:
 
     def build(self) -> BuiltMethod:
         """Return the untrained method; the configuration's seed draws its weights, and no global number is drawn."""
-        with torch.random.fork_rng([]):
-            torch.manual_seed(self.configuration.seed)
+        with seeded(self.configuration.seed):
             method = METHODS[self.configuration.method].build(
                 self.configuration.method_settings(), self.statistics, self.noise_models
             )

@@ -27,6 +27,7 @@ from quietscope.methods.base import BuiltMethod, GenerativeMethod, LearningMetho
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.nn.hardware import place
+from quietscope.nn.seeding import seeded
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
 from quietscope.training.budget import Budget
@@ -89,8 +90,7 @@ def untrained(configuration: Configuration) -> BuildMethod:
 
     def build() -> BuiltMethod:
         kind = METHODS[configuration.method]
-        with torch.random.fork_rng([]):
-            torch.manual_seed(1)
+        with seeded(1):
             statistics = Statistics(torch.tensor([150.0]), torch.tensor([30.0]))
             noise = [PoissonGaussian(gain=0.5, offset=0.0, read_noise=5.0)] if kind.needs_noise else []
             return kind.build(configuration.method_settings(), statistics, noise)
@@ -160,8 +160,7 @@ def _loss_falls(build: BuildMethod) -> None:
 
 
 def _loss(method: LearningMethod, x: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad(), torch.random.fork_rng([]):
-        torch.manual_seed(0)
+    with torch.no_grad(), seeded(0):
         return method.eval().loss(x).total
 
 

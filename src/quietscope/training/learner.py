@@ -9,6 +9,7 @@ from torch import Tensor
 
 from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, ScheduledMethod
 from quietscope.nn.hardware import gains_from_bf16, place
+from quietscope.nn.seeding import seeded
 from quietscope.training.companion import Companion
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.team import Team
@@ -171,9 +172,8 @@ class Learner:
         return bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)))
 
     def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int) -> Loss:
-        devices = [patches.device] if patches.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(((self._settings.seed * 2) << 32) + number + self._team.rank * _PROCESS_SEED)
+        seed = ((self._settings.seed * 2) << 32) + number + self._team.rank * _PROCESS_SEED
+        with seeded(seed, patches.device):
             return loss(patches)
 
     def _precision(self) -> AbstractContextManager[Any]:
