@@ -22,8 +22,7 @@ def test_any_size_of_a_plane(size: tuple[int, ...]) -> None:
     assert np.abs(images[0] - images[1]).max() > 1
 
 
-@pytest.mark.parametrize("with_noise", [False, True])
-@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(("dims", "with_noise"), [(2, False), (2, True), (3, True)])
 def test_tiles_fit_together_without_a_seam(dims: int, with_noise: bool) -> None:
     method = tiny_hdn() if dims == 2 else tiny_hdn(dims=3, width=4, latent_channels=(2, 2))
     size = (150, 201) if dims == 2 else (11, 20, 130)
@@ -31,8 +30,8 @@ def test_tiles_fit_together_without_a_seam(dims: int, with_noise: bool) -> None:
     whole, tiled = (generate(method, Generation(num=1, size=size, with_noise=with_noise, tile=cut)) for cut in cuts)
     np.testing.assert_allclose(tiled, whole, atol=0.05)
     assert whole.std() > 1
-    bare = generate(method, Generation(num=1, size=size, tile=TileSpec(cuts[1].size, (0,) * dims)))
     if not with_noise:
+        bare = generate(method, Generation(num=1, size=size, tile=TileSpec(cuts[1].size, (0,) * dims)))
         assert np.abs(bare - whole).max() > 0.1
 
 

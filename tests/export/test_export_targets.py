@@ -119,7 +119,7 @@ def test_a_file_that_computes_something_else_does_not_appear(tmp_path: Path, mon
     trained = denoiser(DirectDenoiser)
     monkeypatch.setattr(check, "TOLERANCE", 0.0)
     with pytest.raises(ExportError, match="nothing was written"):
-        export_model(trained, tmp_path / "model.xml")
+        export_model(trained, tmp_path / "model.pt2")
     assert not list(tmp_path.iterdir())
 
 

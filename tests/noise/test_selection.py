@@ -9,6 +9,9 @@ from quietscope.noise import Censored, Gaussian, GaussianMixture, NoiseModel, Po
 @pytest.fixture(autouse=True)
 def short_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mixtures up to two components, and few steps: the rule is tested, not the optimiser."""
+    defaults = GaussianMixture.fit.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "num_iterations", 500)
     monkeypatch.setattr(selection, "CANDIDATES", selection.CANDIDATES[:4])
     monkeypatch.setattr(selection, "TRIAL_ITERATIONS", 250)
 

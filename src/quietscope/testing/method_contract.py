@@ -128,7 +128,12 @@ def toy_settings(**changes: object) -> TrainingSettings:
 
 
 def train_toy(
-    method: LearningMethod, steps: int, *, folder: Path | None = None, stop_at: int | None = None
+    method: LearningMethod,
+    steps: int,
+    *,
+    folder: Path | None = None,
+    stop_at: int | None = None,
+    validate_every: int = 4,
 ) -> FitReport:
     """Train on the toy; ``stop_at`` ends the run there as Ctrl-C would, a later call on the folder resumes it."""
     import signal
@@ -141,7 +146,7 @@ def train_toy(
     return fit(
         method,
         toy_frames(method),
-        toy_settings(),
+        toy_settings(validate_every=validate_every),
         Budget(steps=steps),
         device=torch.device("cpu"),
         folder=folder,
@@ -154,7 +159,7 @@ def _loss_falls(build: BuildMethod) -> None:
     method = build()
     x = torch.from_numpy(np.stack([*toy_frames(method)]))
     before = float(_loss(method, x))
-    train_toy(method, 60)
+    train_toy(method, 60, validate_every=30)
     after = float(_loss(method, x))
     assert after < before - 0.05, (before, after)
 
