@@ -10,7 +10,8 @@ from tests.cli.command_line import Quietscope, refused
 
 TINY_DVLAE = """
 network: {filters: [8, 8], latent_channels: [4, 4], halves: [true, true], stem_filters: 8, code_channels: 8,
-          noise_filters: 8, signal_filters: 8, dilations: [1]}
+          noise_filters: 8, signal_filters: 8, dilations: [1],
+          blocks: 1, final_blocks: 1}
 training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, warmup_steps: 0, precision: float32}
 """
 

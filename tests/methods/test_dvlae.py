@@ -206,7 +206,13 @@ def test_learns_stripes_as_noise_and_draws_new_ones() -> None:
     )
     with seeded(0):
         method = DVLAE(settings, Statistics.of_frames(frames), [Gaussian(20.0)])
-    report = fit(method, frames, toy_settings(patch=32, batch_size=4), Budget(steps=400), device=torch.device("cpu"))
+    report = fit(
+        method,
+        frames,
+        toy_settings(patch=32, batch_size=4, validate_every=50),
+        Budget(steps=300),
+        device=torch.device("cpu"),
+    )
     assert report.restarts == 0
     with torch.no_grad():
         encoding = method.encode(torch.from_numpy(noisy[:, None]))
