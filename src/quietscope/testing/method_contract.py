@@ -202,14 +202,14 @@ def _save_load(build: BuildMethod, configuration: Configuration) -> None:
 def _resume(build: BuildMethod) -> None:
     whole, halves = build(), build()
     with tempfile.TemporaryDirectory() as folder:
-        one = train_toy(whole, 10, folder=Path(folder))
+        one = train_toy(whole, 7, folder=Path(folder))
     with tempfile.TemporaryDirectory() as folder:
-        first = train_toy(halves, 10, folder=Path(folder), stop_at=6)
+        first = train_toy(halves, 7, folder=Path(folder), stop_at=5)
         assert first.interrupted
-        assert first.steps == 6
+        assert first.steps == 5
         halves = build()
-        two = train_toy(halves, 10, folder=Path(folder))
-    assert one.steps == two.steps == 10
+        two = train_toy(halves, 7, folder=Path(folder))
+    assert one.steps == two.steps == 7
     assert one.best_validation_loss == two.best_validation_loss
     for name, value in one.last_state.items():
         assert torch.equal(value, two.last_state[name]), name
