@@ -1,11 +1,14 @@
 """Tiles are cut so that they fit the memory that a user allows, and a result hardly depends on it."""
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 from quietscope.errors import SettingsError
 from quietscope.methods.noise2void import Noise2Void
-from quietscope.prediction import predict_frame
+from quietscope.prediction import engine, predict_frame
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import memory_for_tiles
 from tests.tiny import untrained
@@ -15,6 +18,15 @@ def test_the_smaller_of_a_quarter_and_the_limit() -> None:
     assert memory_for_tiles(1000) == 250
     assert memory_for_tiles(1000, 100) == 100
     assert memory_for_tiles(1000, 900) == 250
+
+
+def test_on_a_cpu_tiles_are_no_larger_than_speed_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "free_memory", lambda device: 1 << 50)
+    method, device = untrained(Noise2Void), torch.device("cpu")
+    assert engine.choose_tile(method, (1024, 1024), device).size == (1024, 1024)
+    tiles = engine.choose_tile(method, (2048, 3000), device)
+    outer = [length + 2 * halo for length, halo in zip(tiles.size, tiles.halo, strict=True)]
+    assert 600_000 < math.prod(outer) <= 1 << 20
 
 
 def test_less_memory_takes_more_tiles_for_the_same_result() -> None:

@@ -24,7 +24,7 @@ from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds, imported, kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
-from quietscope.tiling.spec import memory_for_tiles
+from quietscope.tiling.spec import MOST_PIXELS_ON_CPU, memory_for_tiles
 from quietscope.tiling.walk import Progress, walk
 
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
@@ -121,7 +121,7 @@ class NumpyEngine:
     def most_pixels(self, bytes_per_value: float) -> int:
         """Return the pixels of an outer box that model and estimators fill a quarter of the free memory with."""
         needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
-        return int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed)
+        return min(MOST_PIXELS_ON_CPU, int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed))
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""

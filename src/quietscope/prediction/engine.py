@@ -19,7 +19,7 @@ from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds, imported
 from quietscope.tiling.request import Precision, Request
-from quietscope.tiling.spec import TileSpec, automatic_tile, memory_for_tiles
+from quietscope.tiling.spec import MOST_PIXELS_ON_CPU, TileSpec, automatic_tile, memory_for_tiles
 
 # Pixels decoded in one call. On a CPU four samples of 128 x 128 together take 15 % less time each than alone, and
 # sixteen of 64 x 64 half; beyond 256 x 256 nothing is gained. A GPU wants more (not measured); small ones must hold it.
@@ -154,4 +154,5 @@ def choose_tile(
 
 def _most_pixels(method: Method, device: torch.device, bytes_per_value: float, limit_bytes: int | None = None) -> int:
     needed = bytes_per_pixel(method, device) + bytes_per_value * method.statistics.num_channels
-    return int(memory_for_tiles(free_memory(device), limit_bytes) / needed)
+    most = int(memory_for_tiles(free_memory(device), limit_bytes) / needed)
+    return most if device.type == "cuda" else min(most, MOST_PIXELS_ON_CPU)
