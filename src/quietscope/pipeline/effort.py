@@ -14,11 +14,12 @@ from quietscope.data.patches import pad_to_patch
 from quietscope.io import Image
 from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
 from quietscope.prediction import predict_frame, ready_to_predict
-from quietscope.prediction.memory import bytes_per_pixel, free_memory
+from quietscope.prediction.engine import most_pixels_of_tile
+from quietscope.prediction.memory import bytes_per_pixel
 from quietscope.tiling.grid import round_up
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request
-from quietscope.tiling.spec import automatic_tile, memory_for_tiles
+from quietscope.tiling.spec import automatic_tile
 from quietscope.training.settings import TrainingSettings
 
 COPIES_OF_WEIGHTS = 6
@@ -65,7 +66,7 @@ def plan_tiles(method: Method, image: Image, request: Request, device: torch.dev
     layout = image.layout(method.spatial_dims)
     with ready_to_predict(method, device, request.precision or "float32") as where:
         needed = bytes_per_pixel(method, where)
-    most = int(memory_for_tiles(free_memory(device), request.max_memory) / needed)
+        most = most_pixels_of_tile(method, where, limit_bytes=request.max_memory)
     spec = request.tiles_for(method) or automatic_tile(method, layout.spatial_shape, most)
     tiles = spec.grid(method, layout.spatial_shape)
     outer = [prod(tile.outer_shape) for tile in tiles]

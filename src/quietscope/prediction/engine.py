@@ -83,7 +83,7 @@ class TorchEngine:
 
     def most_pixels(self, bytes_per_value: float) -> int:
         """Return the pixels of an outer box that networks and estimators fill a quarter of the free memory with."""
-        return _most_pixels(self.model, self.device, bytes_per_value, self.request.max_memory)
+        return most_pixels_of_tile(self.model, self.device, bytes_per_value, self.request.max_memory)
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
@@ -149,10 +149,23 @@ def choose_tile(
     Returns:
         The tiles.
     """
-    return automatic_tile(method, size, _most_pixels(method, device, bytes_per_value))
+    return automatic_tile(method, size, most_pixels_of_tile(method, device, bytes_per_value))
 
 
-def _most_pixels(method: Method, device: torch.device, bytes_per_value: float, limit_bytes: int | None = None) -> int:
+def most_pixels_of_tile(
+    method: Method, device: torch.device, bytes_per_value: float = 0.0, limit_bytes: int | None = None
+) -> int:
+    """Return the pixels of a tile with its halo that fill a quarter of the free memory, or that speed allows.
+
+    Args:
+        method: The method, in evaluation mode on `device`; call within `ready_to_predict`.
+        device: Where to compute.
+        bytes_per_value: Bytes that estimators keep per pixel and channel.
+        limit_bytes: Bytes that the user allows; None for no limit.
+
+    Returns:
+        The number.
+    """
     needed = bytes_per_pixel(method, device) + bytes_per_value * method.statistics.num_channels
     most = int(memory_for_tiles(free_memory(device), limit_bytes) / needed)
     return most if device.type == "cuda" else min(most, MOST_PIXELS_ON_CPU)
