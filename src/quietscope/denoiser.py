@@ -271,7 +271,7 @@ class Denoiser:
         """Write the model to one safe file.
 
         Args:
-            path: Target, by custom ending in ``.safetensors``.
+            path: Target, usually with the ending ``.safetensors``.
             weights: "chosen" writes the weights that `denoise` uses; "best" those of the lowest validation loss and
                 "last" those of the last step, which only a denoiser that has just been trained still knows.
             overwrite: Whether an existing file may be replaced.
