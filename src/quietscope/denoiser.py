@@ -11,6 +11,7 @@ import torch
 from quietscope.data.frames import Frames
 from quietscope.data.likeness import Seen
 from quietscope.data.look import look_at
+from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
@@ -201,7 +202,9 @@ class Denoiser:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
         check_trainable(self.configuration)
-        opened = as_images(images, axes, series)
+        opened = [as_measured(image) for image in as_images(images, axes, series)]
+        for text in gap_notes(opened):
+            (notify or print)(text)
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -257,7 +260,8 @@ class Denoiser:
             The configuration, also in `configuration` from now on.
         """
         if self.configuration.unsettled:
-            frames = Frames.of(as_images(images, axes, series), self.configuration.dims)
+            opened = [as_measured(image) for image in as_images(images, axes, series)]
+            frames = Frames.of(opened, self.configuration.dims)
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 

@@ -12,6 +12,8 @@ from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quietscope.io import Image
     from quietscope.pipeline.results import Results
     from quietscope.tiling.request import Request
@@ -275,3 +277,15 @@ def read_images(paths: list[Path], axes: str | None, series: int | None = None) 
     from quietscope.pipeline.inputs import open_images
 
     return list(open_images(paths, axes, series))
+
+
+def read_measured(
+    paths: list[Path], axes: str | None, series: int | None, note: "Callable[[str], None]"
+) -> "list[Image]":
+    """Open images, with NaN where nothing was measured, and tell what that is."""
+    from quietscope.data.measured import as_measured, gap_notes
+
+    images = [as_measured(image) for image in read_images(paths, axes, series)]
+    for text in gap_notes(images):
+        note(text)
+    return images

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from quietscope.data.frames import Frames
+from quietscope.data.measured import stored
 from quietscope.data.normalize import Statistics
 from quietscope.errors import PixelError
 from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
@@ -45,10 +46,10 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
     for n in chosen:
         frame = frames[n]
         flat = frame.reshape(len(frame), -1)
-        low, high = np.minimum(low, flat.min(axis=1)), np.maximum(high, flat.max(axis=1))
+        low, high = np.fmin(low, np.fmin.reduce(flat, axis=1)), np.fmax(high, np.fmax.reduce(flat, axis=1))
     for channel in range(frames.num_channels):
         check_varied(float(low[channel]), float(high[channel]), f"channel {channel}")
-    share = saturated_share((frames[n] for n in chosen), frames[0].dtype)
+    share = saturated_share((frames[n] for n in chosen), frames.stored_dtype)
     if share > NOTEWORTHY_SATURATION:
         tell(
             f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
@@ -65,9 +66,10 @@ def _check_all_finite(frames: Frames) -> None:
     """Refuse NaN in any frame, one frame in memory at a time; integers, which cannot hold it, are not read."""
     first = 0
     for array, layout in frames.parts:
-        if np.dtype(array.dtype).kind == "f":
+        pixels = stored(array)
+        if np.dtype(pixels.dtype).kind == "f":
             for n in range(layout.num_frames):
-                check_finite(np.asarray(layout.take(array, n)), f"frame {first + n}")
+                check_finite(np.asarray(layout.take(pixels, n)), f"frame {first + n}")
         first += layout.num_frames
 
 

@@ -35,21 +35,25 @@ class Tile:
         top: First row.
         left: First column.
         pixels: Intensities, shape (Y, X).
+        missing: Share of the pixels that were never measured, 0 to 1; the mean of the others stands for them.
     """
 
     plane: int
     top: int
     left: int
     pixels: FloatArray
+    missing: float = 0.0
 
 
-def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> list[Tile]:
+def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES, *, has_gaps: bool = False) -> list[Tile]:
     """Choose tiles of 128x128 pixels at random places of at most 16 planes, and read them.
 
     Args:
         planes: Planes of any sizes.
         seed: Seed of the choice.
         most: Largest number of tiles.
+        has_gaps: Whether NaN stands for pixels that were never measured; tiles with such pixels are left out where
+            there are others.
 
     Returns:
         The tiles, about equally many from every chosen plane.
@@ -70,11 +74,14 @@ def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> 
     for number in chosen:
         corners = _corners(planes[number].shape)
         for at in sorted(rng.permutation(len(corners))[:each]):
-            tiles.append(read_tile(planes[number], number, *corners[at]))
+            tiles.append(read_tile(planes[number], number, *corners[at], has_gaps=has_gaps))
+    if has_gaps:
+        fewest = min(tile.missing for tile in tiles)
+        tiles = [tile for tile in tiles if tile.missing <= fewest]
     return tiles
 
 
-def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
+def read_tile(plane: Plane, number: int, top: int, left: int, *, has_gaps: bool = False) -> Tile:
     """Read one tile.
 
     Args:
@@ -82,6 +89,7 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
         number: Index of the plane, stored with the tile.
         top: First row.
         left: First column.
+        has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
 
     Returns:
         The tile, 128 x 128 pixels or as many as there are up to the edge of the plane.
@@ -91,6 +99,11 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
     """
     height, width = plane.shape
     pixels = np.asarray(plane[top : min(top + TILE, height), left : min(left + TILE, width)], dtype=np.float64)
+    missing = np.isnan(pixels)
+    if has_gaps and missing.any():
+        known = pixels[~missing]
+        filled = np.where(missing, known.mean() if known.size else 0.0, pixels)
+        return Tile(plane=number, top=top, left=left, pixels=filled, missing=float(missing.mean()))
     if not np.isfinite(pixels).all():
         raise NoiseError("finite intensities", "NaN or infinity", "replace them, for example with numpy.nan_to_num")
     return Tile(plane=number, top=top, left=left, pixels=pixels)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
+from quietscope.data.measured import as_measured, for_network, restoring
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
@@ -171,11 +172,12 @@ def denoise_into(
             estimate what is asked for.
     """
     method = ready(model)
+    image = as_measured(image)
     predict_image(
         method,
         image.layout(method.spatial_dims),
-        checked_pixels(image),
-        sinks=sinks,
+        checked_pixels(for_network(image)),
+        sinks=restoring(image, sinks),
         request=replace(request, precision=request.precision or model.precision, spread=request.spread * model.spread),
         device=model.device,
         progress=progress,
@@ -207,6 +209,7 @@ def sample(
 def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
+    image = as_measured(image)
     out = request.arrays(wanted, image.shape)
     judged = judging(image, out)
     denoise_into(model, image, {**out, **judged}, request, progress=progress)

@@ -65,7 +65,8 @@ def choose_noise(
 
 def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:
     """Estimate the noise of one channel blind, from at most 64 frames spread evenly."""
-    return measure_noise([frames[n][channel] for n in spread(frames, MOST_FRAMES)])
+    chosen = [frames[n][channel] for n in spread(frames, MOST_FRAMES)]
+    return measure_noise(chosen, has_gaps=frames.has_gaps)
 
 
 def correlation_note(estimate: NoiseEstimate) -> str | None:

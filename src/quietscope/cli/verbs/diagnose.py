@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
@@ -42,7 +42,7 @@ def diagnose(
     screen = Screen()
     if output.suffix.lower() != ".png":
         raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
-    noisy = read_images(images, axes, series)
+    noisy = read_measured(images, axes, series, screen.note)
     check_target(output, overwrite)
     frames = Frames.of(noisy, 2)
     found = diagnose_frames(frames)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
@@ -28,7 +28,7 @@ def noise_estimate(
     from quietscope.setup.noise_choice import correlation_note, measure_channel
 
     screen = Screen()
-    noisy = read_images(images, axes, series)
+    noisy = read_measured(images, axes, series, screen.note)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:
