@@ -22,7 +22,7 @@ from quietscope.diagnosis.correlation import (
     ratios,
 )
 from quietscope.diagnosis.hot_pixels import find_hot_pixels, without
-from quietscope.diagnosis.tiles import Plane, read_tile, sample_tiles
+from quietscope.diagnosis.tiles import Plane, filled, read_tile, sample_tiles
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.pairs import FloatArray
 
@@ -78,6 +78,8 @@ def measure_successive(
     for first, second in chosen:
         for tile in sample_tiles([planes[first]], seed, TILES_PER_PAIR, has_gaps=has_gaps):
             other = read_tile(planes[second], second, tile.top, tile.left, has_gaps=has_gaps)
+            height, width = tile.pixels.shape  # less than was read, where the tile was trimmed
+            other = filled(replace(other, pixels=other.pixels[:height, :width]))
             tiles.append((_mended(tile.pixels), _mended(other.pixels)))
     blocks = join_blocks([measure_blocks(here, clip.is_low(here) | clip.is_high(here)) for here, _ in tiles])
     flat = choose_flat(blocks, fraction_of(blocks.count))

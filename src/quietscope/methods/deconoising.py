@@ -15,7 +15,7 @@ from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PsfMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
-from quietscope.methods.gaps import split_gaps
+from quietscope.methods.missing import split_gaps
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
 from quietscope.psf.gaussian_psf import gaussian_psf

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PosteriorMethod, TaughtMethod
-from quietscope.methods.gaps import mean_of_known, split_gaps
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.scale import ScaledMethod, scale_of
 from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet

@@ -26,8 +26,8 @@ from quietscope.methods.base import (
     Loss,
     MethodSettings,
 )
-from quietscope.methods.gaps import mean_of_known, split_gaps
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.conv import Activation
 from quietscope.nn.latent import GaussianLatent, gaussian_kl
 from quietscope.nn.vae import VAE, VAEShape

@@ -24,9 +24,9 @@ from quietscope.methods.base import (
     MethodSettings,
     ScheduledMethod,
 )
-from quietscope.methods.gaps import mean_of_known, split_gaps
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
-from quietscope.methods.gaps import mean_of_known, split_gaps
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.noise.noise_model import NoiseModel

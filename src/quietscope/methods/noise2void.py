@@ -11,7 +11,7 @@ from torch import Tensor
 
 from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
-from quietscope.methods.gaps import split_gaps
+from quietscope.methods.missing import split_gaps
 
 
 class Noise2VoidSettings(BlindSpotSettings):
