@@ -26,6 +26,7 @@ from quietscope.noise.noise_model import NoiseModel
 from quietscope.noise.pairs import FloatArray
 from quietscope.noise.photon_transfer import VarianceBins, fit_line, loses_dark_noise, relative_error
 from quietscope.noise.poisson_gaussian import PoissonGaussian
+from quietscope.noise.uncertainty import steadied
 
 MAX_TILES = 256
 TILE_SIDE = 128
@@ -50,6 +51,9 @@ NUM_ROUNDS = 4
 OVERLAP = 2.0
 """Cells overlap and share pixels, so errors are about twice those of the same number of independent cells."""
 
+DARK_END = 0.01
+"""Share of the pixels that are darker than those which a line is judged by."""
+
 STRUCTURE_SHARE = 0.5
 STRUCTURE_CORRELATION = 0.05
 """A correlation of second differences is put down to structure if fourth differences find one that is lower by both of
@@ -72,6 +76,8 @@ class NoiseEstimate:
         correlation_x: Lag-1 correlation of the noise along x, about 0 for independent noise.
         flat_share: Share of the cells with flat surroundings, 0 to 1.
         clip: Clipping levels; the lower one is infinite if the pixels piled up there merely caught no photon.
+        dark_error: Relative standard error of sigma at the dark end of the images.
+        is_uncertain: Whether the images alone say so little that what is usual of cameras counts too.
     """
 
     model: PoissonGaussian
@@ -82,6 +88,8 @@ class NoiseEstimate:
     correlation_x: float
     flat_share: float
     clip: ClipLevels
+    dark_error: float = 0.0
+    is_uncertain: bool = False
 
     @property
     def training_model(self) -> NoiseModel:
@@ -134,7 +142,10 @@ def measure_noise(
     scale = 1.0 / (
         _passed_by_second_difference(solution.correlation_y) * _passed_by_second_difference(solution.correlation_x)
     )
-    bins, gain, intercept = solution.bins, solution.gain, solution.intercept
+    bins = solution.bins
+    darkest = float(np.quantile(pixels, DARK_END)) - base
+    known = steadied(bins, solution.gain, solution.intercept, darkest, scale)
+    gain, intercept = known.gain, known.intercept
     return NoiseEstimate(
         model=PoissonGaussian.from_line(gain * scale, (intercept - gain * base) * scale),
         bins=replace(bins, signal=bins.signal + base, variance=bins.variance * scale),
@@ -143,6 +154,8 @@ def measure_noise(
         correlation_y=solution.correlation_y[0],
         correlation_x=solution.correlation_x[0],
         flat_share=solution.flat_share,
+        dark_error=known.error,
+        is_uncertain=known.is_uncertain,
         clip=clip if loses_dark_noise(solution.bins, shifted.low) else replace(clip, low=-np.inf),
     )
 

@@ -25,7 +25,7 @@ def noise_estimate(
     from quietscope.data.preparation import prepare
     from quietscope.noise import PoissonGaussian
     from quietscope.noise.noise_file import check_kind_fits, save_noise_model
-    from quietscope.setup.noise_choice import correlation_note, measure_channel
+    from quietscope.setup.noise_choice import correlation_note, measure_channel, uncertainty_note
 
     screen = Screen()
     noisy = read_measured(images, axes, series, screen.note)
@@ -38,8 +38,9 @@ def noise_estimate(
     for channel, path in enumerate(files):
         estimate = measure_channel(frames, channel)
         note = correlation_note(estimate)
-        if note is not None:
-            screen.note(note)
+        for line in (note, uncertainty_note(estimate)):
+            if line is not None:
+                screen.note(line)
         save_noise_model(path, estimate.training_model, overwrite=overwrite)
         screen.show(f"{path}: {estimate.training_model.describe()}")
     if len(files) > 1:
