@@ -147,7 +147,7 @@ def test_a_few_small_images_say_that_they_say_too_little_and_are_not_certain_in_
         found = measure_noise(camera(small, 2.0, 0.0, 6.0, seed))
         assert found.is_uncertain
         worst.append(largest_error(found.model, truth, small))
-    assert np.median(worst) < 0.4
+    assert np.median(worst) < 0.5
     found = measure_noise(camera(large, 2.0, 0.0, 6.0))
     assert not found.is_uncertain
     assert found.dark_error < 0.1

@@ -202,12 +202,13 @@ def as_measured(image: Image) -> Image:
     """
     if isinstance(image.data, MeasuredArray):
         return image
-    sizes = [size for letter, size in zip(image.axes, image.shape, strict=True) if letter in "CS"]
-    gaps = [find_gaps(_Pieces(image.data, image.axes, channel)) for channel in np.ndindex(*sizes)]
+    axes = image.layout().axes
+    sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
+    gaps = [find_gaps(_Pieces(image.data, axes, channel)) for channel in np.ndindex(*sizes)]
     if all(each.is_empty for each in gaps):
         return image
     name = str(image.path or "the image")
-    return replace(image, data=MeasuredArray(image.data, image.axes, gaps, name))
+    return replace(image, data=MeasuredArray(image.data, axes, gaps, name))
 
 
 def for_network(image: Image) -> Image:
