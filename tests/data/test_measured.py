@@ -16,7 +16,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.patches import PatchPlan
 from quietscope.data.preparation import prepare
 from quietscope.diagnosis.recording import diagnose_frames
-from quietscope.errors import PixelError
+from quietscope.errors import PixelError, SettingsError, SizeError
 from quietscope.io import Image, write_image
 from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.noise2void import Noise2Void
@@ -167,3 +167,51 @@ def test_notes_name_image_and_channel() -> None:
     assert isinstance(image.data, MeasuredArray)
     (line,) = gap_notes([image])
     assert line.startswith("channel 1: 16.67% of the pixels are exactly -5")
+
+
+def test_a_mask_and_nan_say_what_was_measured() -> None:
+    data = recording(2, 60, 80)
+    mask = np.ones((60, 80), np.uint8)
+    mask[:, 60:] = 0
+    image = as_measured(Image(data, "TYX", mask=mask))
+    expected = np.broadcast_to(mask == 0, data.shape)
+    assert np.array_equal(np.isnan(np.asarray(image)), expected)
+    turned = as_measured(Image(np.moveaxis(data, 2, 0), "XTY", mask=mask))
+    assert np.array_equal(np.isnan(np.asarray(turned)), np.moveaxis(expected, 2, 0))
+    spoilt = np.where(expected, np.nan, data)
+    marked = as_measured(Image(spoilt, "TYX", mask="nan"))
+    assert np.array_equal(np.isnan(np.asarray(marked)), expected)
+    assert np.isfinite(for_network(marked).data[...]).all()
+    prepare(Frames.of([marked], 2), 16)
+    out = np.zeros(data.shape)
+    restoring(marked, {"mean": out})["mean"][:, :, :] = data + 1
+    assert np.array_equal(np.isnan(out), expected)
+    assert "NaN" in next(gap_notes([marked]))
+
+
+@pytest.mark.parametrize(
+    ("mask", "error"),
+    [
+        (np.ones((60, 79)), SizeError),
+        (np.zeros((60, 80)), PixelError),
+        ("nothing", SettingsError),
+        (np.ones(80), SizeError),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(mask: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="mask"):
+        as_measured(Image(recording(2, 60, 80), "TYX", mask=mask))
+
+
+def test_a_mask_is_given_in_python_by_array_and_path(tmp_path: Path) -> None:
+    data = recording(1, 48, 64)
+    data[0, :, 40:] = 5000 + np.random.default_rng(0).normal(0, 500, (48, 24))
+    mask = np.ones((48, 64), np.uint8)
+    mask[:, 40:] = 0
+    write_image(tmp_path / "mask.tif", mask, axes="YX")
+    denoiser = Denoiser(steps=2, network=tiny.network("hdn"), training=tiny.TRAINING, device="cpu")
+    denoiser.fit(Image(data, "TYX"), mask=tmp_path / "mask.tif", notify=lambda _: None)
+    assert float(denoiser.method.statistics.mean) == pytest.approx(data[:, :, :40].mean(), rel=0.01)
+    result = denoiser.denoise(Image(data, "TYX"), num_samples=2, mask=mask)
+    assert np.array_equal(result.mean[:, :, 40:], data[:, :, 40:])
+    assert not np.array_equal(result.mean[:, :, :40], data[:, :, :40])

@@ -50,6 +50,15 @@ Series: TypeAlias = Annotated[
 ]
 
 
+Mask: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help="Where pixels were measured: an image, nonzero there, or nan where NaN stands for the others. Padding, "
+        "sentinels and dead lines are found without it."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """How to train; what is not given comes from --config, then from the preset."""
@@ -272,20 +281,22 @@ def check_alone(*, resume: bool, overwrite: bool) -> None:
         raise SettingsError("--resume or --overwrite", "both", "leave one out")
 
 
-def read_images(paths: list[Path], axes: str | None, series: int | None = None) -> "list[Image]":
+def read_images(
+    paths: list[Path], axes: str | None, series: int | None = None, mask: str | None = None
+) -> "list[Image]":
     """Open images, and name the one that cannot be, see `quietscope.pipeline.inputs.open_images`."""
     from quietscope.pipeline.inputs import open_images
 
-    return list(open_images(paths, axes, series))
+    return list(open_images(paths, axes, series, mask))
 
 
 def read_measured(
-    paths: list[Path], axes: str | None, series: int | None, note: "Callable[[str], None]"
+    paths: list[Path], axes: str | None, series: int | None, mask: str | None, note: "Callable[[str], None]"
 ) -> "list[Image]":
     """Open images, with NaN where nothing was measured, and tell what that is."""
     from quietscope.data.measured import as_measured, gap_notes
 
-    images = [as_measured(image) for image in read_images(paths, axes, series)]
+    images = [as_measured(image) for image in read_images(paths, axes, series, mask)]
     for text in gap_notes(images):
         note(text)
     return images

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.data.gaps import REACH, Gaps, find_gaps
+from quietscope.data.mask import Given, without_missing
 from quietscope.io.image import ArrayLike, Image, Sink
 from quietscope.io.pixel_check import check_finite
 
@@ -50,10 +51,13 @@ class MeasuredArray:
         axes: One letter per dimension.
         gaps: What is missing, one record per channel.
         name: What the image is called, for messages.
+        given: What a user has said to be missing; None for nothing.
     """
 
-    def __init__(self, original: ArrayLike, axes: str, gaps: Sequence[Gaps], name: str) -> None:
-        self.original, self.axes, self.gaps, self._name = original, axes, tuple(gaps), name
+    def __init__(
+        self, original: ArrayLike, axes: str, gaps: Sequence[Gaps], name: str, given: Given | None = None
+    ) -> None:
+        self.original, self.axes, self.gaps, self._name, self.given = original, axes, tuple(gaps), name, given
         self.shape: tuple[int, ...] = tuple(original.shape)
         self.dtype: np.dtype[Any] = np.promote_types(original.dtype, np.float32)
 
@@ -112,14 +116,15 @@ class MeasuredArray:
         return pixels.astype(self.dtype)
 
     def _search(self, pixels: npt.NDArray[Any], spans: Sequence[slice]) -> Block:
-        check_finite(pixels, self._name)
-        block = Block(
-            pixels=pixels, areas=np.zeros(pixels.shape, dtype=bool), absurd=np.zeros(pixels.shape, dtype=bool)
-        )
+        missing = np.zeros(pixels.shape, dtype=bool) if self.given is None else self.given.missing(pixels, spans)
+        check_finite(pixels[~missing] if self.given is not None else pixels, self._name)
+        block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
         for place in _planes(self.axes, pixels.shape):
             gaps = self.gaps[self._channel(place, spans)]
-            plane = _upright(pixels[place], self.axes)
-            areas = gaps.areas(plane)
+            plane, areas = _upright(pixels[place], self.axes), _upright(missing[place], self.axes)
+            if self.given is not None:
+                plane = without_missing(plane, areas)
+            areas = areas | gaps.areas(plane)
             block.areas[place] = _upright(areas, self.axes)
             block.absurd[place] = _upright(gaps.absurd_in(plane, areas), self.axes)
         return block
@@ -199,16 +204,20 @@ def as_measured(image: Image) -> Image:
 
     Returns:
         The image with NaN in their place, `data` being a `MeasuredArray`; the very same image if there are none.
+
+    Raises:
+        SizeError: If the image has a mask that does not fit it.
+        PixelError: If nothing is left by it.
     """
     if isinstance(image.data, MeasuredArray):
         return image
-    axes = image.layout().axes
+    axes, given = image.layout().axes, Given.of(image)
     sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
-    gaps = [find_gaps(_Pieces(image.data, axes, channel)) for channel in np.ndindex(*sizes)]
-    if all(each.is_empty for each in gaps):
+    gaps = [find_gaps(_Pieces(image.data, axes, channel, given)) for channel in np.ndindex(*sizes)]
+    if given is None and all(each.is_empty for each in gaps):
         return image
     name = str(image.path or "the image")
-    return replace(image, data=MeasuredArray(image.data, axes, gaps, name))
+    return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
 
 
 def for_network(image: Image) -> Image:
@@ -230,6 +239,8 @@ def gap_notes(images: Sequence[Image]) -> Iterator[str]:
         if not isinstance(image.data, MeasuredArray):
             continue
         name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
+        if image.data.given is not None:
+            yield f"{name}pixels that {image.data.given.words} are taken as never measured."
         for channel, gaps in enumerate(image.data.gaps):
             if not gaps.is_empty:
                 where = f"channel {channel}: " if len(image.data.gaps) > 1 else ""
@@ -239,8 +250,8 @@ def gap_notes(images: Sequence[Image]) -> Iterator[str]:
 class _Pieces(Sequence[npt.NDArray[Any]]):
     """Pieces of the planes of one channel, evenly spread; each is read when it is indexed."""
 
-    def __init__(self, data: ArrayLike, axes: str, channel: Sequence[int]) -> None:
-        self._data, self._axes, channels = data, axes, iter(channel)
+    def __init__(self, data: ArrayLike, axes: str, channel: Sequence[int], given: Given | None) -> None:
+        self._data, self._axes, self._given, channels = data, axes, given, iter(channel)
         choices: list[Sequence[int | slice]] = []
         for letter, size in zip(axes, data.shape, strict=True):
             if letter in "YX":
@@ -257,7 +268,10 @@ class _Pieces(Sequence[npt.NDArray[Any]]):
     def __getitem__(self, index: Any) -> Any:
         places = np.unravel_index(self._chosen[index], self._counts)
         key = tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
-        return _upright(np.asarray(self._data[key]), self._axes)
+        plane = np.asarray(self._data[key])
+        if self._given is not None:
+            plane = without_missing(plane, self._given.missing(plane, key))
+        return _upright(plane, self._axes)
 
 
 def _upright(plane: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:

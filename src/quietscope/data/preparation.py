@@ -8,7 +8,7 @@ import numpy as np
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.likeness import Seen, of_one_scale
-from quietscope.data.measured import stored
+from quietscope.data.measured import MeasuredArray, stored
 from quietscope.data.normalize import Statistics
 from quietscope.errors import PixelError
 from quietscope.io.image import LazyArray
@@ -70,7 +70,10 @@ def _check_all_finite(frames: Frames) -> None:
         if np.dtype(pixels.dtype).kind == "f":
             for n in range(layout.num_frames):
                 name = f"frame {n} of {pixels.path}" if isinstance(pixels, LazyArray) else f"frame {first + n}"
-                check_finite(np.asarray(layout.take(pixels, n)), name)
+                if isinstance(array, MeasuredArray) and array.given is not None:
+                    layout.take(array, n)  # refuses what is not finite where nobody said so
+                else:
+                    check_finite(np.asarray(layout.take(pixels, n)), name)
         first += layout.num_frames
 
 

@@ -47,7 +47,8 @@ def check_finite(frame: np.ndarray, name: str = "the image") -> None:
         raise PixelError(
             f"finite pixel values in {name}",
             f"{count} that are not, the first ({what}) at {first}",
-            "replace them, e.g. with `numpy.nan_to_num`",
+            "replace them, e.g. with `numpy.nan_to_num`, or say that they stand for no measurement: `--mask nan`, in "
+            'Python mask="nan"',
         )
 
 

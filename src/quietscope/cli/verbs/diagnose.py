@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_measured
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
@@ -27,6 +27,7 @@ def diagnose(
     output: Annotated[Path, Output, Parameter(help="Picture, .png.")] = PICTURE,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
 ) -> None:
     """Look at the noise of an image, and say which method to take.
@@ -42,7 +43,7 @@ def diagnose(
     screen = Screen()
     if output.suffix.lower() != ".png":
         raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
-    noisy = read_measured(images, axes, series, screen.note)
+    noisy = read_measured(images, axes, series, mask, screen.note)
     check_target(output, overwrite)
     frames = Frames.of(noisy, 2)
     found = diagnose_frames(frames)
