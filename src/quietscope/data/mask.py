@@ -64,11 +64,11 @@ class Given:
     def missing(self, pixels: npt.NDArray[Any], spans: Sequence[int | slice]) -> npt.NDArray[np.bool_]:
         """Return where pixels of a block are missing, same shape, which may be written to."""
         if self.mask is None:
-            return ~np.isfinite(pixels)
+            missing: npt.NDArray[np.bool_] = ~np.isfinite(pixels)
+            return missing
         pairs = zip(spans, self.mask.shape, strict=True)
         key = tuple((0 if isinstance(span, int) else slice(None)) if size == 1 else span for span, size in pairs)
-        missing: npt.NDArray[np.bool_] = ~np.broadcast_to(self.mask[key], pixels.shape)
-        return missing
+        return ~np.broadcast_to(self.mask[key], pixels.shape)
 
 
 def masked(image: Image, mask: Any) -> Image:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,10 @@ PIECE = 2048
 
 OF_INTENSITIES = ("mean", "map", "deconvolved", "samples", "quantiles")
 """Kinds of results that pixels without a measurement keep their value in; in all others 0 stands for them."""
+
+
+_KNOWN: WeakKeyDictionary[Image, Image | None] = WeakKeyDictionary()
+"""What was found in files, so that no file is looked through twice in a run; None where all was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +216,15 @@ def as_measured(image: Image) -> Image:
     """
     if isinstance(image.data, MeasuredArray):
         return image
+    if image.path is None:  # an array may be another one the next time
+        return _looked_through(image)
+    if image not in _KNOWN:
+        found = _looked_through(image)
+        _KNOWN[image] = None if found is image else found
+    return _KNOWN[image] or image
+
+
+def _looked_through(image: Image) -> Image:
     axes, given = image.layout().axes, Given.of(image)
     sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
     gaps = [find_gaps(_Pieces(image.data, axes, channel, given)) for channel in np.ndindex(*sizes)]

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -14,6 +14,8 @@ from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from quietscope.diagnosis import Advice, Diagnosis
     from quietscope.diagnosis.correlation import AxisCorrelation
 
@@ -56,9 +58,10 @@ def diagnose(
         (screen.note if each.is_clean else screen.show)(f"{channel}{verdict(each)}")
         for note in notes(each):
             screen.note(f"{channel}{note}")
-    middle = len(frames) // 2
+    measured = [n for n in range(len(frames)) if frames.is_measured(n)]
+    middle = measured[len(measured) // 2]
     rows = [
-        diagnosis_row(frames[middle][channel], each, f"{title}, channel {label}" if len(found) > 1 else title)
+        diagnosis_row(_whole(frames[middle][channel]), each, f"{title}, channel {label}" if len(found) > 1 else title)
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
     ]
     write_diagnosis_figure(output, rows, overwrite=overwrite)
@@ -66,6 +69,14 @@ def diagnose(
     if command:
         screen.show(command)
     screen.show(f"picture: {output}")
+
+
+def _whole(plane: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+    """Return a plane (Y, X) with its mean where pixels were never measured."""
+    import numpy as np
+
+    missing = np.isnan(plane)
+    return np.where(missing, np.nanmean(plane), plane) if missing.any() else plane
 
 
 def denoise_command(
