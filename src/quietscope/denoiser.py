@@ -11,6 +11,8 @@ import torch
 from quietscope.data.frames import Frames
 from quietscope.data.likeness import Seen
 from quietscope.data.look import look_at
+from quietscope.data.mask import masked
+from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
@@ -178,6 +180,7 @@ class Denoiser:
         *,
         axes: str | None = None,
         series: int | None = None,
+        mask: ImageSource | None = None,
         folder: Path | None = None,
         resume: bool = False,
         watch: Watcher | None = None,
@@ -189,6 +192,8 @@ class Denoiser:
             images: One image or a list of them: paths, arrays (NumPy, Dask, Zarr) or `Image` objects, of any sizes.
             axes: Axes of the images, such as "TCYX", where they do not say so themselves or say it wrongly.
             series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+            mask: Where pixels were measured: an image or array that is nonzero there, of the shape of the images or of
+                a plane of them; "nan" where NaN stands for the others. Padding and sentinels are found without it.
             folder: Where logs and the resume file go; None keeps nothing on disk.
             resume: Go on from the folder's resume file, with the same images and configuration.
             watch: Called after every training step.
@@ -201,7 +206,9 @@ class Denoiser:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
         check_trainable(self.configuration)
-        opened = as_images(images, axes, series)
+        opened = [as_measured(masked(image, mask)) for image in as_images(images, axes, series)]
+        for text in gap_notes(opened):
+            (notify or print)(text)
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -243,6 +250,7 @@ class Denoiser:
         *,
         axes: str | None = None,
         series: int | None = None,
+        mask: ImageSource | None = None,
         notify: Notify | None = None,
     ) -> Configuration:
         """Look at the noise of images, and replace every "auto" of the configuration by what suits it; `fit` does too.
@@ -251,13 +259,16 @@ class Denoiser:
             images: One image or a list of them, as for `fit`.
             axes: Axes of the images where they do not name them.
             series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+            mask: Where pixels were measured: an image or array that is nonzero there, of the shape of the images or of
+                a plane of them; "nan" where NaN stands for the others. Padding and sentinels are found without it.
             notify: Called with one line for each choice.
 
         Returns:
             The configuration, also in `configuration` from now on.
         """
         if self.configuration.unsettled:
-            frames = Frames.of(as_images(images, axes, series), self.configuration.dims)
+            opened = [as_measured(masked(image, mask)) for image in as_images(images, axes, series)]
+            frames = Frames.of(opened, self.configuration.dims)
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 

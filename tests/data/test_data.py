@@ -169,5 +169,7 @@ def test_images_of_unlike_scale_are_refused_in_one_training() -> None:
     pixels = np.random.default_rng(0).normal(100.0, 10.0, (1, 1, 8, 8))
     blank = np.zeros_like(pixels)
     prepare(frames_of(pixels, 10 * pixels, blank), patch=8)
-    with pytest.raises(PixelError, match=r"in image 1 and of .* in image 0"):
+    with pytest.raises(PixelError, match=r"in image 1 and .* in image 0"):
         prepare(frames_of(pixels, pixels / 65535), patch=8)
+    with pytest.raises(PixelError, match=r"\(uint16\) in image 0 and .* \(uint8\) in image 1"):
+        prepare(frames_of((20 * pixels).astype(np.uint16), pixels.astype(np.uint8)), patch=8)

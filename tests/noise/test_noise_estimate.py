@@ -8,6 +8,8 @@ from scipy.ndimage import gaussian_filter
 
 from quietscope.errors import NoiseError
 from quietscope.noise import PoissonGaussian, estimate_noise, measure_noise
+from quietscope.noise.photon_transfer import VarianceBins
+from quietscope.noise.uncertainty import steadied
 from quietscope.samples import sample_path
 
 
@@ -134,3 +136,44 @@ def test_evidence_adds_up() -> None:
 def test_hopeless_images_are_refused_with_a_way_out(images: np.ndarray, word: str) -> None:
     with pytest.raises(NoiseError, match=word):
         estimate_noise(images)
+
+
+def test_a_few_small_images_say_that_they_say_too_little_and_are_not_certain_in_the_dark() -> None:
+    truth = PoissonGaussian.from_line(2.0, 36.0)
+    rough = gaussian_filter(np.random.default_rng(0).normal(size=(4, 24, 24)), (0, 2, 2))
+    small, large = 100.0 + 800.0 * (rough - rough.min()) / np.ptp(rough), scene((4, 96, 96), 100.0, 900.0)
+    worst = []
+    for seed in range(6):
+        found = measure_noise(camera(small, 2.0, 0.0, 6.0, seed))
+        assert found.is_uncertain
+        worst.append(largest_error(found.model, truth, small))
+    assert np.median(worst) < 0.5
+    found = measure_noise(camera(large, 2.0, 0.0, 6.0))
+    assert not found.is_uncertain
+    assert found.dark_error < 0.1
+
+
+@pytest.mark.parametrize("dark_variance", [0.0, 0.1])
+def test_a_line_is_steadied_only_where_its_own_points_say_little(dark_variance: float) -> None:
+    def bins(count: float) -> VarianceBins:
+        signal = np.linspace(100.0, 300.0, 6)
+        none = np.zeros(6)
+        return VarianceBins(
+            signal=signal,
+            variance=100.0 * dark_variance + (1 - dark_variance) * (signal - 100.0),
+            relative_error=np.full(6, (2 / count) ** 0.5),
+            count=np.full(6, count),
+            clipped_low=none,
+            clipped_high=none,
+        )
+
+    gain, intercept = 1 - dark_variance, 100.0 * dark_variance - (1 - dark_variance) * 100.0
+    well_known = steadied(bins(10_000.0), gain, intercept, 100.0)
+    assert (well_known.gain, well_known.intercept, well_known.is_uncertain) == (gain, intercept, False)
+    hardly_known = steadied(bins(2.0), gain, intercept, 100.0)
+    assert hardly_known.is_uncertain
+    before, after = (
+        line * 100.0 + rest for line, rest in ((gain, intercept), (hardly_known.gain, hardly_known.intercept))
+    )
+    middle = 100.0 * dark_variance + (1 - dark_variance) * 100.0
+    assert min(before, 0.4 * middle) <= after <= max(before, 0.4 * middle) + 1e-9

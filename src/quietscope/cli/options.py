@@ -12,6 +12,8 @@ from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quietscope.io import Image
     from quietscope.pipeline.results import Results
     from quietscope.tiling.request import Request
@@ -45,6 +47,15 @@ Axes: TypeAlias = Annotated[
 Series: TypeAlias = Annotated[
     int | None,
     Parameter(help="Which image of a file that holds several, counted from 0. Default: the first."),
+]
+
+
+Mask: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help="Where pixels were measured: an image, nonzero there, or nan where NaN stands for the others. Padding, "
+        "sentinels and dead lines are found without it."
+    ),
 ]
 
 
@@ -270,8 +281,22 @@ def check_alone(*, resume: bool, overwrite: bool) -> None:
         raise SettingsError("--resume or --overwrite", "both", "leave one out")
 
 
-def read_images(paths: list[Path], axes: str | None, series: int | None = None) -> "list[Image]":
+def read_images(
+    paths: list[Path], axes: str | None, series: int | None = None, mask: str | None = None
+) -> "list[Image]":
     """Open images, and name the one that cannot be, see `quietscope.pipeline.inputs.open_images`."""
     from quietscope.pipeline.inputs import open_images
 
-    return list(open_images(paths, axes, series))
+    return list(open_images(paths, axes, series, mask))
+
+
+def read_measured(
+    paths: list[Path], axes: str | None, series: int | None, mask: str | None, note: "Callable[[str], None]"
+) -> "list[Image]":
+    """Open images, with NaN where nothing was measured, and tell what that is."""
+    from quietscope.data.measured import as_measured, gap_notes
+
+    images = [as_measured(image) for image in read_images(paths, axes, series, mask)]
+    for text in gap_notes(images):
+        note(text)
+    return images

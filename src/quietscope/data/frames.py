@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
+from quietscope.data.measured import MeasuredArray, stored
 from quietscope.errors import ChannelError
 from quietscope.io import Image
 
@@ -72,9 +73,25 @@ class Frames(Sequence[Frame]):
         return (self[index] for index in range(len(self)))
 
     @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Data type in which the first image is stored; frames in which pixels are missing are read as float."""
+        dtype: np.dtype[Any] = np.dtype(stored(self.parts[0][0]).dtype)
+        return dtype
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether NaN stands for pixels that were never measured in any frame."""
+        return any(isinstance(array, MeasuredArray) for array, _ in self.parts)
+
+    @property
     def num_channels(self) -> int:
         """Number of channels of every frame."""
         return self.parts[0][1].num_channels
+
+    def is_measured(self, index: int) -> bool:
+        """Return whether any pixel of a frame was measured; a frame is read only where some may be missing."""
+        array, layout, n = self._locate(index)
+        return not isinstance(array, MeasuredArray) or not np.isnan(layout.take(array, n)).all()
 
     def spatial_shape(self, index: int) -> tuple[int, ...]:
         """Return the spatial size S of one frame."""

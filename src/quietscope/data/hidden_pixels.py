@@ -36,9 +36,18 @@ class Blinded:
         """Return the values of an image (B, C, *S) at the blind spots, (B, C, P)."""
         return _gather(image, self.index)
 
-    def mean_square(self, predicted: Tensor, observed: Tensor) -> Tensor:
-        """Return ``mean over blind spots of (observed - predicted)^2``, a scalar; images are (B, C, *S)."""
-        error = (self.at_spots(predicted) - self.at_spots(observed)).square().mean(dim=1)
+    def mean_square(self, predicted: Tensor, observed: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return ``mean over blind spots of (observed - predicted)^2``, a scalar.
+
+        Args:
+            predicted: Images (B, C, *S).
+            observed: Images of the same shape.
+            known: True where pixels were measured, same shape; others count as 0. None where all were.
+        """
+        square = (self.at_spots(predicted) - self.at_spots(observed)).square()
+        if known is not None:
+            square = torch.where(self.at_spots(known), square, 0.0)
+        error = square.mean(dim=1)
         return (error * self.weight).sum() / self.weight.sum().clamp(min=1.0)
 
 

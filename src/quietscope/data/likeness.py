@@ -14,6 +14,9 @@ NOTEWORTHY = 3.0
 HOPELESS = 6.0
 """Factor between two ranges from which images have another scale, rather than another exposure."""
 
+SCALES_APART = 100.0
+"""Factor between two ranges of one data type from which images cannot have been recorded in the same units."""
+
 _TO_DEVIATION = 0.6745 * 2.0  # of normal noise: its median size, and what the difference of four pixels adds up to
 
 
@@ -66,6 +69,10 @@ class Seen:
         known = asdict(self).items()
         return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in known}
 
+    def words(self) -> str:
+        """Return intensities and type, for a person."""
+        return f"{self.low:.4g} to {self.high:.4g} ({self.dtype})"
+
     @property
     def range(self) -> float:
         """Intensities from the dark to the bright end."""
@@ -117,6 +124,15 @@ def differences(learnt: Seen, image: Seen) -> tuple[Difference, ...]:
         sizes = f"{learnt.pixel_size_um:.3g} um were learnt from, and these are {image.pixel_size_um:.3g} um"
         found.append(Difference(words=f"pixels of {sizes}"))
     return tuple(found)
+
+
+def of_one_scale(one: Seen, other: Seen) -> bool:
+    """Whether two images can be learnt from together, in the same units.
+
+    Images of one type differ by a factor of ten with exposure, and by more where a recording bleaches; those of two
+    types (16 and 8 bits, 0 to 1) were mostly recorded or saved in different units.
+    """
+    return _ratio(one.range, other.range) <= (SCALES_APART if one.dtype == other.dtype else HOPELESS)
 
 
 def _is_apart(one: Seen, other: Seen) -> bool:

@@ -3,7 +3,7 @@
 Because of that, a resumed run gets exactly the patches that an uninterrupted one would get.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +15,12 @@ from torch import Tensor
 from quietscope.data.frames import Frame, Frames
 from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE, orient
 
+MOST_DRAWS = 24
+"""Draws of the place of a patch, where pixels are missing, before the best of them is taken."""
+
+ENOUGH = 0.5
+"""Share of the pixels of a patch that should have been measured."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PatchPlan:
@@ -25,12 +31,15 @@ class PatchPlan:
         patch: Patch size, one length per spatial axis; no larger than the smallest frame.
         seed: Seed of the random choices.
         orientations: Flips and rotations in Y and X to choose from, as numbered by `orient`.
+        measured: Receives the number of a frame and where a patch begins in it, and returns the share of its pixels
+            that were measured, 0 to 1; None where all were. Patches with less than half of them are drawn again.
     """
 
     sizes: tuple[tuple[int, ...], ...]
     patch: tuple[int, ...]
     seed: int
     orientations: tuple[int, ...]
+    measured: Callable[[int, Sequence[int]], float] | None = None
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Return samples ``first`` to ``first + count``, one row each: frame, start per spatial axis, orientation."""
@@ -39,11 +48,23 @@ class PatchPlan:
         for row, index in zip(rows, range(first, first + count), strict=True):
             # A counter-based generator can start at any index: no draw depends on the draws before it.
             rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, index]))
-            frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
-            starts = [rng.integers(n - p + 1) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
+            frame, starts = self._place(rng, pixels)
             turn = self.orientations[rng.integers(len(self.orientations))]
             row[:] = np.array([frame, *starts, turn])
         return rows
+
+    def _place(self, rng: np.random.Generator, pixels: np.ndarray) -> tuple[int, list[int]]:
+        """Draw the frame of a patch and where it begins; of several draws, the first with enough measured pixels."""
+        best, most = (0, [0] * len(self.patch)), -1.0
+        for _ in range(1 if self.measured is None else MOST_DRAWS):
+            frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
+            starts = [int(rng.integers(n - p + 1)) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
+            share = 1.0 if self.measured is None else self.measured(frame, starts)
+            if share > most:
+                best, most = (frame, starts), share
+            if most >= ENOUGH:
+                break
+        return best
 
 
 class Patches(Protocol):

@@ -1,13 +1,17 @@
 """Check of the training images before training, and their statistics."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from quietscope.axes import Layout
 from quietscope.data.frames import Frames
+from quietscope.data.likeness import Seen, of_one_scale
+from quietscope.data.measured import MeasuredArray, stored
 from quietscope.data.normalize import Statistics
 from quietscope.errors import PixelError
+from quietscope.io.image import LazyArray
 from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
 
 Notify: TypeAlias = Callable[[str], None]
@@ -17,9 +21,6 @@ MOST_FRAMES = 256
 """Number of frames, spread over a recording, whose statistics are as good as those of all; a terabyte is not read."""
 
 NOTEWORTHY_SATURATION = 1e-4
-
-MOST_SCALES_APART = 100.0
-"""Images of one microscope differ by a factor of ten with exposure; 0 to 1 and 16 bits by thousands."""
 
 
 def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statistics:
@@ -45,10 +46,10 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
     for n in chosen:
         frame = frames[n]
         flat = frame.reshape(len(frame), -1)
-        low, high = np.minimum(low, flat.min(axis=1)), np.maximum(high, flat.max(axis=1))
+        low, high = np.fmin(low, np.fmin.reduce(flat, axis=1)), np.fmax(high, np.fmax.reduce(flat, axis=1))
     for channel in range(frames.num_channels):
         check_varied(float(low[channel]), float(high[channel]), f"channel {channel}")
-    share = saturated_share((frames[n] for n in chosen), frames[0].dtype)
+    share = saturated_share((frames[n] for n in chosen), frames.stored_dtype)
     if share > NOTEWORTHY_SATURATION:
         tell(
             f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
@@ -65,9 +66,14 @@ def _check_all_finite(frames: Frames) -> None:
     """Refuse NaN in any frame, one frame in memory at a time; integers, which cannot hold it, are not read."""
     first = 0
     for array, layout in frames.parts:
-        if np.dtype(array.dtype).kind == "f":
+        pixels = stored(array)
+        if np.dtype(pixels.dtype).kind == "f":
             for n in range(layout.num_frames):
-                check_finite(np.asarray(layout.take(array, n)), f"frame {first + n}")
+                name = f"frame {n} of {pixels.path}" if isinstance(pixels, LazyArray) else f"frame {first + n}"
+                if isinstance(array, MeasuredArray) and array.given is not None:
+                    layout.take(array, n)  # refuses what is not finite where nobody said so
+                else:
+                    check_finite(np.asarray(layout.take(pixels, n)), name)
         first += layout.num_frames
 
 
@@ -75,16 +81,28 @@ def _check_one_scale(frames: Frames) -> None:
     """Refuse images whose intensities have nothing in common, such as 0 to 1 beside 16 bits; by their first frames."""
     if len(frames.parts) == 1:
         return
-    widths = [float(np.std(np.asarray(layout.take(array, 0)), dtype=np.float64)) for array, layout in frames.parts]
-    varied = [width for width in widths if width > 0.0]  # a blank image says nothing about its scale
-    if varied and max(varied) > MOST_SCALES_APART * min(varied):
-        low, high = widths.index(min(varied)), widths.index(max(varied))
-        raise PixelError(
-            "training images of one scale",
-            f"a standard deviation of {widths[low]:.3g} in image {low} and of {widths[high]:.3g} in image {high}, "
-            "counted from 0",
-            "bring them to the same units, or train one model for each kind of image",
-        )
+    looks = [_first_look(array, layout) for array, layout in frames.parts]
+    # Of each type the narrowest and the widest are enough; a blank image says nothing about its scale.
+    order = sorted((n for n, look in enumerate(looks) if look.range > 0.0), key=lambda n: looks[n].range)
+    ends = {looks[n].dtype: n for n in reversed(order)}.values(), {looks[n].dtype: n for n in order}.values()
+    for low in ends[0]:
+        for high in ends[1]:
+            if not of_one_scale(looks[low], looks[high]):
+                raise PixelError(
+                    "training images of one scale",
+                    f"{looks[low].words()} in image {low} and {looks[high].words()} in image {high}, counted from 0",
+                    "bring them to the same units, or train one model for each kind of image",
+                )
+
+
+def _first_look(array: Any, layout: Layout) -> Seen:
+    """Return what the first channel of an image looks like, from the first of its frames that has any pixel."""
+    for number in range(layout.num_frames):
+        frame = np.asarray(layout.take(array, number))
+        if not np.isnan(frame).all():
+            break
+    planes = frame[0].reshape(-1, *frame.shape[-2:])
+    return Seen.of(planes[len(planes) // 2 :][:1], str(np.dtype(stored(array).dtype)))
 
 
 def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from quietscope.data.measured import as_measured, for_network, restoring
 from quietscope.deploy.card import Card, CardLatent
 from quietscope.deploy.moments import BYTES_OF_MOMENTS
 from quietscope.deploy.session import Array, Session
@@ -79,12 +80,13 @@ class LeanPredictor:
         """
         card = self.session.card
         _check_kinds(card, sinks)
+        image = as_measured(image)
         chosen = replace(request, spread=request.spread * card.spread_factor)
         walk(
             NumpyEngine(session=self.session, request=chosen),
             image.layout(card.spatial_dims),
-            CheckedArray(image.data, str(image.path or "the image")),
-            sinks,
+            CheckedArray(for_network(image).data, str(image.path or "the image")),
+            restoring(image, sinks),
             chosen,
             progress=progress,
         )

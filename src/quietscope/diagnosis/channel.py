@@ -70,6 +70,7 @@ def diagnose(
     *,
     successive: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     seed: int = 0,
+    has_gaps: bool = False,
 ) -> Diagnosis:
     """Diagnose the noise of single-channel planes from these planes alone.
 
@@ -79,6 +80,7 @@ def diagnose(
         frames: Planes (Y, X) of any sizes, or one array (..., Y, X); raw, in intensity units.
         successive: For "z" and "t": pairs of indices into `frames` of planes that follow each other along that axis.
         seed: Seed of the choice of places that are read.
+        has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
 
     Returns:
         The diagnosis.
@@ -87,7 +89,7 @@ def diagnose(
         NoiseError: If the planes are too small, constant, or hold NaN or infinity.
     """
     planes = _planes(frames)
-    tiles = sample_tiles(planes, seed)
+    tiles = sample_tiles(planes, seed, has_gaps=has_gaps)
     pixels = np.concatenate([tile.pixels.ravel() for tile in tiles])
     if pixels.min() == pixels.max():
         raise NoiseError("pixels that differ", f"{pixels[0]:g} everywhere", "check which file or axes hold the image")
@@ -98,7 +100,9 @@ def diagnose(
     blocks = join_blocks([measure_blocks(tile, clip.is_low(tile) | clip.is_high(tile)) for tile in mended])
     flat = choose_flat(blocks, fraction_of(blocks.count))
     steps = {
-        axis: measure_successive(axis, planes, pairs, clip, seed) for axis, pairs in (successive or {}).items() if pairs
+        axis: measure_successive(axis, planes, pairs, clip, seed, has_gaps=has_gaps)
+        for axis, pairs in (successive or {}).items()
+        if pairs
     }
     differences = steps["t"].in_plane if "t" in steps else None
     x, y = correlate_plane(blocks, flat) if differences is None else differences

@@ -38,6 +38,7 @@ def diagnose_frames(frames: Frames) -> list[Diagnosis]:
         diagnose(
             [_Plane(array, layout, number, channel) for array, layout in parts for number in range(layout.num_frames)],
             successive=successive,
+            has_gaps=frames.has_gaps,
         )
         for channel in range(frames.num_channels)
     ]

@@ -22,7 +22,7 @@ from quietscope.diagnosis.correlation import (
     ratios,
 )
 from quietscope.diagnosis.hot_pixels import find_hot_pixels, without
-from quietscope.diagnosis.tiles import Plane, read_tile, sample_tiles
+from quietscope.diagnosis.tiles import Plane, filled, read_tile, sample_tiles
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.pairs import FloatArray
 
@@ -49,7 +49,13 @@ class SuccessiveNoise:
 
 
 def measure_successive(
-    axis: str, planes: Sequence[Plane], pairs: Sequence[tuple[int, int]], clip: ClipLevels, seed: int
+    axis: str,
+    planes: Sequence[Plane],
+    pairs: Sequence[tuple[int, int]],
+    clip: ClipLevels,
+    seed: int,
+    *,
+    has_gaps: bool = False,
 ) -> SuccessiveNoise:
     """Measure the correlation of noise on at most 12 pairs of planes that follow each other.
 
@@ -59,6 +65,7 @@ def measure_successive(
         pairs: Indices of two planes of equal size that follow each other along the axis; at least one pair.
         clip: Clipping levels of the image.
         seed: Seed of the choice of places that are read.
+        has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
 
     Returns:
         The correlation along the axis, and, if the scene does not change, within the planes.
@@ -69,8 +76,10 @@ def measure_successive(
     chosen = [pairs[int(at)] for at in np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_PAIRS)).round()]
     tiles = []
     for first, second in chosen:
-        for tile in sample_tiles([planes[first]], seed, TILES_PER_PAIR):
-            other = read_tile(planes[second], second, tile.top, tile.left)
+        for tile in sample_tiles([planes[first]], seed, TILES_PER_PAIR, has_gaps=has_gaps):
+            other = read_tile(planes[second], second, tile.top, tile.left, has_gaps=has_gaps)
+            height, width = tile.pixels.shape  # less than was read, where the tile was trimmed
+            other = filled(replace(other, pixels=other.pixels[:height, :width]))
             tiles.append((_mended(tile.pixels), _mended(other.pixels)))
     blocks = join_blocks([measure_blocks(here, clip.is_low(here) | clip.is_high(here)) for here, _ in tiles])
     flat = choose_flat(blocks, fraction_of(blocks.count))

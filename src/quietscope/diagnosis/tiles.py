@@ -1,7 +1,7 @@
 """A bounded sample of tiles: a diagnosis reads a few million pixels, even of a recording of a terabyte."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,14 +42,21 @@ class Tile:
     left: int
     pixels: FloatArray
 
+    @property
+    def missing(self) -> int:
+        """Number of pixels that were never measured."""
+        return int(np.count_nonzero(np.isnan(self.pixels)))
 
-def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> list[Tile]:
+
+def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES, *, has_gaps: bool = False) -> list[Tile]:
     """Choose tiles of 128x128 pixels at random places of at most 16 planes, and read them.
 
     Args:
         planes: Planes of any sizes.
         seed: Seed of the choice.
         most: Largest number of tiles.
+        has_gaps: Whether NaN stands for pixels that were never measured; tiles are trimmed to what was measured, and
+            those in which something is missing all the same are left out where there are others.
 
     Returns:
         The tiles, about equally many from every chosen plane.
@@ -70,11 +77,44 @@ def sample_tiles(planes: Sequence[Plane], seed: int, most: int = MOST_TILES) -> 
     for number in chosen:
         corners = _corners(planes[number].shape)
         for at in sorted(rng.permutation(len(corners))[:each]):
-            tiles.append(read_tile(planes[number], number, *corners[at]))
-    return tiles
+            tiles.append(read_tile(planes[number], number, *corners[at], has_gaps=has_gaps))
+    return _measured(tiles) if has_gaps else tiles
 
 
-def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
+def _measured(tiles: Sequence[Tile]) -> list[Tile]:
+    """Trim tiles to what was measured, and return those in which the fewest pixels are missing, filled."""
+    cut = [_trimmed(tile) for tile in tiles]
+    fewest = min(tile.missing for tile in cut)
+    return [filled(tile) for tile in cut if tile.missing <= fewest]
+
+
+def _trimmed(tile: Tile) -> Tile:
+    """Cut a tile, row by row and column by column from outside, until nothing is missing or it is too small to cut."""
+    known, (top, left) = ~np.isnan(tile.pixels), (0, 0)
+    bottom, right = known.shape
+    while not known[top:bottom, left:right].all():
+        inner = known[top:bottom, left:right]
+        missing = [1 - inner[0].mean(), 1 - inner[-1].mean(), 1 - inner[:, 0].mean(), 1 - inner[:, -1].mean()]
+        sides = [bottom - top] * 2 + [right - left] * 2
+        choice = max(range(4), key=lambda side: (sides[side] > MIN_PLANE, missing[side], sides[side]))
+        if sides[choice] <= MIN_PLANE:
+            break
+        top, bottom = top + (choice == 0), bottom - (choice == 1)
+        left, right = left + (choice == 2), right - (choice == 3)
+    pixels = tile.pixels[top:bottom, left:right]
+    return Tile(plane=tile.plane, top=tile.top + top, left=tile.left + left, pixels=pixels)
+
+
+def filled(tile: Tile) -> Tile:
+    """Return a tile with the mean of its pixels where some were never measured."""
+    if not tile.missing:
+        return tile
+    known = tile.pixels[~np.isnan(tile.pixels)]
+    pixels = np.where(np.isnan(tile.pixels), known.mean() if known.size else 0.0, tile.pixels)
+    return replace(tile, pixels=pixels)
+
+
+def read_tile(plane: Plane, number: int, top: int, left: int, *, has_gaps: bool = False) -> Tile:
     """Read one tile.
 
     Args:
@@ -82,6 +122,7 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
         number: Index of the plane, stored with the tile.
         top: First row.
         left: First column.
+        has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
 
     Returns:
         The tile, 128 x 128 pixels or as many as there are up to the edge of the plane.
@@ -91,6 +132,8 @@ def read_tile(plane: Plane, number: int, top: int, left: int) -> Tile:
     """
     height, width = plane.shape
     pixels = np.asarray(plane[top : min(top + TILE, height), left : min(left + TILE, width)], dtype=np.float64)
+    if has_gaps:
+        return Tile(plane=number, top=top, left=left, pixels=pixels)
     if not np.isfinite(pixels).all():
         raise NoiseError("finite intensities", "NaN or infinity", "replace them, for example with numpy.nan_to_num")
     return Tile(plane=number, top=top, left=left, pixels=pixels)

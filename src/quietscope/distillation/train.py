@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import torch
 
 from quietscope.data.frames import Frames
+from quietscope.data.measured import as_measured
 from quietscope.data.preparation import Notify, prepare
 from quietscope.distillation.student import Student, student_configuration
 from quietscope.errors import ChannelError
@@ -65,7 +66,7 @@ def distill(
     """
     method = teacher.method
     chosen = student_configuration(method, loss=loss, precision=teacher.precision, **settings)
-    opened = as_images(images, axes)
+    opened = [as_measured(image) for image in as_images(images, axes)]
     frames = Frames.of(opened, chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()

@@ -47,7 +47,8 @@ def check_finite(frame: np.ndarray, name: str = "the image") -> None:
         raise PixelError(
             f"finite pixel values in {name}",
             f"{count} that are not, the first ({what}) at {first}",
-            "replace them, e.g. with `numpy.nan_to_num`",
+            "replace them, e.g. with `numpy.nan_to_num`, or say that they stand for no measurement: `--mask nan`, in "
+            'Python mask="nan"',
         )
 
 
@@ -132,7 +133,7 @@ def saturated_share(frames: Iterable[np.ndarray], dtype: Any) -> float:
     2^k - 1 for a sensor of k = 8, 10, 12, 14 or 16 bits and is too frequent (over 0.05 %) to be chance.
 
     Args:
-        frames: The pixels, frame by frame; iterated over once.
+        frames: The pixels, frame by frame, NaN where nothing was measured; iterated over once.
         dtype: Data type of the file, which may be wider than the sensor.
 
     Returns:
@@ -141,11 +142,11 @@ def saturated_share(frames: Iterable[np.ndarray], dtype: Any) -> float:
     dtype = np.dtype(dtype)
     top, at_top, total = -np.inf, 0, 0
     for frame in frames:
-        highest = float(frame.max())
+        highest = float(np.fmax.reduce(frame, axis=None))
         if highest > top:
             top, at_top = highest, 0
         if highest == top:
-            at_top += int(np.count_nonzero(frame == frame.max()))
+            at_top += int(np.count_nonzero(frame == highest))
         total += frame.size
     if dtype.kind == "b" or not total:
         return 0.0

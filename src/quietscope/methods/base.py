@@ -160,7 +160,10 @@ class LearningMethod(Method):
 
     @abstractmethod
     def loss(self, x: Tensor) -> Loss:
-        """Return the training loss of noisy patches (B, C, *S) in intensity units."""
+        """Return the training loss of noisy patches (B, C, *S) in intensity units.
+
+        NaN stands for pixels that were never measured; they weigh nothing, see `quietscope.methods.missing`.
+        """
 
 
 class BuiltMethod(LearningMethod):

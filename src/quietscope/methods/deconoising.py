@@ -15,6 +15,7 @@ from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PsfMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
+from quietscope.methods.missing import split_gaps
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
 from quietscope.psf.gaussian_psf import gaussian_psf
@@ -129,9 +130,10 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the loss of noisy patches (B, C, *S): equation 7 of the paper with positivity and total variation."""
         x, psf = self._turn(self.statistics.normalize(x))
+        x, known = split_gaps(x, 0.0)
         blinded = self.blind_spots.apply(x)
         d = self.unet(blinded.pixels)
-        error = blinded.mean_square(convolve(d, psf), x)
+        error = blinded.mean_square(convolve(d, psf), x, known)
         background = (self.background - self.statistics.mean) / self.statistics.std
         below = (d - background.reshape(1, -1, *[1] * self.spatial_dims)).clamp(max=0.0).abs().mean()
         total = error + self.settings.positivity * below

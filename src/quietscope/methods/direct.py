@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PosteriorMethod, TaughtMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.scale import ScaledMethod, scale_of
 from quietscope.methods.unet_method import UNetMethod, UNetSettings
 from quietscope.nn.unet import UNet
@@ -168,15 +169,15 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the distance between estimates for noisy patches (B, C, *S) and the teacher's samples for them."""
         assert self._teacher is not None, "a direct denoiser learns from a teacher only"
+        x, known = split_gaps(x, self.statistics.mean)
         # Samples are drawn after the network has run: autocast may keep weights that were first cast without gradients.
         out = self._network(x)
         drawn = self._teacher.draw(x, self.settings.draws)
         if self.settings.loss == "median":
-            error = (out - self.to_network(drawn)).abs().mean()
+            error = mean_of_known((out - self.to_network(drawn)).abs(), known)
         else:
-            error = (
-                (self.statistics.normalize(self.to_intensity(out)) - self.statistics.normalize(drawn)).square().mean()
-            )
+            estimate, wanted = self.statistics.normalize(self.to_intensity(out)), self.statistics.normalize(drawn)
+            error = mean_of_known((estimate - wanted).square(), known)
         return Loss(error, {self.settings.loss: error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:

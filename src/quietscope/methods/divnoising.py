@@ -27,6 +27,7 @@ from quietscope.methods.base import (
     MethodSettings,
 )
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.conv import Activation
 from quietscope.nn.latent import GaussianLatent, gaussian_kl
 from quietscope.nn.vae import VAE, VAEShape
@@ -105,9 +106,10 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7 of the paper."""
+        x, known = split_gaps(x, self.statistics.mean)
         q = GaussianLatent.from_parameters(self.vae.encode(self.to_network(x)))
         s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
-        nll = -self.log_likelihood(x, s).mean()
+        nll = -mean_of_known(self.log_likelihood(x, s), known)
         prior = GaussianLatent(torch.zeros_like(q.mean), torch.zeros_like(q.log_variance))
         kl = gaussian_kl(q, prior).sum() / x.numel()
         return Loss(nll + self.kl_weight * kl, {"nll": nll.detach(), "kl": kl.detach()})

@@ -26,6 +26,7 @@ from quietscope.methods.base import (
 )
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
@@ -199,15 +200,16 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), and the signal decoder's error."""
+        x, known = split_gaps(x, self.statistics.mean)
         code, divergences = self.ladder.decode_with_kl(self.encode(x), self.ladder.draw_noise(x))
         # Intensities come in steps (`grain`). Each is spread over its step by uniform noise, because the likelihood of
         # a density on single numbers would have no upper bound.
         grain = self.grain.reshape(1, -1, *[1] * self.spatial_dims)
         target = self._to_noise_scale(x + grain * (torch.rand_like(x) - 0.5))
         out = self.noise_decoder(self._to_noise_scale(x), code, self.context_share)
-        nll = -self._mixture(out).log_prob(target).mean()
+        nll = -mean_of_known(self._mixture(out).log_prob(target), known)
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / x[0].numel()
-        signal = self._signal_error(x, code.detach())
+        signal = self._signal_error(x, known, code.detach())
         # The KL divergence for the log is measured without free bits, which would hide that a level is empty.
         spent = divergences.detach().mean(dim=0).sum() / x[0].numel()
         terms = {"nll": nll.detach(), "kl": spent, "signal": signal.detach()}
@@ -233,12 +235,12 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     def _mixture(self, out: Tensor) -> PixelMixture:
         return PixelMixture.of(out, self.noise_width)
 
-    def _signal_error(self, x: Tensor, code: Tensor) -> Tensor:
+    def _signal_error(self, x: Tensor, known: Tensor | None, code: Tensor) -> Tensor:
         """Return the squared error of the decoded signal, in units of the images' variance or the noise's variance."""
         s = self.to_intensity(self.signal_decoder(code))
         if self.settings.stabilize:
-            return -self.log_likelihood(x, s).mean()
-        return (self.statistics.normalize(x) - self.statistics.normalize(s)).square().mean()
+            return -mean_of_known(self.log_likelihood(x, s), known)
+        return mean_of_known((self.statistics.normalize(x) - self.statistics.normalize(s)).square(), known)
 
     def _width_of_noise(self) -> Tensor:
         """Return the noise's standard deviation on the noise decoder's scale, (C,), from signal +- half a deviation."""

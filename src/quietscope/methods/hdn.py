@@ -14,6 +14,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.noise.noise_model import NoiseModel
@@ -87,9 +88,10 @@ class HDN(LikelihoodMethod, LadderMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
+        x, known = split_gaps(x, self.statistics.mean)
         features = self.ladder.encode(self.to_network(x))
         out, divergences = self.ladder.decode_with_kl(features, self.ladder.draw_noise(x))
-        nll = -self.log_likelihood(x, self.to_intensity(out)).mean()
+        nll = -mean_of_known(self.log_likelihood(x, self.to_intensity(out)), known)
         pixels = x[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}

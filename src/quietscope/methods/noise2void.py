@@ -11,6 +11,7 @@ from torch import Tensor
 
 from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
+from quietscope.methods.missing import split_gaps
 
 
 class Noise2VoidSettings(BlindSpotSettings):
@@ -44,9 +45,9 @@ class Noise2Void(BlindSpotMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the mean squared error at the blind spots of noisy patches (B, C, *S)."""
-        normalized = self.statistics.normalize(x)
+        normalized, known = split_gaps(self.statistics.normalize(x), 0.0)
         blinded = self.blind_spots.apply(normalized)
-        error = blinded.mean_square(self.unet(blinded.pixels), normalized)
+        error = blinded.mean_square(self.unet(blinded.pixels), normalized, known)
         return Loss(error, {"mse": error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
+from quietscope.data.mask import masked
+from quietscope.data.measured import as_measured, for_network, restoring
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
@@ -79,6 +81,7 @@ class Options(TypedDict, total=False):
     num_samples: int
     seed: int
     axes: str | None
+    mask: ImageSource | None
     tile: int | None
     augment: bool
     bandwidth: float | None
@@ -101,6 +104,7 @@ def denoise(
     num_samples: int = 50,
     seed: int = 0,
     axes: str | None = None,
+    mask: ImageSource | None = None,
     tile: int | None = None,
     augment: bool = False,
     bandwidth: float | None = None,
@@ -118,6 +122,8 @@ def denoise(
         num_samples: Posterior samples behind the estimates.
         seed: Seed of the samples.
         axes: Axes of the images where they do not name them.
+        mask: Where pixels were measured, as for `quietscope.Denoiser.fit`; all others keep their value, with a spread
+            of 0.
         tile: Tile size in pixels; chosen from the free memory if None.
         augment: Whether to look at the image in all eight orientations (fewer where its noise has a direction),
             each of which gets its share of the samples.
@@ -144,7 +150,9 @@ def denoise(
     )
     wanted = {"mean", estimate, *also, *([] if quantiles is None else ["quantiles"]), *_given_by(model.method)}
     sources = images if isinstance(images, list | tuple) else [images]
-    results = [_denoise_one(model, as_image(source, axes), wanted, request, progress) for source in sources]
+    results = [
+        _denoise_one(model, masked(as_image(source, axes), mask), wanted, request, progress) for source in sources
+    ]
     return results if isinstance(images, list | tuple) else results[0]
 
 
@@ -171,11 +179,12 @@ def denoise_into(
             estimate what is asked for.
     """
     method = ready(model)
+    image = as_measured(image)
     predict_image(
         method,
         image.layout(method.spatial_dims),
-        checked_pixels(image),
-        sinks=sinks,
+        checked_pixels(for_network(image)),
+        sinks=restoring(image, sinks),
         request=replace(request, precision=request.precision or model.precision, spread=request.spread * model.spread),
         device=model.device,
         progress=progress,
@@ -207,6 +216,7 @@ def sample(
 def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
+    image = as_measured(image)
     out = request.arrays(wanted, image.shape)
     judged = judging(image, out)
     denoise_into(model, image, {**out, **judged}, request, progress=progress)

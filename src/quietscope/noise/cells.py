@@ -44,6 +44,10 @@ class Lags:
     one: Map
     two: Map
 
+    def select(self, keep: npt.NDArray[np.bool_]) -> "Lags":
+        """Return those of the cells for which ``keep``, shape (N,), is true."""
+        return Lags(energy=self.energy[keep], one=self.one[keep], two=self.two[keep])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
@@ -69,6 +73,20 @@ class Cells:
     clipped_high: Map
     along_y: tuple[Lags, Lags]
     along_x: tuple[Lags, Lags]
+
+    def select(self, keep: npt.NDArray[np.bool_]) -> "Cells":
+        """Return the cells for which ``keep``, shape (N,), is true."""
+        (down, down_fourth), (right, right_fourth) = self.along_y, self.along_x
+        return Cells(
+            signal=self.signal[keep],
+            noise=self.noise[keep],
+            surround=self.surround[keep],
+            structure=self.structure[keep],
+            clipped_low=self.clipped_low[keep],
+            clipped_high=self.clipped_high[keep],
+            along_y=(down.select(keep), down_fourth.select(keep)),
+            along_x=(right.select(keep), right_fourth.select(keep)),
+        )
 
 
 def join_cells(parts: list[Cells]) -> Cells:

@@ -26,6 +26,7 @@ from quietscope.noise.noise_model import NoiseModel
 from quietscope.noise.pairs import FloatArray
 from quietscope.noise.photon_transfer import VarianceBins, fit_line, loses_dark_noise, relative_error
 from quietscope.noise.poisson_gaussian import PoissonGaussian
+from quietscope.noise.uncertainty import steadied
 
 MAX_TILES = 256
 TILE_SIDE = 128
@@ -50,6 +51,9 @@ NUM_ROUNDS = 4
 OVERLAP = 2.0
 """Cells overlap and share pixels, so errors are about twice those of the same number of independent cells."""
 
+DARK_END = 0.01
+"""Share of the pixels that are darker than those which a line is judged by."""
+
 STRUCTURE_SHARE = 0.5
 STRUCTURE_CORRELATION = 0.05
 """A correlation of second differences is put down to structure if fourth differences find one that is lower by both of
@@ -72,6 +76,8 @@ class NoiseEstimate:
         correlation_x: Lag-1 correlation of the noise along x, about 0 for independent noise.
         flat_share: Share of the cells with flat surroundings, 0 to 1.
         clip: Clipping levels; the lower one is infinite if the pixels piled up there merely caught no photon.
+        dark_error: Relative standard error of sigma at the dark end of the images.
+        is_uncertain: Whether the images alone say so little that what is usual of cameras counts too.
     """
 
     model: PoissonGaussian
@@ -82,6 +88,8 @@ class NoiseEstimate:
     correlation_x: float
     flat_share: float
     clip: ClipLevels
+    dark_error: float = 0.0
+    is_uncertain: bool = False
 
     @property
     def training_model(self) -> NoiseModel:
@@ -105,13 +113,16 @@ def estimate_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, see
     return measure_noise(frames, seed=seed).model
 
 
-def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed: int = 0) -> NoiseEstimate:
+def measure_noise(
+    frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed: int = 0, has_gaps: bool = False
+) -> NoiseEstimate:
     """Estimate Poisson-Gaussian noise from noisy images alone, and return the measurements it is based on.
 
     Args:
         frames: One array of shape (..., Y, X), or a sequence of such arrays of any sizes: single-channel noisy images
             of one camera setting, raw (not smoothed, not averaged to integers), in intensity units.
         seed: Seed of the choice of tiles, if there are more than ``MAX_TILES``.
+        has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
 
     Returns:
         The model and the measurements.
@@ -119,19 +130,22 @@ def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed
     Raises:
         NoiseError: If the images are too small, constant, or hold NaN or infinity.
     """
-    tiles = _choose_tiles(frames, seed)
-    pixels = np.concatenate([tile.ravel() for tile in tiles])
+    tiles = _choose_tiles(frames, seed, has_gaps)
+    pixels = np.concatenate([tile[~np.isnan(tile)] if has_gaps else tile.ravel() for tile in tiles])
     clip = find_clip_levels(pixels)
     base = float(pixels.mean())
     # Clipping levels are rounded to float32 as the pixels are; otherwise clipped pixels would not equal their level.
     shifted = ClipLevels(low=float(np.float32(clip.low - base)), high=float(np.float32(clip.high - base)))
-    cells = join_cells([measure_cells((tile - base).astype(np.float32), shifted) for tile in tiles])
+    cells = join_cells([_measured(measure_cells((tile - base).astype(np.float32), shifted)) for tile in tiles])
     _check(cells)
     solution = _solve(cells, shifted.low)
     scale = 1.0 / (
         _passed_by_second_difference(solution.correlation_y) * _passed_by_second_difference(solution.correlation_x)
     )
-    bins, gain, intercept = solution.bins, solution.gain, solution.intercept
+    bins = solution.bins
+    darkest = float(np.quantile(pixels, DARK_END)) - base
+    known = steadied(bins, solution.gain, solution.intercept, darkest, scale)
+    gain, intercept = known.gain, known.intercept
     return NoiseEstimate(
         model=PoissonGaussian.from_line(gain * scale, (intercept - gain * base) * scale),
         bins=replace(bins, signal=bins.signal + base, variance=bins.variance * scale),
@@ -140,8 +154,18 @@ def measure_noise(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], *, seed
         correlation_y=solution.correlation_y[0],
         correlation_x=solution.correlation_x[0],
         flat_share=solution.flat_share,
+        dark_error=known.error,
+        is_uncertain=known.is_uncertain,
         clip=clip if loses_dark_noise(solution.bins, shifted.low) else replace(clip, low=-np.inf),
     )
+
+
+def _measured(cells: Cells) -> Cells:
+    """Return those cells that no missing pixel takes part in; the very same where none is missing."""
+    known = np.isfinite(cells.noise + cells.structure)
+    for second, fourth in (cells.along_y, cells.along_x):
+        known &= np.isfinite(second.energy + second.two + fourth.energy + fourth.two)
+    return cells if known.all() else cells.select(known)
 
 
 def _check(cells: Cells) -> None:
@@ -248,7 +272,7 @@ def _passed_by_second_difference(correlation: tuple[float, float]) -> float:
     return float(np.clip(1.0 - 4.0 / 3.0 * correlation[0] + correlation[1] / 3.0, *PASSED_RANGE))
 
 
-def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: int) -> list[FloatArray]:
+def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: int, has_gaps: bool) -> list[FloatArray]:
     """Choose at most MAX_TILES tiles, spread evenly over the frames, and read only these."""
     stacks = [frames] if isinstance(frames, np.ndarray) else list(frames)
     planes = [(stack, leading) for stack in stacks for leading in _large_planes(stack.shape)]
@@ -268,7 +292,11 @@ def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: i
             ranked.append((rank, float(rng.random()), stack, where))
     ranked.sort(key=lambda entry: entry[:2])
     tiles = [np.asarray(stack[where], dtype=np.float64) for _, _, stack, where in ranked[:MAX_TILES]]
-    if not all(np.isfinite(tile).all() for tile in tiles):
+    if has_gaps:
+        tiles = [tile for tile in tiles if not np.isnan(tile).all()]
+        if not tiles:
+            raise NoiseError("pixels that were measured", "none", "pass another image")
+    elif not all(np.isfinite(tile).all() for tile in tiles):
         raise NoiseError("finite intensities", "NaN or infinity", "replace them, for example with numpy.nan_to_num")
     return tiles
 

@@ -186,7 +186,7 @@ def _fit_below_the_top(usable: VarianceBins, low: float) -> tuple[tuple[float, f
     """Fit the line; return its gain and intercept, and whether clipping has lowered the variance of dark bins."""
     joint, piled_up = _fit_line_robustly(usable), usable.clipped_low > MAX_CLIPPED
     if math.isfinite(low) and piled_up.any() and usable.signal.size >= MIN_CLIPPED_BINS:
-        error = _standard_error(usable)
+        error = standard_error(usable)
         clipped = fit_clipped_line(usable.signal, usable.variance, error, low, joint)
         open_cost = cost_of_line((usable.variance - joint[0] * usable.signal - joint[1]) / error)
         if clipped.cost < min(CLEARLY_BETTER * open_cost, open_cost - 2.0):
@@ -203,12 +203,12 @@ def _fit_below_the_top(usable: VarianceBins, low: float) -> tuple[tuple[float, f
 def _mean_deviation(bins: VarianceBins, line: tuple[float, float]) -> float:
     """Mean distance of the bins from the line, in standard errors."""
     distance = np.abs(bins.variance - line[0] * bins.signal - line[1])
-    return float(np.mean(distance / _standard_error(bins)))
+    return float(np.mean(distance / standard_error(bins)))
 
 
 def _fit_line_robustly(bins: VarianceBins) -> tuple[float, float]:
     """Huber regression (Huber 1964) of variance on signal: a convex problem, so it has one solution."""
-    m, v, scale = bins.signal, bins.variance, _standard_error(bins)
+    m, v, scale = bins.signal, bins.variance, standard_error(bins)
     huber = np.ones_like(v)
     gain, intercept = 0.0, 0.0
     for _ in range(NUM_ITERATIONS):
@@ -217,7 +217,7 @@ def _fit_line_robustly(bins: VarianceBins) -> tuple[float, float]:
     return gain, intercept
 
 
-def _standard_error(bins: VarianceBins) -> FloatArray:
+def standard_error(bins: VarianceBins) -> FloatArray:
     """Standard error of each bin's variance, ``v sqrt(e^2 + MODEL_ERROR^2)``, e its relative error.
 
     v is the geometric mean of the variances of neighbouring bins. The bin's own variance would give more weight to bins

@@ -23,7 +23,8 @@ def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
     """Return the 0.5 % and the 99.5 % quantile of noisy pixels, the arguments of `range_note`.
 
     Args:
-        frames: Noisy arrays of any shape, one channel; at most 65,536 evenly spaced pixels of each are used.
+        frames: Noisy arrays of any shape, one channel; at most 65,536 evenly spaced pixels of each are used. NaN stands
+            for pixels that were never measured.
 
     Returns:
         The two quantiles, in intensity units.
@@ -33,7 +34,7 @@ def observed_range(frames: Iterable[Frame]) -> tuple[float, float]:
         pixels = np.asarray(frame).reshape(-1)
         thinned.append(pixels[:: -(-pixels.size // PIXELS_PER_FRAME)].astype(np.float64))
     taken = np.concatenate(thinned)
-    low, high = np.quantile(taken, TAILS)
+    low, high = np.quantile(taken[~np.isnan(taken)], TAILS)
     return float(low), float(high)
 
 

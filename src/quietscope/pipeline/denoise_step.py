@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from quietscope.data.likeness import Seen
+from quietscope.data.measured import as_measured, gap_notes
 from quietscope.io import Image, Sink
 from quietscope.metrics.verdict import Effort
-from quietscope.pipeline.events import Listener, PredictionProgress, Written, ignore, step
+from quietscope.pipeline.events import Listener, Note, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
@@ -100,10 +101,13 @@ def predict(
         events(PredictionProgress(what=name, done=done, total=total))
 
     with step(events, "predict", name), target.writers() as sinks:
+        noisy = as_measured(target.image)
+        for text in () if is_own else gap_notes([noisy]):
+            events(Note(text=text))
         taps = {} if panels is None else panels.tap(sinks)
         tapped: dict[str, Sink] = {**sinks, **taps}
-        judged = judging(target.image, tapped)
-        model.denoise_into(target.image, {**tapped, **judged}, target.request, progress=progress)
+        judged = judging(noisy, tapped)
+        model.denoise_into(noisy, {**tapped, **judged}, target.request, progress=progress)
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
     return Predicted(

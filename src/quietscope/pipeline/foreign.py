@@ -23,8 +23,9 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
     if len(learnt) != image.layout().num_channels:  # not known, or refused by the model in its own words
         return
     from quietscope.data.look import look_at  # which needs PyTorch; a model that does is there by now
+    from quietscope.data.measured import as_measured
 
-    for channel, (before, now) in enumerate(zip(learnt, look_at([image], 2), strict=False)):
+    for channel, (before, now) in enumerate(zip(learnt, look_at([as_measured(image)], 2), strict=False)):
         name = f"channel {channel + 1}: " if len(learnt) > 1 else ""
         for each in differences(before, now):
             if each.is_hopeless and not insist:

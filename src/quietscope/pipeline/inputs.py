@@ -8,7 +8,10 @@ from quietscope.io import Image, ImageSource, as_image
 
 
 def open_images(
-    sources: ImageSource | Sequence[ImageSource], axes: str | None = None, series: int | None = None
+    sources: ImageSource | Sequence[ImageSource],
+    axes: str | None = None,
+    series: int | None = None,
+    mask: ImageSource | None = None,
 ) -> tuple[Image, ...]:
     """Open images, and name the one that cannot be.
 
@@ -16,6 +19,7 @@ def open_images(
         sources: One image or a list of them: paths, arrays, or `Image` objects.
         axes: Their axes, where they do not name them.
         series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+        mask: Where pixels were measured, for all of them, see `quietscope.data.mask.masked`.
 
     Returns:
         The images, lazily read.
@@ -26,7 +30,15 @@ def open_images(
     several = sources if isinstance(sources, list | tuple) else [sources]
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
-    return tuple(_open(source, axes, series) for source in several)
+    opened = tuple(_open(source, axes, series) for source in several)
+    if mask is None:
+        return opened
+    from quietscope.data.mask import Given, masked
+
+    opened = tuple(masked(image, mask) for image in opened)
+    for image in opened:
+        Given.of(image)  # refused before anything starts
+    return opened
 
 
 def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
+from quietscope.data.measured import as_measured
 from quietscope.io import Image
 from quietscope.metrics import calibration_of_moments, psnr
 from quietscope.pipeline.inputs import name_of
@@ -33,7 +34,7 @@ def overview_of(
         What the picture shows.
     """
     planes = found.panels
-    box = shown.layout.region(image.data, shown.frame, shown.view.thin_box)
+    box = shown.layout.region(as_measured(image).data, shown.frame, shown.view.thin_box)
     noisy = box.reshape(len(box), *box.shape[-2:]).astype(np.float32)
     truth = None if clean is None else _reference(clean, shown)
     first, *others = (

@@ -36,6 +36,7 @@ def plan_denoise(
     clean: Sources | None = None,
     axes: str | None = None,
     series: int | None = None,
+    mask: ImageSource | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -51,6 +52,7 @@ def plan_denoise(
         clean: Clean references to judge the result by, one per image.
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, counted from 0; the first if None.
+        mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         results: Which results are wanted.
         request: How to predict; the seed is that of the settings.
@@ -66,7 +68,7 @@ def plan_denoise(
     place = Path(folder)
     state = RunFolder(place / UNFINISHED)
     configuration = _configuration(settings, state if resume else None, device)
-    noisy = _noisy(images, axes, series, configuration)
+    noisy = _noisy(images, axes, series, mask, configuration)
     kinds = choose_kinds(results, _abilities(configuration), USUAL)
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(
@@ -104,6 +106,7 @@ def plan_train(
     *,
     axes: str | None = None,
     series: int | None = None,
+    mask: ImageSource | None = None,
     device: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -116,6 +119,7 @@ def plan_train(
         settings: How to train, as for `Denoiser`.
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, counted from 0; the first if None.
+        mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         overwrite: Whether an earlier run in the folder may be replaced.
         resume: Go on with the run in this folder; budget and steps may be raised.
@@ -131,7 +135,7 @@ def plan_train(
     configuration = _configuration(settings, state if resume else None, device)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
-        images=_noisy(images, axes, series, configuration),
+        images=_noisy(images, axes, series, mask, configuration),
         configuration=configuration,
         device=device,
         folder=state,
@@ -150,6 +154,7 @@ def plan_predict(
     *,
     axes: str | None = None,
     series: int | None = None,
+    mask: ImageSource | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -164,6 +169,7 @@ def plan_predict(
         output: Where the estimate goes; other results stand beside it, with a word before the extension.
         axes: Axes of the image where it does not name them.
         series: Which image of files that hold several, counted from 0; the first if None.
+        mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         results: Which results are wanted; their format is that of `output`.
         request: How to predict.
@@ -180,7 +186,7 @@ def plan_predict(
 
     file = model_in(Path(model))
     kinds = choose_kinds(results, _abilities_in(file))
-    (noisy,) = open_images([image], axes, series)
+    (noisy,) = open_images([image], axes, series, mask)
     target = Target(
         image=noisy,
         files=files_beside(Path(output), kinds, results.main),
@@ -209,8 +215,10 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     return configuration
 
 
-def _noisy(images: Sources, axes: str | None, series: int | None, configuration: "Configuration") -> tuple[Image, ...]:
-    opened = open_images(images, axes, series)
+def _noisy(
+    images: Sources, axes: str | None, series: int | None, mask: ImageSource | None, configuration: "Configuration"
+) -> tuple[Image, ...]:
+    opened = open_images(images, axes, series, mask)
     for image in opened:
         image.layout(configuration.dims)
     return opened

@@ -41,5 +41,6 @@ def _places(size: int, side: int) -> list[slice]:
 
 
 def _contrast(pixels: npt.NDArray[Any]) -> float:
-    low, high = np.percentile(pixels, _TAILS)
+    known = pixels[~np.isnan(pixels)]  # NaN stands for pixels that were never measured
+    low, high = np.percentile(known, _TAILS) if known.size else (0.0, 0.0)
     return float(high - low)

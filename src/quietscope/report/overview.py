@@ -151,7 +151,7 @@ def _row_of_channel(overview: Overview) -> _Row:
 
 def _residual_panel(overview: Overview, title: str) -> _Panel:
     residual = np.asarray(overview.noisy, np.float64) - overview.mean
-    reach = float(np.percentile(np.abs(residual), CONTRAST[1])) or 1.0
+    reach = _spread(np.abs(residual))[1] or 1.0
     return _Panel(title, residual, "RdBu_r", (-reach, reach), UNITS)
 
 
@@ -190,7 +190,7 @@ def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
     lag = min(MAX_LAG, min(residual.shape) - 1)
     if lag < 1:
         return
-    correlation = autocorrelation(residual, lag)
+    correlation = autocorrelation(np.nan_to_num(residual), lag)
     correlation[lag, lag] = np.nan
     reach = max(0.1, float(np.nanmax(np.abs(correlation))))
     half = lag + 0.5
@@ -201,7 +201,8 @@ def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
 
 
 def _spread(pixels: Plane) -> tuple[float, float]:
-    low, high = (float(level) for level in np.percentile(pixels, CONTRAST))
+    known = pixels[np.isfinite(pixels)]  # NaN stands for pixels that were never measured
+    low, high = (float(level) for level in np.percentile(known, CONTRAST)) if known.size else (0.0, 1.0)
     return (low, high) if high > low else (low, low + 1.0)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
+from quietscope.data.measured import as_measured
 from quietscope.io import Image
 from quietscope.report.crop import LARGEST_SIDE, choose_crop
 
@@ -70,7 +71,7 @@ def choose_view(image: Image, layout: Layout, frame: int = 0, channel: int = 0, 
     thin = tuple(slice(z, z + 1) for z in middle)
 
     def read(rows: slice, columns: slice) -> npt.NDArray[Any]:
-        box = layout.region(image.data, frame, (*thin, rows, columns))[channel]
+        box = layout.region(as_measured(image).data, frame, (*thin, rows, columns))[channel]
         return np.reshape(box, (rows.stop - rows.start, -1))
 
     return View(middle, depth, *choose_crop((height, width), read, side))

@@ -169,8 +169,15 @@ def pseudo_pairs(
     largest = max(int(np.prod(frames.spatial_shape(n))) for n in range(len(frames)))
     chosen = spread(frames, max(1, MOST_PAIRS // largest))
     observed = [frames.region(n, _middle(frames.spatial_shape(n))).astype(np.float32) for n in chosen]
-    predicted = [predict_frame(method, frame, kinds=("mean",), device=device).mean for frame in observed]
+    shown = [np.where(np.isnan(frame), _means(statistics, frame.ndim), frame) for frame in observed]
+    predicted = [predict_frame(method, frame, kinds=("mean",), device=device).mean for frame in shown]
     return [_pairs_of_channel(predicted, observed, channel) for channel in range(frames.num_channels)]
+
+
+def _means(statistics: Statistics, ndim: int) -> npt.NDArray[np.float32]:
+    """Return the mean of each channel, which stands for pixels that were never measured, (C, 1, ...)."""
+    means: npt.NDArray[np.float32] = statistics.mean.cpu().numpy()
+    return means.reshape(-1, *[1] * (ndim - 1))
 
 
 def _middle(size: tuple[int, ...]) -> tuple[slice, ...]:
@@ -190,6 +197,9 @@ def _pairs_of_channel(
     signal, observation = (
         np.concatenate([frame[channel].ravel().astype(np.float64) for frame in part]) for part in (predicted, observed)
     )
+    known = ~np.isnan(observation)
+    if not known.all():
+        signal, observation = signal[known], observation[known]
     # Before the brightest are dropped: they are where the scale ends.
     clip = clip_levels_of_pairs(signal, observation)
     low, high = np.percentile(signal, PERCENTILES)

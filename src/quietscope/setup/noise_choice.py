@@ -65,7 +65,20 @@ def choose_noise(
 
 def measure_channel(frames: Frames, channel: int) -> NoiseEstimate:
     """Estimate the noise of one channel blind, from at most 64 frames spread evenly."""
-    return measure_noise([frames[n][channel] for n in spread(frames, MOST_FRAMES)])
+    chosen = [frames[n][channel] for n in spread(frames, MOST_FRAMES)]
+    return measure_noise(chosen, has_gaps=frames.has_gaps)
+
+
+def uncertainty_note(estimate: NoiseEstimate) -> str | None:
+    """Return a line on noise that the images say too little of, or None where they say enough."""
+    if not estimate.is_uncertain:
+        return None
+    places = f"{estimate.bins.count.sum():.0f} places of 3 x 3 pixels that are flat enough"
+    return (
+        f"These images say too little of their noise: in the dark it is known to {estimate.dark_error:.0%}, from "
+        f"{places} and what is usual of cameras. Pass more or larger images, 64 x 64 pixels or more, or give the "
+        "noise: `--noise sigma=NUMBER`, or a file of `quietscope noise calibrate`."
+    )
 
 
 def correlation_note(estimate: NoiseEstimate) -> str | None:
@@ -113,4 +126,7 @@ def _one(
     note = correlation_note(estimate)
     if note is not None and not correlation_is_met:
         tell(note)
+    doubt = uncertainty_note(estimate)
+    if doubt is not None:
+        tell(doubt)
     return estimate.training_model

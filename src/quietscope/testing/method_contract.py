@@ -68,6 +68,7 @@ def method_cases(name: str, configuration: Configuration, build: BuildMethod | N
     return [
         MethodCase(f"{name}: loss falls on a toy", lambda: _loss_falls(build)),
         MethodCase(f"{name}: extreme pixels keep the loss finite", lambda: _finite_at_extremes(build)),
+        MethodCase(f"{name}: pixels never measured weigh nothing", lambda: _pixels_never_measured(build)),
         MethodCase(f"{name}: a saved model comes back equal", lambda: _save_load(build, configuration)),
         MethodCase(f"{name}: a resumed run equals an uninterrupted one", lambda: _resume(build)),
         MethodCase(f"{name}: prediction changes no state", lambda: _prediction_is_pure(build)),
@@ -177,6 +178,17 @@ def _finite_at_extremes(build: BuildMethod) -> None:
     loss = method.loss(x).total
     torch.autograd.backward(loss)
     assert torch.isfinite(loss)
+    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in method.parameters())
+
+
+def _pixels_never_measured(build: BuildMethod) -> None:
+    method = build().train()
+    x = torch.from_numpy(np.stack([*toy_frames(method)]))
+    x[0, ..., : x.shape[-1] // 2] = torch.nan
+    x[1] = torch.nan
+    loss = method.loss(x).total
+    torch.autograd.backward(loss)
+    assert torch.isfinite(loss), "NaN stands for pixels that were never measured: they weigh nothing"
     assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in method.parameters())
 
 

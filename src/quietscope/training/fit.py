@@ -157,7 +157,8 @@ def _data(
     method: LearningMethod, frames: Frames, settings: TrainingSettings, device: torch.device, resident_bytes: int
 ) -> tuple[Patches, Tensor]:
     """Return the training patches, whose order is a function of (seed, step), and the fixed validation patches."""
-    training, validation = split_frames(len(frames), settings.seed)
+    measured = [n for n in range(len(frames)) if frames.is_measured(n)]
+    training, validation = ([measured[n] for n in part] for part in split_frames(len(measured), settings.seed))
     patches = make_patches(method, frames, training, settings, settings.seed, device, resident_bytes)
     on_cpu = torch.device("cpu")
     watched = make_patches(method, frames, validation, settings, settings.seed + 1, on_cpu, resident_bytes)

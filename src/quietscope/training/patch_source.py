@@ -1,11 +1,12 @@
 """Sources of training patches: images in the device's memory, or image files if the images do not fit into it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
-from quietscope.data.frames import Frames
+from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
 from quietscope.methods.base import Method
 from quietscope.tiling.grid import round_up
@@ -47,15 +48,34 @@ def make_patches(
     sizes = [frames.spatial_shape(n) for n in chosen]
     for size in {patch, *sizes}:
         method.check_size(size)
+    padded_sizes = tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes)
+    is_resident = 4 * frames.num_channels * sum(math.prod(size) for size in padded_sizes) <= resident_bytes
+    resident = [pad_to_patch(frames[n], patch) for n in chosen] if is_resident else None
     plan = PatchPlan(
-        sizes=tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes),
+        sizes=padded_sizes,
         patch=patch,
         seed=seed,
         orientations=method.orientations,
+        measured=_share_measured(frames, chosen, patch, resident) if frames.has_gaps else None,
     )
-    if 4 * frames.num_channels * sum(math.prod(size) for size in plan.sizes) <= resident_bytes:
-        return ResidentPatches([pad_to_patch(frames[n], patch) for n in chosen], plan, device)
+    if resident is not None:
+        return ResidentPatches(resident, plan, device)
     return StreamedPatches(frames, chosen, plan, device)
+
+
+def _share_measured(
+    frames: Frames, chosen: Sequence[int], patch: tuple[int, ...], resident: Sequence[Frame] | None
+) -> Callable[[int, Sequence[int]], float]:
+    """Return a function that tells which share of a patch was measured, see `PatchPlan`."""
+    known = None if resident is None else [np.asarray(~np.isnan(frame).any(axis=0)) for frame in resident]
+
+    def share(frame: int, starts: Sequence[int]) -> float:
+        box = tuple(slice(start, start + length) for start, length in zip(starts, patch, strict=True))
+        if known is not None:
+            return float(known[frame][box].mean())
+        return float((~np.isnan(frames.region(chosen[frame], box))).mean())
+
+    return share
 
 
 def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:

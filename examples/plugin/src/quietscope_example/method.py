@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from quietscope.data.hidden_pixels import BlindSpots
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import BuiltMethod, Citation, Loss, MethodSettings, PointMethod
+from quietscope.methods.missing import split_gaps
 from quietscope.nn.conv import conv
 from quietscope.presets import Preset
 from quietscope.training.settings import TrainingSettings
@@ -62,9 +63,9 @@ class Shallow(PointMethod, BuiltMethod):
 
     def loss(self, x: Tensor) -> Loss:
         """Return the mean squared error at the hidden pixels of noisy patches (B, C, *S)."""
-        normalized = self.statistics.normalize(x)
+        normalized, known = split_gaps(self.statistics.normalize(x), 0.0)
         blinded = self.hidden.apply(normalized)
-        error = blinded.mean_square(self.network(blinded.pixels), normalized)
+        error = blinded.mean_square(self.network(blinded.pixels), normalized, known)
         return Loss(error, {"mse": error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:

@@ -3,17 +3,19 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from quietscope.diagnosis import Advice, Diagnosis
     from quietscope.diagnosis.correlation import AxisCorrelation
 
@@ -27,6 +29,7 @@ def diagnose(
     output: Annotated[Path, Output, Parameter(help="Picture, .png.")] = PICTURE,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
 ) -> None:
     """Look at the noise of an image, and say which method to take.
@@ -42,7 +45,7 @@ def diagnose(
     screen = Screen()
     if output.suffix.lower() != ".png":
         raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
-    noisy = read_images(images, axes, series)
+    noisy = read_measured(images, axes, series, mask, screen.note)
     check_target(output, overwrite)
     frames = Frames.of(noisy, 2)
     found = diagnose_frames(frames)
@@ -55,9 +58,10 @@ def diagnose(
         (screen.note if each.is_clean else screen.show)(f"{channel}{verdict(each)}")
         for note in notes(each):
             screen.note(f"{channel}{note}")
-    middle = len(frames) // 2
+    measured = [n for n in range(len(frames)) if frames.is_measured(n)]
+    middle = measured[len(measured) // 2]
     rows = [
-        diagnosis_row(frames[middle][channel], each, f"{title}, channel {label}" if len(found) > 1 else title)
+        diagnosis_row(_whole(frames[middle][channel]), each, f"{title}, channel {label}" if len(found) > 1 else title)
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
     ]
     write_diagnosis_figure(output, rows, overwrite=overwrite)
@@ -65,6 +69,14 @@ def diagnose(
     if command:
         screen.show(command)
     screen.show(f"picture: {output}")
+
+
+def _whole(plane: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+    """Return a plane (Y, X) with its mean where pixels were never measured."""
+    import numpy as np
+
+    missing = np.isnan(plane)
+    return np.where(missing, np.nanmean(plane), plane) if missing.any() else plane
 
 
 def denoise_command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, also, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, SettingsError
 from quietscope.io.atomic import check_target
@@ -33,6 +33,7 @@ def noise_bootstrap(
     steps: Annotated[int | None, Parameter(help="Training steps of Noise2Void. Default: 400.")] = None,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
@@ -50,7 +51,7 @@ def noise_bootstrap(
         raise NoiseError(f"auto or one of {', '.join(BASE_MODELS)}", repr(model), "leave out `--model`")
     if steps is not None and steps < 1:
         raise SettingsError("at least one step", str(steps), f"pass e.g. `--steps {STEPS}`")
-    noisy = read_images(images, axes, series)
+    noisy = read_measured(images, axes, series, mask, screen.note)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
@@ -18,6 +18,7 @@ def noise_estimate(
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Estimate the noise from noisy images alone."""
@@ -25,10 +26,10 @@ def noise_estimate(
     from quietscope.data.preparation import prepare
     from quietscope.noise import PoissonGaussian
     from quietscope.noise.noise_file import check_kind_fits, save_noise_model
-    from quietscope.setup.noise_choice import correlation_note, measure_channel
+    from quietscope.setup.noise_choice import correlation_note, measure_channel, uncertainty_note
 
     screen = Screen()
-    noisy = read_images(images, axes, series)
+    noisy = read_measured(images, axes, series, mask, screen.note)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:
@@ -38,8 +39,9 @@ def noise_estimate(
     for channel, path in enumerate(files):
         estimate = measure_channel(frames, channel)
         note = correlation_note(estimate)
-        if note is not None:
-            screen.note(note)
+        for line in (note, uncertainty_note(estimate)):
+            if line is not None:
+                screen.note(line)
         save_noise_model(path, estimate.training_model, overwrite=overwrite)
         screen.show(f"{path}: {estimate.training_model.describe()}")
     if len(files) > 1:

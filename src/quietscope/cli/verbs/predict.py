@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Flag, Group, Output, PredictionOptions, Series
+from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Flag, Group, Mask, Output, PredictionOptions, Series
 from quietscope.cli.screen import Screen, status_of
 
 
@@ -20,6 +20,7 @@ def predict(
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
@@ -43,6 +44,7 @@ def predict(
         output,
         axes=axes,
         series=series,
+        mask=mask,
         device=device,
         results=prediction.results(),
         request=prediction.request(seed),

@@ -1,0 +1,376 @@
+"""Pixels that were never measured: padding, sentinels, dead lines, blank frames, and single absurd values.
+
+A detector has noise, so that no two neighbouring pixels agree for long. An area in which all pixels hold exactly one
+value was therefore never measured, with two exceptions that this module must leave alone: a dark background that the
+recording has clipped, or in which no photon arrived, and structure that saturates. They are told apart by their border:
+
+* Clipped and saturated areas end gradually. Close outside them there are many more pixels of the same value, or
+  brightness goes on rising for several pixels, because no microscope draws an edge more sharply than that.
+* Padding ends at once: two pixels outside it the image is as bright as five pixels outside it.
+
+Many pixels of one value far outside the range of all others (-9999, -3.4e38), with nothing in between, need no such
+test. A single pixel that far out, with neighbours that are not, is what the division by a flat field or a cosmic ray
+leaves; it is no measurement either.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+SQUARE = 8
+"""Side of the smallest square that counts as an area, in pixels."""
+
+LINE = 64
+"""Length of the shortest dead line, in pixels; in smaller images, the whole side."""
+
+REGROWN = 4
+"""How far from a square or a line pixels of its value belong to it, in pixels: the corners of slanted borders."""
+
+REACH = LINE + REGROWN
+"""How far a pixel's surroundings matter to whether it was measured, in pixels along Y and X."""
+
+MOST_NEAR = 0.2
+"""Share of the pixels close outside an area that may have its value; more of them belong to a clipped background."""
+
+SHARP = 0.7
+"""Least height two pixels outside an area, as a share of that five pixels outside, where its border is sharp."""
+
+FEWEST_OUTSIDE = 24
+"""Pixels outside an area that its border is judged by; with fewer there is nothing to compare."""
+
+FAR = 50.0
+"""Spreads of the pixels beyond their 0.1 % and 99.9 % quantiles from which a value is absurd: eight times the whole
+range of the image."""
+
+MOST_ABSURD = 1e-3
+"""Largest share of single absurd pixels; more of them are something else, such as hot pixels of a sensor."""
+
+STANDS_OUT = 0.1
+"""Height of the highest neighbour of an absurd pixel, as a share of its own, below which it stands alone. Structure
+that a microscope shows has higher neighbours."""
+
+_MOST_VALUES = 3
+_MOST_BEYOND = 1 << 14
+_MOST_SAMPLED = 1 << 14
+_MOST_LOOKED_AT = 16
+_ENDS = (0.001, 0.999)
+_SIGMAS_BETWEEN_ENDS = 6.18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaps:
+    """Which pixels of one channel were never measured.
+
+    Attributes:
+        values: Intensities that fill areas without any measurement.
+        sentinels: Intensities that stand for no measurement wherever they are.
+        low: Intensity below which a pixel is absurd; minus infinity for none.
+        high: Intensity above which a pixel is absurd; infinity for none.
+        fill: Mean of the measured pixels.
+        share: Share of the looked at pixels that lie in such areas, 0 to 1.
+        blank: Number of looked at frames that hold nothing else.
+        absurd: Number of absurd pixels among the looked at.
+        example: One of them; NaN where there is none.
+    """
+
+    values: tuple[float, ...] = ()
+    sentinels: tuple[float, ...] = ()
+    low: float = -np.inf
+    high: float = np.inf
+    fill: float = 0.0
+    share: float = 0.0
+    blank: int = 0
+    absurd: int = 0
+    example: float = np.nan
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every pixel was measured."""
+        return not self.values and not self.sentinels and np.isinf(self.low) and np.isinf(self.high)
+
+    def areas(self, plane: Plane) -> Mask:
+        """Return where a plane (Y, X) was never measured; right up to `REACH` pixels from an edge that was cut."""
+        found = np.zeros(plane.shape, dtype=bool)
+        for value in self.values:
+            found |= areas_of(plane, value)
+        for value in self.sentinels:
+            found |= plane == value
+        return found
+
+    def absurd_in(self, plane: Plane, areas: Mask) -> Mask:
+        """Return where single pixels of a plane (Y, X) are absurd; `areas` are those never measured, same shape."""
+        if np.isinf(self.low) and np.isinf(self.high):
+            return np.zeros(plane.shape, dtype=bool)
+        return _alone(plane, (plane < self.low) | (plane > self.high), areas)
+
+    def words(self) -> str:
+        """Return in one line what was found."""
+        parts = []
+        if self.values or self.sentinels:
+            named = " and ".join(f"{value:.6g}" for value in (*self.values, *self.sentinels))
+            frames = f", {self.blank} whole frames among them" if self.blank > 1 else ", one whole frame among them"
+            where = frames if self.blank else ""
+            parts.append(
+                f"{self.share:.2%} of the pixels are exactly {named}{where}: they were never measured, are left out of "
+                "noise, statistics and training, and stay as they are"
+            )
+        if self.absurd:
+            number = "one pixel is" if self.absurd == 1 else f"{self.absurd} single pixels are"
+            parts.append(
+                f"{number} absurd ({self.example:.6g}), far outside all others: left out, and replaced by an estimate"
+            )
+        return "; ".join(parts)
+
+
+def find_gaps(planes: Sequence[Plane]) -> Gaps:
+    """Look for what was never measured in planes of one channel.
+
+    Args:
+        planes: Planes (Y, X), any sizes; each is read when it is indexed, suspicious ones twice or more.
+
+    Returns:
+        What was found; an empty record for a healthy image.
+    """
+    first = _FirstLook.at(planes)
+    if not first.sampled:
+        return Gaps()
+    everything = np.concatenate(first.sampled)
+    looked_at = [planes[number] for number in _spread(sorted(first.suspicious), _MOST_LOOKED_AT)]
+    candidates = [value for value, _ in Counter(first.suspects).most_common(2 * _MOST_VALUES)]
+    borders = sorted((_Border.of(looked_at, value) for value in candidates), key=lambda each: -each.area)
+    values = {border.value for border in borders[:_MOST_VALUES] if border.area and border.is_sharp}
+    values |= {value for value, _ in first.blank if np.mean(everything == value) < MOST_NEAR}
+    sentinels = {value for value in first.outermost if _is_sentinel(everything, value)}
+    areas = Gaps(values=tuple(sorted(values - sentinels)), sentinels=tuple(sorted(sentinels)))
+    blank = [size for value, size in first.blank if value in values | sentinels]
+    constant = replace(areas, sentinels=())
+    found = sum(int(np.count_nonzero(constant.areas(plane))) for plane in looked_at) if areas.values else 0
+    covered = found * sum(first.suspicious.values()) / max(1, sum(plane.size for plane in looked_at))
+    filled = first.size - sum(size for _, size in first.blank)
+    covered += filled * float(np.mean(np.isin(everything, areas.sentinels)))
+    measured = everything[~np.isin(everything, (*areas.values, *areas.sentinels))]
+    measured = measured if measured.size else everything
+    low, high, absurd = _absurd(planes, first, measured, areas)
+    inside = measured[(measured >= low) & (measured <= high)]
+    return replace(
+        areas,
+        low=low,
+        high=high,
+        fill=float(inside.mean()),
+        share=(sum(blank) + covered) / first.size,
+        blank=len(blank),
+        absurd=len(absurd),
+        example=absurd[0] if absurd else np.nan,
+    )
+
+
+@dataclass(kw_only=True)
+class _FirstLook:
+    """What one way through all planes tells.
+
+    Attributes:
+        size: Number of pixels.
+        sampled: Some pixels of each plane that is not blank.
+        blank: Value and number of pixels of each plane that is.
+        suspects: How many planes hold a value in runs of neighbouring pixels.
+        suspicious: Number and size of the planes that do.
+        ends: Number of each plane that is not blank, with its lowest and highest pixel.
+    """
+
+    size: int = 0
+    sampled: list[Plane] = field(default_factory=list)
+    blank: list[tuple[float, int]] = field(default_factory=list)
+    suspects: Counter[float] = field(default_factory=Counter)
+    suspicious: dict[int, int] = field(default_factory=dict)
+    ends: list[tuple[int, float, float]] = field(default_factory=list)
+
+    @property
+    def outermost(self) -> tuple[float, float]:
+        """The lowest and the highest pixel."""
+        return min(low for _, low, _ in self.ends), max(high for _, _, high in self.ends)
+
+    @classmethod
+    def at(cls, planes: Sequence[Plane]) -> "_FirstLook":
+        """Go through planes once."""
+        self = cls()
+        for number in range(len(planes)):
+            self._add(number, planes[number])
+        return self
+
+    def _add(self, number: int, plane: Plane) -> None:
+        low, high = (float(plane.min()), float(plane.max())) if plane.size else (np.nan, np.nan)
+        if not np.isfinite([low, high]).all():
+            return  # refused where it is read
+        self.size += plane.size
+        if low == high:
+            self.blank.append((low, plane.size))
+            return
+        flat = plane.ravel()
+        self.sampled.append(flat[:: 1 + flat.size // _MOST_SAMPLED].astype(np.float64))
+        self.ends.append((number, low, high))
+        found = set(_suspicious_values(plane))
+        self.suspects.update(found)
+        if found:
+            self.suspicious[number] = plane.size
+
+
+def _absurd(
+    planes: Sequence[Plane], first: _FirstLook, measured: Plane, areas: Gaps
+) -> tuple[float, float, list[float]]:
+    """Return the range beyond which single pixels are absurd, infinite where none is, and some of these pixels."""
+    bottom, top = np.quantile(measured, _ENDS)
+    spread = (top - bottom) / _SIGMAS_BETWEEN_ENDS
+    low, high = float(bottom - FAR * spread), float(top + FAR * spread)
+    far = [number for number, least, most in first.ends if least < low or most > high]
+    found: list[float] = []
+    for number in _spread(far, _MOST_LOOKED_AT) if spread > 0.0 else ():
+        plane = planes[number]
+        beyond = (plane < low) | (plane > high)
+        found.extend(np.asarray(plane[_alone(plane, beyond, areas.areas(plane))], np.float64).tolist())
+    if not 0 < len(found) <= max(1.0, MOST_ABSURD * first.size):
+        return -np.inf, np.inf, []
+    return low, high, found
+
+
+def _is_sentinel(everything: Plane, value: float) -> bool:
+    """Return whether many pixels of a sample have a value that is as far out as an absurd one, with none on the way."""
+    rest = everything[everything != value]
+    count = everything.size - rest.size
+    if not rest.size or count <= MOST_ABSURD * everything.size:
+        return False
+    ends = np.quantile(rest, _ENDS)
+    nearest = float(ends[0] if value < ends[0] else ends[1])
+    is_far = abs(value - nearest) > FAR * (ends[1] - ends[0]) / _SIGMAS_BETWEEN_ENDS > 0.0
+    on_the_way = np.count_nonzero(np.abs(rest - value) < abs(nearest - value) / 2)
+    return bool(is_far and on_the_way <= MOST_ABSURD * count)
+
+
+def _spread(numbers: Sequence[int], most: int) -> list[int]:
+    """Return at most so many of some numbers, evenly spread."""
+    return [numbers[int(at)] for at in np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round()]
+
+
+def areas_of(plane: Plane, value: float) -> Mask:
+    """Return where a plane (Y, X) holds a value in a square of `SQUARE` pixels, on a line of `LINE`, or beside one."""
+    equal = plane == value
+    found = np.zeros(plane.shape, dtype=bool)
+    if np.count_nonzero(equal) < min(SQUARE, *plane.shape):
+        return found
+    from scipy.ndimage import binary_dilation
+
+    height, width = plane.shape
+    for shape in ((SQUARE, SQUARE), (min(LINE, height), 1), (1, min(LINE, width))):
+        if shape[0] <= height and shape[1] <= width:
+            found |= _opened(equal, shape)
+    if not found.any():
+        return found
+    grown: Mask = binary_dilation(found, np.ones((3, 3), dtype=bool), iterations=REGROWN, mask=equal)
+    return grown
+
+
+def _opened(equal: Mask, shape: tuple[int, int]) -> Mask:
+    """Return the union of all boxes of a shape that lie inside a mask (Y, X)."""
+    inside = _all_in_box(equal, shape)
+    padded = np.pad(inside, [(length - 1, length - 1) for length in shape])
+    return ~_all_in_box(~padded, shape)
+
+
+def _all_in_box(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """Return for every place of a box inside a mask whether it is full, (Y - a + 1, X - b + 1)."""
+    sums = mask.astype(np.int32)
+    for axis, length in enumerate(shape):
+        total = np.cumsum(sums, axis=axis, dtype=np.int32)
+        total = np.concatenate([np.zeros_like(np.take(total, [0], axis=axis)), total], axis=axis)
+        upper = np.take(total, range(length, total.shape[axis]), axis=axis)
+        sums = upper - np.take(total, range(total.shape[axis] - length), axis=axis)
+    full: Mask = sums == shape[0] * shape[1]
+    return full
+
+
+def _suspicious_values(plane: Plane) -> Iterator[float]:
+    """Return values that a plane holds in runs of neighbouring pixels: those of every eighth row, column and pixel."""
+    for lines in (plane[::SQUARE], plane[:, ::SQUARE], plane[::SQUARE].T):
+        length = min(SQUARE // 2, lines.shape[1])
+        whole = lines[:, : lines.shape[1] // length * length]
+        runs = whole.reshape(-1, length)
+        constant = (runs == runs[:, :1]).all(axis=1)
+        if length > 1 and constant.any():
+            values, counts = np.unique(runs[constant, 0], return_counts=True)
+            order = np.argsort(counts)[::-1][:_MOST_VALUES]
+            yield from (float(value) for value in values[order])
+
+
+def _alone(plane: Plane, beyond: Mask, missing: Mask) -> Mask:
+    """Return those pixels of a plane beyond its range that have no high neighbour, other than missing ones."""
+    found = np.zeros(plane.shape, dtype=bool)
+    height, width = plane.shape
+    places = np.argwhere(beyond & ~missing)
+    for y, x in places if len(places) <= _MOST_BEYOND else ():
+        box = (slice(max(0, y - 1), min(height, y + 2)), slice(max(0, x - 1), min(width, x + 2)))
+        around = plane[box].astype(np.float64)
+        others = around[~missing[box] & (around != around[y - box[0].start, x - box[1].start])]
+        value = float(plane[y, x])
+        if others.size and np.abs(others - np.median(others)).max() < STANDS_OUT * abs(value - np.median(others)):
+            found[y, x] = True
+    return found
+
+
+@dataclass(kw_only=True)
+class _Border:
+    """What lies in areas of one value, and how they end.
+
+    Attributes:
+        value: The value.
+        area: Pixels in such areas.
+        near: Pixels two or three pixels outside, and how many of them have the value too.
+        heights: Difference from the value one, two and five pixels outside: number and sum.
+        is_highest: Whether no pixel is brighter. Then it may be saturated structure, whose edge is judged at the very
+            first pixel; padding may have been blended there, by the turning of a mosaic.
+    """
+
+    value: float
+    area: int = 0
+    near: list[int] = field(default_factory=lambda: [0, 0])
+    heights: dict[int, list[float]] = field(default_factory=lambda: {1: [0, 0.0], 2: [0, 0.0], 5: [0, 0.0]})
+    is_highest: bool = True
+
+    @classmethod
+    def of(cls, planes: Iterable[Plane], value: float) -> "_Border":
+        """Measure planes."""
+        self = cls(value=value)
+        for plane in planes:
+            self._add(plane)
+        return self
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether the areas end at once, and so hold no measurement."""
+        close, far = self.heights[1 if self.is_highest else 2], self.heights[5]
+        if min(close[0], far[0]) < FEWEST_OUTSIDE or self.near[1] > MOST_NEAR * self.near[0]:
+            return False
+        return close[1] / close[0] >= SHARP * far[1] / far[0]
+
+    def _add(self, plane: Plane) -> None:
+        from scipy.ndimage import distance_transform_cdt
+
+        self.is_highest &= bool(plane.max() <= self.value)
+        areas = areas_of(plane, self.value)
+        if not areas.any() or areas.all():
+            return
+        self.area += int(np.count_nonzero(areas))
+        distance = distance_transform_cdt(~areas, metric="chessboard")
+        height = np.abs(plane.astype(np.float64) - self.value)
+        near = (distance == 2) | (distance == 3)
+        self.near[0] += int(near.sum())
+        self.near[1] += int((height[near] == 0.0).sum())
+        for at, sums in self.heights.items():
+            there = height[distance == at]
+            sums[0] += there.size
+            sums[1] += float(there.sum())

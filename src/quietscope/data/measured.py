@@ -1,0 +1,319 @@
+"""Images of which some pixels were never measured: read with NaN there, filled for networks, put back into results."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.data.gaps import REACH, Gaps, find_gaps
+from quietscope.data.mask import Given, without_missing
+from quietscope.io.image import ArrayLike, Image, Sink
+from quietscope.io.pixel_check import check_finite
+
+MOST_LOOKED_AT = 256
+"""Pieces of planes that are looked at in each channel, evenly spread over an image."""
+
+PIECE = 2048
+"""Side of such a piece, in pixels."""
+
+OF_INTENSITIES = ("mean", "map", "deconvolved", "samples", "quantiles")
+"""Kinds of results that pixels without a measurement keep their value in; in all others 0 stands for them."""
+
+
+_KNOWN: WeakKeyDictionary[Image, Image | None] = WeakKeyDictionary()
+"""What was found in files, so that no file is looked through twice in a run; None where all was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A part of an image.
+
+    Attributes:
+        pixels: As they are stored.
+        areas: True in areas that were never measured, same shape.
+        absurd: True at single pixels that are absurd, same shape.
+    """
+
+    pixels: npt.NDArray[Any]
+    areas: npt.NDArray[np.bool_]
+    absurd: npt.NDArray[np.bool_]
+
+    def at(self, key: tuple[int | slice, ...]) -> "Block":
+        """Return a part of it."""
+        return Block(pixels=self.pixels[key], areas=self.areas[key], absurd=self.absurd[key])
+
+
+class MeasuredArray:
+    """An array in which NaN stands for pixels that were never measured, or not rightly.
+
+    Args:
+        original: The array as it is stored.
+        axes: One letter per dimension.
+        gaps: What is missing, one record per channel.
+        name: What the image is called, for messages.
+        given: What a user has said to be missing; None for nothing.
+    """
+
+    def __init__(
+        self, original: ArrayLike, axes: str, gaps: Sequence[Gaps], name: str, given: Given | None = None
+    ) -> None:
+        self.original, self.axes, self.gaps, self._name, self.given = original, axes, tuple(gaps), name, given
+        self.shape: tuple[int, ...] = tuple(original.shape)
+        self.dtype: np.dtype[Any] = np.promote_types(original.dtype, np.float32)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        """Read a block selected by integers and slices, NaN where nothing was measured.
+
+        Raises:
+            PixelError: If a stored pixel is NaN or infinite.
+        """
+        block = self.read(key)
+        values: npt.NDArray[Any] = np.where(block.areas | block.absurd, np.nan, block.pixels).astype(self.dtype)
+        return values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read all pixels into memory."""
+        return np.asarray(self[...], dtype=dtype)
+
+    def read(self, key: Any) -> Block:
+        """Read a block, with what is missing in it; surroundings as far as they matter are read too.
+
+        Raises:
+            PixelError: If a stored pixel is NaN or infinite.
+        """
+        whole = _whole_key(key, self.ndim)
+        spans = [_span(part, size) for part, size in zip(whole, self.shape, strict=True)]
+        wide = [
+            slice(max(0, span.start - REACH), min(size, span.stop + REACH)) if letter in "YX" else span
+            for letter, span, size in zip(self.axes, spans, self.shape, strict=True)
+        ]
+        block = self._search(np.asarray(self.original[tuple(wide)]), wide)
+        inner = [
+            slice(span.start - outer.start, span.stop - outer.start) for span, outer in zip(spans, wide, strict=True)
+        ]
+        steps = tuple(slice(None, None, part.step) if isinstance(part, slice) else 0 for part in whole)
+        return block.at(tuple(inner)).at(steps)
+
+    def filled(self, key: Any) -> npt.NDArray[Any]:
+        """Read a block for a network: the channel's mean in areas, the median of its neighbours at an absurd pixel."""
+        from scipy.ndimage import median_filter
+
+        block = self.read(key)
+        whole = _whole_key(key, self.ndim)
+        spans = [_span(part, size) for part, size in zip(whole, self.shape, strict=True)]
+        kept = tuple(slice(None) if isinstance(part, slice) else 0 for part in whole)
+        means = np.broadcast_to(self._means(spans), [span.stop - span.start for span in spans])[kept]
+        pixels = np.where(block.areas, means, block.pixels)
+        if block.absurd.any():
+            left = [letter for letter, part in zip(self.axes, whole, strict=True) if isinstance(part, slice)]
+            window = [3 if letter in "YX" else 1 for letter in left]
+            pixels = np.where(block.absurd, median_filter(pixels, window), pixels)
+        return pixels.astype(self.dtype)
+
+    def _search(self, pixels: npt.NDArray[Any], spans: Sequence[slice]) -> Block:
+        missing = np.zeros(pixels.shape, dtype=bool) if self.given is None else self.given.missing(pixels, spans)
+        check_finite(pixels[~missing] if self.given is not None else pixels, self._name)
+        block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
+        for place in _planes(self.axes, pixels.shape):
+            gaps = self.gaps[self._channel(place, spans)]
+            plane, areas = _upright(pixels[place], self.axes), _upright(missing[place], self.axes)
+            if self.given is not None:
+                plane = without_missing(plane, areas)
+            areas = areas | gaps.areas(plane)
+            block.areas[place] = _upright(areas, self.axes)
+            block.absurd[place] = _upright(gaps.absurd_in(plane, areas), self.axes)
+        return block
+
+    def _channel(self, place: Sequence[int | slice], spans: Sequence[slice]) -> int:
+        """Return the number of the channel that a plane belongs to."""
+        number = 0
+        for letter, at, span, size in zip(self.axes, place, spans, self.shape, strict=True):
+            if letter in "CS":
+                assert isinstance(at, int)
+                number = number * size + span.start + at
+        return number
+
+    def _means(self, spans: Sequence[slice]) -> npt.NDArray[Any]:
+        """Return the mean of the channel of every pixel of a block, to be broadcast to its shape."""
+        sizes = [size if letter in "CS" else 1 for letter, size in zip(self.axes, self.shape, strict=True)]
+        means = np.array([each.fill for each in self.gaps]).reshape(sizes)
+        return means[
+            tuple(span if letter in "CS" else slice(None) for letter, span in zip(self.axes, spans, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A measured array as a network reads it, without NaN."""
+
+    measured: MeasuredArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size along every axis."""
+        return self.measured.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy data type."""
+        return self.measured.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.measured.ndim
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        """Read a block."""
+        return self.measured.filled(key)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A sink that puts back what was never measured: the stored value into intensities, 0 into all else.
+
+    An absurd pixel is not put back: the estimate from its surroundings is the better one.
+    """
+
+    measured: MeasuredArray
+    sink: Sink
+    keeps_value: bool
+
+    def __setitem__(self, key: Any, block: Any, /) -> None:
+        """Write a block at integers and slices; a leading axis, of samples or quantiles, may come first."""
+        found = self.measured.read(tuple(key)[-self.measured.ndim :])
+        values = found.pixels if self.keeps_value else np.zeros((), dtype=np.float32)
+        self.sink[key] = np.where(found.areas, values, np.asarray(block)).astype(np.asarray(block).dtype)
+
+
+def stored(array: Any) -> Any:
+    """Return an array as it is stored, whether or not NaN stands for something in it."""
+    return array.original if isinstance(array, MeasuredArray) else array
+
+
+def as_measured(image: Image) -> Image:
+    """Look for pixels that were never measured.
+
+    Args:
+        image: The image.
+
+    Returns:
+        The image with NaN in their place, `data` being a `MeasuredArray`; the very same image if there are none.
+
+    Raises:
+        SizeError: If the image has a mask that does not fit it.
+        PixelError: If nothing is left by it.
+    """
+    if isinstance(image.data, MeasuredArray):
+        return image
+    if image.path is None:  # an array may be another one the next time
+        return _looked_through(image)
+    if image not in _KNOWN:
+        found = _looked_through(image)
+        _KNOWN[image] = None if found is image else found
+    return _KNOWN[image] or image
+
+
+def _looked_through(image: Image) -> Image:
+    axes, given = image.layout().axes, Given.of(image)
+    sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
+    gaps = [find_gaps(_Pieces(image.data, axes, channel, given)) for channel in np.ndindex(*sizes)]
+    if given is None and all(each.is_empty for each in gaps):
+        return image
+    name = str(image.path or "the image")
+    return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
+
+
+def for_network(image: Image) -> Image:
+    """Return an image as a network reads it, with something harmless where nothing was measured; others as they are."""
+    return replace(image, data=Filled(image.data)) if isinstance(image.data, MeasuredArray) else image
+
+
+def restoring(image: Image, sinks: Mapping[str, Sink]) -> dict[str, Sink]:
+    """Return sinks, by kind of result, that put back what was never measured of an image; the same for other images."""
+    data = image.data
+    if not isinstance(data, MeasuredArray):
+        return dict(sinks)
+    return {kind: Restored(data, sink, kind in OF_INTENSITIES) for kind, sink in sinks.items()}
+
+
+def gap_notes(images: Sequence[Image]) -> Iterator[str]:
+    """Tell in one line for each image and channel what was never measured of it."""
+    for number, image in enumerate(images):
+        if not isinstance(image.data, MeasuredArray):
+            continue
+        name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
+        if image.data.given is not None:
+            yield f"{name}pixels that {image.data.given.words} are taken as never measured."
+        for channel, gaps in enumerate(image.data.gaps):
+            if not gaps.is_empty:
+                where = f"channel {channel}: " if len(image.data.gaps) > 1 else ""
+                yield f"{name}{where}{gaps.words()}."
+
+
+class _Pieces(Sequence[npt.NDArray[Any]]):
+    """Pieces of the planes of one channel, evenly spread; each is read when it is indexed."""
+
+    def __init__(self, data: ArrayLike, axes: str, channel: Sequence[int], given: Given | None) -> None:
+        self._data, self._axes, self._given, channels = data, axes, given, iter(channel)
+        choices: list[Sequence[int | slice]] = []
+        for letter, size in zip(axes, data.shape, strict=True):
+            if letter in "YX":
+                choices.append([slice(start, min(size, start + PIECE)) for start in range(0, size, PIECE)])
+            else:
+                choices.append([next(channels)] if letter in "CS" else range(size))
+        self._choices, self._counts = choices, [len(each) for each in choices]
+        count = prod(self._counts)
+        self._chosen = sorted({int(at) for at in np.linspace(0, count - 1, min(count, MOST_LOOKED_AT)).round()})
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, index: Any) -> Any:
+        places = np.unravel_index(self._chosen[index], self._counts)
+        key = tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
+        plane = np.asarray(self._data[key])
+        if self._given is not None:
+            plane = without_missing(plane, self._given.missing(plane, key))
+        return _upright(plane, self._axes)
+
+
+def _upright(plane: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
+    """Turn a plane whose axes are stored as (X, Y) into (Y, X), or back."""
+    return plane.T if axes.index("X") < axes.index("Y") else plane
+
+
+def _planes(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | slice, ...]]:
+    """Return the keys of all planes of a block."""
+    yield from product(
+        *([slice(None)] if letter in "YX" else range(size) for letter, size in zip(axes, shape, strict=True))
+    )
+
+
+def _whole_key(key: Any, ndim: int) -> tuple[int | slice, ...]:
+    """Return a key with one entry per axis."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if Ellipsis in [part for part in parts if not isinstance(part, slice)]:
+        at = next(place for place, part in enumerate(parts) if part is Ellipsis)
+        parts = (*parts[:at], *[slice(None)] * (ndim - len(parts) + 1), *parts[at + 1 :])
+    parts = (*parts, *[slice(None)] * (ndim - len(parts)))
+    return tuple(part if isinstance(part, slice) else int(part) for part in parts)
+
+
+def _span(part: int | slice, size: int) -> slice:
+    """Return the pixels that a part of a key reaches over."""
+    if isinstance(part, slice):
+        start, stop, step = part.indices(size)
+        assert step > 0, part
+        return slice(start, max(start, stop))
+    return slice(part % size, part % size + 1)
