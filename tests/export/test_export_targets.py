@@ -20,9 +20,9 @@ from tests.tiny import Values, denoiser, untrained
 CARD = {"axes": "TYX", "pixel_size_um": {"Y": 0.1, "X": 0.1}, "training": {"steps": 3.0}, "spread_factor": 1.25}
 # Tracing takes seconds: every method once, every target, both numbers of axes.
 CASES: dict[str, tuple[str, Values]] = {
-    "hdn": (".pt2", {"deterministic_levels": (0,)}),
+    "hdn": (".pt2", {"deterministic_levels": (0,), "blocks": 0, "final_blocks": 0}),
     "divnoising": (".onnx", {}),
-    "dvlae": (".pt2", {"dims": 3, "direction": "y"}),
+    "dvlae": (".pt2", {"direction": "y", "blocks": 0, "final_blocks": 0}),
     "noise2void": (".onnx", {"preset": "n2v2"}),
     "deconoising": (".xml", {"dims": 3, "z_halvings": 1, "psf_sigma": (0.6, 1.0, 1.0)}),
     "direct": (".xml", {"width": 8}),

@@ -12,7 +12,6 @@ from tests.tiny import Values, configuration, untrained
 
 VARIANTS: dict[str, Values] = {
     "hdn fast": {},
-    "hdn paper": {"preset": "paper"},
     "hdn 3-D": {"dims": 3},
     "hdn structured": {"preset": "paper", "deterministic_levels": (0,)},
     "divnoising fast": {},
@@ -20,7 +19,6 @@ VARIANTS: dict[str, Values] = {
     "divnoising 3-D": {"dims": 3, "z_halvings": 1, "blocks": 3},
     "dvlae fast": {},
     "dvlae paper": {"preset": "paper"},
-    "dvlae none": {"direction": "none"},
     "dvlae 3-D": {"dims": 3, "direction": "y"},
     "noise2void fast": {"masked_share": 0.05},
     "noise2void paper": {"preset": "paper", "masked_share": 0.05},
