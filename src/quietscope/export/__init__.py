@@ -6,7 +6,6 @@ targets in the entry-point group "quietscope.export_targets", and the code that 
 """
 
 import os
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from quietscope.export.check import check_difference, difference_from
 from quietscope.export.describe import card_of
 from quietscope.export.graph import Graph
 from quietscope.export.target import Target
+from quietscope.io.alive import workshop
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.nn.hardware import place
 from quietscope.registry import Registry, record
@@ -93,7 +93,7 @@ def export_model(
         files = _files(target, path)
         with ExitStack() as stack:
             temporary = [stack.enter_context(atomic_path(each, overwrite=overwrite)) for each in files]
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-")))
+            folder = stack.enter_context(workshop(path.absolute()))
             made = folder / f"model{target.suffix}"
             target.write(Graph.of(method), made, card)
             difference = difference_from(method, made) if check and runtime_for(made) is not None else None

@@ -1,6 +1,5 @@
 """Packages of the BioImage Model Zoo: a zip of an ONNX model, a description, and a test input with its output."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from quietscope.export.graph import Graph
 from quietscope.export.onnx import OPSET, save_onnx, to_onnx
 from quietscope.export.program import as_export_errors, quiet
 from quietscope.export.target import Target
+from quietscope.io.alive import workshop
 from quietscope.methods import METHODS
 from quietscope.optional import imported
 
@@ -38,12 +38,7 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
     model = imported("bioimageio.spec.model.v0_5", ExportError)
-    with (
-        tempfile.TemporaryDirectory(dir=path.parent.resolve()) as name,
-        quiet(),
-        as_export_errors("the BioImage Model Zoo"),
-    ):
-        folder = Path(name)
+    with workshop(path.resolve()) as folder, quiet(), as_export_errors("the BioImage Model Zoo"):
         save_onnx(to_onnx(graph), folder / "model.onnx", card)
         tensors = _test_tensors(graph)
         for key, values in tensors.items():

@@ -1,14 +1,15 @@
 """Atomic writing: a file is complete, or does not exist.
 
-A result is written beside its target under a temporary name, flushed to the disk, and renamed at the end. If writing
-fails, by an exception, Ctrl+C, a kill, a full disk or a power cut, an older file at the target is unchanged.
+A result is written in a hidden folder beside its target, flushed to the disk, and renamed at the end. If writing fails,
+by an exception, Ctrl+C, a kill, a full disk or a power cut, an older file at the target is unchanged. What a killed
+writer leaves is removed by the next one with that target (`quietscope.io.alive`).
 """
 
 import ctypes
 import errno
 import os
-import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quietscope.errors import OutputError
+from quietscope.io.alive import OLD, clear_leftovers, workshop
 from quietscope.outside.sources import check_apart
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
@@ -42,6 +44,7 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         got = f"{folder}, {'which is read-only' if folder.is_dir() else 'a file'}"
         raise OutputError(f"a folder in which {path.name} can be written", got, "choose another place with `--output`")
+    clear_leftovers(Path(os.path.realpath(path)))
     if not path.exists():
         return
     if path.is_dir() if replaceable is None else not (path.is_dir() and replaceable(path)):
@@ -63,28 +66,38 @@ def atomic_path(
         replaceable: For results that are folders; see `check_target`.
 
     Yields:
-        A path in the same folder that does not exist yet; the block creates a file or folder there.
+        A path on the same disk that does not exist yet; the block creates a file or folder there.
 
     Raises:
         OutputError: If `check_target` refuses the target, the disk is full, or the result cannot be renamed.
     """
     target = Path(os.path.realpath(path))
     check_target(target, overwrite, replaceable)
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.partial")
     try:
-        with told_if_full(path):
+        with told_if_full(path), workshop(target) as folder:
+            temporary = folder / "new.partial"
             yield temporary
             _flush(temporary)
+            _keep_mode(temporary, target)
             _put_in_place(temporary, target, overwrite)
             _flush_folder(target.parent)
     except OSError as error:
-        if error.filename is not None and str(error.filename).startswith(str(temporary)):
+        if error.filename is not None and _lies_beside(Path(str(error.filename)), target):
             raise OutputError(
                 f"a place where {path} can be written", str(error.strerror), "choose another place with `--output`"
             ) from error
         raise
-    finally:
-        _remove(temporary)
+
+
+def _lies_beside(path: Path, target: Path) -> bool:
+    """Tell whether a path is that of a result which is being written, or lies in it."""
+    return any(each.parent == target.parent and each.suffix == ".partial" for each in (path, *path.parents))
+
+
+def _keep_mode(temporary: Path, target: Path) -> None:
+    """Give a result that replaces another the rights of that one; a new one has those that the system gives."""
+    if target.exists():
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
 
 
 @contextmanager
@@ -177,14 +190,14 @@ def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
     if _exchanged(temporary, target):
         return  # the old folder has the temporary name now, and is removed as that
     # A folder cannot be renamed onto a non-empty one: move the old one aside first, and back if the second step fails.
-    aside = temporary.with_suffix(".old")
+    # After a kill in between, `clear_leftovers` moves it back.
+    aside = temporary.with_name(OLD)
     target.rename(aside)
     try:
         temporary.rename(target)
     except BaseException:
         aside.rename(target)
         raise
-    shutil.rmtree(aside)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -218,10 +231,3 @@ def _flush_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _remove(temporary: Path) -> None:
-    if temporary.is_dir():
-        shutil.rmtree(temporary, ignore_errors=True)
-    else:
-        temporary.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from quietscope.errors import OutputError
-from quietscope.io.atomic import told_if_full
+from quietscope.io.atomic import atomic_path, told_if_full
 from quietscope.methods.base import Method
 from quietscope.training.budget import Budget
 from quietscope.training.event_file import EventFile
@@ -95,12 +95,13 @@ class Logs:
 
     def _rewrite(self, rows: Iterable[dict[str, Any]]) -> None:
         assert self._path is not None
-        temporary = self._path.with_suffix(".partial")
-        with told_if_full(self._path), temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_path(self._path, overwrite=True) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
-        temporary.replace(self._path)
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
