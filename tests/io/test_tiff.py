@@ -257,25 +257,3 @@ except ImageFileError:
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("told\n", "")
-
-
-def test_a_missing_file_of_a_set_is_named(tmp_path: Path) -> None:
-    """The frames of a file that was not copied are not read as zeros."""
-    uuids = [f"urn:uuid:{number:08d}-0000-0000-0000-000000000000" for number in range(2)]
-    planes = "".join(
-        f'<TiffData FirstT="{t}" FirstC="0" FirstZ="0" IFD="0" PlaneCount="1">'
-        f'<UUID FileName="t{t}.ome.tif">{uuid}</UUID></TiffData>'
-        for t, uuid in enumerate(uuids)
-    )
-    for t, uuid in enumerate(uuids):
-        text = (
-            '<?xml version="1.0" encoding="UTF-8"?>'
-            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{uuid}"><Image ID="Image:0">'
-            '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="9" SizeY="8" SizeZ="1" SizeC="1" '
-            f'SizeT="2"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>'
-        )
-        save(tmp_path / f"t{t}.ome.tif", np.full((8, 9), t, np.uint16), description=text, metadata=None)
-    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "t0.ome.tif"))[:, 0, 0], [0, 1])
-    (tmp_path / "t1.ome.tif").unlink()
-    with pytest.raises(ImageFileError, match=r"1 missing \(plane 1, .*t1\.ome\.tif"):
-        read_image(tmp_path / "t0.ome.tif")

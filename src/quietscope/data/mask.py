@@ -41,7 +41,8 @@ class Given:
             return cls(None)
         mask, axes = np.asarray(image.mask) != 0, image.layout().axes
         sizes = dict(zip(axes, image.shape, strict=True))
-        if mask.shape != image.shape:
+        is_whole = mask.ndim == image.ndim and all(a in (1, b) for a, b in zip(mask.shape, image.shape, strict=True))
+        if not is_whole:
             letters = "ZYX"[-mask.ndim :] if mask.ndim in (2, 3) else ""
             if not letters or mask.shape != tuple(sizes.get(letter, 0) for letter in letters):
                 plane = " x ".join(str(sizes[letter]) for letter in "YX")
@@ -58,8 +59,10 @@ class Given:
 
     @property
     def words(self) -> str:
-        """What was said, to go on after "pixels that"."""
-        return "are NaN or infinite" if self.mask is None else f"the mask leaves out ({1 - self.mask.mean():.2%})"
+        """What was said, in one line."""
+        if self.mask is None:
+            return "pixels that are NaN or infinite count as never measured"
+        return f"{1 - self.mask.mean():.2%} of the pixels count as never measured, as the mask or the file says"
 
     def missing(self, pixels: npt.NDArray[Any], spans: Sequence[int | slice]) -> npt.NDArray[np.bool_]:
         """Return where pixels of a block are missing, same shape, which may be written to."""
@@ -78,10 +81,23 @@ def masked(image: Image, mask: Any) -> Image:
         image: The image.
         mask: A path, array or `Image` that is nonzero where pixels were measured, of the shape of the image or of a
             plane or stack of it; "nan" where NaN stands for no measurement; None leaves the image as it is.
+
+    Returns:
+        The image.
+
+    Raises:
+        SizeError: If the mask does not fit the image.
+        PixelError: If it leaves nothing.
     """
     if mask is None:
         return image
-    return replace(image, mask=NAN if isinstance(mask, str) and mask == NAN else np.asarray(as_image(mask).data[...]))
+    if isinstance(mask, str) and mask == NAN:
+        return replace(image, mask=NAN)
+    given = replace(image, mask=np.asarray(as_image(mask).data[...]))
+    earlier, now = Given.of(image), Given.of(given)  # planes of a file that were never recorded stay so
+    if earlier is None or earlier.mask is None or now is None or now.mask is None:
+        return given
+    return replace(image, mask=earlier.mask & now.mask)
 
 
 def without_missing(plane: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

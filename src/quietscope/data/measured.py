@@ -254,7 +254,7 @@ def gap_notes(images: Sequence[Image]) -> Iterator[str]:
             continue
         name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
         if image.data.given is not None:
-            yield f"{name}pixels that {image.data.given.words} are taken as never measured."
+            yield f"{name}{image.data.given.words}."
         for channel, gaps in enumerate(image.data.gaps):
             if not gaps.is_empty:
                 where = f"channel {channel}: " if len(image.data.gaps) > 1 else ""
@@ -284,7 +284,10 @@ class _Pieces(Sequence[npt.NDArray[Any]]):
         key = tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
         plane = np.asarray(self._data[key])
         if self._given is not None:
-            plane = without_missing(plane, self._given.missing(plane, key))
+            missing = self._given.missing(plane, key)
+            if missing.all():
+                return plane[:0, :0]  # nothing there to look for anything in
+            plane = without_missing(plane, missing)
         return _upright(plane, self._axes)
 
 

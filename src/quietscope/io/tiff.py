@@ -15,6 +15,7 @@ from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_metadata import read_metadata
+from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
 from quietscope.io.tiff_writer import create
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
@@ -49,7 +50,11 @@ def read(path: Path, series: int) -> Image:
             raise ImageFileError(
                 "a TIFF image", f"{path}, which is not one", "give it the extension of its real format"
             ) from error
-        with tif:
+        with ExitStack() as files:
+            files.enter_context(tif)
+            companion = companion_of(path, tif.pages[0].description) if len(tif.pages) else None
+            if companion is not None:
+                tif = files.enter_context(tifffile.TiffFile(path, omexml=companion))
             _check_companions(path, tif)
             num_pages = len(tif.pages)
             all_series = tif.series
@@ -59,35 +64,42 @@ def read(path: Path, series: int) -> Image:
             chosen = all_series[series]
             _check_size(path, chosen)
             _check_complete(path, tif, chosen, said)
+            count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
             return Image(
-                _lazy(path, tif, series, chosen), chosen.axes.upper(), path=path, num_series=len(all_series), **metadata
+                _lazy(path, tif, series, chosen, companion, count),
+                chosen.axes.upper(),
+                path=path,
+                num_series=len(all_series),
+                mask=recorded,
+                **metadata,
             )
 
 
-def _lazy(path: Path, tif: Any, index: int, series: Any) -> LazyArray:
-    if series.dataoffset is not None and not series.is_multifile:
+def _lazy(path: Path, tif: Any, index: int, series: Any, companion: str | None, count: int | None) -> LazyArray:
+    shape = series.shape if count is None else (count, *series.shape[1:])
+    if series.dataoffset is not None and not series.is_multifile and count is None:
         # Uncompressed and contiguous: a memory map can read a tile without reading the whole page.
         dtype = np.dtype(tif.byteorder + series.dtype.char)
         open_array = partial(_map_pixels, path, dtype, int(series.dataoffset), tuple(series.shape))
     else:
-        open_array = partial(_open_series, path, index)
-    return LazyArray(open_array, series.shape, series.dtype, path)
+        open_array = partial(_open_series, path, index, companion, count)
+    return LazyArray(open_array, shape, series.dtype, path)
 
 
 def _map_pixels(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> Opened:
     return Opened(np.memmap(path, dtype, "r", offset, shape))
 
 
-def _open_series(path: Path, index: int) -> Opened:
+def _open_series(path: Path, index: int, companion: str | None = None, count: int | None = None) -> Opened:
     import tifffile
     import zarr
 
     with _listening_to_tifffile(), ExitStack() as files:
-        tif = files.enter_context(tifffile.TiffFile(path))
+        tif = files.enter_context(tifffile.TiffFile(path, omexml=companion))
         store = files.enter_context(tif.series[index].aszarr(level=0))
         array = zarr.open_array(store, mode="r")
-        return Opened(array, files.pop_all().close, settle)
+        return Opened(array if count is None else FirstFrames(array, count), files.pop_all().close, settle)
 
 
 def _check_companions(path: Path, tif: Any) -> None:
@@ -114,7 +126,6 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
         planes = counts.get("channels", 1) * counts.get("slices", 1) * counts.get("frames", 1)
         if planes > len(tif.pages):  # a large ImageJ stack has one page for all its planes, and planes are missing
             raise truncated(path, size=path.stat().st_size)
-    _check_recorded(path, series, said)
     if series.dataoffset is not None and not series.is_multifile:
         ends = [(tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
     else:
@@ -127,20 +138,6 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
     for size, end in ends:
         if end > size:
             raise truncated(path, needed=end, size=size)
-
-
-def _check_recorded(path: Path, series: Any, said: list[str]) -> None:
-    """Refuse planes that the metadata promise and no file holds: tifffile would fill them with zeros."""
-    missing = [number for number, page in enumerate(series.pages) if page is None]
-    if not missing:
-        return
-    names = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-    why = next((line for line in said if "failed to read" in line or "missing" in line.lower()), "")
-    raise ImageFileError(
-        f"all {len(series.pages)} planes that the metadata of {path} promise",
-        f"{len(missing)} missing (plane {names}, counted from 0)" + (f": {' '.join(why.split())[:160]}" if why else ""),
-        "put the missing files of the set beside it, or save the planes that were recorded as a new file",
-    )
 
 
 @contextmanager

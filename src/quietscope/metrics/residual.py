@@ -75,7 +75,8 @@ class ResidualSums:
         """Add a block.
 
         Args:
-            noisy: Noisy pixels (..., Y, X), intensity units; what is not finite is left out.
+            noisy: Noisy pixels (..., Y, X), intensity units; what is not finite is left out, and so are squares and
+                differences that it takes part in.
             denoised: The denoised pixels, same shape.
         """
         x, s = (np.asarray(part, np.float64).reshape(-1, *np.shape(noisy)[-2:]) for part in (noisy, denoised))
@@ -83,7 +84,7 @@ class ResidualSums:
         if not known.any():
             return
         pivot = self.sums.setdefault("pivot", float(x[known].mean()))  # sums of squares of large numbers lose digits
-        x, s = np.where(known, x - pivot, 0.0), np.where(known, s - pivot, 0.0)
+        x, s = np.where(known, x - pivot, np.nan), np.where(known, s - pivot, np.nan)
         self._add_pixels(x - s, int(known.sum()))
         for scale in SCALES:
             self._add_contrast(_diagonal_difference(_means(x, scale)), _diagonal_difference(_means(s, scale)), scale)
@@ -111,29 +112,30 @@ class ResidualSums:
 
     def _add_pixels(self, r: Planes, count: int) -> None:
         self._add("pixels", count)
-        self._add("r r", np.sum(r * r))
-        centred = r - r.mean(axis=(1, 2), keepdims=True)
-        self._add("right", np.sum(centred[:, :, 1:] * centred[:, :, :-1]))
-        self._add("below", np.sum(centred[:, 1:] * centred[:, :-1]))
-        self._add("diagonal", np.sum(centred[:, 1:, 1:] * centred[:, :-1, :-1]))
+        self._add("r r", np.nansum(r * r))
+        counts = np.maximum(np.count_nonzero(~np.isnan(r), axis=(1, 2), keepdims=True), 1)
+        centred = r - np.nansum(r, axis=(1, 2), keepdims=True) / counts
+        self._add("right", np.nansum(centred[:, :, 1:] * centred[:, :, :-1]))
+        self._add("below", np.nansum(centred[:, 1:] * centred[:, :-1]))
+        self._add("diagonal", np.nansum(centred[:, 1:, 1:] * centred[:, :-1, :-1]))
 
     def _add_contrast(self, x: Planes, s: Planes, scale: int) -> None:
-        self._add(f"contrast {scale}", np.sum(x * x))
-        self._add(f"texture {scale}", np.sum(s * s) - np.sum(s * x))
-        self._add(f"removed {scale}", np.sum((x - s) ** 2))
+        self._add(f"contrast {scale}", np.nansum(x * x))
+        self._add(f"texture {scale}", np.nansum(s * s) - np.nansum(s * x))
+        self._add(f"removed {scale}", np.nansum((x - s) ** 2))
 
     def _add_squares(self, x: Planes, s: Planes) -> None:
         r = x - s
-        self._add("squares", x.size)
+        self._add("squares", int(np.count_nonzero(~np.isnan(x))))
         for name, values in (("x", x), ("s", s), ("x x", x * x), ("x s", x * s), ("r r", r * r)):
-            self._add(f"square {name}", np.sum(values))
+            self._add(f"square {name}", np.nansum(values))
         for one, other in _touching(x):
-            self._add("pairs", one.size)
-            self._add("pair sum", np.sum(one + other))
-            self._add("pair x x", np.sum(one * other))
-            self._add("pair x x squared", np.sum((one * other) ** 2))
+            self._add("pairs", int(np.count_nonzero(~np.isnan(one * other))))
+            self._add("pair sum", np.nansum(one + other))
+            self._add("pair x x", np.nansum(one * other))
+            self._add("pair x x squared", np.nansum((one * other) ** 2))
         for one, other in _touching(r):
-            self._add("pair r r", np.sum(one * other))
+            self._add("pair r r", np.nansum(one * other))
 
     def _lost(self) -> tuple[float, float]:
         """Return the share of structure that is lost, and its error; NaN where there is too little structure."""

@@ -33,12 +33,9 @@ def open_images(
     opened = tuple(_open(source, axes, series) for source in several)
     if mask is None:
         return opened
-    from quietscope.data.mask import Given, masked
+    from quietscope.data.mask import masked
 
-    opened = tuple(masked(image, mask) for image in opened)
-    for image in opened:
-        Given.of(image)  # refused before anything starts
-    return opened
+    return tuple(masked(image, mask) for image in opened)
 
 
 def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
