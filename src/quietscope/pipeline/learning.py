@@ -63,8 +63,10 @@ def train(training: Training, events: Listener = ignore) -> Trained:
     watch, state = _Watch(events), training.folder
     denoiser = Denoiser.from_configuration(training.configuration, device=training.device)
     with step(events, "train"), result_folder(state.path):
-        state.begin(training.configuration, resume=training.resume)
+        if not training.resume:
+            state.set_aside()
         try:
+            state.begin(training.configuration, training.images)
             denoiser.fit(
                 list(training.images),
                 folder=state.path,
@@ -75,10 +77,12 @@ def train(training: Training, events: Listener = ignore) -> Trained:
         except BaseException:
             if not state.has_learnt:
                 state.forget()
+                state.put_back()
             if watch.stop is not None:  # while a first denoiser was trained, to measure the noise by
                 raise watch.stop from None
             raise
         _save(denoiser, training, events)
+        state.drop_earlier()
     if watch.stop is not None:
         raise watch.stop
     report = denoiser.fit_report
