@@ -160,6 +160,12 @@ class RunFolder:
             place.parent.mkdir(parents=True, exist_ok=True)
             path.rename(place)
 
+    def come_to_nothing(self) -> None:
+        """Where a new run has left nothing to go on from, remove its state, and put that of the earlier run back."""
+        if not self.has_learnt:
+            self.forget()
+            self.put_back()
+
     def put_back(self) -> None:
         """Put back what `set_aside` has kept, where a new run has come to nothing."""
         aside = self.path / _EARLIER
