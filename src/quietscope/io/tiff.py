@@ -14,6 +14,7 @@ from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
+from quietscope.io.tiff_chain import check_chain
 from quietscope.io.tiff_metadata import read_metadata
 from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
 from quietscope.io.tiff_writer import create
@@ -43,6 +44,7 @@ def read(path: Path, series: int) -> Image:
     """
     import tifffile
 
+    check_chain(path)
     with _listening_to_tifffile() as said:
         try:
             tif = tifffile.TiffFile(path)
