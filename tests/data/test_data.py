@@ -12,7 +12,7 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
-from quietscope.data.preparation import prepare, spread
+from quietscope.data.preparation import note_small, prepare, spread
 from quietscope.data.split import split_frames
 from quietscope.errors import ChannelError, PixelError
 from quietscope.tiling.orientations import ALL_TURNS, orient
@@ -128,23 +128,26 @@ def test_broken_pixels_are_refused(bad: float) -> None:
     array = np.random.default_rng(0).normal(size=(3, 1, 8, 8))
     array[1, 0, 2, 3] = bad
     with pytest.raises(PixelError, match="frame 1"):
-        prepare(frames_of(array), 8)
+        prepare(frames_of(array))
 
 
 def test_constant_channels_are_refused_and_blank_frames_are_not() -> None:
     array = np.random.default_rng(0).normal(size=(3, 2, 8, 8))
     array[0] = 0
-    prepare(frames_of(array), 8)
+    prepare(frames_of(array))
     array[:, 1] = 7
     with pytest.raises(PixelError, match="channel 1"):
-        prepare(frames_of(array), 8)
+        prepare(frames_of(array))
 
 
 def test_notes_on_saturation_and_small_images() -> None:
     array = np.random.default_rng(0).integers(0, 256, (1, 1, 20, 20)).astype(np.uint8)
     array[0, 0, :5] = 255
     notes: list[Any] = []
-    prepare(frames_of(array), 64, notes.append)
+    prepare(frames_of(array), notes.append)
+    note_small(frames_of(array), 20, notes.append)
+    assert len(notes) == 1
+    note_small(frames_of(array), 64, notes.append)
     assert len(notes) == 2
     assert "25." in notes[0]
     assert "20 pixels wide" in notes[1]
@@ -161,15 +164,15 @@ def test_a_nan_in_any_frame_is_found_before_training() -> None:
     left_out = sorted({*range(300)} - {*spread(range(300))})[3]
     stack[left_out, 0, 2, 5] = np.nan
     with pytest.raises(PixelError, match=f"frame {left_out}; got 1 "):
-        prepare(frames_of(stack), patch=8)
+        prepare(frames_of(stack))
 
 
 def test_images_of_unlike_scale_are_refused_in_one_training() -> None:
     """0 to 1 beside 16 bits would leave nothing of the former; ten times the exposure is no reason."""
     pixels = np.random.default_rng(0).normal(100.0, 10.0, (1, 1, 8, 8))
     blank = np.zeros_like(pixels)
-    prepare(frames_of(pixels, 10 * pixels, blank), patch=8)
+    prepare(frames_of(pixels, 10 * pixels, blank))
     with pytest.raises(PixelError, match=r"in image 1 and .* in image 0"):
-        prepare(frames_of(pixels, pixels / 65535), patch=8)
+        prepare(frames_of(pixels, pixels / 65535))
     with pytest.raises(PixelError, match=r"\(uint16\) in image 0 and .* \(uint8\) in image 1"):
-        prepare(frames_of((20 * pixels).astype(np.uint16), pixels.astype(np.uint8)), patch=8)
+        prepare(frames_of((20 * pixels).astype(np.uint16), pixels.astype(np.uint8)))

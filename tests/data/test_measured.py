@@ -93,7 +93,7 @@ def test_statistics_and_noise_are_those_of_measured_pixels() -> None:
     image = as_measured(Image(data, "TYX"))
     frames, inner = Frames.of([image], 2), Frames.of([Image(data[:, 40:-40], "TYX")], 2)
     assert frames.has_gaps
-    found, true = prepare(frames, 16), Statistics.of_frames(inner)
+    found, true = prepare(frames), Statistics.of_frames(inner)
     for name in ("mean", "std"):
         assert getattr(found, name) == pytest.approx(getattr(true, name).numpy(), rel=1e-6)
     assert found.quantiles[0, [0, -1]].tolist() == true.quantiles[0, [0, -1]].tolist()
@@ -140,7 +140,7 @@ def test_nan_is_refused_where_nobody_said_that_it_stands_for_anything() -> None:
     data[:, :, :20] = 0
     data[1, 30, 30] = np.nan
     with pytest.raises(PixelError, match="NaN"):
-        prepare(Frames(((as_measured(Image(data, "TYX")).data, Layout.of("TYX", data.shape)),)), 16)
+        prepare(Frames(((as_measured(Image(data, "TYX")).data, Layout.of("TYX", data.shape)),)))
 
 
 def test_a_padded_image_is_denoised_inside_and_kept_outside(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_mask_and_nan_say_what_was_measured() -> None:
     marked = as_measured(Image(spoilt, "TYX", mask="nan"))
     assert np.array_equal(np.isnan(np.asarray(marked)), expected)
     assert np.isfinite(for_network(marked).data[...]).all()
-    prepare(Frames.of([marked], 2), 16)
+    prepare(Frames.of([marked], 2))
     out = np.zeros(data.shape)
     restoring(marked, {"mean": out})["mean"][:, :, :] = data + 1
     assert np.array_equal(np.isnan(out), expected)

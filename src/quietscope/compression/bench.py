@@ -94,7 +94,7 @@ class Bench:
         references = None if clean is None else Frames.of(clean, method.spatial_dims)
         if references is not None:
             _check_alike(frames, references)
-        prepare(frames, denoiser.configuration.training_settings().patch, notify)
+        prepare(frames, notify)
         training, held_out = split_frames(len(frames), seed)
         boxes = held_out_boxes(frames, held_out, method.size_multiple, seed)
         noisy, latents = cut(frames, boxes), Graph.of(method).latents

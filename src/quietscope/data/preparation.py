@@ -23,14 +23,13 @@ MOST_FRAMES = 256
 NOTEWORTHY_SATURATION = 1e-4
 
 
-def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statistics:
+def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
     """Check the training frames, and measure their statistics.
 
     Args:
         frames: The training frames; at most 256 of them, evenly spread, are read for their statistics. Every frame
             of floating-point numbers is read once, since one NaN anywhere would spoil the weights.
-        patch: Patch size in Y and X in pixels, for the note on small images.
-        notify: Called with one line about saturated pixels, and with one about images smaller than a patch.
+        notify: Called with one line about saturated pixels.
 
     Returns:
         The statistics of each channel.
@@ -54,12 +53,21 @@ def prepare(frames: Frames, patch: int, notify: Notify | None = None) -> Statist
         tell(
             f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
         )
+    return Statistics.of_frames(frames[n] for n in chosen)
+
+
+def note_small(frames: Frames, patch: int, notify: Notify) -> None:
+    """Tell of images that are smaller than a patch.
+
+    Args:
+        frames: The training frames.
+        patch: Patch size in Y and X in pixels.
+        notify: Called with one line, if there are any.
+    """
     smallest = min(min(frames.spatial_shape(n)[-2:]) for n in range(len(frames)))
     if smallest < patch:
-        tell(
-            f"An image is {smallest} pixels wide, less than a training patch ({patch}): it is mirrored up to that size."
-        )
-    return Statistics.of_frames(frames[n] for n in chosen)
+        pixels = f"{smallest} pixel{'s' * (smallest != 1)}"
+        notify(f"An image is {pixels} wide, less than a training patch ({patch}): it is mirrored up to that size.")
 
 
 def _check_all_finite(frames: Frames) -> None:

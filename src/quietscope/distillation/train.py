@@ -8,7 +8,7 @@ import torch
 
 from quietscope.data.frames import Frames
 from quietscope.data.measured import as_measured
-from quietscope.data.preparation import Notify, prepare
+from quietscope.data.preparation import Notify, note_small, prepare
 from quietscope.distillation.student import Student, student_configuration
 from quietscope.errors import ChannelError
 from quietscope.io import ImageSource, as_images
@@ -70,7 +70,9 @@ def distill(
     frames = Frames.of(opened, chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()
-    prepare(frames, training.patch, notify)
+    prepare(frames, notify)
+    if notify is not None:
+        note_small(frames, training.patch, notify)
     student = Student.of(method, chosen)
     place(method.eval(), teacher.device, method.spatial_dims)
     report = fit(

@@ -278,9 +278,9 @@ def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: i
     planes = [(stack, leading) for stack in stacks for leading in _large_planes(stack.shape)]
     if not planes:
         raise NoiseError(
-            f"images of shape (..., Y, X), at least {MIN_SIDE} pixels wide and high",
-            ", ".join(str(stack.shape) for stack in stacks) or "no image at all",
-            "pass one channel, without smoothing, or give the noise: --noise sigma=NUMBER",
+            f"images of at least {MIN_SIDE} x {MIN_SIDE} pixels, to find their noise",
+            ", ".join(" x ".join(map(str, stack.shape)) for stack in stacks) or "no image at all",
+            "give the noise, `--noise sigma=NUMBER`, or take `--method noise2void`, which needs none",
         )
     rng = np.random.default_rng(seed)
     ranked: list[tuple[int, float, npt.NDArray[Any], tuple[int | slice, ...]]] = []

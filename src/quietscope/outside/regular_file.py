@@ -13,6 +13,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 _FIX = "copy what it gives into a file, and name that file"
+_FIX_OF_LINK = "point the link at a file that is there"
 
 
 def irregular(path: str | os.PathLike[str]) -> str | None:
@@ -22,13 +23,27 @@ def irregular(path: str | os.PathLike[str]) -> str | None:
         path: The path; symbolic links are followed.
 
     Returns:
-        Such as "a named pipe"; None for a file, a folder, or where there is nothing.
+        Such as "a named pipe", or "a symbolic link to b.tif, where nothing is"; None for a file, a folder, or where
+        there is nothing.
     """
     try:
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError):  # nothing there, or no name that a file can have: whoever opens it will say so
-        return None
+    except (OSError, ValueError) as error:  # nothing there, or no name that a file can have: whoever opens it says so
+        return _broken_link(Path(path)) if isinstance(error, OSError) else None
     return next((words for is_kind, words in _KINDS if is_kind(mode)), None)
+
+
+def _broken_link(path: Path) -> str | None:
+    """Say where a symbolic link leads that leads nowhere; None for what is no link."""
+    if not path.is_symlink():
+        return None
+    try:
+        path.resolve(strict=True)
+    except FileNotFoundError:
+        return f"a symbolic link to {path.readlink()}, where nothing is"
+    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise the second
+        return "a symbolic link that leads back to itself"
+    return None
 
 
 def check_regular(path: Path, error: type[QuietScopeError], expected: str) -> None:
@@ -40,11 +55,11 @@ def check_regular(path: Path, error: type[QuietScopeError], expected: str) -> No
         expected: What was expected there, such as "an image file".
 
     Raises:
-        QuietScopeError: Of the given kind, if it is neither a file nor a folder.
+        QuietScopeError: Of the given kind, if it is neither a file nor a folder, or a link to nothing.
     """
     kind = irregular(path)
     if kind is not None:
-        raise error(expected, f"{path}, {kind}", _FIX)
+        raise error(expected, f"{path}, {kind}", _FIX_OF_LINK if "symbolic link" in kind else _FIX)
 
 
 def read_bounded(path: Path, most: int, error: type[QuietScopeError], expected: str) -> bytes:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
-from quietscope.data.preparation import Notify, prepare
+from quietscope.data.preparation import Notify, note_small, prepare
 from quietscope.io import Image
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
@@ -132,7 +132,7 @@ def _settle(
 ) -> Settled:
     configuration = choose_method(configuration, frames, notes)
     configuration, psf = choose_psf(configuration, images, frames, notes, folder=folder, resume=resume)
-    statistics = prepare(frames, configuration.training_settings().patch, notes)
+    statistics = prepare(frames, notes)
     noise_models: Sequence[NoiseModel] = ()
     is_met = configuration.method_settings().expects_correlation
     depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
@@ -145,6 +145,7 @@ def _settle(
         noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)
     elif not is_met:
         note_correlation(frames, configuration.method, notes)
+    note_small(frames, configuration.training_settings().patch, notes)
     return Settled(
         configuration=configuration,
         statistics=statistics,

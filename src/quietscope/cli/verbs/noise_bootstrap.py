@@ -57,7 +57,7 @@ def noise_bootstrap(
     for path in files:
         check_kind_fits(path, Gaussian.kind if model == AUTO else model)  # any kind fits where a Gaussian does
         check_target(path, overwrite)
-    prepare(frames, 1, screen.note)
+    prepare(frames, screen.note)
     with screen.training() as watch:
         choices = bootstrap_noise(
             frames,

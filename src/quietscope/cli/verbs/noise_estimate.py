@@ -35,7 +35,7 @@ def noise_estimate(
     for path in files:
         check_kind_fits(path, PoissonGaussian.kind)
         check_target(path, overwrite)
-    prepare(frames, 1, screen.note)
+    prepare(frames, screen.note)
     for channel, path in enumerate(files):
         estimate = measure_channel(frames, channel)
         note = correlation_note(estimate)
