@@ -1,5 +1,6 @@
 """What killed writers leave goes with the next one; what a living one works on stays; two runs never share a folder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -69,3 +70,13 @@ def test_a_result_keeps_the_rights_of_the_one_that_it_replaces(tmp_path: Path) -
     target.chmod(0o640)
     write_bytes_atomically(target, b"new", overwrite=True)
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_keeps_no_lock_without_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"), at_work(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """A run folder: an earlier run is kept until the new one has earned its place, and --resume knows what it resumes."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from quietscope import plan_train, run
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io.alive import at_work
 from quietscope.pipeline.events import Event, TrainingProgress
+from quietscope.pipeline.run_folder import RunFolder
 
 STATE = ("config.yaml", "resume.ckpt", "images.json", "logs/metrics.csv", "logs/hparams.yaml")
 
@@ -70,3 +72,21 @@ def test_a_second_run_is_refused(done: Path, cells: Path, settings: dict[str, An
     with at_work(done), pytest.raises(OutputError, match="no other run works in"):
         run(plan)
     assert contents(done) == before
+
+
+def test_what_a_full_disk_cannot_move_aside_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("config.yaml", "logs/metrics.csv"):
+        (tmp_path / name).write_text(name)
+    make = Path.mkdir
+
+    def full(path: Path, *args: Any, **kwargs: Any) -> None:
+        if path.parts[-2:] == (".earlier", "logs"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        make(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OSError, match="No space"):
+        RunFolder(tmp_path).set_aside()
+    left = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"config.yaml": "config.yaml", "logs/metrics.csv": "logs/metrics.csv"}

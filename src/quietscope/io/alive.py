@@ -99,8 +99,8 @@ def at_work(folder: Path) -> Iterator[None]:
         if descriptor < 0 or _is_same(descriptor, place):
             break
         _close(descriptor)  # of a run that has just ended, and removed it
-    place.write_text(f"{_owner()}\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8")
-    try:
+    try:  # a full disk may have no room for the words, and must not keep an empty file
+        place.write_text(f"{_owner()}\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8")
         yield
     finally:
         place.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import assert_never
 from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.io.alive import at_work, check_idle
+from quietscope.io.atomic import told_if_full
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
 from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import open_model, predict
@@ -71,7 +72,7 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
 @contextmanager
 def _alone(plan: DenoisePlan | TrainPlan) -> Iterator[None]:
     """Keep other runs out of a folder, after one last look at what they have left there."""
-    with at_work(plan.folder):
+    with told_if_full(plan.folder), at_work(plan.folder):
         plan.check()
         yield
 

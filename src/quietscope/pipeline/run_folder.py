@@ -155,10 +155,14 @@ class RunFolder:
         aside = self.path / _EARLIER
         if aside.exists():  # what is here now is of a run that never came so far
             self.forget()
-        for path in self._left():
-            place = aside / path.relative_to(self.path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(place)
+        try:
+            for path in self._left():
+                place = aside / path.relative_to(self.path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(place)
+        except OSError:  # a full disk, which may have no room for a folder
+            self._bring_back()
+            raise
 
     def come_to_nothing(self) -> None:
         """Where a new run has left nothing to go on from, remove its state, and put that of the earlier run back."""
@@ -172,11 +176,15 @@ class RunFolder:
         if self.has_learnt or not aside.exists():
             return
         self.forget()
+        self._bring_back()
+
+    def _bring_back(self) -> None:
+        aside = self.path / _EARLIER
         for path in [each for each in aside.rglob("*") if each.is_file()]:
             place = self.path / path.relative_to(aside)
             place.parent.mkdir(exist_ok=True)
             path.rename(place)
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def drop_earlier(self) -> None:
         """Remove what `set_aside` has kept: the new run has a model."""
