@@ -5,20 +5,22 @@ A new verb is one file and one line in `VERBS`; another package declares its own
 that help comes at once.
 """
 
+import _thread
 import io
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType, MappingProxyType
-from typing import TextIO
-
-from cyclopts import App, CycloptsError
+from typing import TYPE_CHECKING, TextIO
 
 from quietscope.errors import MissingPixelsWarning, QuietScopeError, SeriesWarning, Terminated
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
+
+if TYPE_CHECKING:
+    from cyclopts import App  # imported where a signal is answered already
 
 VERBS = MappingProxyType(
     {
@@ -54,6 +56,7 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
 
@@ -69,13 +72,14 @@ COMMANDS: Registry[Callable[..., object]] = Registry(
 """Verbs of other packages: functions as in `quietscope.cli.verbs`, whose parameters and docstring are their help."""
 
 
-def make_app(typed: Sequence[str] = ()) -> App:
+def make_app(typed: Sequence[str] = ()) -> "App":
     """Return the command line with all its verbs.
 
     Args:
         typed: What was typed. A verb in it shows its whole docstring as help, in place of its line in the list of
             verbs, for which none has to be imported.
     """
+    from cyclopts import App
 
     def about(verb: str, summary: str) -> str | None:
         return None if verb in typed else summary
@@ -112,10 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What was typed after the program's name; by default this process's own arguments.
     """
     warnings.showwarning = _tell
+    sys.unraisablehook = _pass_on
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no character of a file's name is to end a run
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    status = run(list(sys.argv[1:] if arguments is None else arguments))
+    for number in _SIGNALS:  # all is done and said
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -127,13 +135,16 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit status.
     """
-    earlier = signal.signal(signal.SIGTERM, _end)
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    earlier = [signal.signal(number, end) for number in _SIGNALS]
     try:
         status = _perform(arguments)
         return status if isinstance(status, int) else 0
-    except CycloptsError as error:
-        words = str(error).replace("Unused Tokens:", "Nobody asked for")
-        return _complain(f"{words} See `quietscope --help`.")
     except QuietScopeError as error:
         return _complain(str(error))
     except BrokenPipeError:
@@ -143,24 +154,30 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return _complain(f"expected the system to allow it; got {error.strerror or error}{place}; {_advice(error)}")
-    except MemoryError as error:
-        return _complain(_out_of_memory(error))
     except KeyboardInterrupt as error:
-        _complain("stopped; nothing half-written is left")
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return _stopped(signal.SIGTERM in received or isinstance(error, Terminated))
     except Exception as error:  # a fault of ours, or of a library that we use
+        if received:  # some libraries turn what a signal raises into an error of theirs
+            return _stopped(signal.SIGTERM in received)
         if _is_out_of_memory(error):
             return _complain(_out_of_memory(error))
         return _confess(error, arguments)
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in zip(_SIGNALS, earlier, strict=True):
+            signal.signal(number, handler)
 
 
 def _perform(arguments: list[str]) -> object:
     """Call the verb that was typed, with its inputs protected from its outputs."""
+    from cyclopts import CycloptsError
+
     from quietscope.outside.sources import reading
 
-    command, bound, _ = make_app(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
+    try:
+        command, bound, _ = make_app(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        words = str(error).replace("Unused Tokens:", "Nobody asked for")
+        return _complain(f"{words} See `quietscope --help`.")
     with reading(bound.arguments):
         return command(*bound.args, **bound.kwargs)
 
@@ -178,7 +195,9 @@ def _advice(error: OSError) -> str:
 
 def _is_out_of_memory(error: Exception) -> bool:
     """Tell whether PyTorch found too little memory, for which it raises a RuntimeError as for anything else."""
-    return type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    )
 
 
 def _out_of_memory(error: Exception) -> str:
@@ -212,5 +231,17 @@ def _tell(
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _pass_on(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Receive a signal once more that came where nothing can be raised, and would be printed and forgotten."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        is_term = isinstance(unraisable.exc_value, Terminated)
+        _thread.interrupt_main(signal.SIGTERM if is_term else signal.SIGINT)
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _stopped(is_terminated: bool) -> int:
+    for number in _SIGNALS:  # a second one would cut the line short
+        signal.signal(number, signal.SIG_IGN)
+    _complain("stopped; nothing half-written is left")
+    return TERMINATED if is_terminated else INTERRUPTED

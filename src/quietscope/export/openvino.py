@@ -23,7 +23,7 @@ _MOST_BYTES_OF_XML = 1 << 22
 _KEEP = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16,bf16"}
 
 
-def to_openvino(graph: Graph) -> Any:
+def to_openvino(graph: Graph, beside: Path | None = None) -> Any:
     """Turn a graph into an OpenVINO model, by way of ONNX.
 
     Operations on the image before the first convolution are marked to stay in float32. Otherwise a runtime may choose
@@ -32,6 +32,7 @@ def to_openvino(graph: Graph) -> Any:
 
     Args:
         graph: The graph.
+        beside: Folder for what has to be written on the way; the system's temporary one if None.
 
     Returns:
         An `openvino.Model`.
@@ -42,7 +43,7 @@ def to_openvino(graph: Graph) -> Any:
     openvino = imported("openvino", ExportError)
     content = to_onnx(graph).SerializeToString()
     with as_export_errors("OpenVINO"):
-        return _keep_precision(openvino, openvino.Core().read_model(io.BytesIO(content)))
+        return _keep_precision(openvino, openvino.Core().read_model(io.BytesIO(content)), beside)
 
 
 def save_openvino(model: Any, path: Path, card: Card) -> None:
@@ -73,9 +74,9 @@ def _save(openvino: Any, model: Any, path: Path) -> None:
         raise
 
 
-def _keep_precision(openvino: Any, model: Any) -> Any:
+def _keep_precision(openvino: Any, model: Any, beside: Path | None) -> Any:
     """Mark all operations between the image and the first convolutions; the mark can only be set in the model's XML."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=beside) as folder:
         path = Path(folder) / "model.xml"
         _save(openvino, model, path)
         root = ElementTree.parse(path).getroot()
@@ -105,7 +106,7 @@ def _before_convolutions(root: ElementTree.Element) -> Sequence[ElementTree.Elem
 
 
 def _write(graph: Graph, path: Path, card: Card) -> None:
-    save_openvino(to_openvino(graph), path, card)
+    save_openvino(to_openvino(graph, path.parent), path, card)
 
 
 TARGET = Target(name="OpenVINO", suffix=".xml", view=whole, write=_write, companions=(".bin",))

@@ -1,8 +1,8 @@
 """Who is still at work: locks that die with their owner, and what owners that were killed have left behind.
 
 Whatever is being written lies in a hidden folder beside its target, `.NAME.HOST-PID-TOKEN.partial`, which its writer
-has locked. The system gives up the lock when the process ends, however it ends. Where a disk knows no such locks, as some
-network disks do, the name says which process it was.
+has locked. The system gives up the lock when the process ends, however it ends. Where a disk knows no such locks, as
+some network disks do, the name says which process it was.
 """
 
 import errno

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from quietscope.errors import Stop
+from quietscope.errors import OutputError, Stop
 from quietscope.io import atomic_path
 from quietscope.pipeline.events import Listener, Note, TrainingProgress, Written, ignore, step
-from quietscope.pipeline.files import result_folder
+from quietscope.pipeline.files import MODEL, result_folder
 from quietscope.pipeline.outcome import Trained
 from quietscope.pipeline.plan import Training
 
@@ -63,8 +63,10 @@ def train(training: Training, events: Listener = ignore) -> Trained:
     watch, state = _Watch(events), training.folder
     denoiser = Denoiser.from_configuration(training.configuration, device=training.device)
     with step(events, "train"), result_folder(state.path):
-        state.begin(training.configuration, resume=training.resume)
+        if not training.resume:
+            state.set_aside()
         try:
+            state.begin(training.configuration, training.images)
             denoiser.fit(
                 list(training.images),
                 folder=state.path,
@@ -73,12 +75,16 @@ def train(training: Training, events: Listener = ignore) -> Trained:
                 notify=lambda text: events(Note(text=text)),
             )
         except BaseException:
-            if not state.has_learnt:
-                state.forget()
+            state.come_to_nothing()
             if watch.stop is not None:  # while a first denoiser was trained, to measure the noise by
                 raise watch.stop from None
             raise
-        _save(denoiser, training, events)
+        try:
+            _save(denoiser, training, events)
+        except OutputError:
+            state.come_to_nothing()
+            raise
+        state.drop_earlier()
     if watch.stop is not None:
         raise watch.stop
     report = denoiser.fit_report
@@ -141,5 +147,11 @@ def _save(denoiser: "Denoiser", training: Training, events: Listener) -> None:
             assert denoiser.direct is not None
             denoiser.direct.save(path, overwrite=overwrite)
         else:
-            denoiser.save(path, weights=_WEIGHTS[name], overwrite=overwrite)
+            try:
+                denoiser.save(path, weights=_WEIGHTS[name], overwrite=overwrite)
+            except OutputError as error:
+                if name == "model" or not isinstance(error.__cause__, OSError):
+                    raise
+                events(Note(text=f"no room on the disk for {path}, which is left out: predict needs {MODEL} alone"))
+                continue
         events(Written(name=name, path=path))

@@ -54,7 +54,7 @@ class Ledger:
         """Forget an earlier run, and write down what this one is to write, and of which images."""
         self.forget()
         names = [os.path.relpath(path, self.folder.parent) for path in files]
-        self._write({_FILES: names, _IMAGES: [_fingerprint(image) for image in images], _TRAINED: None})
+        self._write({_FILES: names, _IMAGES: [fingerprint(image) for image in images], _TRAINED: None})
 
     def check_images(self, images: Sequence[Image]) -> None:
         """Refuse to go on with other images than the run began with.
@@ -62,13 +62,7 @@ class Ledger:
         Raises:
             SettingsError: If they are others, or their pixels have changed.
         """
-        before, now = self._run.get(_IMAGES), [_fingerprint(image) for image in images]
-        if before is not None and before != now:
-            raise SettingsError(
-                f"the images that the run began with: {', '.join(before)}",
-                ", ".join(now),
-                "name those images, or start anew with `--overwrite` in place of `--resume`",
-            )
+        check_same(self._run.get(_IMAGES), images)
 
     def note_training(self, configuration: "Configuration") -> None:
         """Write down that training came to the end of its budget."""
@@ -134,11 +128,30 @@ class Ledger:
         return self.folder / f"image_{number}.npz"
 
 
+def check_same(before: Sequence[str] | None, images: Sequence[Image]) -> None:
+    """Refuse other images than those that a run began with.
+
+    Args:
+        before: What `fingerprint` said of those; None where that is not known.
+        images: The images of now.
+
+    Raises:
+        SettingsError: If they are others, or their pixels have changed.
+    """
+    now = [fingerprint(image) for image in images]
+    if before is not None and list(before) != now:
+        raise SettingsError(
+            f"the images that the run began with: {', '.join(map(str, before))}",
+            ", ".join(now),
+            "name those images, or start anew with `--overwrite` in place of `--resume`",
+        )
+
+
 def _budget(configuration: "Configuration") -> list[Any]:
     return [configuration.budget, configuration.steps]
 
 
-def _fingerprint(image: Image) -> str:
+def fingerprint(image: Image) -> str:
     """Return in words what tells an image from others: name, size, type, and a checksum of the middle of one plane."""
     middle = (slice(max(0, n // 2 - _HALF), n // 2 + _HALF) for n in image.shape[-2:])
     plane = np.asarray(image.data[(0,) * (len(image.shape) - 2) + tuple(middle)])

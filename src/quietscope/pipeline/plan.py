@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
-from quietscope.pipeline.files import trial_folder
+from quietscope.pipeline.files import CONFIG, trial_folder
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.ledger import Ledger
 from quietscope.pipeline.run_folder import RunFolder
@@ -50,7 +50,8 @@ class Training:
         if not self.resume:
             self.folder.check_free(overwrite=self.overwrite)
         for path in self.files.values():
-            check_target(path, self.resume or self.overwrite)
+            is_own = path == self.folder.path / CONFIG  # the run folder's own, which every run there writes
+            check_target(path, self.resume or self.overwrite or is_own)
 
     def resumed(self) -> Self:
         """Return the same, going on from the state in the folder with the settings that the run began with.
@@ -63,6 +64,9 @@ class Training:
         """
         asked = self.configuration.model_dump(exclude_unset=True)
         learnt = self.folder.has_learnt
+        self.folder.check_images(self.images)
+        if learnt:
+            self.folder.check_steps(asked.get("steps"))
         return replace(
             self,
             configuration=self.folder.earlier(asked),
@@ -146,12 +150,12 @@ class DenoisePlan:
 
     def begin(self) -> None:
         """Forget an earlier run that was stopped in this folder, and write down what this one is to write."""
-        self.training.folder.forget()
         self.ledger.begin(self.files, self.training.images)
 
     def close(self) -> None:
         """Remove what only a stopped run needs: once all is done, or where nothing was learnt."""
         self.training.folder.forget()
+        self.training.folder.drop_earlier()
         self.ledger.close()
 
     def resumed(self) -> Self:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quietscope.io import Image, ImageSource
+from quietscope.io.alive import check_idle
 from quietscope.outside.sources import protecting
 from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
 from quietscope.pipeline.image_files import Target
@@ -66,7 +67,9 @@ def plan_denoise(
         QuietScopeError: If images, settings, results or folder cannot be used.
     """
     place = Path(folder)
+    check_idle(place)
     state = RunFolder(place / UNFINISHED)
+    state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
     noisy = _noisy(images, axes, series, mask, configuration)
     kinds = choose_kinds(results, _abilities(configuration), USUAL)
@@ -131,7 +134,9 @@ def plan_train(
         QuietScopeError: If images, settings or folder cannot be used.
     """
     place = Path(folder)
+    check_idle(place)
     state = RunFolder(place)
+    state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from quietscope.errors import Terminated
 from quietscope.io import Image
+from quietscope.io.alive import at_work, check_idle
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
 from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import open_model, predict
@@ -40,6 +41,8 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
     """
     if resume:
         plan = plan.resumed()
+    if not isinstance(plan, PredictPlan):
+        check_idle(plan.folder)
     plan.check()
     match plan:
         case DenoisePlan():
@@ -56,13 +59,21 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
 
 def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
     """Learn from the images, denoise every one of them, and report."""
-    with result_folder(plan.folder), _record(plan):
+    with result_folder(plan.folder), _alone(plan), _record(plan):
         plan = replace(plan, training=settle(plan.training, events))
         before = [score(target.image, clean) for target, clean in zip(plan.targets, plan.references, strict=False)]
         trained = _learn(plan, CostNote(plan, events))
         predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
         outcome = report(plan, trained, predicted, before, events)
         return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
+
+
+@contextmanager
+def _alone(plan: DenoisePlan | TrainPlan) -> Iterator[None]:
+    """Keep other runs out of a folder, after one last look at what they have left there."""
+    with at_work(plan.folder):
+        plan.check()
+        yield
 
 
 @contextmanager
@@ -112,7 +123,7 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
 
 def _train(plan: TrainPlan, events: Listener) -> Outcome:
     """Learn, and keep the model."""
-    with result_folder(plan.folder):
+    with result_folder(plan.folder), _alone(plan):
         training = settle(plan.training, events)
         trained = train(training, events)
         outcome = Outcome(trained=trained, files=training.files)

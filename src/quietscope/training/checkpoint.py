@@ -1,13 +1,14 @@
 """The resume file: everything that changes during training; a partly written file never replaces the old one."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from quietscope.errors import ModelFileError
-from quietscope.io.atomic import write_bytes_atomically
+from quietscope.errors import ModelFileError, OutputError
+from quietscope.io.atomic import DISK_FULL, write_bytes_atomically
 from quietscope.outside.regular_file import check_regular
 
 RESUME_FILE = "resume.ckpt"
@@ -28,6 +29,31 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     made = io.BytesIO()  # in memory first: PyTorch ends the whole process where it finds the disk full
     torch.save({FORMAT: VERSION, **state}, made)
     write_bytes_atomically(folder / RESUME_FILE, made.getvalue(), overwrite=True)
+
+
+class ResumeFile:
+    """Keeps the state of a run; where the disk has no room for it, training goes on without.
+
+    Args:
+        folder: The run folder; None keeps nothing.
+        notify: Told, once, that there was no room.
+    """
+
+    def __init__(self, folder: Path | None, notify: Callable[[str], object] | None) -> None:
+        self._folder, self._notify = folder, notify
+
+    def keep(self, make_state: Callable[[], dict[str, Any]]) -> None:
+        """Write the state of now; the file of before is kept where that fails for want of room."""
+        if self._folder is None:
+            return
+        try:
+            write_checkpoint(self._folder, make_state())
+        except OutputError as error:
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
+                raise
+            if self._notify is not None:
+                self._notify(f"no room on the disk for {self._folder / RESUME_FILE}: this run cannot be resumed later")
+            self._notify = None
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from quietscope.data.preparation import Notify
 from quietscope.data.split import split_frames
 from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
-from quietscope.training.checkpoint import read_checkpoint, write_checkpoint
+from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
@@ -124,6 +124,7 @@ def fit(
     if folder is not None and resume:
         run.restore(read_checkpoint(folder))
     kept = folder if team.is_first else None
+    resume_file = ResumeFile(kept, notify)
     with stop.handled(), Logs(kept, run.step) as logs:
         logs.write_settings(method, settings, budget)
         while run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
@@ -141,12 +142,11 @@ def fit(
             if is_validated:
                 numbers |= run.validate()
             logs.write(run.step, numbers)
-            if is_validated and kept is not None:
-                write_checkpoint(kept, run.state())
+            if is_validated:
+                resume_file.keep(run.state)
             if is_validated and run.rate.has_stalled:
                 break
-        if kept is not None:
-            write_checkpoint(kept, run.state())
+        resume_file.keep(run.state)
     # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
     run.validation.measure()
     run.refuse_collapse()

@@ -1,0 +1,71 @@
+"""What killed writers leave goes with the next one; what a living one works on stays; two runs never share a folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quietscope.errors import OutputError
+from quietscope.io import write_bytes_atomically
+from quietscope.io.alive import at_work, check_idle, clear_leftovers, workshop
+
+KILLED = """
+import os, pathlib, signal, sys
+from quietscope.io.alive import at_work, workshop
+target = pathlib.Path(sys.argv[1])
+with at_work(target.parent), workshop(target) as folder:
+    (folder / sys.argv[2]).write_text("left")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_a_writer(target: Path, left: str = "new.partial") -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(target), left], check=False)
+    assert len(list(target.parent.glob(".*.partial"))) == 1
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    target = tmp_path / "a.tif"
+    kill_a_writer(target)
+    write_bytes_atomically(tmp_path / "b.tif", b"another target")
+    assert len(list(tmp_path.glob(".a.tif.*.partial"))) == 1
+    write_bytes_atomically(target, b"new")
+    with at_work(tmp_path):  # its lock died with it
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif"]
+
+
+def test_what_a_living_writer_works_on_stays(tmp_path: Path) -> None:
+    target = tmp_path / "a.tif"
+    with workshop(target) as folder:
+        (folder / "new.partial").write_text("half")
+        write_bytes_atomically(target, b"of another")
+        assert (folder / "new.partial").read_text() == "half"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_an_old_folder_that_was_moved_aside_comes_back(tmp_path: Path) -> None:
+    kill_a_writer(tmp_path / "a.ome.zarr", left="old")
+    clear_leftovers(tmp_path / "a.ome.zarr")
+    assert (tmp_path / "a.ome.zarr").read_text() == "left"
+
+
+def test_a_second_run_is_refused_by_the_name_of_the_first(tmp_path: Path) -> None:
+    words = rf"process {os.getpid()} is at work, started \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
+    with at_work(tmp_path):
+        with pytest.raises(OutputError, match=words):
+            check_idle(tmp_path)
+        with pytest.raises(OutputError, match=words), at_work(tmp_path):
+            pass
+    check_idle(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_keeps_the_rights_of_the_one_that_it_replaces(tmp_path: Path) -> None:
+    target = tmp_path / "a.npy"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    write_bytes_atomically(target, b"new", overwrite=True)
+    assert target.stat().st_mode & 0o777 == 0o640

@@ -1,0 +1,72 @@
+"""A run folder: an earlier run is kept until the new one has earned its place, and --resume knows what it resumes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quietscope import plan_train, run
+from quietscope.errors import OutputError, SettingsError
+from quietscope.io.alive import at_work
+from quietscope.pipeline.events import Event, TrainingProgress
+
+STATE = ("config.yaml", "resume.ckpt", "images.json", "logs/metrics.csv", "logs/hparams.yaml")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fail(event: Event) -> None:
+    if isinstance(event, TrainingProgress):
+        raise ZeroDivisionError
+
+
+@pytest.fixture
+def done(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> Path:
+    """Return a folder with a run of six steps."""
+    run(plan_train(cells / "a.tif", tmp_path / "run", settings, device="cpu"))
+    assert {*STATE, "model.safetensors"} <= contents(tmp_path / "run").keys()
+    return tmp_path / "run"
+
+
+def test_a_run_that_fails_gives_the_earlier_one_back(done: Path, cells: Path, settings: dict[str, Any]) -> None:
+    before = contents(done)
+    plan = plan_train(cells / "b.tif", done, {**settings, "seed": 1}, device="cpu", overwrite=True)
+    with pytest.raises(ZeroDivisionError):
+        run(plan, fail)
+    assert contents(done) == before
+    run(plan)
+    after = contents(done)
+    assert not any(name.startswith(".") for name in after)
+    assert all(after[name] != before[name] for name in ("config.yaml", "resume.ckpt", "images.json"))
+
+
+def test_other_images_and_fewer_steps_are_refused(done: Path, cells: Path) -> None:
+    with pytest.raises(SettingsError, match=r"images that the run began with: a\.tif .* got b\.tif"):
+        plan_train(cells / "b.tif", done, device="cpu", resume=True)
+    with pytest.raises(SettingsError, match="at least 6 steps, which are done; got 5"):
+        plan_train(cells / "a.tif", done, {"steps": 5}, device="cpu", resume=True)
+    run(plan_train(cells / "a.tif", done, device="cpu", resume=True))  # nothing is left to do
+
+
+def test_what_was_killed_before_it_learnt_is_in_nobodys_way(done: Path, cells: Path, settings: dict[str, Any]) -> None:
+    for path in [path for path in done.iterdir() if path.suffix in (".ckpt", ".safetensors")]:
+        path.unlink()
+    run(plan_train(cells / "b.tif", done, settings, device="cpu"))
+    assert b"b.tif" in (done / "images.json").read_bytes()
+
+
+def test_no_message_sends_from_one_to_the_other(done: Path, cells: Path, settings: dict[str, Any]) -> None:
+    (done / "resume.ckpt").unlink()
+    for resume in (True, False):
+        with pytest.raises(OutputError, match=r"`--overwrite`.* to start anew"):
+            run(plan_train(cells / "a.tif", done, settings, device="cpu", resume=resume))
+
+
+def test_a_second_run_is_refused(done: Path, cells: Path, settings: dict[str, Any]) -> None:
+    plan = plan_train(cells / "a.tif", done, settings, device="cpu", overwrite=True)
+    before = contents(done)
+    with at_work(done), pytest.raises(OutputError, match="no other run works in"):
+        run(plan)
+    assert contents(done) == before
