@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.patches import ResidentPatches, StreamedPatches
+from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN
 from quietscope.testing.method_contract import toy_frames, toy_settings
 from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.patch_source import make_patches
+from tests.tiny import untrained
 
 CPU = torch.device("cpu")
 
@@ -62,3 +65,18 @@ def test_images_beyond_the_limit_are_read_patch_by_patch_and_train_the_same_mode
     assert {shape[-2:] for shape in counted.read} == {(16, 16)}
     assert one.best_validation_loss == two.best_validation_loss
     assert all(torch.equal(value, two.last_state[name]) for name, value in one.last_state.items())
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "batch_norm", "is_refused"), [(1, True, True), (2, True, False), (1, False, False)]
+)
+def test_a_batch_of_one_pixel_at_the_top_is_refused(batch_size: int, batch_norm: bool, is_refused: bool) -> None:
+    method = untrained(HDN, batch_norm=batch_norm, filters=(4,) * 4, latent_channels=(4,) * 4)
+    (side, _) = method.size_multiple
+    settings = toy_settings(patch=side, batch_size=batch_size)
+    frames = toy_frames(method)
+    if is_refused:
+        with pytest.raises(SettingsError, match=f"patch of {side} x {side}, of which that level keeps one"):
+            fit(method, frames, settings, Budget(steps=1), device=CPU)
+    else:
+        assert fit(method, frames, settings, Budget(steps=1), device=CPU).steps == 1

@@ -20,7 +20,7 @@ from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
-from quietscope.training.patch_source import RESIDENT_BYTES, make_patches
+from quietscope.training.patch_source import RESIDENT_BYTES, check_batch, make_patches
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.stop import StopRequest
 from quietscope.training.team import Team
@@ -111,12 +111,15 @@ def fit(
         The report of the run.
 
     Raises:
+        SettingsError: If batches are too small for the network's batch normalisation.
         TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
         ModelFileError: If the resume file is missing, damaged, or of another version or network.
     """
     assert folder is not None or not resume
     team, stop = Team.of_process(device), StopRequest()
     learner = Learner(method, settings, team, companion)
+    for each in learner.methods:
+        check_batch(each, settings)
     pickier = learner.companion or method  # a companion's size_multiple includes that of the method
     patches, fixed = _data(pickier, frames, settings, device, resident_bytes)
     run = TrainingRun(learner, fixed, settings, budget, team, notify)

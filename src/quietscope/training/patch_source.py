@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import nn
 
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
+from quietscope.errors import SettingsError
 from quietscope.methods.base import Method
 from quietscope.tiling.grid import round_up
 from quietscope.training.settings import TrainingSettings
@@ -84,3 +86,24 @@ def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:
     # In a patch smaller than the PSF, most of the blur would come from outside the patch.
     least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
     return tuple(round_up(length, multiple) for length, multiple in zip(least, method.size_multiple, strict=True))
+
+
+def check_batch(method: Method, settings: TrainingSettings) -> None:
+    """Refuse batches in which batch normalisation would find one value per channel, and no spread.
+
+    Args:
+        method: The method.
+        settings: Training settings.
+
+    Raises:
+        SettingsError: If there is one patch a batch, of which the deepest level of the network keeps one pixel.
+    """
+    patch = patch_size(method, settings)
+    if settings.batch_size > 1 or any(n > multiple for n, multiple in zip(patch, method.size_multiple, strict=True)):
+        return
+    if any(isinstance(each, nn.BatchNorm2d | nn.BatchNorm3d) for each in method.modules()):
+        raise SettingsError(
+            "more than one pixel a batch at the network's deepest level, for batch normalisation",
+            f"batch_size = 1 and a patch of {' x '.join(map(str, patch))}, of which that level keeps one",
+            "set batch_size to 2 or more, take a larger patch or fewer levels, or set batch_norm to false",
+        )
