@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from quietscope import plan_train, run
+from quietscope import plan_denoise, plan_train, run
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io.alive import at_work
-from quietscope.pipeline.events import Event, TrainingProgress
+from quietscope.pipeline.events import Event, Note, TrainingProgress
 from quietscope.pipeline.run_folder import RunFolder
 
 STATE = ("config.yaml", "resume.ckpt", "images.json", "logs/metrics.csv", "logs/hparams.yaml")
@@ -49,7 +49,10 @@ def test_other_images_and_fewer_steps_are_refused(done: Path, cells: Path) -> No
         plan_train(cells / "b.tif", done, device="cpu", resume=True)
     with pytest.raises(SettingsError, match="at least 6 steps, which are done; got 5"):
         plan_train(cells / "a.tif", done, {"steps": 5}, device="cpu", resume=True)
-    run(plan_train(cells / "a.tif", done, device="cpu", resume=True))  # nothing is left to do
+    told: list[Event] = []
+    run(plan_train(cells / "a.tif", done, device="cpu", resume=True), told.append)
+    notes = [each.text for each in told if isinstance(each, Note)]
+    assert any(note.startswith("nothing was left to train: 6 steps are done") for note in notes)
 
 
 def test_what_was_killed_before_it_learnt_is_in_nobodys_way(done: Path, cells: Path, settings: dict[str, Any]) -> None:
@@ -64,6 +67,12 @@ def test_no_message_sends_from_one_to_the_other(done: Path, cells: Path, setting
     for resume in (True, False):
         with pytest.raises(OutputError, match=r"`--overwrite`.* to start anew"):
             run(plan_train(cells / "a.tif", done, settings, device="cpu", resume=resume))
+
+
+def test_a_denoised_image_is_nothing_to_go_on_with(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"what a run has left")
+    with pytest.raises(OutputError, match=r"leave out `--resume`; .*complete.* pass `--overwrite`"):
+        plan_denoise(cells / "a.tif", tmp_path, settings, device="cpu", resume=True)
 
 
 def test_a_second_run_is_refused(done: Path, cells: Path, settings: dict[str, Any]) -> None:

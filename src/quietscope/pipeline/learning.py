@@ -10,6 +10,7 @@ from quietscope.pipeline.events import Listener, Note, TrainingProgress, Written
 from quietscope.pipeline.files import MODEL, result_folder
 from quietscope.pipeline.outcome import Trained
 from quietscope.pipeline.plan import Training
+from quietscope.report.table import num_steps
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
@@ -89,6 +90,9 @@ def train(training: Training, events: Listener = ignore) -> Trained:
         raise watch.stop
     report = denoiser.fit_report
     assert report is not None
+    if training.resume and not watch.is_called:
+        done = num_steps(report.steps)
+        events(Note(text=f"nothing was left to train: {done} are done; raise `--steps` or `--budget` to go on"))
     return Trained(
         denoiser=denoiser,
         steps=report.steps,
@@ -104,9 +108,11 @@ class _Watch:
     def __init__(self, events: Listener) -> None:
         self._events = events
         self.stop: Stop | None = None
+        self.is_called = False
 
     def __call__(self, state: "TrainingState") -> None:
         """Pass it on."""
+        self.is_called = True
         try:
             self._events(TrainingProgress(state=state))
         except Stop as stop:

@@ -46,6 +46,11 @@ class RunFolder:
         """Whether there is a state to go on from."""
         return (self.path / RESUME).is_file()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a run has begun here, and its settings are known."""
+        return (self.path / CONFIG).is_file()
+
     def check_free(self, *, overwrite: bool) -> None:
         """Refuse a folder that has a run in it, unless that may be replaced.
 
@@ -57,7 +62,7 @@ class RunFolder:
             found += [name for name in _RUN if name not in found and (self.path / name).exists()]
             found += [path.name for path in self.path.glob(BOOTSTRAP)]
         if found and not overwrite:
-            resumable = (self.path / CONFIG).is_file() and (self.has_learnt or not self._has_models)
+            resumable = self.has_begun and (self.has_learnt or not self._has_models)
             raise OutputError(
                 "a folder without a run in it",
                 f"{self.path} with {found[0]}",
@@ -120,8 +125,9 @@ class RunFolder:
         """
         from quietscope.presets import AUTO, Configuration, read_configuration
 
-        if not (self.path / CONFIG).is_file():
-            fix = "pass `--overwrite` in its place" if self.has_learnt or self._has_models else "leave out `--resume`"
+        if not self.has_begun:
+            anew = "leave out `--resume`; where a complete run is there, pass `--overwrite` to replace them"
+            fix = "pass `--overwrite` in its place" if self.has_learnt or self._has_models else anew
             raise OutputError(f"a run that was stopped, with its {CONFIG}", f"{self.path} without it", fix)
         if self._has_models and not self.has_learnt:
             raise OutputError(
