@@ -86,7 +86,9 @@ def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
 def _photometric(order: str, sizes: dict[str, int]) -> dict[str, Any]:
     if "S" not in order:
         return {"photometric": "minisblack"}
-    return {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
+    options = {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
+    # A fourth sample is one like the others: unless told, tifffile would have it that it is transparency.
+    return {**options, "extrasamples": ["unspecified"]} if sizes["S"] == 4 else options
 
 
 def _ome_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
