@@ -14,13 +14,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
-from quietscope.errors import (
-    CaveatWarning,
-    MissingPixelsWarning,
-    QuietScopeError,
-    SeriesWarning,
-    Terminated,
-)
+from quietscope.errors import MissingPixelsWarning, QuietScopeError, SeriesWarning, Terminated
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
@@ -62,8 +56,6 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
-_TOLD = (PluginWarning, SeriesWarning, MissingPixelsWarning, CaveatWarning)
-"""Warnings that are notes for a person, told in one line."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
@@ -233,7 +225,7 @@ def _tell(
     line: str | None = None,
 ) -> None:
     """Print a warning: of a package or an image that is passed over in one line, of anything else as Python does."""
-    if issubclass(category, _TOLD):
+    if issubclass(category, PluginWarning | SeriesWarning | MissingPixelsWarning):
         print("quietscope: note:", message, file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from quietscope.axes import check_axes, guess_axes
-from quietscope.errors import CaveatWarning, ImageFileError, OutputError, QuietScopeError, SeriesWarning
+from quietscope.errors import ImageFileError, OutputError, QuietScopeError, SeriesWarning
 from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.format import Format, WriteRequest
@@ -97,8 +97,6 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
             SeriesWarning,
             stacklevel=2,
         )
-    for caveat in image.caveats:
-        warnings.warn(f"{path}: {caveat}", CaveatWarning, stacklevel=2)
     if axes is not None:
         return replace(image, axes=check_axes(axes, image.shape))
     if not image.axes or len(set(image.axes)) != len(image.axes):

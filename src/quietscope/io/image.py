@@ -58,9 +58,6 @@ class Opened:
     settle: Callable[[], None] = _nothing
 
 
-ALPHA = "The alpha channel is left out: it says how opaque a pixel is, and was not measured."
-
-
 class LazyArray:
     """Pixels that are read from their file when they are indexed.
 
@@ -133,7 +130,6 @@ class Image:
         path: The file that the image was read from, if any.
         frame_interval_s: Seconds from one time point to the next, if known.
         num_series: Number of images in the file, of which this is one.
-        caveats: What a person should know of its pixels, one line each.
         mask: Which pixels were measured, nonzero for yes, of the shape of `data` or of a plane or stack of it; "nan"
             where NaN and infinity stand for no measurement; None where nobody said.
     """
@@ -145,7 +141,6 @@ class Image:
     path: Path | None = None
     frame_interval_s: float | None = None
     num_series: int = 1
-    caveats: tuple[str, ...] = ()
     mask: Any = None
 
     @property

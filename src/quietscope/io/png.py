@@ -11,7 +11,7 @@ from quietscope.axes import guess_axes, reorder
 from quietscope.errors import OutputError
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format, WriteRequest
-from quietscope.io.image import ALPHA, Image, Sink, check_series
+from quietscope.io.image import Image, Sink, check_series
 
 
 def read(path: Path, series: int) -> Image:
@@ -22,7 +22,7 @@ def read(path: Path, series: int) -> Image:
         series: Index of the image; must be 0.
 
     Returns:
-        The image, with axes YX for grey and YXS for colour; transparency is left out.
+        The image, with axes YX for grey and YXS for colour or transparency.
 
     Raises:
         ImageFileError: If the series is not 0.
@@ -36,10 +36,7 @@ def read(path: Path, series: int) -> Image:
         check_declared(path, (height, width), np.uint64)
         check_block(path, (height, width), np.uint64, "image")
     pixels = imagecodecs.png_decode(content)
-    caveats: tuple[str, ...] = ()
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):  # grey or colour, and how opaque it is
-        caveats, pixels = (ALPHA,), pixels[..., :-1] if pixels.shape[2] == 4 else pixels[..., 0]
-    return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path, caveats=caveats)
+    return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path)
 
 
 @contextmanager

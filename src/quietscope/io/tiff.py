@@ -13,11 +13,10 @@ import numpy as np
 from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
-from quietscope.io.image import ALPHA, Image, LazyArray, Opened, check_series, truncated
+from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_chain import check_chain
 from quietscope.io.tiff_metadata import read_metadata
-from quietscope.io.tiff_missing import companion_of, missing_planes
-from quietscope.io.tiff_values import axis_of_alpha, is_calibrated, is_signed, open_first, open_signed
+from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
 from quietscope.io.tiff_writer import create
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
@@ -74,42 +73,27 @@ def read(path: Path, series: int) -> Image:
                 chosen.axes.upper(),
                 path=path,
                 num_series=len(all_series),
-                caveats=_caveats(tif, chosen),
                 mask=recorded,
                 **metadata,
             )
 
 
 def _lazy(path: Path, tif: Any, index: int, series: Any, companion: str | None, count: int | None) -> LazyArray:
-    shape, dtype = tuple(series.shape), series.dtype
+    shape = series.shape if count is None else (count, *series.shape[1:])
     if series.dataoffset is not None and not series.is_multifile and count is None:
         # Uncompressed and contiguous: a memory map can read a tile without reading the whole page.
         dtype = np.dtype(tif.byteorder + series.dtype.char)
         open_array = partial(_map_pixels, path, dtype, int(series.dataoffset), tuple(series.shape))
     else:
-        open_array = partial(_open_series, path, index, companion)
-    alpha = axis_of_alpha(series)
-    fewer = {} if count is None else {0: count}
-    for axis, kept in (fewer if alpha is None else {**fewer, alpha: shape[alpha] - 1}).items():
-        open_array = partial(open_first, open_array, axis, kept, len(shape))
-        shape = (*shape[:axis], kept, *shape[axis + 1 :])
-    if is_signed(tif, series):
-        open_array, dtype = partial(open_signed, open_array), np.dtype(np.int16)
-    return LazyArray(open_array, shape, dtype, path)
-
-
-def _caveats(tif: Any, series: Any) -> tuple[str, ...]:
-    """Say what a person should know of the pixels."""
-    stored = "The numbers are those in the file: the calibration function that ImageJ shows them by is not applied."
-    found = {ALPHA: axis_of_alpha(series) is not None, stored: is_calibrated(tif) and not is_signed(tif, series)}
-    return tuple(words for words, is_so in found.items() if is_so)
+        open_array = partial(_open_series, path, index, companion, count)
+    return LazyArray(open_array, shape, series.dtype, path)
 
 
 def _map_pixels(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> Opened:
     return Opened(np.memmap(path, dtype, "r", offset, shape))
 
 
-def _open_series(path: Path, index: int, companion: str | None = None) -> Opened:
+def _open_series(path: Path, index: int, companion: str | None = None, count: int | None = None) -> Opened:
     import tifffile
     import zarr
 
@@ -117,7 +101,7 @@ def _open_series(path: Path, index: int, companion: str | None = None) -> Opened
         tif = files.enter_context(tifffile.TiffFile(path, omexml=companion))
         store = files.enter_context(tif.series[index].aszarr(level=0))
         array = zarr.open_array(store, mode="r")
-        return Opened(array, files.pop_all().close, settle)
+        return Opened(array if count is None else FirstFrames(array, count), files.pop_all().close, settle)
 
 
 def _check_companions(path: Path, tif: Any) -> None:

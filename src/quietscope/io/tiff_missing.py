@@ -23,6 +23,21 @@ _LARGEST_COMPANION = 1 << 28
 _SIGNS_OF_A_MISSING_FILE = ("failed to read", "missing")
 
 
+class FirstFrames:
+    """The first entries of an array along its first axis, read when they are indexed."""
+
+    def __init__(self, array: Any, count: int) -> None:
+        self._array, self._count = array, count
+
+    def __getitem__(self, key: Any) -> Any:
+        """Read the pixels selected by integers, slices and ellipses."""
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if first is Ellipsis:
+            first, rest = slice(None), [Ellipsis, *rest]
+        kept = slice(*first.indices(self._count)) if isinstance(first, slice) else int(first) % self._count
+        return self._array[(kept, *rest)]
+
+
 def missing_planes(path: Path, series: Any, said: Sequence[str]) -> tuple[int | None, npt.NDArray[np.bool_] | None]:
     """Find planes that were never recorded, and tell of them.
 

@@ -86,9 +86,7 @@ def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
 def _photometric(order: str, sizes: dict[str, int]) -> dict[str, Any]:
     if "S" not in order:
         return {"photometric": "minisblack"}
-    options = {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
-    # A fourth sample is one like the others: unless told, tifffile would have it that it is transparency.
-    return {**options, "extrasamples": ["unspecified"]} if sizes["S"] == 4 else options
+    return {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
 
 
 def _ome_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
