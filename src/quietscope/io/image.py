@@ -11,6 +11,7 @@ import numpy as np
 
 from quietscope.axes import Layout
 from quietscope.errors import ImageFileError
+from quietscope.io.details import NO_DETAILS, Details
 
 
 class ArrayLike(Protocol):
@@ -130,6 +131,8 @@ class Image:
         path: The file that the image was read from, if any.
         frame_interval_s: Seconds from one time point to the next, if known.
         num_series: Number of images in the file, of which this is one.
+        details: What else the file tells of it.
+        caveats: What a person should know of its pixels, one line each.
     """
 
     data: ArrayLike
@@ -139,6 +142,8 @@ class Image:
     path: Path | None = None
     frame_interval_s: float | None = None
     num_series: int = 1
+    details: Details = NO_DETAILS
+    caveats: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
