@@ -15,7 +15,14 @@ from typing import TextIO
 
 from cyclopts import App, CycloptsError
 
-from quietscope.errors import MissingPixelsWarning, QuietScopeError, SeriesWarning, Terminated
+from quietscope.errors import (
+    CaveatWarning,
+    LeftOutWarning,
+    MissingPixelsWarning,
+    QuietScopeError,
+    SeriesWarning,
+    Terminated,
+)
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
@@ -54,6 +61,8 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
+_TOLD = (PluginWarning, SeriesWarning, MissingPixelsWarning, CaveatWarning, LeftOutWarning)
+"""Warnings that are notes for a person, told in one line."""
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
 
@@ -206,7 +215,7 @@ def _tell(
     line: str | None = None,
 ) -> None:
     """Print a warning: of a package or an image that is passed over in one line, of anything else as Python does."""
-    if issubclass(category, PluginWarning | SeriesWarning | MissingPixelsWarning):
+    if issubclass(category, _TOLD):
         print("quietscope: note:", message, file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)

@@ -13,7 +13,7 @@ from quietscope.errors import ImageFileError, MissingPixelsWarning
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
-from quietscope.io.ngff_writer import create
+from quietscope.io.ngff_writer import create, kept
 from quietscope.io.units import micrometres, seconds
 from quietscope.io.zarr_tasks import settle
 
@@ -148,6 +148,7 @@ FORMAT = Format(
     written=(".ome.zarr", ".zarr"),
     read=read,
     create=create,
+    keeps=kept,
     is_folder=True,
     recognises=is_zarr,
 )

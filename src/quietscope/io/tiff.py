@@ -16,7 +16,7 @@ from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_metadata import read_metadata
 from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
-from quietscope.io.tiff_writer import create
+from quietscope.io.tiff_writer import create, kept
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
 
@@ -166,4 +166,5 @@ FORMAT = Format(
     written=_WRITTEN,
     read=read,
     create=create,
+    keeps=kept,
 )

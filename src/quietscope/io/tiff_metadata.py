@@ -1,8 +1,18 @@
-"""Pixel size, channel names and frame interval of a TIFF file, from the place where each dialect stores them."""
+"""Pixel size, channel names, frame interval and details of a TIFF file, from where each dialect stores them."""
 
 from typing import Any, TypedDict
-from xml.etree import ElementTree
 
+import numpy as np
+
+from quietscope.io.details import (
+    LUT_BYTES,
+    Details,
+    valid_colors,
+    valid_name,
+    valid_ranges,
+    valid_wavelengths,
+)
+from quietscope.io.ome_xml import read_details, read_document
 from quietscope.io.units import micrometres, seconds
 
 # Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
@@ -15,10 +25,11 @@ class Metadata(TypedDict, total=False):
     pixel_size_um: dict[str, float]
     channel_names: tuple[str, ...]
     frame_interval_s: float | None
+    details: Details
 
 
 def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
-    """Read pixel size, channel names and frame interval, as far as the file has them.
+    """Read pixel size, channel names, frame interval and details, as far as the file has them.
 
     Args:
         tif: An open tifffile.TiffFile.
@@ -46,11 +57,10 @@ def _known(sizes: dict[str, float | None]) -> dict[str, float]:
 
 
 def _from_ome(xml: str, index: int) -> Metadata:
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = read_document(xml)
+    if root is None:
         return {}
-    pixels = root.findall("{*}Image/{*}Pixels")
+    pixels = root.findall("Image/Pixels")
     if index >= len(pixels):  # the metadata are in another file of the same set
         return {}
     chosen = pixels[index]
@@ -58,11 +68,12 @@ def _from_ome(xml: str, index: int) -> Metadata:
         letter: micrometres(chosen.get(f"PhysicalSize{letter}"), chosen.get(f"PhysicalSize{letter}Unit", "µm"))
         for letter in "XYZ"
     }
-    names = tuple(channel.get("Name") or "" for channel in chosen.findall("{*}Channel"))
+    names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
     return {
         "pixel_size_um": _known(sizes),
         "channel_names": names if any(names) else (),
         "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
+        "details": read_details(xml, root, index),
     }
 
 
@@ -81,11 +92,29 @@ def _from_imagej(metadata: dict[str, Any], series: Any) -> Metadata:
     labels = [str(label) for label in metadata.get("Labels") or ()]
     # ImageJ labels planes, not channels. Labels that repeat along all other axes are names of channels.
     repeat = labels[:channels] * (len(labels) // channels)
+    names = tuple(labels[:channels]) if labels and labels == repeat and channels > 1 else ()
     return {
         "pixel_size_um": _known(sizes),
-        "channel_names": tuple(labels[:channels]) if labels and labels == repeat and channels > 1 else (),
+        "channel_names": names,
         "frame_interval_s": seconds(metadata.get("finterval"), metadata.get("tunit", "s")),
+        "details": _imagej_details(metadata, page, () if names else tuple(labels)),
     }
+
+
+def _imagej_details(metadata: dict[str, Any], page: Any, labels: tuple[str, ...]) -> Details:
+    luts = tuple(np.asarray(lut, np.uint8).tobytes() for lut in metadata.get("LUTs") or ())
+    if not luts and page.photometric == page.photometric.PALETTE and page.colormap is not None:
+        # ImageJ stores the look-up table of an 8-bit image as a palette, whose indices are the intensities.
+        luts = ((np.asarray(page.colormap) >> 8).astype(np.uint8).tobytes(),)
+    overlays = metadata.get("Overlays") or ()
+    return Details(
+        luts=luts if all(len(lut) == LUT_BYTES for lut in luts) else (),
+        ranges=valid_ranges(metadata.get("Ranges") or [metadata[end] for end in ("min", "max") if end in metadata]),
+        labels=labels if any(labels) else (),
+        overlays=tuple(overlays) if isinstance(overlays, list | tuple) else (bytes(overlays),),
+        roi=bytes(metadata.get("ROI") or b""),
+        info=str(metadata.get("Info") or ""),
+    )
 
 
 def _from_shaped(page: Any) -> Metadata:
@@ -101,7 +130,17 @@ def _from_shaped(page: Any) -> Metadata:
         "pixel_size_um": _known(sizes) or _from_tags(page),
         "channel_names": tuple(map(str, names)) if isinstance(names, list) else (),
         "frame_interval_s": seconds(saved.get("TimeIncrement"), saved.get("TimeIncrementUnit")),
+        "details": Details(
+            name=valid_name(saved.get("Name")),
+            acquired=valid_name(saved.get("AcquisitionDate")),
+            colors=valid_colors(_list(saved.get("channel_colors"))),
+            emission_nm=valid_wavelengths((value, "nm") for value in _list(saved.get("emission_nm"))),
+        ),
     }
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _from_lsm(metadata: dict[str, Any]) -> Metadata:
@@ -110,6 +149,10 @@ def _from_lsm(metadata: dict[str, Any]) -> Metadata:
         "pixel_size_um": _known({letter: micrometres(metadata.get(f"VoxelSize{letter}"), "m") for letter in "XYZ"}),
         "channel_names": tuple(map(str, colors.get("ColorNames") or ())),
         "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # spelled like this in LSM files
+        "details": Details(
+            name=valid_name((metadata.get("ScanInformation") or {}).get("Name")),
+            colors=valid_colors(bytes(color[:3]).hex() for color in colors.get("Colors") or ()),
+        ),
     }
 
 
