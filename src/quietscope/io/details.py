@@ -126,7 +126,9 @@ def valid_ranges(values: Iterable[object]) -> tuple[float, ...]:
     except ValueError:
         return ()
     pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
-    fine = len(numbers) == 2 * len(pairs) and all(isfinite(low) and isfinite(high) and low < high for low, high in pairs)
+    fine = len(numbers) == 2 * len(pairs) and all(
+        isfinite(low) and isfinite(high) and low < high for low, high in pairs
+    )
     return numbers if fine else ()
 
 

@@ -57,9 +57,9 @@ class Format:
         create: Function that starts a file at a temporary path, and returns a context manager for an array to write the
             pixels to; leaving the context finishes the file. It raises OutputError for data that the format cannot
             hold. None if the format is only read.
-        keeps: Function that returns, for a request, the names of those of pixel_size_um, channel_names, frame_interval_s
-            and of the fields of `Details` that its file will hold; the user is told of the rest. None if that is not
-            said, and nobody told.
+        keeps: Function that returns, for a request, the names of those of pixel_size_um, channel_names,
+            frame_interval_s and of the fields of `Details` that its file will hold; the user is told of the rest. None
+            if that is not said, and nobody told.
         names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
         recognises: For folders: whether the folder at a path is in this format.

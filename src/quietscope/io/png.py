@@ -68,4 +68,6 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
     path.write_bytes(imagecodecs.png_encode(np.array(reorder(pixels, request.axes, "YX"), order="C")))
 
 
-FORMAT = Format(name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create, keeps=lambda request: frozenset())
+FORMAT = Format(
+    name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create, keeps=lambda request: frozenset()
+)
