@@ -83,12 +83,16 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
         path=path,
         frame_interval_s=interval,
         num_series=len(images),
-        details=_details(image, level, channels, units),
+        details=_details(path, image, level, channels, units),
     )
 
 
 def _details(
-    image: Mapping[str, Any], level: Mapping[str, Any], channels: Sequence[Mapping[str, Any]], units: Mapping[str, Any]
+    path: Path,
+    image: Mapping[str, Any],
+    level: Mapping[str, Any],
+    channels: Sequence[Mapping[str, Any]],
+    units: Mapping[str, Any],
 ) -> Details:
     """Return name, place, colours, wavelengths and shown range, as far as they are told."""
     steps = [*(image.get("coordinateTransformations") or ()), *(level.get("coordinateTransformations") or ())]
@@ -99,7 +103,7 @@ def _details(
         place = {letter: at for letter, at in known.items() if letter in "XYZ" and at is not None}
     windows = [channel.get("window") or {} for channel in channels]
     return Details(
-        name=valid_name(image.get("name")),
+        name="" if image.get("name") == path.name.split(".")[0] else valid_name(image.get("name")),
         colors=valid_colors(channel.get("color") for channel in channels),
         emission_nm=valid_wavelengths((channel.get("emissionWave"), "nm") for channel in channels),
         position_um=place if any(place.values()) else {},

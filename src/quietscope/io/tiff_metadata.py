@@ -19,6 +19,10 @@ from quietscope.io.units import micrometres, seconds
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
 
 
+# JPEG as TIFF 6 and Technical Note 2 have it, and Adobe's lossy JPEG.
+_LOSSY = (6, 7, 34892)
+
+
 class Metadata(TypedDict, total=False):
     """The fields of an `Image` apart from its pixels and axes."""
 
@@ -50,6 +54,44 @@ def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
     if tif.is_stk:
         return _from_stk(tif.stk_metadata or {})
     return {"pixel_size_um": _from_tags(series.keyframe)}
+
+
+def _calibration(tif: Any, series: Any) -> tuple[float, ...]:
+    """Return the coefficients of ImageJ's linear calibration, constant first; nothing where there is none."""
+    metadata = (tif.imagej_metadata or {}) if tif.is_imagej and series.kind != "ome" else {}
+    if metadata.get("cf") != 0:
+        return ()
+    try:
+        return tuple(float(metadata[name]) for name in ("c0", "c1"))
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def is_signed(tif: Any, series: Any) -> bool:
+    """Return whether uint16 pixels stand for signed numbers: ImageJ stores these 32768 too high."""
+    return series.dtype == np.uint16 and _calibration(tif, series) == (-32768.0, 1.0)
+
+
+def caveats(tif: Any, series: Any) -> tuple[str, ...]:
+    """Return what a person should know of the pixels of a series, one line each."""
+    page = series.keyframe
+    found = []
+    if page.compression in _LOSSY:
+        found.append(
+            "the pixels are compressed with JPEG, which changes their noise: results are worse. Use the original file."
+        )
+    if page.photometric == page.photometric.PALETTE and not tif.is_imagej:
+        found.append(
+            "the pixels are numbers of colours in a palette, not intensities. Save the image as grey or RGB, unless "
+            "the palette only colours it."
+        )
+    metadata = (tif.imagej_metadata or {}) if tif.is_imagej and series.kind != "ome" else {}
+    if "cf" in metadata and not is_signed(tif, series) and _calibration(tif, series) != (0.0, 1.0):
+        unit = str(metadata.get("vunit", "")).strip()
+        found.append(
+            f"ImageJ's calibration of intensities{f' ({unit})' if unit else ''} is not applied: pixels are as stored."
+        )
+    return tuple(found)
 
 
 def _known(sizes: dict[str, float | None]) -> dict[str, float]:
