@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType, MappingProxyType
 from typing import TextIO
 
@@ -120,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
     """
-    warnings.showwarning = _tell
+    warnings.showwarning = partial(_tell, set())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no character of a file's name is to end a run
             stream.reconfigure(errors="backslashreplace")
@@ -207,6 +208,7 @@ def _confess(error: Exception, arguments: Sequence[str]) -> int:
 
 
 def _tell(
+    told: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -216,7 +218,9 @@ def _tell(
 ) -> None:
     """Print a warning: of a package or an image that is passed over in one line, of anything else as Python does."""
     if issubclass(category, _TOLD):
-        print("quietscope: note:", message, file=sys.stderr)
+        if str(message) not in told:  # a run opens its results twice: to try them, and to write them
+            print("quietscope: note:", message, file=sys.stderr)
+        told.add(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
