@@ -41,6 +41,14 @@ class SeriesWarning(UserWarning):
     """A file holds several images, and the first was taken because nobody said which."""
 
 
+class CaveatWarning(UserWarning):
+    """The pixels of a file are not quite what a camera has given: compressed with loss, indices, or left as stored."""
+
+
+class LeftOutWarning(UserWarning):
+    """A format has no place for something that is known of the image that is written."""
+
+
 class MissingPixelsWarning(UserWarning):
     """No pixel of an image was ever stored; the format reads such pixels as its fill value."""
 

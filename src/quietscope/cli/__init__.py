@@ -11,10 +11,18 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
-from quietscope.errors import MissingPixelsWarning, QuietScopeError, SeriesWarning, Terminated
+from quietscope.errors import (
+    CaveatWarning,
+    LeftOutWarning,
+    MissingPixelsWarning,
+    QuietScopeError,
+    SeriesWarning,
+    Terminated,
+)
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
@@ -56,6 +64,8 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
+_TOLD = (PluginWarning, SeriesWarning, MissingPixelsWarning, CaveatWarning, LeftOutWarning)
+"""Warnings that are notes for a person, told in one line."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
@@ -115,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.
     """
-    warnings.showwarning = _tell
+    warnings.showwarning = partial(_tell, set())
     sys.unraisablehook = _pass_on
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no character of a file's name is to end a run
@@ -217,6 +227,7 @@ def _confess(error: Exception, arguments: Sequence[str]) -> int:
 
 
 def _tell(
+    told: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -225,8 +236,10 @@ def _tell(
     line: str | None = None,
 ) -> None:
     """Print a warning: of a package or an image that is passed over in one line, of anything else as Python does."""
-    if issubclass(category, PluginWarning | SeriesWarning | MissingPixelsWarning):
-        print("quietscope: note:", message, file=sys.stderr)
+    if issubclass(category, _TOLD):
+        if str(message) not in told:  # a run opens its results twice: to try them, and to write them
+            print("quietscope: note:", message, file=sys.stderr)
+        told.add(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 

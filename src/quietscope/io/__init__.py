@@ -16,9 +16,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from quietscope.axes import check_axes, guess_axes
-from quietscope.errors import ImageFileError, OutputError, QuietScopeError, SeriesWarning
+from quietscope.errors import (
+    CaveatWarning,
+    ImageFileError,
+    LeftOutWarning,
+    OutputError,
+    QuietScopeError,
+    SeriesWarning,
+)
 from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
+from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
 from quietscope.io.pixel_check import check_pixels, saturated_share
@@ -28,6 +36,7 @@ from quietscope.registry import Registry, record
 __all__ = [
     "FORMATS",
     "ArrayLike",
+    "Details",
     "Format",
     "Image",
     "ImageSource",
@@ -97,6 +106,8 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
             SeriesWarning,
             stacklevel=2,
         )
+    for caveat in image.caveats:
+        warnings.warn(f"{path}: {caveat}", CaveatWarning, stacklevel=2)
     if axes is not None:
         return replace(image, axes=check_axes(axes, image.shape))
     if not image.axes or len(set(image.axes)) != len(image.axes):
@@ -152,6 +163,7 @@ def open_writer(
     pixel_size_um: Mapping[str, float] | None = None,
     channel_names: Sequence[str] = (),
     frame_interval_s: float | None = None,
+    details: Details = NO_DETAILS,
     overwrite: bool = False,
 ) -> Iterator[Sink]:
     """Write an image block by block, in any order and in bounded memory.
@@ -166,6 +178,8 @@ def open_writer(
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
         frame_interval_s: Seconds between time points, if known.
+        details: What else is known of the image, such as `Image.details`; a `LeftOutWarning` names what the format has
+            no place for.
         overwrite: Whether an existing result may be replaced.
 
     Yields:
@@ -191,7 +205,9 @@ def open_writer(
         pixel_size_um={letter: float(size) for letter, size in (pixel_size_um or {}).items() if letter in "XYZ"},
         channel_names=tuple(channel_names),
         frame_interval_s=frame_interval_s,
+        details=details,
     )
+    _tell_what_is_left_out(chosen, request)
     assert chosen.create is not None
     replaceable = chosen.recognises if chosen.is_folder else None
     with (
@@ -209,6 +225,7 @@ def write_image(
     pixel_size_um: Mapping[str, float] | None = None,
     channel_names: Sequence[str] = (),
     frame_interval_s: float | None = None,
+    details: Details = NO_DETAILS,
     overwrite: bool = False,
 ) -> None:
     """Write a whole image.
@@ -220,6 +237,8 @@ def write_image(
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
         frame_interval_s: Seconds between time points, if known.
+        details: What else is known of the image, such as `Image.details`; a `LeftOutWarning` names what the format has
+            no place for.
         overwrite: Whether an existing result may be replaced.
 
     Raises:
@@ -235,6 +254,7 @@ def write_image(
         pixel_size_um=pixel_size_um,
         channel_names=channel_names,
         frame_interval_s=frame_interval_s,
+        details=details,
         overwrite=overwrite,
     ) as writer:
         writer[...] = array
@@ -270,6 +290,17 @@ def _writer(path: Path) -> Format:
             f"a name that ends in one of {supported}", str(path), f"write to {path.stem or 'result'}.ome.tif"
         )
     return chosen
+
+
+def _tell_what_is_left_out(chosen: Format, request: WriteRequest) -> None:
+    left = () if chosen.keeps is None else request.left_out(chosen.keeps(request))
+    if left:
+        suffix = max((each for each in chosen.written if request.path.name.lower().endswith(each)), key=len)
+        warnings.warn(
+            f"{suffix} files have no place for what is known of the image: {', '.join(left)}; that is left out.",
+            LeftOutWarning,
+            stacklevel=3,
+        )
 
 
 def _by_suffix(path: Path, known: list[tuple[str, Format]]) -> Format | None:

@@ -1,6 +1,6 @@
 """The record that describes a file format: how its files are read and written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from quietscope.io.details import NO_DETAILS, Details, words_left
 from quietscope.io.image import Image, Sink
 
 
@@ -23,6 +24,7 @@ class WriteRequest:
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         channel_names: One name per channel, or empty.
         frame_interval_s: Seconds between time points, if known.
+        details: What else is known of the image.
     """
 
     path: Path
@@ -32,6 +34,12 @@ class WriteRequest:
     pixel_size_um: Mapping[str, float]
     channel_names: tuple[str, ...]
     frame_interval_s: float | None
+    details: Details = NO_DETAILS
+
+    def left_out(self, kept: Iterable[str]) -> tuple[str, ...]:
+        """Return words for what is known of the image and not kept; `kept` has names of fields of this and details."""
+        facts = {name: getattr(self, name) for name in ("pixel_size_um", "channel_names", "frame_interval_s")}
+        return words_left(facts, self.details, kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,9 @@ class Format:
         create: Function that starts a file at a temporary path, and returns a context manager for an array to write the
             pixels to; leaving the context finishes the file. It raises OutputError for data that the format cannot
             hold. None if the format is only read.
+        keeps: Function that returns, for a request, the names of those of pixel_size_um, channel_names,
+            frame_interval_s and of the fields of `Details` that its file will hold; the user is told of the rest. None
+            if that is not said, and nobody told.
         names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
         recognises: For folders: whether the folder at a path is in this format.
@@ -59,6 +70,7 @@ class Format:
     read: Callable[[Path, int], Image]
     written: tuple[str, ...] = ()
     create: Callable[[Path, WriteRequest], AbstractContextManager[Sink]] | None = None
+    keeps: Callable[[WriteRequest], frozenset[str]] | None = None
     names_axes: bool = True
     is_folder: bool = False
     recognises: Callable[[Path], bool] = lambda path: False

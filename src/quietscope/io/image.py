@@ -11,6 +11,7 @@ import numpy as np
 
 from quietscope.axes import Layout
 from quietscope.errors import ImageFileError
+from quietscope.io.details import NO_DETAILS, Details
 
 
 class ArrayLike(Protocol):
@@ -132,6 +133,8 @@ class Image:
         num_series: Number of images in the file, of which this is one.
         mask: Which pixels were measured, nonzero for yes, of the shape of `data` or of a plane or stack of it; "nan"
             where NaN and infinity stand for no measurement; None where nobody said.
+        details: What else the file tells of it.
+        caveats: What a person should know of its pixels, one line each.
     """
 
     data: ArrayLike
@@ -142,6 +145,8 @@ class Image:
     frame_interval_s: float | None = None
     num_series: int = 1
     mask: Any = None
+    details: Details = NO_DETAILS
+    caveats: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -11,10 +11,11 @@ from typing import Any
 from quietscope.axes import guess_axes
 from quietscope.errors import ImageFileError, MissingPixelsWarning
 from quietscope.io.declared_size import check_block, check_declared
+from quietscope.io.details import Details, valid_colors, valid_name, valid_ranges, valid_wavelengths
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
-from quietscope.io.ngff_writer import create
-from quietscope.io.units import micrometres, seconds
+from quietscope.io.ngff_writer import create, kept
+from quietscope.io.units import micrometres, seconds, signed_micrometres
 from quietscope.io.zarr_tasks import settle
 
 _ROOT_FILES = ("zarr.json", ".zgroup", ".zarray")
@@ -72,7 +73,8 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
     units = {letter: axis.get("unit") for letter, axis in zip(axes, described, strict=True)}
     sizes = {letter: micrometres(size, units[letter]) for letter, size in zip(axes, scale, strict=False)}
     interval = seconds(scale[axes.index("T")], units["T"]) if "T" in axes else None
-    labels = tuple(str(channel.get("label", "")) for channel in (attributes.get("omero") or {}).get("channels", ()))
+    channels = (attributes.get("omero") or {}).get("channels") or ()
+    labels = tuple(str(channel.get("label", "")) for channel in channels)
     return Image(
         data=_lazy(path, name, array),
         axes=axes,
@@ -81,6 +83,31 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
         path=path,
         frame_interval_s=interval,
         num_series=len(images),
+        details=_details(path, image, level, channels, units),
+    )
+
+
+def _details(
+    path: Path,
+    image: Mapping[str, Any],
+    level: Mapping[str, Any],
+    channels: Sequence[Mapping[str, Any]],
+    units: Mapping[str, Any],
+) -> Details:
+    """Return name, place, colours, wavelengths and shown range, as far as they are told."""
+    steps = [*(image.get("coordinateTransformations") or ()), *(level.get("coordinateTransformations") or ())]
+    moves = [step["translation"] for step in steps if step.get("type") == "translation" and "translation" in step]
+    place = {}
+    if len(moves) == 1:  # several may be in units of each other
+        known = {letter: signed_micrometres(at, units[letter]) for letter, at in zip(units, moves[0], strict=False)}
+        place = {letter: at for letter, at in known.items() if letter in "XYZ" and at is not None}
+    windows = [channel.get("window") or {} for channel in channels]
+    return Details(
+        name="" if image.get("name") == path.name.split(".")[0] else valid_name(image.get("name")),
+        colors=valid_colors(channel.get("color") for channel in channels),
+        emission_nm=valid_wavelengths((channel.get("emissionWave"), "nm") for channel in channels),
+        position_um=place if any(place.values()) else {},
+        ranges=valid_ranges(window.get(end) for window in windows for end in ("start", "end")),
     )
 
 
@@ -148,6 +175,7 @@ FORMAT = Format(
     written=(".ome.zarr", ".zarr"),
     read=read,
     create=create,
+    keeps=kept,
     is_folder=True,
     recognises=is_zarr,
 )

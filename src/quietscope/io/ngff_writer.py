@@ -100,21 +100,47 @@ def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dic
         elif letter in "CS":
             axis["type"] = "channel"
         axes.append(axis)
-    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
-    name = request.path.name.split(".")[0]
+    steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+    place = {letter: at for letter, at in request.details.position_um.items() if letter in request.pixel_size_um}
+    if place:
+        steps.append({"type": "translation", "translation": [float(place.get(letter, 0.0)) for letter in order]})
+    datasets = [{"path": "0", "coordinateTransformations": steps}]
+    name = request.details.name or request.path.name.split(".")[0]
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}
-    if request.channel_names and len(request.channel_names) == sizes.get("C", 1):
-        ome["omero"] = {
-            "channels": [_channel(n, label, request.dtype) for n, label in enumerate(request.channel_names)]
-        }
+    channels = _channels(request, sizes.get("C", 1))
+    if channels:
+        ome["omero"] = {"channels": channels}
     return ome
 
 
-def _channel(n: int, label: str, dtype: np.dtype[Any]) -> dict[str, Any]:
-    # NGFF requires a display range. The pixels are not known yet, so it is the whole range of the data type.
-    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
-    window = {"min": low, "max": high, "start": low, "end": high}
-    return {"label": label, "color": _COLORS[n % len(_COLORS)], "window": window, "active": True}
+def _channels(request: WriteRequest, num_channels: int) -> list[dict[str, Any]]:
+    """Describe each channel, as far as anything is known of the channels."""
+    details = request.details
+    names = request.channel_names if len(request.channel_names) == num_channels else ()
+    colors = details.colors_of(num_channels)
+    wavelengths = details.emission_nm if len(details.emission_nm) == num_channels else ()
+    ranges = details.ranges if len(details.ranges) == 2 * num_channels else ()
+    if not (names or colors or wavelengths):
+        return []
+    # NGFF requires a display range. Where none is known, and the pixels are not yet, it is that of the data type.
+    kind = request.dtype.kind
+    low, high = (np.iinfo(request.dtype).min, np.iinfo(request.dtype).max) if kind in "iu" else (0, 1)
+    channels = []
+    for n in range(num_channels):
+        start, end = ranges[2 * n : 2 * n + 2] or (low, high)
+        window = {"min": min(low, start), "max": max(high, end), "start": start, "end": end}
+        channel: dict[str, Any] = {"label": names[n]} if names else {}
+        channel |= {"color": colors[n] if colors else _COLORS[n % len(_COLORS)], "window": window, "active": True}
+        if wavelengths and wavelengths[n] is not None:
+            channel["emissionWave"] = wavelengths[n]
+        channels.append(channel)
+    return channels
+
+
+def kept(request: WriteRequest) -> frozenset[str]:
+    """Return the facts and details that NGFF has a place for, see `quietscope.io.details`."""
+    usual = ("pixel_size_um", "channel_names", "frame_interval_s", "name", "colors", "emission_nm", "ranges")
+    return frozenset((*usual, *(("position_um",) if request.pixel_size_um else ())))
 
 
 def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:

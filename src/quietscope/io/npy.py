@@ -64,4 +64,12 @@ def _map(path: Path) -> Opened:
     return Opened(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-FORMAT = Format(name="NumPy", suffixes=(".npy",), written=(".npy",), read=read, create=create, names_axes=False)
+FORMAT = Format(
+    name="NumPy",
+    suffixes=(".npy",),
+    written=(".npy",),
+    read=read,
+    create=create,
+    keeps=lambda request: frozenset(),
+    names_axes=False,
+)

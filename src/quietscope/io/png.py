@@ -10,6 +10,7 @@ import numpy as np
 from quietscope.axes import guess_axes, reorder
 from quietscope.errors import OutputError
 from quietscope.io.declared_size import check_block, check_declared
+from quietscope.io.derived import is_opaque
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import Image, Sink, check_series
 
@@ -22,7 +23,8 @@ def read(path: Path, series: int) -> Image:
         series: Index of the image; must be 0.
 
     Returns:
-        The image, with axes YX for grey and YXS for colour or transparency.
+        The image, with axes YX for grey and YXS for colour or transparency. An opacity (alpha) that is the same
+        everywhere is left out.
 
     Raises:
         ImageFileError: If the series is not 0.
@@ -36,6 +38,8 @@ def read(path: Path, series: int) -> Image:
         check_declared(path, (height, width), np.uint64)
         check_block(path, (height, width), np.uint64, "image")
     pixels = imagecodecs.png_decode(content)
+    if pixels.ndim == 3 and pixels.shape[-1] in (2, 4) and is_opaque(pixels):
+        pixels = pixels[..., 0] if pixels.shape[-1] == 2 else pixels[..., :3]
     return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path)
 
 
@@ -68,4 +72,6 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
     path.write_bytes(imagecodecs.png_encode(np.array(reorder(pixels, request.axes, "YX"), order="C")))
 
 
-FORMAT = Format(name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create)
+FORMAT = Format(
+    name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create, keeps=lambda request: frozenset()
+)

@@ -12,12 +12,13 @@ import numpy as np
 
 from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
+from quietscope.io.derived import is_opaque, signed, without_last_sample
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_chain import check_chain
-from quietscope.io.tiff_metadata import read_metadata
+from quietscope.io.tiff_metadata import caveats, is_signed, read_metadata
 from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
-from quietscope.io.tiff_writer import create
+from quietscope.io.tiff_writer import create, kept
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
 
@@ -68,14 +69,28 @@ def read(path: Path, series: int) -> Image:
             _check_complete(path, tif, chosen, said)
             count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
+            pixels, axes = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
             return Image(
-                _lazy(path, tif, series, chosen, companion, count),
-                chosen.axes.upper(),
+                pixels,
+                axes,
                 path=path,
                 num_series=len(all_series),
                 mask=recorded,
+                caveats=caveats(tif, chosen),
                 **metadata,
             )
+
+
+def _meant(stored: LazyArray, tif: Any, series: Any) -> tuple[LazyArray, str]:
+    """Return the pixels that the stored ones stand for, and their axes: signed, and without opacity."""
+    axes = series.axes.upper()
+    if is_signed(tif, series):
+        return signed(stored), axes
+    extra = [getattr(kind, "name", str(kind)) for kind in series.keyframe.extrasamples]
+    opacity = extra in (["ASSOCALPHA"], ["UNASSALPHA"]) and axes[-1:] == "S" and stored.shape[-1] in (2, 4)
+    if opacity and stored.dtype.kind == "u" and is_opaque(stored):
+        return without_last_sample(stored), axes if stored.shape[-1] == 4 else axes[:-1]
+    return stored, axes
 
 
 def _lazy(path: Path, tif: Any, index: int, series: Any, companion: str | None, count: int | None) -> LazyArray:
@@ -168,4 +183,5 @@ FORMAT = Format(
     written=_WRITTEN,
     read=read,
     create=create,
+    keeps=kept,
 )

@@ -1,12 +1,26 @@
-"""Pixel size, channel names and frame interval of a TIFF file, from the place where each dialect stores them."""
+"""Pixel size, channel names, frame interval and details of a TIFF file, from where each dialect stores them."""
 
 from typing import Any, TypedDict
-from xml.etree import ElementTree
 
+import numpy as np
+
+from quietscope.io.details import (
+    LUT_BYTES,
+    Details,
+    valid_colors,
+    valid_name,
+    valid_ranges,
+    valid_wavelengths,
+)
+from quietscope.io.ome_xml import read_details, read_document
 from quietscope.io.units import micrometres, seconds
 
 # Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
+
+
+# JPEG as TIFF 6 and Technical Note 2 have it, and Adobe's lossy JPEG.
+_LOSSY = (6, 7, 34892)
 
 
 class Metadata(TypedDict, total=False):
@@ -15,10 +29,11 @@ class Metadata(TypedDict, total=False):
     pixel_size_um: dict[str, float]
     channel_names: tuple[str, ...]
     frame_interval_s: float | None
+    details: Details
 
 
 def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
-    """Read pixel size, channel names and frame interval, as far as the file has them.
+    """Read pixel size, channel names, frame interval and details, as far as the file has them.
 
     Args:
         tif: An open tifffile.TiffFile.
@@ -41,16 +56,53 @@ def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
     return {"pixel_size_um": _from_tags(series.keyframe)}
 
 
+def _calibration(tif: Any, series: Any) -> tuple[float, ...]:
+    """Return the coefficients of ImageJ's linear calibration, constant first; nothing where there is none."""
+    metadata = (tif.imagej_metadata or {}) if tif.is_imagej and series.kind != "ome" else {}
+    if metadata.get("cf") != 0:
+        return ()
+    try:
+        return tuple(float(metadata[name]) for name in ("c0", "c1"))
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def is_signed(tif: Any, series: Any) -> bool:
+    """Return whether uint16 pixels stand for signed numbers: ImageJ stores these 32768 too high."""
+    return series.dtype == np.uint16 and _calibration(tif, series) == (-32768.0, 1.0)
+
+
+def caveats(tif: Any, series: Any) -> tuple[str, ...]:
+    """Return what a person should know of the pixels of a series, one line each."""
+    page = series.keyframe
+    found = []
+    if page.compression in _LOSSY:
+        found.append(
+            "the pixels are compressed with JPEG, which changes their noise: results are worse. Use the original file."
+        )
+    if page.photometric == page.photometric.PALETTE and not tif.is_imagej:
+        found.append(
+            "the pixels are numbers of colours in a palette, not intensities. Save the image as grey or RGB, unless "
+            "the palette only colours it."
+        )
+    metadata = (tif.imagej_metadata or {}) if tif.is_imagej and series.kind != "ome" else {}
+    if "cf" in metadata and not is_signed(tif, series) and _calibration(tif, series) != (0.0, 1.0):
+        unit = str(metadata.get("vunit", "")).strip()
+        found.append(
+            f"ImageJ's calibration of intensities{f' ({unit})' if unit else ''} is not applied: pixels are as stored."
+        )
+    return tuple(found)
+
+
 def _known(sizes: dict[str, float | None]) -> dict[str, float]:
     return {letter: size for letter, size in sizes.items() if size is not None}
 
 
 def _from_ome(xml: str, index: int) -> Metadata:
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = read_document(xml)
+    if root is None:
         return {}
-    pixels = root.findall("{*}Image/{*}Pixels")
+    pixels = root.findall("Image/Pixels")
     if index >= len(pixels):  # the metadata are in another file of the same set
         return {}
     chosen = pixels[index]
@@ -58,11 +110,12 @@ def _from_ome(xml: str, index: int) -> Metadata:
         letter: micrometres(chosen.get(f"PhysicalSize{letter}"), chosen.get(f"PhysicalSize{letter}Unit", "µm"))
         for letter in "XYZ"
     }
-    names = tuple(channel.get("Name") or "" for channel in chosen.findall("{*}Channel"))
+    names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
     return {
         "pixel_size_um": _known(sizes),
         "channel_names": names if any(names) else (),
         "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
+        "details": read_details(xml, root, index),
     }
 
 
@@ -81,11 +134,29 @@ def _from_imagej(metadata: dict[str, Any], series: Any) -> Metadata:
     labels = [str(label) for label in metadata.get("Labels") or ()]
     # ImageJ labels planes, not channels. Labels that repeat along all other axes are names of channels.
     repeat = labels[:channels] * (len(labels) // channels)
+    names = tuple(labels[:channels]) if labels and labels == repeat and channels > 1 else ()
     return {
         "pixel_size_um": _known(sizes),
-        "channel_names": tuple(labels[:channels]) if labels and labels == repeat and channels > 1 else (),
+        "channel_names": names,
         "frame_interval_s": seconds(metadata.get("finterval"), metadata.get("tunit", "s")),
+        "details": _imagej_details(metadata, page, () if names else tuple(labels)),
     }
+
+
+def _imagej_details(metadata: dict[str, Any], page: Any, labels: tuple[str, ...]) -> Details:
+    luts = tuple(np.asarray(lut, np.uint8).tobytes() for lut in metadata.get("LUTs") or ())
+    if not luts and page.photometric == page.photometric.PALETTE and page.colormap is not None:
+        # ImageJ stores the look-up table of an 8-bit image as a palette, whose indices are the intensities.
+        luts = ((np.asarray(page.colormap) >> 8).astype(np.uint8).tobytes(),)
+    overlays = metadata.get("Overlays") or ()
+    return Details(
+        luts=luts if all(len(lut) == LUT_BYTES for lut in luts) else (),
+        ranges=valid_ranges(metadata.get("Ranges") or [metadata[end] for end in ("min", "max") if end in metadata]),
+        labels=labels if any(labels) else (),
+        overlays=tuple(overlays) if isinstance(overlays, list | tuple) else (bytes(overlays),),
+        roi=bytes(metadata.get("ROI") or b""),
+        info=str(metadata.get("Info") or ""),
+    )
 
 
 def _from_shaped(page: Any) -> Metadata:
@@ -101,7 +172,17 @@ def _from_shaped(page: Any) -> Metadata:
         "pixel_size_um": _known(sizes) or _from_tags(page),
         "channel_names": tuple(map(str, names)) if isinstance(names, list) else (),
         "frame_interval_s": seconds(saved.get("TimeIncrement"), saved.get("TimeIncrementUnit")),
+        "details": Details(
+            name=valid_name(saved.get("Name")),
+            acquired=valid_name(saved.get("AcquisitionDate")),
+            colors=valid_colors(_list(saved.get("channel_colors"))),
+            emission_nm=valid_wavelengths((value, "nm") for value in _list(saved.get("emission_nm"))),
+        ),
     }
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _from_lsm(metadata: dict[str, Any]) -> Metadata:
@@ -110,6 +191,10 @@ def _from_lsm(metadata: dict[str, Any]) -> Metadata:
         "pixel_size_um": _known({letter: micrometres(metadata.get(f"VoxelSize{letter}"), "m") for letter in "XYZ"}),
         "channel_names": tuple(map(str, colors.get("ColorNames") or ())),
         "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # spelled like this in LSM files
+        "details": Details(
+            name=valid_name((metadata.get("ScanInformation") or {}).get("Name")),
+            colors=valid_colors(bytes(color[:3]).hex() for color in colors.get("Colors") or ()),
+        ),
     }
 
 

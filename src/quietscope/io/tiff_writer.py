@@ -11,8 +11,10 @@ import numpy as np
 from quietscope.axes import reorder
 from quietscope.errors import OutputError
 from quietscope.io.atomic import reserve
+from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import WriteRequest
 from quietscope.io.image import Sink
+from quietscope.io.ome_xml import described
 
 _IMAGEJ_ORDER = "TZCYXS"
 _IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
@@ -64,6 +66,10 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
             "write to a name that ends in .tif, without .ome",
         ) from error
     assert place is not None, "an uncompressed TIFF is one piece"
+    if ome and request.details != NO_DETAILS:
+        # Afterwards, since tifffile makes the document of what it writes, and takes but a part of what OME knows.
+        text = described(tifffile.tiffcomment(path), request.details)
+        tifffile.tiffcomment(path, text.encode())
     reserve(path)
     pixels = np.memmap(path, dtype, "r+", place[0], shape)
     yield reorder(pixels, order, request.axes)
@@ -86,7 +92,10 @@ def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
 def _photometric(order: str, sizes: dict[str, int]) -> dict[str, Any]:
     if "S" not in order:
         return {"photometric": "minisblack"}
-    return {"photometric": "rgb" if sizes["S"] in (3, 4) else "minisblack", "planarconfig": "contig"}
+    options: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig"}
+    if sizes["S"] == 4:  # a fourth sample is data like the rest; without a word it would be opacity
+        options["extrasamples"] = ("unspecified",)
+    return options | ({"photometric": "rgb"} if sizes["S"] in (3, 4) else {})
 
 
 def _ome_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
@@ -113,13 +122,51 @@ def _imagej_options(request: WriteRequest, order: str, sizes: dict[str, int]) ->
         if len(request.channel_names) == channels:
             planes = sizes.get("T", 1) * sizes.get("Z", 1)
             metadata["Labels"] = list(request.channel_names) * planes
+    metadata |= _imagej_details(request.details, sizes)
     return options
+
+
+def _imagej_details(details: Details, sizes: dict[str, int]) -> dict[str, Any]:
+    """Return what ImageJ keeps for itself, in the words of tifffile."""
+    channels = sizes.get("C", 1)
+    planes = channels * sizes.get("T", 1) * sizes.get("Z", 1)
+    luts = [np.frombuffer(lut, np.uint8).reshape(3, 256) for lut in details.luts_of(channels)]
+    ranges = details.ranges if len(details.ranges) == 2 * channels else ()
+    found: dict[str, Any] = {
+        "LUTs": [] if "S" in sizes else luts,
+        "Ranges": ranges,
+        "Labels": list(details.labels) if len(details.labels) == planes else [],
+        "Overlays": list(details.overlays),
+        "ROI": details.roi,
+        "Info": details.info,
+    }
+    if len(ranges) == 2:
+        found |= {"min": ranges[0], "max": ranges[1]}
+    return {name: value for name, value in found.items() if value or name in ("min", "max")}
+
+
+def kept(request: WriteRequest) -> frozenset[str]:
+    """Return the facts and details that the dialect of a request has a place for, see `quietscope.io.details`."""
+    usual = {"pixel_size_um", "channel_names", "frame_interval_s"}
+    if ".ome." in request.path.name.lower():
+        return frozenset(usual | {"name", "acquired", "colors", "emission_nm", "position_um", "ome"})
+    if _fits_imagej(request, request.dtype if request.dtype != bool else np.dtype(np.uint8)):
+        return frozenset(usual | {"colors", "luts", "ranges", "labels", "overlays", "roi", "info"})
+    return frozenset(usual | {"name", "acquired", "colors", "emission_nm"})
 
 
 def _shaped_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": order, **_physical_sizes(request)}
     if request.channel_names:
         metadata["channel_names"] = list(request.channel_names)
+    details = request.details
+    own = {
+        "Name": details.name,
+        "AcquisitionDate": details.acquired,
+        "channel_colors": list(details.colors_of(sizes.get("C", 1))),
+        "emission_nm": list(details.emission_nm),
+    }
+    metadata |= {name: value for name, value in own.items() if value}
     return {"ome": False, "metadata": metadata}
 
 

@@ -1,6 +1,6 @@
 """Conversion of lengths to micrometres and of times to seconds, for the many spellings of units in files."""
 
-from math import isfinite
+from math import isfinite, nan
 
 _MICROMETRES = {
     "m": 1e6,
@@ -60,6 +60,16 @@ def micrometres(value: object, unit: str | None) -> float | None:
         The length in micrometres; None if the value is no positive number or the unit is unknown.
     """
     return _converted(value, unit, _MICROMETRES)
+
+
+def signed_micrometres(value: object, unit: str | None) -> float | None:
+    """Convert a position, which may be zero or negative, to micrometres; None as for `micrometres`."""
+    factor = micrometres(1, unit)
+    try:
+        place = float(str(value)) * (factor or nan)
+    except ValueError:
+        return None
+    return place if isfinite(place) else None
 
 
 def seconds(value: object, unit: str | None) -> float | None:

@@ -39,18 +39,35 @@ def files_in(
         suffix: Extension that picks the format, with or without its first dot.
 
     Returns:
-        One mapping from kind to file per image.
+        One mapping from kind to file per image. Where files of several folders have one name, those of their results
+        begin with these folders: ``day1_cells_denoised.ome.tif``.
 
     Raises:
         OutputError: If two images would have the same results.
     """
-    stems = [split_name(name_of(image))[0] for image in images]
+    stems = _told_apart(images)
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice is not None:
         raise OutputError("images of different names", f"{twice!r} twice", "rename one, or denoise them one by one")
     ending = "." + suffix.strip().lstrip(".")
     words = {kind: "denoised" if kind == main else kind for kind in kinds}
     return [{kind: folder / f"{stem}_{word}{ending}" for kind, word in words.items()} for stem in stems]
+
+
+def _told_apart(images: Sequence[Image]) -> list[str]:
+    """Return names without extension, with as many of their folders as keep files of one name apart."""
+    parts = [_parts(image) for image in images]
+    names = [each[-1:] for each in parts]
+    for depth in range(2, max(map(len, parts), default=1) + 1):
+        twice = {name for name in names if names.count(name) > 1}
+        names = [each[-depth:] if name in twice else name for each, name in zip(parts, names, strict=True)]
+    return ["_".join(name) for name in names]
+
+
+def _parts(image: Image) -> tuple[str, ...]:
+    """Return the folders that an image lies in, outermost first, and its name without extension."""
+    stem = split_name(name_of(image))[0]
+    return (stem,) if image.path is None else (*image.path.absolute().parts[1:-1], stem)
 
 
 def files_per_channel(path: Path, num_channels: int) -> list[Path]:

@@ -76,6 +76,7 @@ class Target:
             pixel_size_um=self.image.pixel_size_um,
             channel_names=self.image.channel_names,
             frame_interval_s=self.image.frame_interval_s,
+            details=self.image.details,
             overwrite=self.overwrite,
         )
 
