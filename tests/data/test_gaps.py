@@ -119,3 +119,20 @@ HEALTHY: dict[str, Callable[[], Pixels]] = {
 def test_healthy_images_have_no_gaps(name: str) -> None:
     found = find_gaps([HEALTHY[name]()])
     assert found.is_empty, found.words()
+
+
+@pytest.mark.parametrize(("peak", "sigma"), [(2, 1.0), (2, 2.0), (3, 1.5), (5, 0.85), (5, 1.3), (20, 0.85)])
+def test_few_photons_before_a_dark_background_were_measured(peak: float, sigma: float) -> None:
+    """Chance decides at the border which pixels are dark: it is ragged, and that of padding is not."""
+    y, x = np.mgrid[:128, :128]
+    disc = ((y - 64) ** 2 + (x - 64) ** 2 < 35**2).astype(float)
+    counts = np.random.default_rng(0).poisson(gaussian_filter(peak * disc, sigma))
+    assert find_gaps([counts]).is_empty
+    padded = np.random.default_rng(0).poisson(np.full((128, 128), 20.0))
+    padded[:40] = 0
+    assert find_gaps([padded]).values == (0.0,)
+
+
+def test_two_flat_values_are_a_drawing() -> None:
+    drawing = np.kron(np.random.default_rng(0).integers(0, 2, (8, 8)), np.ones((16, 16))) * 255
+    assert find_gaps([drawing.astype(np.uint8)]).is_empty

@@ -215,3 +215,17 @@ def test_a_mask_is_given_in_python_by_array_and_path(tmp_path: Path) -> None:
     result = denoiser.denoise(Image(data, "TYX"), num_samples=2, mask=mask)
     assert np.array_equal(result.mean[:, :, 40:], data[:, :, 40:])
     assert not np.array_equal(result.mean[:, :, :40], data[:, :, :40])
+
+
+def test_what_a_mask_leaves_is_asked_of_every_channel() -> None:
+    pixels = np.random.default_rng(0).normal(100, 10, (2, 32, 32))
+    pixels[1] = np.nan
+    with pytest.raises(PixelError, match="channel 1 of the image that were measured; got none"):
+        as_measured(Image(pixels, "CYX", mask="nan"))
+
+
+def test_nan_in_a_mask_is_no_measurement() -> None:
+    pixels = np.random.default_rng(0).normal(100, 10, (32, 32))
+    mask = np.where(np.arange(32) > 20, 1.0, np.nan) * np.ones((32, 1))
+    found = as_measured(Image(pixels, "YX", mask=mask))
+    assert np.array_equal(np.isnan(np.asarray(found.data)), np.isnan(mask))

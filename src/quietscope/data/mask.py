@@ -39,7 +39,8 @@ class Given:
             if image.mask != NAN:
                 raise SettingsError("a mask", repr(image.mask), 'pass an array, or mask="nan"')
             return cls(None)
-        mask, axes = np.asarray(image.mask) != 0, image.layout().axes
+        given, axes = np.asarray(image.mask), image.layout().axes
+        mask = (given != 0) & (given == given)  # NaN in a mask is no measurement either
         sizes = dict(zip(axes, image.shape, strict=True))
         is_whole = mask.ndim == image.ndim and all(a in (1, b) for a, b in zip(mask.shape, image.shape, strict=True))
         if not is_whole:

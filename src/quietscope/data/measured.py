@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from quietscope.data.gaps import REACH, Gaps, find_gaps
 from quietscope.data.mask import Given, without_missing
+from quietscope.errors import PixelError
 from quietscope.io.image import ArrayLike, Image, Sink
 from quietscope.io.pixel_check import check_finite
 
@@ -227,10 +228,15 @@ def as_measured(image: Image) -> Image:
 def _looked_through(image: Image) -> Image:
     axes, given = image.layout().axes, Given.of(image)
     sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
-    gaps = [find_gaps(_Pieces(image.data, axes, channel, given)) for channel in np.ndindex(*sizes)]
+    pieces = [_Pieces(image.data, axes, channel, given) for channel in np.ndindex(*sizes)]
+    gaps, name = [find_gaps(each) for each in pieces], str(image.path or "the image")
     if given is None and all(each.is_empty for each in gaps):
         return image
-    name = str(image.path or "the image")
+    for number, each in enumerate(pieces if given is not None else ()):
+        if each.are_missing():
+            raise PixelError(
+                f"pixels of channel {number} of {name} that were measured", "none", "pass another image or another mask"
+            )
     return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
 
 
@@ -279,9 +285,19 @@ class _Pieces(Sequence[npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._chosen)
 
-    def __getitem__(self, index: Any) -> Any:
+    def are_missing(self) -> bool:
+        """Tell whether a user has said of every pixel that it was not measured."""
+        keys = (self._key(index) for index in range(len(self)))
+        return self._given is not None and all(
+            self._given.missing(np.asarray(self._data[key]), key).all() for key in keys
+        )
+
+    def _key(self, index: int) -> tuple[int | slice, ...]:
         places = np.unravel_index(self._chosen[index], self._counts)
-        key = tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
+        return tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
+
+    def __getitem__(self, index: Any) -> Any:
+        key = self._key(index)
         plane = np.asarray(self._data[key])
         if self._given is not None:
             missing = self._given.missing(plane, key)

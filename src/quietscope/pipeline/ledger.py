@@ -152,11 +152,16 @@ def _budget(configuration: "Configuration") -> list[Any]:
 
 
 def fingerprint(image: Image) -> str:
-    """Return in words what tells an image from others: name, size, type, and a checksum of the middle of one plane."""
+    """Return in words what tells an image from others: name, size, type, checksums of its mask and of one plane."""
     middle = (slice(max(0, n // 2 - _HALF), n // 2 + _HALF) for n in image.shape[-2:])
     plane = np.asarray(image.data[(0,) * (len(image.shape) - 2) + tuple(middle)])
     size = " x ".join(map(str, image.shape))
-    return f"{name_of(image)} ({size} {image.axes} {image.dtype}, checksum {zlib.crc32(plane.tobytes()):08x})"
+    mask = "" if image.mask is None else f", mask {zlib.crc32(_bytes_of(image.mask)):08x}"
+    return f"{name_of(image)} ({size} {image.axes} {image.dtype}, checksum {zlib.crc32(plane.tobytes()):08x}{mask})"
+
+
+def _bytes_of(mask: Any) -> bytes:
+    return mask.encode() if isinstance(mask, str) else np.packbits(np.asarray(mask) != 0).tobytes()
 
 
 def _key(target: Target) -> str:

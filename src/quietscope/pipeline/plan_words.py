@@ -149,6 +149,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
         QuietScopeError: If images, settings or files cannot be used.
     """
     from quietscope.data.frames import Frames
+    from quietscope.data.measured import as_measured, gap_notes
     from quietscope.nn.hardware import chosen_device, place
     from quietscope.setup.settle import preview
 
@@ -156,9 +157,13 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
         raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files` and `target`")
     plan.check()
     training = plan.training
-    frames = Frames.of(training.images, training.configuration.dims)
+    images = [as_measured(image) for image in training.images]
+    found = tuple(gap_notes(images))
+    for text in found:
+        events(Note(text=text))
+    frames = Frames.of(images, training.configuration.dims)
     device = chosen_device(training.device)
-    settled = preview(training.configuration, training.images, frames, notify=lambda text: events(Note(text=text)))
+    settled = preview(training.configuration, images, frames, notify=lambda text: events(Note(text=text)))
     method = settled.build()
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}
@@ -166,7 +171,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
         learning=_learning(settled, method, frames, device),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
         files={**files, "overview": str(plan.overview)} if isinstance(plan, DenoisePlan) else files,
-        notes=settled.notes,
+        notes=(*found, *settled.notes),
     )
 
 
