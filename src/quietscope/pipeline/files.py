@@ -46,8 +46,9 @@ def files_in(
         OutputError: If two images would have the same results.
     """
     stems = _told_apart(images)
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
+    again = next((image for image, stem in zip(images, stems, strict=True) if stems.count(stem) > 1), None)
+    if again is not None:
+        twice = split_name(name_of(again))[0]
         raise OutputError("images of different names", f"{twice!r} twice", "rename one, or denoise them one by one")
     ending = "." + suffix.strip().lstrip(".")
     words = {kind: "denoised" if kind == main else kind for kind in kinds}
