@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,13 @@ def test_zarr_keeps_what_it_can_of_ome(ome: Image, tmp_path: Path) -> None:
     assert "image name, acquisition date, emission wavelengths, stage position" in told
 
 
+def test_zarr_makes_up_no_position(ome: Image, tmp_path: Path) -> None:
+    half = replace(ome, details=replace(ome.details, position_um={"X": 100.0}))
+    result, told = again(half, tmp_path / "half.ome.zarr")
+    assert result.details.position_um == {}
+    assert "stage position" in told
+
+
 def test_signed_imagej_files_have_their_values(tmp_path: Path) -> None:
     values = np.array([[-32768, -5, 0], [7, 300, 32767]], np.int16)
     stored = (values.astype(np.int32) + 32768).astype(np.uint16)
@@ -165,9 +173,11 @@ def test_opacity_that_says_nothing_is_left_out(tmp_path: Path) -> None:
     colours = np.arange(2 * 8 * 9 * 3, dtype=np.uint8).reshape(2, 8, 9, 3)
     opaque = np.concatenate([colours, np.full((2, 8, 9, 1), 255, np.uint8)], axis=-1)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(opaque[0]))
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours[0])
+    with pytest.warns(CaveatWarning, match="opacity"):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours[0])
     tifffile.imwrite(tmp_path / "a.tif", opaque, photometric="rgb", extrasamples=["unassalpha"])
-    image = read_image(tmp_path / "a.tif", "TYXS")
+    with pytest.warns(CaveatWarning, match="opacity"):
+        image = read_image(tmp_path / "a.tif", "TYXS")
     np.testing.assert_array_equal(image, colours)
     for key in (0, (1, ..., 2), (slice(None), 3, 4), (0, 3, slice(2, 5), slice(-2, None)), (1, 2, 3, -1)):
         np.testing.assert_array_equal(image.data[key], colours[key])

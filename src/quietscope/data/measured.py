@@ -13,7 +13,7 @@ import numpy.typing as npt
 from quietscope.data.gaps import REACH, Gaps, find_gaps
 from quietscope.data.mask import Given, without_missing
 from quietscope.errors import PixelError
-from quietscope.io.image import ArrayLike, Image, Sink
+from quietscope.io.image import ArrayLike, Image, Sink, whole_key
 from quietscope.io.pixel_check import check_finite
 
 MOST_LOOKED_AT = 256
@@ -92,7 +92,7 @@ class MeasuredArray:
         Raises:
             PixelError: If a stored pixel is NaN or infinite.
         """
-        whole = _whole_key(key, self.ndim)
+        whole = whole_key(key, self.ndim)
         spans = [_span(part, size) for part, size in zip(whole, self.shape, strict=True)]
         wide = [
             slice(max(0, span.start - REACH), min(size, span.stop + REACH)) if letter in "YX" else span
@@ -110,7 +110,7 @@ class MeasuredArray:
         from scipy.ndimage import median_filter
 
         block = self.read(key)
-        whole = _whole_key(key, self.ndim)
+        whole = whole_key(key, self.ndim)
         spans = [_span(part, size) for part, size in zip(whole, self.shape, strict=True)]
         kept = tuple(slice(None) if isinstance(part, slice) else 0 for part in whole)
         means = np.broadcast_to(self._means(spans), [span.stop - span.start for span in spans])[kept]
@@ -317,16 +317,6 @@ def _planes(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | slice, ...]
     yield from product(
         *([slice(None)] if letter in "YX" else range(size) for letter, size in zip(axes, shape, strict=True))
     )
-
-
-def _whole_key(key: Any, ndim: int) -> tuple[int | slice, ...]:
-    """Return a key with one entry per axis."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if Ellipsis in [part for part in parts if not isinstance(part, slice)]:
-        at = next(place for place, part in enumerate(parts) if part is Ellipsis)
-        parts = (*parts[:at], *[slice(None)] * (ndim - len(parts) + 1), *parts[at + 1 :])
-    parts = (*parts, *[slice(None)] * (ndim - len(parts)))
-    return tuple(part if isinstance(part, slice) else int(part) for part in parts)
 
 
 def _span(part: int | slice, size: int) -> slice:

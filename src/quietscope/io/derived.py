@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from quietscope.io.image import ArrayLike, LazyArray, Opened
+from quietscope.io.image import ArrayLike, LazyArray, Opened, whole_key
 
 _OFFSET = 1 << 15
+NO_OPACITY = "the opacity (alpha channel) is left out: it is the same everywhere, and was not measured."
 
 
 class _Derived:
@@ -40,14 +41,8 @@ def without_last_sample(stored: LazyArray) -> LazyArray:
 
 def _open_without_last(stored: LazyArray, grey: bool) -> Opened:
     def read(key: Any) -> Any:
-        parts = key if isinstance(key, tuple) else (key,)
-        if grey:
-            return stored[(*parts, 0) if Ellipsis in parts or len(parts) == stored.ndim - 1 else (*parts, ..., 0)]
-        samples: Any = slice(None)
-        if len(parts) == stored.ndim or (Ellipsis in parts and parts[-1] is not Ellipsis):
-            parts, samples = parts[:-1], parts[-1]
-        block = stored[parts if Ellipsis in parts or len(parts) == stored.ndim - 1 else (*parts, ...)]
-        return block[..., : stored.shape[-1] - 1][..., samples]
+        *parts, samples = whole_key(key, stored.ndim - 1 if grey else stored.ndim) + ((0,) if grey else ())
+        return stored[(*parts, ...)][..., : stored.shape[-1] - 1][..., samples]
 
     return Opened(_Derived(read))
 

@@ -59,6 +59,15 @@ class Opened:
     settle: Callable[[], None] = _nothing
 
 
+def whole_key(key: Any, ndim: int) -> tuple[int | slice, ...]:
+    """Return a key of basic indexing (integers, slices, one ellipsis) with one entry for each of `ndim` axes."""
+    parts = key if isinstance(key, tuple) else (key,)
+    at = next((place for place, part in enumerate(parts) if part is Ellipsis), len(parts))
+    left, right = parts[:at], parts[at + 1 :]
+    whole = (*left, *[slice(None)] * (ndim - len(left) - len(right)), *right)
+    return tuple(part if isinstance(part, slice) else int(part) for part in whole)
+
+
 class LazyArray:
     """Pixels that are read from their file when they are indexed.
 

@@ -101,8 +101,8 @@ def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dic
             axis["type"] = "channel"
         axes.append(axis)
     steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-    place = {letter: at for letter, at in request.details.position_um.items() if letter in request.pixel_size_um}
-    if place:
+    place = request.details.position_um
+    if _has_place(request):
         steps.append({"type": "translation", "translation": [float(place.get(letter, 0.0)) for letter in order]})
     datasets = [{"path": "0", "coordinateTransformations": steps}]
     name = request.details.name or request.path.name.split(".")[0]
@@ -137,10 +137,15 @@ def _channels(request: WriteRequest, num_channels: int) -> list[dict[str, Any]]:
     return channels
 
 
+def _has_place(request: WriteRequest) -> bool:
+    """Tell whether a position can be written: along X and Y, since NGFF has a number for each axis, known or not."""
+    return {"X", "Y"} <= set(request.details.position_um) & set(request.pixel_size_um)
+
+
 def kept(request: WriteRequest) -> frozenset[str]:
     """Return the facts and details that NGFF has a place for, see `quietscope.io.details`."""
     usual = ("pixel_size_um", "channel_names", "frame_interval_s", "name", "colors", "emission_nm", "ranges")
-    return frozenset((*usual, *(("position_um",) if request.pixel_size_um else ())))
+    return frozenset((*usual, *(("position_um",) if _has_place(request) else ())))
 
 
 def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:

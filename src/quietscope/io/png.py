@@ -10,7 +10,7 @@ import numpy as np
 from quietscope.axes import guess_axes, reorder
 from quietscope.errors import OutputError
 from quietscope.io.declared_size import check_block, check_declared
-from quietscope.io.derived import is_opaque
+from quietscope.io.derived import NO_OPACITY, is_opaque
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import Image, Sink, check_series
 
@@ -38,9 +38,11 @@ def read(path: Path, series: int) -> Image:
         check_declared(path, (height, width), np.uint64)
         check_block(path, (height, width), np.uint64, "image")
     pixels = imagecodecs.png_decode(content)
+    told: tuple[str, ...] = ()
     if pixels.ndim == 3 and pixels.shape[-1] in (2, 4) and is_opaque(pixels):
+        told = (NO_OPACITY,)
         pixels = pixels[..., 0] if pixels.shape[-1] == 2 else pixels[..., :3]
-    return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path)
+    return Image(pixels, "YXS" if pixels.ndim == 3 else guess_axes(pixels.shape), path=path, caveats=told)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 
 from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
-from quietscope.io.derived import is_opaque, signed, without_last_sample
+from quietscope.io.derived import NO_OPACITY, is_opaque, signed, without_last_sample
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.tiff_chain import check_chain
@@ -69,28 +69,28 @@ def read(path: Path, series: int) -> Image:
             _check_complete(path, tif, chosen, said)
             count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
-            pixels, axes = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
+            pixels, axes, told = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
             return Image(
                 pixels,
                 axes,
                 path=path,
                 num_series=len(all_series),
                 mask=recorded,
-                caveats=caveats(tif, chosen),
+                caveats=(*caveats(tif, chosen), *told),
                 **metadata,
             )
 
 
-def _meant(stored: LazyArray, tif: Any, series: Any) -> tuple[LazyArray, str]:
-    """Return the pixels that the stored ones stand for, and their axes: signed, and without opacity."""
+def _meant(stored: LazyArray, tif: Any, series: Any) -> tuple[LazyArray, str, tuple[str, ...]]:
+    """Return the pixels that the stored ones stand for, signed and without opacity, their axes, and what to tell."""
     axes = series.axes.upper()
     if is_signed(tif, series):
-        return signed(stored), axes
+        return signed(stored), axes, ()
     extra = [getattr(kind, "name", str(kind)) for kind in series.keyframe.extrasamples]
     opacity = extra in (["ASSOCALPHA"], ["UNASSALPHA"]) and axes[-1:] == "S" and stored.shape[-1] in (2, 4)
     if opacity and stored.dtype.kind == "u" and is_opaque(stored):
-        return without_last_sample(stored), axes if stored.shape[-1] == 4 else axes[:-1]
-    return stored, axes
+        return without_last_sample(stored), axes if stored.shape[-1] == 4 else axes[:-1], (NO_OPACITY,)
+    return stored, axes, ()
 
 
 def _lazy(path: Path, tif: Any, index: int, series: Any, companion: str | None, count: int | None) -> LazyArray:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError, MissingPixelsWarning
+from quietscope.io.image import whole_key
 from quietscope.outside.regular_file import check_regular
 
 _COMPANION = re.compile(r"""<(?:\w+:)?BinaryOnly\b[^>]*?\bMetadataFile\s*=\s*["']([^"']+)["']""")
@@ -31,10 +32,8 @@ class FirstFrames:
 
     def __getitem__(self, key: Any) -> Any:
         """Read the pixels selected by integers, slices and ellipses."""
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if first is Ellipsis:
-            first, rest = slice(None), [Ellipsis, *rest]
-        kept = slice(*first.indices(self._count)) if isinstance(first, slice) else int(first) % self._count
+        first, *rest = whole_key(key, self._array.ndim)
+        kept = slice(*first.indices(self._count)) if isinstance(first, slice) else first % self._count
         return self._array[(kept, *rest)]
 
 
