@@ -12,6 +12,7 @@ from quietscope import Denoiser
 from quietscope.cli import run
 from quietscope.cli.verbs.diagnose import denoise_command
 from quietscope.diagnosis import Advice, deterministic_levels
+from quietscope.errors import CaveatWarning
 from quietscope.io import read_image
 from quietscope.presets import Configuration
 
@@ -51,7 +52,8 @@ def test_command_to_paste(
     write(tmp_path / "cells.ome.tif", image(kind))
     assert run(["diagnose", "cells.ome.tif"]) == 0
     assert f"quietscope denoise cells.ome.tif {words}\n" in capsys.readouterr().out
-    assert min(read_image(tmp_path / "diagnose.png").shape[:2]) > 300
+    with pytest.warns(CaveatWarning, match="opacity"):
+        assert min(read_image(tmp_path / "diagnose.png").shape[:2]) > 300
 
 
 BOTH = Advice(kind="correlated both ways", method="hdn", deterministic_levels=deterministic_levels(40))
@@ -72,7 +74,7 @@ def test_the_command_says_what_the_advice_says() -> None:
 
 @pytest.mark.parametrize("advice", [Advice(kind="white gaussian", method="hdn"), BOTH, *DIRECTED])
 def test_every_advised_command_is_accepted(advice: Advice) -> None:
-    words = denoise_command(advice, ["cells.tif"], axes="ZYX").split()
+    words = denoise_command(advice, ["cells.tif"], read_with=["--axes", "ZYX"]).split()
     assert words[words.index("--axes") + 1] == "ZYX"
     typed = {"method": advice.method, "dims": 3 if "--dims" in words else 2}
     network: dict[str, Any] = {"direction": advice.direction} if advice.method == "dvlae" else {}
@@ -144,3 +146,15 @@ def test_settings_that_do_not_fit_are_one_line(
     assert needle in line
     assert len(line) < 300
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_reads_the_same_image_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    with tifffile.TiffWriter("several.ome.tif", ome=True) as writer:
+        for _ in range(2):
+            writer.write(rng.poisson(200, (2, 64, 64)).astype(np.uint16), metadata={"axes": "TYX"})
+    assert run(["diagnose", "several.ome.tif", "--series", "1"]) == 0
+    assert "several.ome.tif --method hdn --series 1 -o out" in " ".join(capsys.readouterr().out.split())

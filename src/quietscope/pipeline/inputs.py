@@ -78,9 +78,15 @@ def open_references(
 
 def _reference(source: ImageSource, image: Image, series: int | None) -> Image:
     try:
-        return as_image(source, image.axes, series)
+        return _of_series(source, image.axes, series)
     except AxesError:
-        return as_image(source, series=series)
+        return _of_series(source, None, series)
+
+
+def _of_series(source: ImageSource, axes: str | None, series: int | None) -> Image:
+    """Open a reference; one that is alone in its file is it, whichever of many images the noisy one is."""
+    is_alone = series is not None and as_image(source, axes, 0).num_series == 1
+    return as_image(source, axes, 0 if is_alone else series)
 
 
 def name_of(image: Image) -> str:

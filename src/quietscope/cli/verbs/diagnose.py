@@ -65,7 +65,7 @@ def diagnose(
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
     ]
     write_diagnosis_figure(output, rows, overwrite=overwrite)
-    command = _command(images, found, axes)
+    command = _command(images, found, _read_with(axes, series, mask))
     if command:
         screen.show(command)
     screen.show(f"picture: {output}")
@@ -80,7 +80,7 @@ def _whole(plane: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
 
 
 def denoise_command(
-    advice: "Advice", images: Sequence[str | Path], *, output: str | Path = "out", axes: str | None = None
+    advice: "Advice", images: Sequence[str | Path], *, output: str | Path = "out", read_with: Sequence[str] = ()
 ) -> str:
     """Return the command that denoises images as advised.
 
@@ -88,7 +88,7 @@ def denoise_command(
         advice: The advice.
         images: The images.
         output: Folder for the results.
-        axes: Axes that the images were read with, if their files do not name them.
+        read_with: Options that the images were read with, such as axes that their files do not name.
 
     Returns:
         The command, ready to paste; empty if there is nothing to denoise.
@@ -100,20 +100,28 @@ def denoise_command(
         options += ["--direction", advice.direction, *(["--dims", "3"] if advice.direction == "z" else [])]
     if advice.deterministic_levels:
         options += ["--deterministic-levels", ",".join(map(str, advice.deterministic_levels))]
-    return _line(advice.method, images, options, output, axes)
+    return _line(advice.method, images, options, output, read_with)
 
 
-def _command(images: list[Path], found: "list[Diagnosis]", axes: str | None) -> str:
+def _command(images: list[Path], found: "list[Diagnosis]", read_with: Sequence[str]) -> str:
     """Return the advised command; if the channels need different methods, one that decides when it sees the images."""
-    commands = {denoise_command(each.advice, images, axes=axes) for each in found} - {""}
+    commands = {denoise_command(each.advice, images, read_with=read_with) for each in found} - {""}
     if len(commands) > 1:
-        return _line("auto", images, [], "out", axes)
+        return _line("auto", images, [], "out", read_with)
     return next(iter(commands), "")
 
 
-def _line(method: str, images: Sequence[str | Path], options: list[str], output: str | Path, axes: str | None) -> str:
+def _line(
+    method: str, images: Sequence[str | Path], options: list[str], output: str | Path, read_with: Sequence[str]
+) -> str:
     words = ["quietscope", "denoise", *map(str, images), "--method", method, *options]
-    return shlex.join([*words, *(["--axes", axes] if axes else []), "-o", str(output)])
+    return shlex.join([*words, *read_with, "-o", str(output)])
+
+
+def _read_with(axes: str | None, series: int | None, mask: str | None) -> list[str]:
+    """Return the options by which the same images are read again."""
+    given = {"--axes": axes, "--series": series, "--mask": mask}
+    return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
 def _table(title: str, labels: list[str], found: "list[Diagnosis]") -> Table:
