@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietscope.errors import OutputError
+from quietscope.errors import CaveatWarning, OutputError
 from quietscope.io import read_image
 from quietscope.report.levels_figure import LevelRow, LevelsFigure, write_levels_figure
 
@@ -25,7 +25,8 @@ def figure(rows: list[LevelRow]) -> LevelsFigure:
 
 
 def pixels(path: Path) -> np.ndarray:
-    return np.asarray(read_image(path)).astype(float)
+    with pytest.warns(CaveatWarning, match="opacity"):
+        return np.asarray(read_image(path)).astype(float)
 
 
 def test_each_level_is_a_row(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from quietscope.data.measured import as_measured, for_network, restoring
 from quietscope.deploy.card import Card, CardLatent
 from quietscope.deploy.moments import BYTES_OF_MOMENTS
-from quietscope.deploy.session import Array, Session, WithoutHistory
+from quietscope.deploy.session import Array, Session
 from quietscope.errors import SettingsError
 from quietscope.io.image import Image, Sink
 from quietscope.io.pixel_check import CheckedArray
@@ -34,7 +34,7 @@ _MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeanPredictor(WithoutHistory):
+class LeanPredictor:
     """An exported model that denoises images of any size without PyTorch.
 
     Attributes:
@@ -42,6 +42,16 @@ class LeanPredictor(WithoutHistory):
     """
 
     session: Session
+
+    @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
+    def effort(self) -> None:
+        """How long it was trained: the card does not tell."""
+        return None
 
     @staticmethod
     def can(kinds: Iterable[str]) -> bool:

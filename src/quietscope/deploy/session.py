@@ -14,20 +14,6 @@ Array = npt.NDArray[np.float32]
 INSTALL = 'run `pip install "quietscope[export]"`'
 
 
-class WithoutHistory:
-    """A model whose file does not tell what it was trained on, nor how long."""
-
-    @property
-    def seen(self) -> tuple[()]:
-        """What it has learnt from: unknown."""
-        return ()
-
-    @property
-    def effort(self) -> None:
-        """How long it was trained: unknown."""
-        return None
-
-
 class Session(ABC):
     """A model that is ready to run.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import Card
 from quietscope.deploy.formats import open_session
-from quietscope.deploy.session import Session, WithoutHistory
+from quietscope.deploy.session import Session
 from quietscope.methods.base import (
     DeconvolvingMethod,
     Encoding,
@@ -28,7 +28,7 @@ from quietscope.tiling.request import Precision
 
 
 @final
-class Deployed(WithoutHistory):
+class Deployed:
     """An exported model at work: a `TrainedModel` with all that can be done with one.
 
     Args:
@@ -82,6 +82,16 @@ class Deployed(WithoutHistory):
     def spread(self) -> float:
         """What the deviation of samples is multiplied by, from the card."""
         return self.session.card.spread_factor
+
+    @property
+    def seen(self) -> tuple[()]:
+        """What it has learnt from: the card does not tell."""
+        return ()
+
+    @property
+    def effort(self) -> None:
+        """How long it was trained: the card does not tell."""
+        return None
 
 
 def as_method(session: Session) -> Method:
