@@ -28,6 +28,7 @@ from quietscope.cli import INTERRUPTED, TERMINATED, USAGE_ERROR, run
 from quietscope.io import read_image, write_image
 from quietscope.model.exported import Deployed
 from quietscope.noise.noise_file import load_noise_model
+from quietscope.presets import read_configuration
 from quietscope.testing.kills import killed_verb, leftovers, run_verb, signalled_verb
 
 SETTINGS = """network: {filters: [8, 8], latent_channels: [4, 4], blocks: 1, stem_filters: 8}
@@ -129,6 +130,16 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", disk], check=True)
 
 
+def is_whole(path: Path) -> bool:
+    """Tell whether a file is a result that was written before the disk was full: such results are kept."""
+    read: dict[str, Callable[[Path], object]] = {".safetensors": Denoiser.load, ".yaml": read_configuration}
+    try:
+        read.get(path.suffix, read_pixels)(path)
+    except Exception:  # whatever it is
+        return False
+    return True
+
+
 def fill(folder: Path, name: str, moment: float, chance: random.Random) -> str:
     """Run a verb on a disk with too little room, then again with enough, and return what was wrong."""
     size = chance.randint(SMALLEST, LARGEST)
@@ -140,11 +151,11 @@ def fill(folder: Path, name: str, moment: float, chance: random.Random) -> str:
         if status != USAGE_ERROR or "Traceback" in said:
             return f"{words}status {status}: {(said.strip().splitlines() or [''])[-1][:200]}"
         left = [path for path in (folder / "disk").rglob("*") if path.is_file()]
-        models = [path for path in left if path.name == "model.safetensors"]  # what was learnt is kept for predict
-        if left != models:
-            return f"{words}left: {[str(path.relative_to(folder)) for path in left]}"
+        halves = [str(path.relative_to(folder)) for path in left if not is_whole(path)]
+        if halves:
+            return f"{words}left: {halves}"
         subprocess.run(["mount", "-o", "remount,size=64m", folder / "disk"], check=True)
-        wrong = again(folder, name, *(["--overwrite"] if models else []))
+        wrong = again(folder, name, *(["--overwrite"] if left else []))
         return wrong and f"{words}then, with room: {wrong}"
 
 

@@ -134,3 +134,9 @@ def test_ctrl_c_in_prediction(
     assert run(words) == 130
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_sends_to_the_help_of_its_verb(quietscope: Quietscope) -> None:
+    refused(quietscope("denoise", "cells.tif"), "--output", "-o out/", "`quietscope denoise --help`")
+    refused(quietscope("noise", "fit", "cells.tif"), "`quietscope noise fit --help`")
+    refused(quietscope("denoize", "cells.tif"), "denoise", "`quietscope --help`")

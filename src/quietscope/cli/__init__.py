@@ -187,9 +187,17 @@ def _perform(arguments: list[str]) -> object:
         command, bound, _ = make_app(arguments).parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         words = str(error).replace("Unused Tokens:", "Nobody asked for")
-        return _complain(f"{words} See `quietscope --help`.")
+        return _complain(f"{words} {_help_for(arguments)}")
     with reading(bound.arguments):
         return command(*bound.args, **bound.kwargs)
+
+
+def _help_for(arguments: list[str]) -> str:
+    """Say where the options of what was typed are listed."""
+    verb = " ".join(arguments[: 2 if arguments[:1] in (["noise"], ["psf"]) else 1])
+    known = (*VERBS, *(f"noise {each}" for each in NOISE_VERBS), *(f"psf {each}" for each in PSF_VERBS))
+    start = "Type e.g. `quietscope denoise cells.tif -o out/`, or see" if verb == "denoise" else "See"
+    return f"{start} `quietscope {verb + ' ' if verb in known else ''}--help`."
 
 
 def _complain(text: str) -> int:
