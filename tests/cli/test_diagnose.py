@@ -158,3 +158,5 @@ def test_the_command_reads_the_same_image_again(
             writer.write(rng.poisson(200, (2, 64, 64)).astype(np.uint16), metadata={"axes": "TYX"})
     assert run(["diagnose", "several.ome.tif", "--series", "1"]) == 0
     assert "several.ome.tif --method hdn --series 1 -o out" in " ".join(capsys.readouterr().out.split())
+    assert run(["diagnose", "several.ome.tif", "--series", "0"]) == 0  # the picture of the first stays
+    assert {path.name for path in tmp_path.glob("*.png")} == {"diagnose.png", "diagnose-2.png"}

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,9 @@ def diagnose(
     images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
     /,
     *,
-    output: Annotated[Path, Output, Parameter(help="Picture, .png.")] = PICTURE,
+    output: Annotated[
+        Path | None, Output, Parameter(help="Picture, .png. Default: diagnose.png, or the next that is free.")
+    ] = None,
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
@@ -42,7 +45,7 @@ def diagnose(
     from quietscope.diagnosis.recording import diagnose_frames
     from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
 
-    screen = Screen()
+    screen, output = Screen(), _free_name() if output is None else output
     if output.suffix.lower() != ".png":
         raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
     noisy = read_measured(images, axes, series, mask, screen.note)
@@ -69,6 +72,12 @@ def diagnose(
     if command:
         screen.show(command)
     screen.show(f"picture: {output}")
+
+
+def _free_name() -> Path:
+    """Return the usual name of the picture, with a number where pictures of other images are there."""
+    names = (PICTURE if number == 1 else PICTURE.with_stem(f"{PICTURE.stem}-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _whole(plane: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
