@@ -1,11 +1,28 @@
 """What tests of several rooms share: packages that declare something, and fits that are short."""
 
+import functools
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.exported import GetExported
+
 MakePackage = Callable[[str, str, str, Mapping[str, str]], Path]
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> "GetExported":
+    """Return what gives the exported model of a method, see `tests.exported`."""
+    from tests.exported import exported_once  # PyTorch, which the process that hands out the tests has no need of
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if "PYTEST_XDIST_WORKER" not in os.environ else base.parent) / "exported"
+    folder.mkdir(exist_ok=True)
+    return functools.cache(lambda method: exported_once(method, folder))
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import pytest
 from quietscope.deploy import RUNTIMES, Card, describe_card, is_exported, model_in, open_session, read_card
 from quietscope.errors import ModelFileError, QuietScopeError, SettingsError
 from quietscope.export import TARGETS
-from tests.deploy.exported import Exported
+from tests.exported import GetExported
 
 NAMES = {"hdn": "model.onnx", "deconoising": "model.xml", "direct": "model.pt2"}
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_a_card_comes_back_as_it_was(exported: dict[str, Exported], method: str) -> None:
-    card = read_card(exported[method].path)
+def test_a_card_comes_back_as_it_was(exported: GetExported, method: str) -> None:
+    card = read_card(exported(method).path)
     assert Card.from_json(card.to_json(), Path("m")) == card
     assert card.method == method
     assert describe_card(card)["method"] == method
@@ -44,8 +44,8 @@ def test_a_card_comes_back_as_it_was(exported: dict[str, Exported], method: str)
         ({"latents": []}, "does not make sense"),
     ],
 )
-def test_cards_that_cannot_be(exported: dict[str, Exported], changes: dict[str, Any], said: str) -> None:
-    values = json.loads(read_card(exported["hdn"].path).to_json()) | changes
+def test_cards_that_cannot_be(exported: GetExported, changes: dict[str, Any], said: str) -> None:
+    values = json.loads(read_card(exported("hdn").path).to_json()) | changes
     with pytest.raises(ModelFileError, match=said) as found:
         Card.from_json(json.dumps(values), Path("model.onnx"))
     assert "\n" not in str(found.value)
@@ -57,10 +57,10 @@ def test_texts_that_are_no_card(text: str | None) -> None:
         Card.from_json(text, Path("model.onnx"))
 
 
-def test_a_folder_stands_for_the_one_model_in_it(exported: dict[str, Exported], tmp_path: Path) -> None:
+def test_a_folder_stands_for_the_one_model_in_it(exported: GetExported, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="none"):
         model_in(tmp_path)
-    shutil.copy(exported["hdn"].path, tmp_path / "model.onnx")
+    shutil.copy(exported("hdn").path, tmp_path / "model.onnx")
     assert is_exported(tmp_path)
     assert model_in(tmp_path) == tmp_path / "model.onnx"
     assert open_session(tmp_path).card.method == "hdn"
@@ -72,8 +72,8 @@ def test_a_folder_stands_for_the_one_model_in_it(exported: dict[str, Exported], 
 
 @pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("length", [0, 100, 0.5, 0.99])
-def test_damaged_files_are_one_line(exported: dict[str, Exported], tmp_path: Path, method: str, length: float) -> None:
-    path = exported[method].path
+def test_damaged_files_are_one_line(exported: GetExported, tmp_path: Path, method: str, length: float) -> None:
+    path = exported(method).path
     for each in path.parent.iterdir():
         shutil.copy(each, tmp_path)
     content = path.read_bytes()
@@ -84,10 +84,10 @@ def test_damaged_files_are_one_line(exported: dict[str, Exported], tmp_path: Pat
     assert "\n" not in str(found.value)
 
 
-def test_files_that_are_missing_or_foreign(exported: dict[str, Exported], tmp_path: Path) -> None:
+def test_files_that_are_missing_or_foreign(exported: GetExported, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="does not exist"):
         open_session(tmp_path / "model.onnx")
-    shutil.copy(exported["deconoising"].path, tmp_path)
+    shutil.copy(exported("deconoising").path, tmp_path)
     with pytest.raises(ModelFileError, match=r"model\.bin"):
         open_session(tmp_path / "model.xml")
     (tmp_path / "other.xml").write_text("<net/>", encoding="utf-8")
@@ -103,15 +103,13 @@ def test_files_that_are_missing_or_foreign(exported: dict[str, Exported], tmp_pa
 
 @pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("device", ["cuda", "gpu:7", "quantum"])
-def test_devices_that_are_not_there(exported: dict[str, Exported], method: str, device: str) -> None:
+def test_devices_that_are_not_there(exported: GetExported, method: str, device: str) -> None:
     with pytest.raises(SettingsError, match="--device cpu"):
-        open_session(exported[method].path, device)
+        open_session(exported(method).path, device)
 
 
-def test_onnx_runs_without_onnx_runtime_by_openvino(
-    exported: dict[str, Exported], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = exported["hdn"].path
+def test_onnx_runs_without_onnx_runtime_by_openvino(exported: GetExported, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = exported("hdn").path
     card = read_card(path)
     x = np.full((1, 2, 8, 8), 200, np.float32)
     noise = [np.full((3, each.channels, *(8 // r for r in each.reduction)), 0.5, np.float32) for each in card.latents]
@@ -125,28 +123,28 @@ def test_onnx_runs_without_onnx_runtime_by_openvino(
         open_session(path)
 
 
-def test_results_survive_the_next_run(exported: dict[str, Exported]) -> None:
-    session = open_session(exported["deconoising"].path)
+def test_results_survive_the_next_run(exported: GetExported) -> None:
+    session = open_session(exported("deconoising").path)
     first = session.run(np.full((1, 1, 8, 8), 100, np.float32))["denoised"]
     kept = first.copy()
     session.run(np.full((1, 1, 8, 8), 900, np.float32))
     np.testing.assert_array_equal(first, kept)
 
 
-def test_a_card_refuses_nonsense(exported: dict[str, Exported]) -> None:
-    card = read_card(exported["hdn"].path)
+def test_a_card_refuses_nonsense(exported: GetExported) -> None:
+    card = read_card(exported("hdn").path)
     with pytest.raises(ValueError, match="channels"):
         replace(card, num_channels=0)
     assert not issubclass(ValueError, QuietScopeError)
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_a_card_is_read_without_what_runs_the_model(exported: dict[str, Exported], method: str) -> None:
+def test_a_card_is_read_without_what_runs_the_model(exported: GetExported, method: str) -> None:
     code = (
         "import sys; from pathlib import Path; from quietscope.deploy import read_card;"
         "print(read_card(Path(sys.argv[1])).method, {'torch', 'onnx', 'onnxruntime', 'openvino'} & set(sys.modules))"
     )
-    arguments = [sys.executable, "-c", code, str(exported[method].path)]
+    arguments = [sys.executable, "-c", code, str(exported(method).path)]
     found = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert found.stdout == f"{method} set()\n"
 

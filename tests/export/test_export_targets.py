@@ -9,45 +9,29 @@ import torch
 
 from quietscope.deploy import open_session, read_card
 from quietscope.errors import ExportError, OutputError
-from quietscope.export import TARGETS, Graph, check, check_export, export_model
+from quietscope.export import TARGETS, Graph, check, check_export, export_model, target_of
 from quietscope.export.onnx import OPSET, to_onnx
 from quietscope.methods import METHODS
 from quietscope.methods.base import PointMethod
 from quietscope.methods.direct import DirectDenoiser
-from quietscope.methods.divnoising import DivNoising
-from tests.tiny import Values, denoiser, untrained
-
-CARD = {"axes": "TYX", "pixel_size_um": {"Y": 0.1, "X": 0.1}, "training": {"steps": 3.0}, "spread_factor": 1.25}
-# Tracing takes seconds: every method once, every target, both numbers of axes.
-CASES: dict[str, tuple[str, Values]] = {
-    "hdn": (".pt2", {"deterministic_levels": (0,), "blocks": 0, "final_blocks": 0}),
-    "divnoising": (".onnx", {}),
-    "dvlae": (".pt2", {"direction": "y", "blocks": 0, "final_blocks": 0}),
-    "noise2void": (".onnx", {"preset": "n2v2"}),
-    "deconoising": (".xml", {"dims": 3, "z_halvings": 1, "psf_sigma": (0.6, 1.0, 1.0)}),
-    "direct": (".xml", {"width": 8}),
-}
+from tests.exported import CASES, GetExported
+from tests.tiny import denoiser, untrained
 
 
 def test_every_method_is_exported() -> None:
     assert CASES.keys() == METHODS.keys()
+    assert {suffix for suffix, *_ in CASES.values()} == {each.suffix for each in TARGETS.values()}
 
 
 @pytest.mark.parametrize("method", CASES)
-def test_an_exported_method_is_the_same(tmp_path: Path, method: str) -> None:
-    suffix, settings = CASES[method]
-    mean = 30_000.0 if method == "direct" else 300.0
-    channels = 2 if method in ("hdn", "divnoising") else 1
-    scene = {"mean": mean, "std": 60.0, "channels": channels}
-    trained = denoiser(METHODS[method], scene=scene, card=CARD, **settings)
-    path = tmp_path / f"model{suffix}"
-    done = export_model(trained, path)
-    assert done.difference is not None
+def test_an_exported_method_is_the_same(exported: GetExported, method: str) -> None:
+    done = exported(method)
+    trained = done.denoiser
     assert done.difference < 1e-4
-    assert done.num_bytes == sum(each.stat().st_size for each in tmp_path.iterdir())
-    assert {*done.files} == {*tmp_path.iterdir()}
-    card = read_card(path)
-    graph = Graph.of(trained.method)
+    assert done.num_bytes == sum(each.stat().st_size for each in done.path.parent.iterdir())
+    assert {*done.files} == {*done.path.parent.iterdir()}
+    card = read_card(done.path)
+    graph = Graph.of(target_of(done.path).view(trained.method))
     assert card.method == method
     assert card.outputs == graph.output_names
     assert card.input_names == graph.input_names
@@ -57,17 +41,13 @@ def test_an_exported_method_is_the_same(tmp_path: Path, method: str) -> None:
     assert card.pixel_size_um == {"Y": 0.1, "X": 0.1}
     assert card.configuration["method"] == method
     assert card.bytes_per_pixel > 0
-    if method == "divnoising":
-        _check_free_sizes(path)
-    if isinstance(trained.method, PointMethod) and method == "direct":
-        _check_high_offset(trained.method, path)
 
 
-def _check_free_sizes(path: Path) -> None:
-    """Sizes and samples are free and named, and the opset is what is said."""
+def test_sizes_and_samples_are_free_and_named(exported: GetExported) -> None:
+    """The opset is what is said, too."""
     import onnx
 
-    model = onnx.load(path)
+    model = onnx.load(exported("hdn").path)
     assert [each.version for each in model.opset_import if not each.domain] == [OPSET]
     names = {each.name: [size.dim_param or size.dim_value for size in each.type.tensor_type.shape.dim]
              for each in (*model.graph.input, *model.graph.output)}  # fmt: skip
@@ -76,20 +56,25 @@ def _check_free_sizes(path: Path) -> None:
     assert names["sample"][0] == "samples"
 
 
-def _check_high_offset(method: PointMethod, path: Path) -> None:
+def test_intensities_are_not_rounded(exported: GetExported) -> None:
     """OpenVINO computes in bfloat16 where the machine can; intensities must not be rounded to it."""
+    done = exported("deconoising")
+    method = done.denoiser.method
+    assert done.path.suffix == ".xml"
+    assert isinstance(method, PointMethod)
     x = Graph.of(method).example_inputs((32, 32), seed=3)[0]
     with torch.no_grad():
         wanted = method.predict(x).numpy()
-    found = open_session(path).run(x.numpy())["denoised"]
+    found = open_session(done.path).run(x.numpy())["denoised"]
     assert np.abs(found - wanted).max() < 0.05 * float(method.statistics.std)
 
 
-def test_a_package_of_the_model_zoo_passes_its_own_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_of_the_model_zoo_passes_its_own_test(
+    exported: GetExported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import warnings
 
-    path = tmp_path / "cells.zip"
-    export_model(denoiser(DivNoising, card=CARD), path)
+    path = exported("divnoising").path
     with zipfile.ZipFile(path) as package:
         assert {"test_x.npy", "test_denoised.npy", "cover.png", "model.onnx"} <= set(package.namelist())
         package.extractall(tmp_path / "opened")

@@ -16,7 +16,7 @@ from quietscope.export.target import Target, whole
 from quietscope.export.torch_program import TARGET as OURS
 
 TARGET = Target(name="lab programs", suffix=".lab", view=whole, write=OURS.write)
-BLIND = Target(name="lab blind", suffix=".labx", view=whole, write=OURS.write)
+BLIND = Target(name="lab blind", suffix=".labx", view=whole, write=lambda graph, path, card: path.write_text("blind"))
 """
 RUNTIME = """
 from quietscope.deploy.runtime import Runtime

@@ -129,14 +129,14 @@ def test_it_deconvolves_points() -> None:
         frame[0, rng.integers(0, 48, 40), rng.integers(0, 48, 40)] = 600.0
     sharp_image = 100 + torch.from_numpy(sharp)
     torch.manual_seed(0)
-    settings = DecoNoisingSettings(depth=2, filters=12, psf_sigma=1.2, merge="concat", background=100.0)
+    settings = DecoNoisingSettings(depth=1, filters=12, psf_sigma=1.2, merge="concat", background=100.0)
     placeholder = DecoNoising(settings, Statistics(torch.zeros(1), torch.ones(1)))
     blurred = convolve(sharp_image, placeholder.psf)
     noisy = (blurred + 8 * torch.randn(blurred.shape)).numpy()[:, 0]
     frames = Frames(((noisy, Layout.of("QYX", noisy.shape)),))
     method = DecoNoising(settings, Statistics.of_frames(frames))
-    training = toy_settings(patch=32, batch_size=8, learning_rate=3e-3, validate_every=100, clip_norm=1.0)
-    fit(method, frames, training, Budget(steps=250), device=torch.device("cpu"))
+    training = toy_settings(patch=32, batch_size=8, learning_rate=5e-3, validate_every=100, clip_norm=1.0)
+    fit(method, frames, training, Budget(steps=120), device=torch.device("cpu"))
     with torch.inference_mode():
         found = method.deconvolve(torch.from_numpy(noisy[:, None]))
     error, of_blur = (float((image - sharp_image).square().mean()) for image in (found, blurred))

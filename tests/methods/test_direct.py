@@ -25,6 +25,7 @@ from quietscope.tiling.orientations import FLIPS
 from quietscope.training.budget import Budget
 from quietscope.training.companion import Companion
 from quietscope.training.fit import FitReport, fit
+from quietscope.training.patch_source import patch_size
 
 CPU = torch.device("cpu")
 STATISTICS = Statistics(torch.tensor([150.0]), torch.tensor([35.0]))
@@ -77,7 +78,7 @@ def taught(teacher: PosteriorMethod, **settings: object) -> DirectDenoiser:
 
 
 def learn(student: DirectDenoiser, steps: int) -> FitReport:
-    settings = toy_settings(patch=24, batch_size=8, learning_rate=3e-3, validate_every=250, keep="last")
+    settings = toy_settings(patch=12, batch_size=16, learning_rate=3e-3, validate_every=250, keep="last")
     return fit(student, toy_frames(student), settings, Budget(steps=steps), device=CPU)
 
 
@@ -127,6 +128,8 @@ def test_a_draw_is_a_mean_of_samples_and_leaves_fixed_levels_alone() -> None:
 def test_sizes_suit_both_while_there_is_a_teacher() -> None:
     student = taught(Skewed(stabilize=False), depth=2)
     assert student.size_multiple == (4, 12)
+    assert patch_size(student, toy_settings(patch=18)) == (24, 24), "transposed patches must fit too"
+    assert patch_size(taught(Skewed(stabilize=False), depth=2, turns=FLIPS), toy_settings(patch=18)) == (20, 24)
     student.learn_from(None)
     assert student.size_multiple == (4, 4)
     assert student.teacher is None

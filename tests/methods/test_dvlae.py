@@ -209,8 +209,8 @@ def test_learns_stripes_as_noise_and_draws_new_ones() -> None:
     report = fit(
         method,
         frames,
-        toy_settings(patch=32, batch_size=4, validate_every=50),
-        Budget(steps=300),
+        toy_settings(patch=32, batch_size=3, validate_every=75),
+        Budget(steps=280),
         device=torch.device("cpu"),
     )
     assert report.restarts == 0

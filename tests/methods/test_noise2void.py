@@ -40,9 +40,9 @@ def test_it_denoises_and_cannot_learn_the_noise() -> None:
     noisy = (clean + rng.normal(0, 20, clean.shape)).astype(np.float32)
     frames = Frames(((noisy, Layout.of("QYX", noisy.shape)),))
     torch.manual_seed(0)
-    settings = Noise2VoidSettings(filters=16, masked_share=1 / 32, batch_norm=False)
+    settings = Noise2VoidSettings(filters=12, masked_share=1 / 16, batch_norm=False)
     method = Noise2Void(settings, Statistics.of_frames(frames))
-    training = toy_settings(patch=32, batch_size=16, learning_rate=2e-3, validate_every=100, clip_norm=1.0)
+    training = toy_settings(patch=32, batch_size=8, learning_rate=3e-3, validate_every=100, clip_norm=1.0)
     fit(method, frames, training, Budget(steps=100), device=torch.device("cpu"))
     with torch.inference_mode():
         result = method.predict(torch.from_numpy(noisy[:, None]))[:, 0].numpy()

@@ -18,6 +18,7 @@ from quietscope.nn.seeding import seeded
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
+from tests.tiny import untrained
 
 CPU = torch.device("cpu")
 
@@ -72,7 +73,7 @@ def test_images_smaller_than_a_patch_are_trained_on(
     assert fit(build(), frames, toy_settings(), Budget(steps=2), device=CPU).steps == 2
 
 
-def test_a_compiled_loss_trains_to_the_same_weights(build: Callable[[], HDN], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_loss_trains_to_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of the compiler but its last stage, which writes C++ and takes minutes to build it."""
     compiled: list[object] = []
 
@@ -82,7 +83,7 @@ def test_a_compiled_loss_trains_to_the_same_weights(build: Callable[[], HDN], mo
 
     compile_whole = functools.partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr(torch, "compile", traced)
-    plain, method = build(), build()
+    plain, method = untrained(Noise2Void), untrained(Noise2Void)
     one = fit(plain, toy_frames(plain), toy_settings(), Budget(steps=5), device=CPU)
     assert compiled == []
     two = fit(method, toy_frames(method), toy_settings(compile=True), Budget(steps=5), device=CPU)

@@ -12,6 +12,7 @@ from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, Streame
 from quietscope.errors import SettingsError
 from quietscope.methods.base import Method
 from quietscope.tiling.grid import round_up
+from quietscope.tiling.orientations import TRANSPOSE
 from quietscope.training.settings import TrainingSettings
 
 RESIDENT_BYTES = 4 << 30
@@ -81,11 +82,18 @@ def _share_measured(
 
 
 def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:
-    """Return the patch size in pixels per spatial axis: that of the settings, rounded up to the method's multiple."""
+    """Return the patch size in pixels per spatial axis: that of the settings, rounded up to the method's multiple.
+
+    Patches of a method that learns from transposed ones too are square in Y and X.
+    """
     patch = (settings.patch, settings.patch) if method.spatial_dims == 2 else (settings.patch_z, *[settings.patch] * 2)
     # In a patch smaller than the PSF, most of the blur would come from outside the patch.
     least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
-    return tuple(round_up(length, multiple) for length, multiple in zip(least, method.size_multiple, strict=True))
+    multiples = method.size_multiple
+    if any(turn & TRANSPOSE for turn in method.orientations):
+        least = (*least[:-2], *[max(least[-2:])] * 2)
+        multiples = (*multiples[:-2], *[math.lcm(*multiples[-2:])] * 2)
+    return tuple(round_up(length, multiple) for length, multiple in zip(least, multiples, strict=True))
 
 
 def check_batch(method: Method, settings: TrainingSettings) -> None:
