@@ -63,6 +63,7 @@ def test_clipped_pixels_are_censored() -> None:
     assert choice.model.base.sigma == pytest.approx(12.0, rel=0.02)
 
 
+@pytest.mark.usefixtures("brief_fits")
 def test_one_seed_makes_one_choice() -> None:
     s, x = draw(PoissonGaussian(gain=4.0), 5000)
     assert choose_model(s, x, seed=3).table == choose_model(s, x, seed=3).table
