@@ -11,7 +11,7 @@ from tests.cli.command_line import Quietscope
 
 SIDE = 64
 TINY = """
-network: {filters: [8, 8], latent_channels: [4, 4], stem_filters: 8, blocks: 1, final_blocks: 1}
+network: {filters: [8, 8], latent_channels: [4, 4], stem_filters: 8, blocks: 0, final_blocks: 0}
 training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, warmup_steps: 0, precision: float32}
 """
 

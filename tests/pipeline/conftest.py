@@ -12,7 +12,7 @@ from quietscope import DenoisePlan, Request, plan_denoise, write_image
 SIDE = 48
 _SETTINGS: dict[str, Any] = {
     "steps": 6,
-    "network": {"filters": [8, 8], "latent_channels": [4, 4], "stem_filters": 8, "blocks": 1, "final_blocks": 1},
+    "network": {"filters": [8, 8], "latent_channels": [4, 4], "stem_filters": 8, "blocks": 0, "final_blocks": 0},
     "training": {
         "patch": 16,
         "batch_size": 2,
