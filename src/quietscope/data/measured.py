@@ -63,7 +63,7 @@ class MeasuredArray:
     def __init__(
         self, original: ArrayLike, axes: str, gaps: Sequence[Gaps], name: str, given: Given | None = None
     ) -> None:
-        self.original, self.axes, self.gaps, self._name, self.given = original, axes, tuple(gaps), name, given
+        self.original, self.axes, self.gaps, self.name, self.given = original, axes, tuple(gaps), name, given
         self.shape: tuple[int, ...] = tuple(original.shape)
         self.dtype: np.dtype[Any] = np.promote_types(original.dtype, np.float32)
 
@@ -123,7 +123,7 @@ class MeasuredArray:
 
     def _search(self, pixels: npt.NDArray[Any], spans: Sequence[slice]) -> Block:
         missing = np.zeros(pixels.shape, dtype=bool) if self.given is None else self.given.missing(pixels, spans)
-        check_finite(pixels[~missing] if self.given is not None else pixels, self._name)
+        check_finite(pixels[~missing] if self.given is not None else pixels, self.name)
         block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
         for place in _planes(self.axes, pixels.shape):
             gaps = self.gaps[self._channel(place, spans)]
@@ -238,6 +238,31 @@ def _looked_through(image: Image) -> Image:
                 f"pixels of channel {number} of {name} that were measured", "none", "pass another image or another mask"
             )
     return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
+
+
+def only(image: Image, *, areas: bool = False, absurd: bool = False) -> Image:
+    """Keep a part of what `as_measured` has found, for images that must not be trusted with all of it.
+
+    A clean reference may be a drawing, whose background is one value and ends sharply; and an absurd pixel of a result
+    is a fault of whatever made it, which must not be excused.
+
+    Args:
+        image: The image.
+        areas: Whether areas count as never measured; those of a mask always do.
+        absurd: Whether single absurd pixels do.
+
+    Returns:
+        The image; as it is stored if nothing is left.
+    """
+    data = image.data
+    if not isinstance(data, MeasuredArray):
+        return image
+    none: dict[str, Any] = {} if areas else {"values": (), "sentinels": (), "share": 0.0, "blank": 0}
+    none |= {} if absurd else {"low": -np.inf, "high": np.inf, "absurd": 0}
+    gaps = [replace(each, **none) for each in data.gaps]
+    if data.given is None and all(each.is_empty for each in gaps):
+        return replace(image, data=data.original)
+    return replace(image, data=MeasuredArray(data.original, data.axes, gaps, data.name, data.given))
 
 
 def for_network(image: Image) -> Image:
