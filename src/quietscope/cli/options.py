@@ -329,6 +329,6 @@ def read_pair(
         if values:
             named = " and ".join(f"{value:.6g}" for value in values)
             note(f"{clean.name}: {named} counts as measured here; if it stands for no measurement, pass `--mask FILE`.")
-    for text in gap_notes([image, reference]):
+    for text in (*gap_notes([image]), *gap_notes([reference], with_given=False)):
         note(text)
     return image, reference

@@ -278,13 +278,13 @@ def restoring(image: Image, sinks: Mapping[str, Sink]) -> dict[str, Sink]:
     return {kind: Restored(data, sink, kind in OF_INTENSITIES) for kind, sink in sinks.items()}
 
 
-def gap_notes(images: Sequence[Image]) -> Iterator[str]:
-    """Tell in one line for each image and channel what was never measured of it."""
+def gap_notes(images: Sequence[Image], *, with_given: bool = True) -> Iterator[str]:
+    """Tell in one line for each image and channel what was never measured of it, also what a user has said of it."""
     for number, image in enumerate(images):
         if not isinstance(image.data, MeasuredArray):
             continue
         name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
-        if image.data.given is not None:
+        if image.data.given is not None and with_given:
             yield f"{name}{image.data.given.words}."
         for channel, gaps in enumerate(image.data.gaps):
             if not gaps.is_empty:
