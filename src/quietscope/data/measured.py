@@ -123,7 +123,6 @@ class MeasuredArray:
 
     def _search(self, pixels: npt.NDArray[Any], spans: Sequence[slice]) -> Block:
         missing = np.zeros(pixels.shape, dtype=bool) if self.given is None else self.given.missing(pixels, spans)
-        check_finite(pixels[~missing] if self.given is not None else pixels, self.name)
         block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
         for place in _planes(self.axes, pixels.shape):
             gaps = self.gaps[self._channel(place, spans)]
@@ -133,6 +132,8 @@ class MeasuredArray:
             areas = areas | gaps.areas(plane)
             block.areas[place] = _upright(areas, self.axes)
             block.absurd[place] = _upright(gaps.absurd_in(plane, areas), self.axes)
+        left_out = block.areas | block.absurd
+        check_finite(pixels[~left_out] if left_out.any() else pixels, self.name)
         return block
 
     def _channel(self, place: Sequence[int | slice], spans: Sequence[slice]) -> int:
@@ -193,8 +194,16 @@ class Restored:
     def __setitem__(self, key: Any, block: Any, /) -> None:
         """Write a block at integers and slices; a leading axis, of samples or quantiles, may come first."""
         found = self.measured.read(tuple(key)[-self.measured.ndim :])
-        values = found.pixels if self.keeps_value else np.zeros((), dtype=np.float32)
-        self.sink[key] = np.where(found.areas, values, np.asarray(block)).astype(np.asarray(block).dtype)
+        dtype = np.asarray(block).dtype
+        values = _within(found.pixels, dtype) if self.keeps_value else np.zeros((), dtype=np.float32)
+        self.sink[key] = np.where(found.areas, values, np.asarray(block)).astype(dtype)
+
+
+def _within(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return pixels with NaN in place of numbers that a type is too small for, such as 1e300 in float32."""
+    if dtype.kind != "f" or np.can_cast(pixels.dtype, dtype):
+        return pixels
+    return np.where(np.isfinite(pixels) & (np.abs(pixels) > np.finfo(dtype).max), np.nan, pixels)
 
 
 def stored(array: Any) -> Any:
