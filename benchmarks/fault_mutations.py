@@ -19,6 +19,7 @@ from rich.table import Table
 
 from environment import write_result
 from quietscope.testing.corpus import subjects
+from quietscope.testing.exported_corpus import exported_subjects
 from quietscope.testing.mutations import READ, REFUSED, Subject, mutated, outcome
 
 SECONDS, BYTES = 10.0, 2 << 30
@@ -72,7 +73,8 @@ def main() -> None:
     runs: dict[str, Any] = {}
     table = Table("file", "tried", "read", "refused", "faults", "distinct", title="damaged files")
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [each for each in subjects(Path(folder)) if args.only in each.name]
+        every = [*exported_subjects(Path(folder)), *subjects(Path(folder))]
+        chosen = [each for each in every if args.only in each.name]
         end = time.monotonic() + 60 * args.minutes
         for place, subject in enumerate(chosen):
             share = (end - time.monotonic()) / (len(chosen) - place)
