@@ -9,7 +9,7 @@ import pytest
 
 from quietscope import Denoiser
 from quietscope.data.frames import Frames
-from quietscope.data.measured import as_measured, for_network, gap_notes, restoring
+from quietscope.data.measured import as_measured, for_network, gap_notes, glance, restoring
 from quietscope.data.preparation import prepare
 from quietscope.errors import NoiseError, PixelError
 from quietscope.io import Image
@@ -114,3 +114,18 @@ def test_the_ends_of_a_type_overflow_nowhere(tmp_path: Path) -> None:
     outcome = run(plan)
     assert outcome.files["overview"].exists()
     assert Denoiser.load(outcome.files["model"]).method.statistics.mean.item() == pytest.approx(200, rel=0.01)
+
+
+def test_a_glance_says_range_and_gaps() -> None:
+    data = recording(20, 2, 64, 80).astype(np.float32).clip(190, 210)
+    data[:, 1, :, :20] = -9999
+    data[:, 0, 5, 5] = np.nan
+    plain, padded = glance(Image(data, "TCYX"))
+    assert plain.startswith("190 to 210 in 4 of 20 planes; NaN or infinity: 4 pixels")
+    assert padded.startswith("-9999 to 210 in 4 of 20 planes; 25.00% of the pixels are exactly -9999")
+    wide = np.zeros((8, 5000), np.uint16)
+    wide[:, ::2] = 7
+    assert glance(Image(wide, "YX"), most=2) == ("0 to 7 in 2 of 3 parts of planes",)
+    assert glance(Image(np.full((8, 8), np.nan), "YX")) == (
+        "nothing measured in all planes; NaN or infinity: 64 pixels of these",
+    )

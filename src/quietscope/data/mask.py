@@ -75,7 +75,8 @@ class Given:
             return missing
         pairs = zip(spans, self.mask.shape, strict=True)
         key = tuple((0 if isinstance(span, int) else slice(None)) if size == 1 else span for span, size in pairs)
-        return ~(np.broadcast_to(self.mask[key], pixels.shape) & np.isfinite(pixels))
+        known: npt.NDArray[np.bool_] = np.broadcast_to(self.mask[key], pixels.shape) & np.isfinite(pixels)
+        return ~known
 
 
 def masked(image: Image, mask: Any) -> Image:

@@ -56,8 +56,8 @@ def check_weights_fit(build: Callable[[], Method], device: torch.device | str) -
     if needed > free:
         raise SettingsError(
             f"a network that can be trained in the {free / 1e9:.3g} GB of memory that are free",
-            f"{count / 1e6:,.0f} million weights, which take {needed / 1e9:,.3g} GB with their gradients, the optimiser's "
-            "memory and the best weights",
+            f"{count / 1e6:,.0f} million weights, which take {needed / 1e9:,.3g} GB with their gradients, the "
+            "optimiser's memory and the best weights",
             "set fewer `filters` or `blocks` in the network's settings, or leave them out",
         )
 
