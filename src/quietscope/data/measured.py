@@ -236,7 +236,7 @@ def as_measured(image: Image) -> Image:
 
 def _looked_through(image: Image) -> Image:
     axes, given = image.layout().axes, Given.of(image)
-    pieces = _channels(image)
+    pieces = pieces_of(image)
     gaps, name = [find_gaps(each) for each in pieces], str(image.path or "the image")
     if given is None and all(each.is_empty for each in gaps):
         return image
@@ -300,43 +300,22 @@ def gap_notes(images: Sequence[Image], *, with_given: bool = True) -> Iterator[s
                 yield f"{name}{where}{gaps.words()}."
 
 
-def glance(image: Image, most: int = 4, most_channels: int = 16) -> tuple[str, ...]:
-    """Say in words what a few planes of each channel hold: their range, and what was never measured of them.
+def pieces_of(image: Image, most: int = MOST_LOOKED_AT) -> list["Pieces"]:
+    """Return planes of each channel, or parts of planes that are larger than `PIECE` pixels, evenly spread.
 
     Args:
         image: The image.
-        most: Planes of each channel to read, or parts of planes that are larger than `PIECE` pixels.
-        most_channels: Channels to read; images of spectra have hundreds.
+        most: How many of each channel at most.
 
     Returns:
-        One line for each channel.
-
-    Raises:
-        QuietScopeError: If the pixels cannot be read.
+        One sequence for each channel; a plane is read when it is indexed.
     """
-    lines = []
-    for pieces in _channels(image, most)[:most_channels]:
-        kept = [pieces[number] for number in range(len(pieces))]
-        known = [plane[np.isfinite(plane)] for plane in kept]
-        ends = [(plane.min(), plane.max()) for plane in known if plane.size]
-        low, high = (f(end) for f, end in zip((min, max), zip(*ends, strict=True), strict=True)) if ends else (0, 0)
-        name = "parts of planes" if max(image.layout().spatial_shape) > PIECE else "planes"
-        where = f"in {len(kept)} of {pieces.total} {name}" if pieces.total > len(kept) else "in all planes"
-        words = [f"{low:.6g} to {high:.6g} {where}" if ends else f"nothing measured {where}"]
-        unknown = sum(plane.size - part.size for plane, part in zip(kept, known, strict=True))
-        words += [f"NaN or infinity: {unknown} pixels of these"] if unknown else []
-        found = find_gaps(kept)
-        lines.append("; ".join([*words, *([] if found.is_empty else [found.words()])]))
-    return tuple(lines)
-
-
-def _channels(image: Image, most: int = MOST_LOOKED_AT) -> list["_Pieces"]:
     axes, given = image.layout().axes, Given.of(image)
     sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
-    return [_Pieces(image.data, axes, channel, given, most) for channel in np.ndindex(*sizes)]
+    return [Pieces(image.data, axes, channel, given, most) for channel in np.ndindex(*sizes)]
 
 
-class _Pieces(Sequence[npt.NDArray[Any]]):
+class Pieces(Sequence[npt.NDArray[Any]]):
     """Pieces of the planes of one channel, evenly spread; each is read when it is indexed."""
 
     def __init__(

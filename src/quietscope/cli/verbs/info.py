@@ -77,7 +77,7 @@ def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[st
 
 def _values(image: "Image") -> dict[str, str]:
     """Return what a few planes hold, by channel; a terabyte is not read."""
-    from quietscope.data.measured import glance
+    from quietscope.data.glance import glance
 
     try:
         lines = glance(image)
