@@ -180,3 +180,20 @@ def test_verbs_that_look_into_a_model_see_no_sentinel(
     assert status == 0, err
     assert "never measured" in err
     assert np.abs(np.load(tmp_path / "g.npy")).max() < 1e4
+
+
+def test_beads_beside_padding(quietscope: Quietscope, tmp_path: Path) -> None:
+    y, x = np.mgrid[:96, :96]
+    spots = sum(900 * np.exp(-((y - b) ** 2 + (x - a) ** 2) / (2 * 1.8**2)) for a in (20, 50, 78) for b in (20, 50, 78))
+    beads = (100 + spots + np.random.default_rng(0).normal(0, 2, spots.shape)).astype(np.float32)
+    write_image(tmp_path / "beads.tif", beads, "YX")
+    write_image(tmp_path / "wide.tif", padded(beads, 30000), "YX")
+    found = []
+    for name in ("beads", "wide"):
+        psf = tmp_path / f"{name}_psf.tif"
+        status, out, err = quietscope("psf", "beads", tmp_path / f"{name}.tif", "-o", psf, "--size", "15")
+        assert status == 0, err
+        assert "9 found" in out
+        found.append(np.asarray(read_image(psf)))
+    assert "never measured" in err
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
