@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from quietscope.denoiser import Denoiser
 from quietscope.io import read_image, write_image
@@ -115,6 +116,19 @@ def test_an_absurd_pixel_of_a_result_is_not_excused(quietscope: Quietscope, reco
     assert status == 0, err
     assert "pixel is absurd" not in err
     assert "-" in out.split("│")[out.split("│").index("     3 ") + 2]  # dB below zero in frame 3
+
+
+def test_a_smooth_result_of_whole_numbers_has_no_gaps(quietscope: Quietscope, tmp_path: Path) -> None:
+    smooth = gaussian_filter(np.random.default_rng(0).normal(size=(128, 128)), 20)
+    clean = 3 + 2 * smooth / smooth.std()
+    write_image(tmp_path / "clean.tif", clean.astype(np.float32), "YX")
+    for dtype in (np.uint8, np.float32):
+        write_image(tmp_path / "result.tif", np.round(clean).clip(0, 255).astype(dtype), "YX", overwrite=True)
+        assert quietscope("evaluate", tmp_path / "result.tif", tmp_path / "clean.tif")[2] == ""
+    noisy = np.random.default_rng(1).poisson(clean.clip(0) * 50 + 100).astype(np.uint16)
+    noisy[:, :20] = 0
+    write_image(tmp_path / "noisy.tif", noisy, "YX")
+    assert "exactly 0" in quietscope("evaluate", tmp_path / "noisy.tif", tmp_path / "clean.tif")[2]
 
 
 def test_metrics_leave_nan_out() -> None:

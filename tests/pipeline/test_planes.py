@@ -30,7 +30,7 @@ def test_noisy_and_denoised_are_scored_on_the_same_pixels() -> None:
     found = [score(measured, truth), score(result, truth, measured)]
     for one, other in zip(inner, found, strict=True):
         assert other.means == pytest.approx(one.means)
-    std = Image(wide(np.full(clean.shape, 5, np.float32), 0), "TYX")
+    std = Image(wide(np.full_like(clean, 5), 0), "TYX")
     assert honesty(result, std, truth, measured) == honesty(
         Image(np.asarray(result.data)[:, :, PAD:], "TYX"),
         Image(np.asarray(std.data)[:, :, PAD:], "TYX"),

@@ -314,15 +314,16 @@ def read_pair(
 ) -> "tuple[Image, Image]":
     """Open an image and its reference, with NaN where one of them was never measured, and tell what that is.
 
-    Areas of one value are looked for in the image alone, since a reference may be a drawing; absurd pixels in the
-    reference, and in an image that is not the result of a method.
+    Areas of one value are looked for in the image alone, since a reference may be a drawing, and not in a smooth result
+    of whole numbers; absurd pixels in the reference, and in an image that is not the result of a method.
     """
     from quietscope.data.mask import NAN
-    from quietscope.data.measured import MeasuredArray, as_measured, gap_notes, only
+    from quietscope.data.measured import MeasuredArray, as_measured, gap_notes, is_smooth_and_rounded, only
 
     of_both = mask if mask == NAN else None
     [image], [reference] = read_images([noisy], axes, series, mask), read_images([clean], axes, series, of_both)
-    image, whole = only(as_measured(image), areas=True, absurd=not is_result), as_measured(reference)
+    areas = not (is_result and is_smooth_and_rounded(image))
+    image, whole = only(as_measured(image), areas=areas, sentinels=True, absurd=not is_result), as_measured(reference)
     reference = only(whole, absurd=True)
     if isinstance(whole.data, MeasuredArray) and not isinstance(image.data, MeasuredArray):
         values = sorted({value for gaps in whole.data.gaps for value in gaps.sentinels})

@@ -248,7 +248,7 @@ def _looked_through(image: Image) -> Image:
     return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
 
 
-def only(image: Image, *, areas: bool = False, absurd: bool = False) -> Image:
+def only(image: Image, *, areas: bool = False, sentinels: bool = False, absurd: bool = False) -> Image:
     """Keep a part of what `as_measured` has found, for images that must not be trusted with all of it.
 
     A clean reference may be a drawing, whose background is one value and ends sharply; and an absurd pixel of a result
@@ -256,7 +256,8 @@ def only(image: Image, *, areas: bool = False, absurd: bool = False) -> Image:
 
     Args:
         image: The image.
-        areas: Whether areas count as never measured; those of a mask always do.
+        areas: Whether areas of any value count as never measured; those of a mask always do.
+        sentinels: Whether values far outside all others do, at least.
         absurd: Whether single absurd pixels do.
 
     Returns:
@@ -265,12 +266,22 @@ def only(image: Image, *, areas: bool = False, absurd: bool = False) -> Image:
     data = image.data
     if not isinstance(data, MeasuredArray):
         return image
-    none: dict[str, Any] = {} if areas else {"values": (), "sentinels": (), "share": 0.0, "blank": 0}
+    none: dict[str, Any] = {} if areas else {"values": ()}
+    none |= {} if areas or sentinels else {"sentinels": (), "share": 0.0, "blank": 0}
     none |= {} if absurd else {"low": -np.inf, "high": np.inf, "absurd": 0}
     gaps = [replace(each, **none) for each in data.gaps]
     if data.given is None and all(each.is_empty for each in gaps):
         return replace(image, data=data.original)
     return replace(image, data=MeasuredArray(data.original, data.axes, gaps, data.name, data.given))
+
+
+def is_smooth_and_rounded(image: Image) -> bool:
+    """Tell by one plane whether most neighbours differ by the whole numbers 0 or 1: constant areas are then no gaps."""
+    plane = pieces_of(image, 1)[0][0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.abs(np.diff(plane.astype(np.float64), axis=0))
+    steps = steps[np.isfinite(steps)]
+    return bool(np.all(steps == np.round(steps))) and float(np.mean(steps <= 1.0)) > 0.5 if steps.size else False
 
 
 def for_network(image: Image) -> Image:
