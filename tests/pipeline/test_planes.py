@@ -24,9 +24,10 @@ def wide(pixels: npt.NDArray[np.float32], value: float) -> npt.NDArray[np.float3
 
 def test_noisy_and_denoised_are_scored_on_the_same_pixels() -> None:
     clean, noisy = scene()
+    halfway = ((clean + noisy) / 2).astype(np.float32)
     measured, truth = as_measured(Image(wide(noisy, -9999), "TYX")), Image(wide(clean, 500), "TYX")
-    result = Image(wide((clean + noisy) / 2, -9999), "TYX")
-    inner = [score(Image(each, "TYX"), Image(clean, "TYX")) for each in (noisy, (clean + noisy) / 2)]
+    result = Image(wide(halfway, -9999), "TYX")
+    inner = [score(Image(each, "TYX"), Image(clean, "TYX")) for each in (noisy, halfway)]
     found = [score(measured, truth), score(result, truth, measured)]
     for one, other in zip(inner, found, strict=True):
         assert other.means == pytest.approx(one.means)
