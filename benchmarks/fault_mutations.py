@@ -19,9 +19,11 @@ from rich.table import Table
 
 from environment import write_result
 from quietscope.testing.corpus import subjects
+from quietscope.testing.exported_corpus import exported_subjects
 from quietscope.testing.mutations import READ, REFUSED, Subject, mutated, outcome
 
 SECONDS, BYTES = 10.0, 2 << 30
+SECONDS_OF_IMPORTS = 120.0
 FORK = multiprocessing.get_context("fork")
 
 
@@ -29,6 +31,8 @@ def work(subject: Subject, whole: bytes, seed: str, numbers: range, parent: Conn
     """Go through mutations in a process of its own, and tell the parent what came of each."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))  # beyond what the libraries have mapped
+    subject.file.write_bytes(whole)
+    parent.send(outcome(subject.read))  # imports what reads it, for which the time of a mutation would be too short
     for number in numbers:
         subject.file.write_bytes(mutated(subject, whole, f"{seed} {subject.name} {number}"))
         parent.send(outcome(subject.read))
@@ -44,6 +48,8 @@ def try_all(subject: Subject, seed: str, count: int, until: float) -> Counter[st
         process.start()
         there.close()
         try:
+            assert here.poll(SECONDS_OF_IMPORTS), f"{subject.name} cannot be read while it is whole"
+            assert here.recv() == READ, f"{subject.name} cannot be read while it is whole"
             while start < count and time.monotonic() < until:
                 if not here.poll(SECONDS):
                     found[f"no answer in {SECONDS:g} s (mutation {start})"] += 1
@@ -72,7 +78,8 @@ def main() -> None:
     runs: dict[str, Any] = {}
     table = Table("file", "tried", "read", "refused", "faults", "distinct", title="damaged files")
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [each for each in subjects(Path(folder)) if args.only in each.name]
+        every = [*exported_subjects(Path(folder)), *subjects(Path(folder))]
+        chosen = [each for each in every if args.only in each.name]
         end = time.monotonic() + 60 * args.minutes
         for place, subject in enumerate(chosen):
             share = (end - time.monotonic()) / (len(chosen) - place)

@@ -221,7 +221,7 @@ class Denoiser:
             notify=notify,
         )
         self.configuration = settled.configuration
-        self._method = settled.build()
+        self._method = settled.build(self.device)
         settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(

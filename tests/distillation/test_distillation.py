@@ -76,6 +76,19 @@ def test_a_student_tells_how_far_it_is_from_the_samples() -> None:
     assert far.psnr_of_samples == pytest.approx(near.psnr_of_samples)
 
 
+def test_what_was_never_measured_is_not_compared() -> None:
+    inner = picture(2, 32, 32)
+    wide = np.pad(inner, ((0, 0), (0, 0), (32, 0)), constant_values=-9999)
+    told: list[str] = []
+    teacher = trained("divnoising", inner, "TYX")
+    direct = distill(teacher, wide, axes="TYX", notify=told.append, **SMALL)
+    assert any("-9999" in line for line in told)
+    found = compare(teacher, direct, wide, np.pad(inner, ((0, 0), (0, 0), (32, 0))), axes="TYX", num_samples=3)
+    plain = compare(teacher, direct, inner, inner, axes="TYX", num_samples=3)
+    assert found.psnr_clean == pytest.approx(plain.psnr_clean, abs=1.0)
+    assert found.psnr_of_samples == pytest.approx(plain.psnr_of_samples, abs=1.0)
+
+
 def test_a_noise_direction_reaches_the_student() -> None:
     images = picture(2, 32, 32)
     teacher = trained("hdn", images, "TYX", network={"deterministic_levels": (0,)})

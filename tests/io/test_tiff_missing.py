@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from quietscope.data.measured import as_measured, restoring
-from quietscope.errors import MissingPixelsWarning
+from quietscope.errors import ImageFileError, MissingPixelsWarning
 from quietscope.io import read_image
 
 HEAD = (
@@ -38,13 +38,18 @@ def planes_in_files(count: int) -> str:
     )
 
 
-def write_set(folder: Path, count: int, *, companion: bool = False) -> None:
+def write_set(folder: Path, count: int, *, companion: bool = False, compression: str | None = None) -> None:
     """Write one file for each frame, each with the metadata of all, or with none and a companion that has them."""
     for k in range(count):
         own = OME.format(uuid=uuid_of(k), count=count, planes=planes_in_files(count))
         words = COMPANION.format(uuid=uuid_of(k)) if companion else own
         tifffile.imwrite(
-            folder / f"t{k}.ome.tif", FRAMES[k], description=words, metadata=None, photometric="minisblack"
+            folder / f"t{k}.ome.tif",
+            FRAMES[k],
+            description=words,
+            metadata=None,
+            photometric="minisblack",
+            compression=compression,
         )
     if companion:
         whole = OME.format(uuid=uuid_of(99), count=count, planes=planes_in_files(count))
@@ -87,3 +92,22 @@ def test_a_companion_file_is_followed(tmp_path: Path) -> None:
     with pytest.warns(MissingPixelsWarning, match=r"set\.companion\.ome, which is not there"):
         alone = read_image(tmp_path / "t1.ome.tif")
     assert np.array_equal(np.squeeze(np.asarray(alone)), FRAMES[1])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_the_damaged_file_of_a_set_is_named(tmp_path: Path, compression: str | None) -> None:
+    write_set(tmp_path, 3, compression=compression)
+    broken = tmp_path / "t2.ome.tif"
+    content = broken.read_bytes()
+    with tifffile.TiffFile(broken) as file:
+        start, count = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    assert start + count == len(content)
+    broken.write_bytes(content[: start + count // 2])
+    with pytest.raises(ImageFileError, match=r"t2\.ome\.tif to be complete"):
+        read_image(tmp_path / "t0.ome.tif")
+    if compression is not None:
+        broken.write_bytes(content[:start] + b"\0" * count)
+        with pytest.raises(ImageFileError, match=r"read in .*t2\.ome\.tif"):
+            np.asarray(read_image(tmp_path / "t0.ome.tif"))
+        whole = read_image(tmp_path / "t0.ome.tif").data[0]
+        assert np.array_equal(whole, FRAMES[0])

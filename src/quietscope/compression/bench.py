@@ -3,17 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from quietscope.compression.backend import TorchRunner
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
 from quietscope.compression.report import Row
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
 from quietscope.data.frames import Frames
+from quietscope.data.measured import as_measured, for_network, gap_notes
 from quietscope.data.preparation import prepare
 from quietscope.data.split import split_frames
 from quietscope.denoiser import Denoiser
 from quietscope.errors import ChannelError, SizeError
 from quietscope.export.graph import Graph
 from quietscope.io import Image
+from quietscope.io.pixel_check import check_finite
 from quietscope.methods.base import LatentSpec, Method
 from quietscope.tiling.grid import round_up
 
@@ -44,7 +48,8 @@ class Bench:
     """The images and the noise that all models of a compression are judged with.
 
     Attributes:
-        frames: All noisy frames.
+        frames: All noisy frames, NaN where nothing was measured.
+        seen: The same frames as networks see them, with something harmless there.
         training: Indices of the frames that steps may learn from; with 10 frames or more, the trial is cut from the
             other frames.
         trial: Noisy images with a known truth.
@@ -53,6 +58,7 @@ class Bench:
     """
 
     frames: Frames
+    seen: Frames
     training: Sequence[int]
     trial: Trial
     latents: tuple[LatentSpec, ...]
@@ -83,7 +89,9 @@ class Bench:
             QuietScopeError: If the images do not fit the model, or the references do not fit the images.
         """
         method = denoiser.method
-        frames = Frames.of(images, method.spatial_dims)
+        found = [as_measured(image) for image in images]
+        frames = Frames.of(found, method.spatial_dims)
+        seen = Frames.of([for_network(image) for image in found], method.spatial_dims)
         wanted = method.statistics.num_channels
         if frames.num_channels != wanted:
             raise ChannelError(
@@ -94,15 +102,23 @@ class Bench:
         references = None if clean is None else Frames.of(clean, method.spatial_dims)
         if references is not None:
             _check_alike(frames, references)
+        tell = notify or (lambda _: None)
+        for text in gap_notes(found):
+            tell(text)
         prepare(frames, notify)
-        training, held_out = split_frames(len(frames), seed)
+        parts = split_frames(len(frames), seed)
+        training, held_out = ([n for n in part if frames.is_measured(n)] or part for part in parts)
         boxes = held_out_boxes(frames, held_out, method.size_multiple, seed)
-        noisy, latents = cut(frames, boxes), Graph.of(method).latents
+        noisy, latents = cut(seen, boxes), Graph.of(method).latents
+        known = tuple(~np.isnan(each) for each in cut(frames, boxes)) if frames.has_gaps else None
         if references is None:
-            trial = rehearsal(TorchRunner.as_predicted(method, lower=False), noisy, latents, seed)
+            trial = rehearsal(TorchRunner.as_predicted(method, lower=False), noisy, latents, seed, known)
         else:
-            trial = Trial(noisy=noisy, truth=cut(references, boxes), kind="clean")
-        return cls(frames=frames, training=training, trial=trial, latents=latents, seed=seed)
+            truth = cut(references, boxes)
+            for number, each in enumerate(truth):
+                check_finite(each if known is None else each[known[number]], "the clean references")
+            trial = Trial(noisy=noisy, truth=truth, kind="clean", known=known)
+        return cls(frames=frames, seen=seen, training=training, trial=trial, latents=latents, seed=seed)
 
     @property
     def num_samples(self) -> int:

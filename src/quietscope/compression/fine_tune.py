@@ -9,6 +9,7 @@ from torch import Tensor
 from quietscope.data.frames import Frames
 from quietscope.methods.abilities import respond
 from quietscope.methods.base import LearningMethod, Loss, Method, PosteriorMethod, TaughtMethod
+from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.wrapped import WrappedMethod
 from quietscope.nn.hardware import place
 from quietscope.training.budget import Budget
@@ -67,12 +68,13 @@ class Apprentice(WrappedMethod[LearningMethod], LearningMethod):
         """Return the weighted sum of own loss and distance from the full method for noisy patches x (B, C, *S)."""
         total, terms = x.new_zeros(()), {}
         if self._full_weight:
-            found = respond(self.method, x)
+            seen, known = split_gaps(x, self.statistics.mean)
+            found = respond(self.method, seen)
             with torch.no_grad():
-                wanted = respond(self._master.method, x)
+                wanted = respond(self._master.method, seen)
             normalize = self.statistics.normalize
-            errors = [(normalize(image) - normalize(wanted[name])).square().mean() for name, image in found.items()]
-            distance = torch.stack(errors).sum()
+            errors = [(normalize(image) - normalize(wanted[name])).square() for name, image in found.items()]
+            distance = torch.stack([mean_of_known(each, known) for each in errors]).sum()
             total, terms["full"] = total + self._full_weight * distance, distance.detach()
         if self._own_weight:
             own = self.method.loss(x)

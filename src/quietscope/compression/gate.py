@@ -19,6 +19,9 @@ NUM_JUDGED = 8
 """Number of boxes, cut from held-out frames, that models are judged on."""
 
 SIDE, DEPTH, SIDE_3D = 256, 16, 128
+TRIES = 8
+"""Positions that are drawn for a box where pixels are missing; the one with most measured pixels is taken."""
+
 NUM_SAMPLES = 20
 """Samples averaged for a method that samples; all models get the same latent noise, so few samples are enough."""
 
@@ -27,6 +30,7 @@ _ALIKE = 1024
 """Number of pixels of similar brightness that exchange their noise with one another."""
 
 Array: TypeAlias = npt.NDArray[np.float32]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Kind: TypeAlias = Literal["clean", "rehearsal"]
 
 
@@ -49,11 +53,13 @@ class Trial:
         truth: Clean images of the same shapes and units.
         kind: "clean": the truth is the user's clean reference. "rehearsal": the truth is the full model's estimate of
             held-out images, see `rehearsal`.
+        known: Which pixels were measured, of the same shapes: the others are not judged. None where all were.
     """
 
     noisy: tuple[Array, ...]
     truth: tuple[Array, ...]
     kind: Kind
+    known: tuple[Mask, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +71,14 @@ class Verdict:
         estimates: One denoised image (C, *S) per noisy image; for a method that samples, the mean over samples.
         deconvolved: One deconvolved image (C, *S) per noisy image; empty if the method does not deconvolve.
         deviation: Mean over all pixels of the samples' standard deviation, intensity units; None for a point method.
+        known: Which pixels count; None where all do.
     """
 
     psnr: float
     estimates: tuple[Array, ...]
     deconvolved: tuple[Array, ...]
     deviation: float | None
+    known: tuple[Mask, ...] | None = None
 
     def loss(self, full: "Verdict") -> float:
         """Return the loss relative to the full model, in dB: ``PSNR(full, truth) - PSNR(this, truth)``."""
@@ -78,11 +86,11 @@ class Verdict:
 
     def agreement(self, full: "Verdict") -> float:
         """Return the PSNR of the estimates against the full model's estimates, in dB."""
-        return _psnr(self.estimates, full.estimates)
+        return _psnr(self.estimates, full.estimates, self.known)
 
     def agreement_deconvolved(self, full: "Verdict") -> float | None:
         """Return the PSNR of the deconvolved images against the full model's, in dB; None if there are none."""
-        return _psnr(self.deconvolved, full.deconvolved) if full.deconvolved else None
+        return _psnr(self.deconvolved, full.deconvolved, self.known) if full.deconvolved else None
 
 
 def held_out_boxes(
@@ -105,9 +113,16 @@ def held_out_boxes(
     boxes = []
     for n in range(NUM_JUDGED):
         index = chosen[n % len(chosen)]
-        starts = [int(rng.integers(max(1, a - p + 1))) for a, p in zip(frames.spatial_shape(index), size, strict=True)]
-        boxes.append((index, tuple(slice(start, start + p) for start, p in zip(starts, size, strict=True))))
+        drawn = [_box(frames.spatial_shape(index), size, rng) for _ in range(TRIES if frames.has_gaps else 1)]
+        measured = (lambda box, at=index: np.isfinite(frames.region(at, box)).sum()) if frames.has_gaps else None
+        boxes.append((index, drawn[0] if measured is None else max(drawn, key=measured)))
     return boxes
+
+
+def _box(shape: Sequence[int], size: Sequence[int], rng: np.random.Generator) -> tuple[slice, ...]:
+    """Draw a box of a size in pixels in a frame of a shape (*S)."""
+    starts = [int(rng.integers(max(1, a - p + 1))) for a, p in zip(shape, size, strict=True)]
+    return tuple(slice(start, start + p) for start, p in zip(starts, size, strict=True))
 
 
 def cut(frames: Frames, boxes: Sequence[tuple[int, tuple[slice, ...]]]) -> tuple[Array, ...]:
@@ -125,7 +140,13 @@ def cut(frames: Frames, boxes: Sequence[tuple[int, tuple[slice, ...]]]) -> tuple
     return tuple(pad_to_patch(block, size).astype(np.float32) for block, size in zip(read, sizes, strict=True))
 
 
-def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec], seed: int) -> Trial:
+def rehearsal(
+    run: Runner,
+    noisy: Sequence[Array],
+    latents: Sequence[LatentSpec],
+    seed: int,
+    known: tuple[Mask, ...] | None = None,
+) -> Trial:
     """Make noisy images with a known truth: the full model's estimates, with the removed noise reshuffled.
 
     This is the residual bootstrap (Efron, Annals of Statistics 7 (1979)) of a denoiser's error. Without a clean
@@ -147,6 +168,7 @@ def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec]
         noisy: Held-out images (C, *S).
         latents: Shapes of the method's noise inputs.
         seed: Seed of the exchange.
+        known: Which pixels were measured, of the images' shapes; None for all. The others exchange nothing.
 
     Returns:
         The trial, of kind "rehearsal".
@@ -158,14 +180,16 @@ def rehearsal(run: Runner, noisy: Sequence[Array], latents: Sequence[LatentSpec]
         s = np.concatenate([image[channel].ravel() for image in truth])
         x = np.concatenate([image[channel].ravel() for image in noisy])
         order = np.argsort(s, kind="stable")
-        group = np.arange(len(s)) // _ALIKE
-        exchanged = order[np.lexsort((rng.random(len(s)), group))]
-        drawn = np.empty_like(s)
+        if known is not None:
+            order = order[np.concatenate([each[channel].ravel() for each in known])[order]]
+        group = np.arange(len(order)) // _ALIKE
+        exchanged = order[np.lexsort((rng.random(len(order)), group))]
+        drawn = np.empty_like(s) if known is None else s.copy()
         drawn[order] = s[order] + (x - s)[exchanged]
         ends = np.cumsum([image[channel].size for image in truth])[:-1]
         for image, part in zip(fresh, np.split(drawn, ends), strict=True):
             image[channel] = part.reshape(image[channel].shape)
-    return Trial(noisy=tuple(fresh), truth=truth, kind="rehearsal")
+    return Trial(noisy=tuple(fresh), truth=truth, kind="rehearsal", known=known)
 
 
 def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -> Verdict:
@@ -186,7 +210,8 @@ def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -
     ]
     estimates = tuple(each.mean for each in found)
     return Verdict(
-        psnr=_psnr(estimates, trial.truth),
+        psnr=_psnr(estimates, trial.truth, trial.known),
+        known=trial.known,
         estimates=estimates,
         deconvolved=tuple(each.deconvolved for each in found if each.deconvolved is not None),
         deviation=float(np.mean([each.deviation for each in found])) if latents else None,
@@ -243,10 +268,12 @@ def _estimate(run: Runner, image: Array, latents: Sequence[LatentSpec], rng: np.
     return _Estimate(mean=mean.astype(np.float32), deconvolved=None, deviation=float(np.sqrt(variance).mean()))
 
 
-def _psnr(images: Sequence[Array], truths: Sequence[Array]) -> float:
+def _psnr(images: Sequence[Array], truths: Sequence[Array], known: Sequence[Mask] | None) -> float:
     """Return the PSNR of all images together, in dB, mean over channels; its intensity range is that of all truths."""
     channels = []
     for channel in range(len(truths[0])):
         image, truth = (np.concatenate([each[channel].ravel() for each in some]) for some in (images, truths))
+        if known is not None:
+            truth = np.where(np.concatenate([each[channel].ravel() for each in known]), truth, np.nan)
         channels.append(psnr(image, truth))
     return float(np.mean(channels))

@@ -14,6 +14,7 @@ from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import check_loss
 from quietscope.compression.prune import check_share, prune
 from quietscope.compression.report import REPORT_FILE, CompressionReport
+from quietscope.data.mask import masked
 from quietscope.denoiser import Denoiser
 from quietscope.deploy.card import Card
 from quietscope.errors import CompressionError, Terminated
@@ -86,6 +87,7 @@ def compress(
     *,
     clean: ImageSource | Sequence[ImageSource] | None = None,
     axes: str | None = None,
+    mask: ImageSource | None = None,
     overwrite: bool = False,
     watch: Watcher | None = None,
     notify: Callable[[str], None] | None = None,
@@ -105,6 +107,7 @@ def compress(
         clean: Clean references of the images, to judge by; without them the models are judged by
             `quietscope.compression.gate.rehearsal`.
         axes: Axes of the images, for files that do not name their axes.
+        mask: Where pixels were measured, see `quietscope.Denoiser.fit`.
         overwrite: Whether a compressed model already in `folder` may be replaced.
         watch: Called after every step of fine-tuning.
         notify: Called with one line for each fact about the images that a person should know.
@@ -119,7 +122,8 @@ def compress(
     check_target(folder, overwrite, is_compressed)
     tune_allocator()
     references = None if clean is None else as_images(clean, axes)
-    bench = Bench.of(denoiser, as_images(images, axes), references, compression.seed, notify)
+    noisy = [masked(image, mask) for image in as_images(images, axes)]
+    bench = Bench.of(denoiser, noisy, references, compression.seed, notify)
     line = _Line(denoiser, compression, bench)
     if compression.share is not None:
         line.prune(compression.share, watch)
@@ -193,7 +197,7 @@ class _Line:
     def quantize(self) -> None:
         """Quantise the converted model; the layers that read or produce the image stay in float32."""
         backend, graph, bench = BACKENDS[self._compression.backend], Graph.of(self._method), self._bench
-        inputs = list(calibration_inputs(graph, bench.frames, bench.training, bench.seed))
+        inputs = list(calibration_inputs(graph, bench.seen, bench.training, bench.seed))
         self._exported = backend.quantize(self._exported, inputs, graph.num_channels)
         self._precision = "float32"
         run = backend.load(self._exported, graph.output_names, "float32")

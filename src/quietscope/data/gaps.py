@@ -125,7 +125,7 @@ class Gaps:
             where = frames if self.blank else ""
             parts.append(
                 f"{self.share:.2%} of the pixels are exactly {named}{where}: they were never measured, are left out of "
-                "noise, statistics and training, and stay as they are"
+                f"noise, statistics and training, and {self._outcome}"
             )
         if self.absurd:
             number = "one pixel is" if self.absurd == 1 else f"{self.absurd} single pixels are"
@@ -134,7 +134,14 @@ class Gaps:
             )
         return "; ".join(parts)
 
+    @property
+    def _outcome(self) -> str:
+        """What comes of areas in results."""
+        beyond = any(abs(value) > float(np.finfo(np.float32).max) for value in (*self.values, *self.sentinels))
+        return "are NaN in results, whose float32 has no such number" if beyond else "stay as they are"
 
+
+@np.errstate(over="ignore", invalid="ignore")  # a sentinel may be the largest number that there is
 def find_gaps(planes: Sequence[Plane]) -> Gaps:
     """Look for what was never measured in planes of one channel.
 

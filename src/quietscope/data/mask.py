@@ -20,10 +20,12 @@ class Given:
     """What a user has said to be missing.
 
     Attributes:
-        mask: True where pixels were measured, to be broadcast to the shape of the image; None where NaN says so.
+        mask: True where pixels were measured, to be broadcast to the shape of the image; None where NaN says so alone.
+        may_hold_nan: Whether the image could hold NaN and infinity, which then count as missing beside a mask, too.
     """
 
     mask: npt.NDArray[np.bool_] | None
+    may_hold_nan: bool = True
 
     @classmethod
     def of(cls, image: Image) -> "Given | None":
@@ -56,14 +58,15 @@ class Given:
             mask = mask.transpose(order).reshape([sizes[letter] if letter in letters else 1 for letter in axes])
         if not mask.any():
             raise PixelError("a mask that leaves something", "zero everywhere", "nonzero means: measured")
-        return cls(mask)
+        return cls(mask, may_hold_nan=image.dtype.kind == "f")
 
     @property
     def words(self) -> str:
         """What was said, in one line."""
         if self.mask is None:
             return "pixels that are NaN or infinite count as never measured"
-        return f"{1 - self.mask.mean():.2%} of the pixels count as never measured, as the mask or the file says"
+        joined = ", and so do NaN and infinity" if self.may_hold_nan else ""
+        return f"{1 - self.mask.mean():.2%} of the pixels count as never measured, as the mask or the file says{joined}"
 
     def missing(self, pixels: npt.NDArray[Any], spans: Sequence[int | slice]) -> npt.NDArray[np.bool_]:
         """Return where pixels of a block are missing, same shape, which may be written to."""
@@ -72,7 +75,8 @@ class Given:
             return missing
         pairs = zip(spans, self.mask.shape, strict=True)
         key = tuple((0 if isinstance(span, int) else slice(None)) if size == 1 else span for span, size in pairs)
-        return ~np.broadcast_to(self.mask[key], pixels.shape)
+        known: npt.NDArray[np.bool_] = np.broadcast_to(self.mask[key], pixels.shape) & np.isfinite(pixels)
+        return ~known
 
 
 def masked(image: Image, mask: Any) -> Image:

@@ -63,7 +63,7 @@ class MeasuredArray:
     def __init__(
         self, original: ArrayLike, axes: str, gaps: Sequence[Gaps], name: str, given: Given | None = None
     ) -> None:
-        self.original, self.axes, self.gaps, self._name, self.given = original, axes, tuple(gaps), name, given
+        self.original, self.axes, self.gaps, self.name, self.given = original, axes, tuple(gaps), name, given
         self.shape: tuple[int, ...] = tuple(original.shape)
         self.dtype: np.dtype[Any] = np.promote_types(original.dtype, np.float32)
 
@@ -123,7 +123,6 @@ class MeasuredArray:
 
     def _search(self, pixels: npt.NDArray[Any], spans: Sequence[slice]) -> Block:
         missing = np.zeros(pixels.shape, dtype=bool) if self.given is None else self.given.missing(pixels, spans)
-        check_finite(pixels[~missing] if self.given is not None else pixels, self._name)
         block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
         for place in _planes(self.axes, pixels.shape):
             gaps = self.gaps[self._channel(place, spans)]
@@ -133,6 +132,8 @@ class MeasuredArray:
             areas = areas | gaps.areas(plane)
             block.areas[place] = _upright(areas, self.axes)
             block.absurd[place] = _upright(gaps.absurd_in(plane, areas), self.axes)
+        left_out = block.areas | block.absurd
+        check_finite(pixels[~left_out] if left_out.any() else pixels, self.name)
         return block
 
     def _channel(self, place: Sequence[int | slice], spans: Sequence[slice]) -> int:
@@ -193,8 +194,16 @@ class Restored:
     def __setitem__(self, key: Any, block: Any, /) -> None:
         """Write a block at integers and slices; a leading axis, of samples or quantiles, may come first."""
         found = self.measured.read(tuple(key)[-self.measured.ndim :])
-        values = found.pixels if self.keeps_value else np.zeros((), dtype=np.float32)
-        self.sink[key] = np.where(found.areas, values, np.asarray(block)).astype(np.asarray(block).dtype)
+        dtype = np.asarray(block).dtype
+        values = _within(found.pixels, dtype) if self.keeps_value else np.zeros((), dtype=np.float32)
+        self.sink[key] = np.where(found.areas, values, np.asarray(block)).astype(dtype)
+
+
+def _within(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return pixels with NaN in place of numbers that a type is too small for, such as 1e300 in float32."""
+    if dtype.kind != "f" or np.can_cast(pixels.dtype, dtype):
+        return pixels
+    return np.where(np.isfinite(pixels) & (np.abs(pixels) > np.finfo(dtype).max), np.nan, pixels)
 
 
 def stored(array: Any) -> Any:
@@ -227,8 +236,7 @@ def as_measured(image: Image) -> Image:
 
 def _looked_through(image: Image) -> Image:
     axes, given = image.layout().axes, Given.of(image)
-    sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
-    pieces = [_Pieces(image.data, axes, channel, given) for channel in np.ndindex(*sizes)]
+    pieces = pieces_of(image)
     gaps, name = [find_gaps(each) for each in pieces], str(image.path or "the image")
     if given is None and all(each.is_empty for each in gaps):
         return image
@@ -238,6 +246,42 @@ def _looked_through(image: Image) -> Image:
                 f"pixels of channel {number} of {name} that were measured", "none", "pass another image or another mask"
             )
     return replace(image, data=MeasuredArray(image.data, axes, gaps, name, given))
+
+
+def only(image: Image, *, areas: bool = False, sentinels: bool = False, absurd: bool = False) -> Image:
+    """Keep a part of what `as_measured` has found, for images that must not be trusted with all of it.
+
+    A clean reference may be a drawing, whose background is one value and ends sharply; and an absurd pixel of a result
+    is a fault of whatever made it, which must not be excused.
+
+    Args:
+        image: The image.
+        areas: Whether areas of any value count as never measured; those of a mask always do.
+        sentinels: Whether values far outside all others do, at least.
+        absurd: Whether single absurd pixels do.
+
+    Returns:
+        The image; as it is stored if nothing is left.
+    """
+    data = image.data
+    if not isinstance(data, MeasuredArray):
+        return image
+    none: dict[str, Any] = {} if areas else {"values": ()}
+    none |= {} if areas or sentinels else {"sentinels": (), "share": 0.0, "blank": 0}
+    none |= {} if absurd else {"low": -np.inf, "high": np.inf, "absurd": 0}
+    gaps = [replace(each, **none) for each in data.gaps]
+    if data.given is None and all(each.is_empty for each in gaps):
+        return replace(image, data=data.original)
+    return replace(image, data=MeasuredArray(data.original, data.axes, gaps, data.name, data.given))
+
+
+def is_smooth_and_rounded(image: Image) -> bool:
+    """Tell by one plane whether most neighbours differ by the whole numbers 0 or 1: constant areas are then no gaps."""
+    plane = pieces_of(image, 1)[0][0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.abs(np.diff(plane.astype(np.float64), axis=0))
+    steps = steps[np.isfinite(steps)]
+    return bool(np.all(steps == np.round(steps))) and float(np.mean(steps <= 1.0)) > 0.5 if steps.size else False
 
 
 def for_network(image: Image) -> Image:
@@ -253,13 +297,13 @@ def restoring(image: Image, sinks: Mapping[str, Sink]) -> dict[str, Sink]:
     return {kind: Restored(data, sink, kind in OF_INTENSITIES) for kind, sink in sinks.items()}
 
 
-def gap_notes(images: Sequence[Image]) -> Iterator[str]:
-    """Tell in one line for each image and channel what was never measured of it."""
+def gap_notes(images: Sequence[Image], *, with_given: bool = True) -> Iterator[str]:
+    """Tell in one line for each image and channel what was never measured of it, also what a user has said of it."""
     for number, image in enumerate(images):
         if not isinstance(image.data, MeasuredArray):
             continue
         name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
-        if image.data.given is not None:
+        if image.data.given is not None and with_given:
             yield f"{name}{image.data.given.words}."
         for channel, gaps in enumerate(image.data.gaps):
             if not gaps.is_empty:
@@ -267,10 +311,27 @@ def gap_notes(images: Sequence[Image]) -> Iterator[str]:
                 yield f"{name}{where}{gaps.words()}."
 
 
-class _Pieces(Sequence[npt.NDArray[Any]]):
+def pieces_of(image: Image, most: int = MOST_LOOKED_AT) -> list["Pieces"]:
+    """Return planes of each channel, or parts of planes that are larger than `PIECE` pixels, evenly spread.
+
+    Args:
+        image: The image.
+        most: How many of each channel at most.
+
+    Returns:
+        One sequence for each channel; a plane is read when it is indexed.
+    """
+    axes, given = image.layout().axes, Given.of(image)
+    sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
+    return [Pieces(image.data, axes, channel, given, most) for channel in np.ndindex(*sizes)]
+
+
+class Pieces(Sequence[npt.NDArray[Any]]):
     """Pieces of the planes of one channel, evenly spread; each is read when it is indexed."""
 
-    def __init__(self, data: ArrayLike, axes: str, channel: Sequence[int], given: Given | None) -> None:
+    def __init__(
+        self, data: ArrayLike, axes: str, channel: Sequence[int], given: Given | None, most: int = MOST_LOOKED_AT
+    ) -> None:
         self._data, self._axes, self._given, channels = data, axes, given, iter(channel)
         choices: list[Sequence[int | slice]] = []
         for letter, size in zip(axes, data.shape, strict=True):
@@ -279,8 +340,8 @@ class _Pieces(Sequence[npt.NDArray[Any]]):
             else:
                 choices.append([next(channels)] if letter in "CS" else range(size))
         self._choices, self._counts = choices, [len(each) for each in choices]
-        count = prod(self._counts)
-        self._chosen = sorted({int(at) for at in np.linspace(0, count - 1, min(count, MOST_LOOKED_AT)).round()})
+        self.total = prod(self._counts)
+        self._chosen = sorted({int(at) for at in np.linspace(0, self.total - 1, min(self.total, most)).round()})
 
     def __len__(self) -> int:
         return len(self._chosen)

@@ -12,7 +12,7 @@ from quietscope.data.measured import MeasuredArray, stored
 from quietscope.data.normalize import Statistics
 from quietscope.errors import PixelError
 from quietscope.io.image import LazyArray
-from quietscope.io.pixel_check import check_finite, check_varied, saturated_share
+from quietscope.io.pixel_check import check_finite, check_resolved, check_varied, saturated_share
 
 Notify: TypeAlias = Callable[[str], None]
 """Function that is called with one line for a person."""
@@ -47,13 +47,28 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
         flat = frame.reshape(len(frame), -1)
         low, high = np.fmin(low, np.fmin.reduce(flat, axis=1)), np.fmax(high, np.fmax.reduce(flat, axis=1))
     for channel in range(frames.num_channels):
-        check_varied(float(low[channel]), float(high[channel]), f"channel {channel}")
+        _check_channel(float(low[channel]), float(high[channel]), channel, frames)
     share = saturated_share((frames[n] for n in chosen), frames.stored_dtype)
     if share > NOTEWORTHY_SATURATION:
         tell(
             f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
         )
     return Statistics.of_frames(frames[n] for n in chosen)
+
+
+def _check_channel(low: float, high: float, channel: int, frames: Frames) -> None:
+    """Refuse a channel that nothing can be learnt from, and say how to do without it."""
+    count = frames.num_channels
+    if low == high and count > 1:
+        others = ", ".join(str(number) for number in range(count) if number != channel)
+        raise PixelError(
+            f"pixels that differ in channel {channel}, counted from 0",
+            f"{low:g} everywhere",
+            f"save the image without that channel: ImageJ's Image > Color > Split Channels, or in Python "
+            f"`numpy.take(image, [{others}], axis=...)` along its axis C",
+        )
+    check_varied(low, high, f"channel {channel}")
+    check_resolved(low, high, frames.stored_dtype, f"channel {channel}")
 
 
 def note_small(frames: Frames, patch: int, notify: Notify) -> None:
@@ -78,11 +93,19 @@ def _check_all_finite(frames: Frames) -> None:
         if np.dtype(pixels.dtype).kind == "f":
             for n in range(layout.num_frames):
                 name = f"frame {n} of {pixels.path}" if isinstance(pixels, LazyArray) else f"frame {first + n}"
-                if isinstance(array, MeasuredArray) and array.given is not None:
-                    layout.take(array, n)  # refuses what is not finite where nobody said so
+                if isinstance(array, MeasuredArray):
+                    _check_measured(array, layout, n)
                 else:
                     check_finite(np.asarray(layout.take(pixels, n)), name)
         first += layout.num_frames
+
+
+def _check_measured(array: MeasuredArray, layout: Layout, number: int) -> None:
+    """Refuse a frame that is not finite where nobody said that it was never measured."""
+    try:
+        layout.take(array, number)
+    except PixelError as error:
+        raise PixelError(f"{error.expected}, frame {number}", error.got, error.fix) from error
 
 
 def _check_one_scale(frames: Frames) -> None:

@@ -12,7 +12,7 @@ from quietscope.deploy.session import Array, Session, missing, unknown_device
 from quietscope.errors import ModelFileError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4  # everything else comes as an exception, and is told in one line
 # Field numbers of onnx.proto: ModelProto.metadata_props, and the two of its entries.
 _METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -67,14 +67,19 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     if kind not in known or not (number.isdecimal() or not number):
         raise unknown_device(str(device), [f"`--device {word}`" for word in known])
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     providers: list[Any] = [_PROVIDERS["cpu"]]
     if kind != "cpu":
         providers.insert(0, (_PROVIDERS[kind], {"device_id": number or "0"}))
     try:
         if content is None and not _is_utf8(path):  # ONNX Runtime opens no other names
             content = path.read_bytes()
-        runtime = onnxruntime.InferenceSession(str(path) if content is None else content, options, providers=providers)
+        runtime = onnxruntime.InferenceSession(
+            str(path) if content is None else content,
+            options,
+            providers=providers,
+            enable_fallback=int(kind != "cpu"),  # it would print, and try the CPU once more
+        )
     except Exception as error:  # its exceptions have no class of their own
         raise damaged(path, str(error)) from error
     return ONNXSession(card, path, runtime)

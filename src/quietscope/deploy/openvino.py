@@ -78,7 +78,10 @@ def card_text(path: Path) -> str | None:
     """Return the card in the .xml file of a model."""
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError(f"an .xml file of more than {_MOST_BYTES:,} bytes")
-    entry = ElementTree.parse(path).getroot().find(f"rt_info/{KEY}")
+    root = ElementTree.parse(path).getroot()
+    if root.tag != "net":  # OpenVINO would try to read it as models of other libraries, which complain by themselves
+        raise ValueError("no OpenVINO model")
+    entry = root.find(f"rt_info/{KEY}")
     return None if entry is None else entry.get("value")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.deploy.card import Card
+from quietscope.deploy.card import Card, damaged
 from quietscope.errors import ModelFileError, SettingsError
 
 Array = npt.NDArray[np.float32]
@@ -35,11 +35,21 @@ class Session(ABC):
 
         Returns:
             By name of the output: (1, C, *S), or samples (K, C, *S); float32, intensity units.
+
+        Raises:
+            ModelFileError: If the library that runs it cannot.
         """
         assert len(noise) == len(self.card.latents), (len(noise), self.card.latents)
         inputs = [np.ascontiguousarray(each, dtype=np.float32) for each in (x, *noise)]
-        found = self._compute(dict(zip(self.card.input_names, inputs, strict=True)))
-        return {name: found[name] for name in self.card.outputs}
+        try:
+            found = self._compute(dict(zip(self.card.input_names, inputs, strict=True)))
+            return {name: found[name] for name in self.card.outputs}
+        except Exception as error:  # the libraries raise whatever they like
+            if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+                raise
+            if "allocate memory" in str(error) or "bad_alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise damaged(self.path, str(error)) from error
 
     @abstractmethod
     def _compute(self, inputs: dict[str, Array]) -> dict[str, Array]:

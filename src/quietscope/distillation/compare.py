@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.data.frames import Frames
+from quietscope.data.mask import NAN
+from quietscope.data.measured import as_measured
 from quietscope.data.split import split_frames
 from quietscope.errors import SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_images
+from quietscope.io.pixel_check import check_finite
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
 from quietscope.model.denoising import denoise
@@ -124,11 +127,12 @@ def compare(
     assert isinstance(direct.method, DirectDenoiser)
     check_num_samples(num_samples)
     centre, dims, seed = direct.method.settings.loss, direct.method.spatial_dims, direct.card.configuration.seed
-    noisy = Frames.of(as_images(images, axes), dims)
+    noisy = Frames.of([as_measured(image) for image in as_images(images, axes)], dims)
     truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
     if truth is not None:
         _check_frames(noisy, truth)
-    judged = split_frames(len(noisy), seed)[1][:MOST_JUDGED]
+    held_out = split_frames(len(noisy), seed)[1]
+    judged = ([n for n in held_out if noisy.is_measured(n)] or held_out)[:MOST_JUDGED]
     rows = []
     for number, n in enumerate(judged):
         box = _middle(noisy.spatial_shape(n))
@@ -193,21 +197,24 @@ class _Yardstick:
         axes, quantiles = "CZYX" if frame.ndim == 4 else "CYX", (0.5,) if centre == "median" else None
         result, seconds = _timed(
             lambda: denoise(
-                teacher, frame, axes=axes, num_samples=num_samples, seed=seed, quantiles=quantiles, progress=progress
+                teacher, _seen(frame, axes), num_samples=num_samples, seed=seed, quantiles=quantiles, progress=progress
             )
         )
         assert result.std is not None, "a teacher samples"
         variance = np.square(result.std / teacher.spread) / num_samples
+        variance = np.where(np.isnan(frame), np.nan, variance)
         if result.quantiles is None:
             return cls(frame=frame, axes=axes, estimate=result.mean, variance=variance, seconds=seconds)
         # The variance of the median of many normal numbers is pi / 2 times the variance of their mean.
         return cls(frame=frame, axes=axes, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
 
     def judge(self, direct: TrainedModel, clean: Frame | None) -> dict[str, float]:
-        runs = [_timed(lambda: denoise(direct, self.frame, axes=self.axes).mean) for _ in range(1 + REPEATS)]
+        runs = [_timed(lambda: denoise(direct, _seen(self.frame, self.axes)).mean) for _ in range(1 + REPEATS)]
         image = runs[0][0]
-        peak = np.square([np.ptp(channel) for channel in self.estimate])
-        noise = np.maximum([np.mean(channel) for channel in self.variance], np.finfo(np.float64).tiny)
+        peak = np.square([np.nanmax(channel) - np.nanmin(channel) for channel in self.estimate])
+        noise = np.maximum([np.nanmean(channel) for channel in self.variance], np.finfo(np.float64).tiny)
+        if clean is not None:
+            check_finite(clean[~np.isnan(self.frame)], "the clean reference")
         row = {
             "psnr_to_samples": _psnr(image, self.estimate),
             "psnr_of_samples": float(np.mean(10 * np.log10(peak / noise))),
@@ -221,6 +228,11 @@ class _Yardstick:
             "psnr_clean": _psnr(image, clean),
             "psnr_clean_of_samples": _psnr(self.estimate, clean),
         }
+
+
+def _seen(frame: Frame, axes: str) -> Image:
+    """Return a frame as an image, in which NaN stands for pixels that were never measured."""
+    return Image(frame, axes, mask=NAN if np.isnan(frame).any() else None)
 
 
 def _psnr(image: Frame, truth: Frame) -> float:

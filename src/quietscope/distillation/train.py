@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import torch
 
 from quietscope.data.frames import Frames
-from quietscope.data.measured import as_measured
+from quietscope.data.mask import masked
+from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify, note_small, prepare
 from quietscope.distillation.student import Student, student_configuration
 from quietscope.errors import ChannelError
@@ -39,6 +40,7 @@ def distill(
     *,
     loss: Literal["mean", "median"] = "mean",
     axes: str | None = None,
+    mask: ImageSource | None = None,
     folder: Path | None = None,
     resume: bool = False,
     watch: Watcher | None = None,
@@ -52,6 +54,7 @@ def distill(
         images: Noisy images like the teacher's training images, or the training images themselves.
         loss: "mean" learns with squared error to the samples, "median" with absolute error.
         axes: Axes of the images, for files that do not name their axes.
+        mask: Where pixels were measured, see `quietscope.Denoiser.fit`.
         folder: Folder for logs and the resume file; None writes nothing to disk.
         resume: Whether to continue from the folder's resume file, with the same images and settings.
         watch: Called after every training step.
@@ -66,7 +69,10 @@ def distill(
     """
     method = teacher.method
     chosen = student_configuration(method, loss=loss, precision=teacher.precision, **settings)
-    opened = [as_measured(image) for image in as_images(images, axes)]
+    opened = [as_measured(masked(image, mask)) for image in as_images(images, axes)]
+    tell = notify or (lambda _: None)
+    for text in gap_notes(opened):
+        tell(text)
     frames = Frames.of(opened, chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()

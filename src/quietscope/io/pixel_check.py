@@ -10,6 +10,7 @@ from quietscope.errors import PixelError
 # A camera of k bits saturates at 2^k - 1, even if the file stores wider integers.
 _SENSOR_TOPS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 _OBVIOUS_SHARE = 0.0005
+_FEWEST_STEPS = 256
 
 
 def check_pixels(frame: np.ndarray, name: str = "the image") -> None:
@@ -81,6 +82,27 @@ def check_result(values: np.ndarray, what: str, frame: int) -> None:
             f"finite pixel values in the result ({what}, frame {frame})",
             f"{count} of {values.size} in one tile that are NaN or infinite",
             "check that the image is like those that the model was trained on, or train the model again",
+        )
+
+
+def check_resolved(low: float, high: float, dtype: Any, name: str) -> None:
+    """Refuse pixels whose differences are lost in float32, such as small ones on an offset of 1e12.
+
+    Args:
+        low: Smallest pixel value.
+        high: Largest pixel value.
+        dtype: Data type of the file; one that float32 holds exactly loses nothing.
+        name: Name of the pixels in the message.
+
+    Raises:
+        PixelError: If float32 has fewer than 256 numbers between them.
+    """
+    step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+    if not np.can_cast(dtype, np.float32) and 0.0 < high - low < _FEWEST_STEPS * step:
+        raise PixelError(
+            f"pixels of which float32 keeps the differences in {name}",
+            f"{low:.15g} to {high:.15g}, where float32 has steps of {step:.3g}",
+            "subtract their smallest value, e.g. `image - image.min()` in NumPy, and save the image again",
         )
 
 

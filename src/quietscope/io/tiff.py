@@ -14,10 +14,10 @@ from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.derived import NO_OPACITY, is_opaque, signed, without_last_sample
 from quietscope.io.format import Format
-from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
+from quietscope.io.image import Image, LazyArray, Opened, check_series, damaged, truncated
 from quietscope.io.tiff_chain import check_chain
 from quietscope.io.tiff_metadata import caveats, is_signed, read_metadata
-from quietscope.io.tiff_missing import FirstFrames, companion_of, missing_planes
+from quietscope.io.tiff_missing import FilesOfASet, FirstFrames, companion_of, missing_planes
 from quietscope.io.tiff_writer import create, kept
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
@@ -115,8 +115,21 @@ def _open_series(path: Path, index: int, companion: str | None = None, count: in
     with _listening_to_tifffile(), ExitStack() as files:
         tif = files.enter_context(tifffile.TiffFile(path, omexml=companion))
         store = files.enter_context(tif.series[index].aszarr(level=0))
-        array = zarr.open_array(store, mode="r")
+        array: Any = zarr.open_array(store, mode="r")
+        if tif.series[index].is_multifile:
+            array = FilesOfASet(array, partial(_first_damaged, path, tif.series[index].pages))
         return Opened(array if count is None else FirstFrames(array, count), files.pop_all().close, settle)
+
+
+def _first_damaged(path: Path, pages: Any) -> ImageFileError | None:
+    """Return the error for the first file of a set that cannot be decoded; None if all can."""
+    for page in pages:
+        try:
+            if page is not None:
+                page.asarray()
+        except Exception as error:  # decoders of damaged files can raise anything
+            return damaged(_file_of(page, path), error)
+    return None
 
 
 def _check_companions(path: Path, tif: Any) -> None:
@@ -144,17 +157,23 @@ def _check_complete(path: Path, tif: Any, series: Any, said: list[str]) -> None:
         if planes > len(tif.pages):  # a large ImageJ stack has one page for all its planes, and planes are missing
             raise truncated(path, size=path.stat().st_size)
     if series.dataoffset is not None and not series.is_multifile:
-        ends = [(tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
+        ends = [(path, tif.filehandle.size, int(series.dataoffset) + series.size * series.dtype.itemsize)]
     else:
         ends = [
-            (page.parent.filehandle.size, offset + count)
+            (_file_of(page, path), page.parent.filehandle.size, offset + count)
             for page in series.pages
             if page is not None
             for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
         ]
-    for size, end in ends:
+    for file, size, end in ends:
         if end > size:
-            raise truncated(path, needed=end, size=size)
+            raise truncated(file, needed=end, size=size)
+
+
+def _file_of(page: Any, path: Path) -> Path:
+    """Return the file of a set that a page lies in, named as the one that was opened."""
+    name = Path(page.parent.filehandle.name).name
+    return path if name == path.name else path.with_name(name)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ which they are left out wherever an image is measured or learnt from.
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,25 @@ class FirstFrames:
         first, *rest = whole_key(key, self._array.ndim)
         kept = slice(*first.indices(self._count)) if isinstance(first, slice) else first % self._count
         return self._array[(kept, *rest)]
+
+
+class FilesOfASet:
+    """An array that lies in several files; where it cannot be read, the damaged one is named."""
+
+    def __init__(self, array: Any, find_damaged: Callable[[], ImageFileError | None]) -> None:
+        self._array, self._find_damaged, self.ndim = array, find_damaged, array.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        """Read the pixels selected by integers, slices and ellipses.
+
+        Raises:
+            ImageFileError: If one of the files is damaged.
+        """
+        try:
+            return self._array[key]
+        except Exception as error:  # decoders of damaged files can raise anything
+            found = self._find_damaged()
+            raise (error if found is None else found) from error
 
 
 def missing_planes(path: Path, series: Any, said: Sequence[str]) -> tuple[int | None, npt.NDArray[np.bool_] | None]:

@@ -14,8 +14,9 @@ class Metric:
     Attributes:
         title: Name of the metric for a person, e.g. "PSNR".
         compute: Function of the image, the clean image, both (Y, X) or (Z, Y, X) in intensity units, and the range of
-            intensities (None for maximum minus minimum of the clean image); returns the value. Raises SizeError or
-            PixelError for images that it cannot compare.
+            intensities (None for maximum minus minimum of the clean image); returns the value. NaN in either stands
+            for pixels that were never measured, which are to be left out. Raises SizeError or PixelError for images
+            that it cannot compare.
         higher_is_better: Whether a better image has a higher value.
         unit: Unit of the value, e.g. "dB"; empty for a pure number.
         decimals: Number of decimals that are worth showing.

@@ -13,8 +13,8 @@ def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | N
     """Peak signal-to-noise ratio in dB, ``10 log10(R^2 / mean((image - clean)^2))``.
 
     Args:
-        image: The image, any shape, intensity units.
-        clean: The clean image, same shape and units.
+        image: The image, any shape, intensity units; NaN stands for pixels that were never measured.
+        clean: The clean image, same shape and units; so does NaN here.
         data_range: R in intensity units; maximum minus minimum of the clean image if None.
 
     Returns:
@@ -24,7 +24,7 @@ def psnr(image: npt.NDArray[Any], clean: npt.NDArray[Any], data_range: float | N
         SizeError: If the shapes differ.
         PixelError: If R is not positive.
     """
-    image, clean = as_pair(image, clean)
+    image, clean = known_pair(image, clean)
     span = range_of(clean, data_range)
     error = float(np.mean(np.square(image - clean)))
     return float("inf") if error == 0 else float(10 * np.log10(span**2 / error))
@@ -55,7 +55,7 @@ def affine_fit(image: npt.NDArray[Any], clean: npt.NDArray[Any]) -> tuple[float,
     Raises:
         SizeError: If the shapes differ.
     """
-    image, clean = as_pair(image, clean)
+    image, clean = known_pair(image, clean)
     deviation = image - image.mean()
     variance = float(np.mean(np.square(deviation)))
     scale = float(np.mean(deviation * (clean - clean.mean()))) / variance if variance > 0 else 0.0
@@ -75,6 +75,24 @@ def as_pair(
         expected = f"an image of shape {clean.shape}, as the clean one"
         raise SizeError(expected, f"{image.shape}", "crop both to the same size")
     return image, clean
+
+
+def known_pair(
+    image: npt.NDArray[Any], clean: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Do the same as `as_pair`, and leave out pixels that are NaN in one of them; the rest is flat if there are any.
+
+    Raises:
+        SizeError: If the shapes differ.
+        PixelError: If nothing is left.
+    """
+    image, clean = as_pair(image, clean)
+    missing = np.isnan(image) | np.isnan(clean)
+    if not missing.any():
+        return image, clean
+    if missing.all():
+        raise PixelError("pixels that were measured in both images", "none", "leave out this image")
+    return image[~missing], clean[~missing]
 
 
 def range_of(clean: npt.NDArray[np.float64], data_range: float | None) -> float:

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.data.mask import masked
+from quietscope.data.measured import MeasuredArray, as_measured, only
 from quietscope.errors import NoiseError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_image
+from quietscope.io.pixel_check import check_finite
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.denoising import denoise_into
-from quietscope.model.trained import RecordedModel, TrainedModel, checked_pixels
+from quietscope.model.trained import RecordedModel, TrainedModel
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
 from quietscope.tiling.walk import Progress
@@ -32,6 +35,7 @@ def recalibrate(
     num_samples: int = 50,
     seed: int = 0,
     axes: str | None = None,
+    mask: ImageSource | None = None,
     progress: Progress | None = None,
 ) -> tuple[Calibration, ...]:
     """Correct the uncertainty: find the factor on the deviation with which 90 % intervals hold 90 %.
@@ -47,6 +51,7 @@ def recalibrate(
         num_samples: Posterior samples.
         seed: Seed of the samples.
         axes: Axes of both where they do not name them.
+        mask: Where the image was measured, see `quietscope.Denoiser.fit`; the rest is not judged.
         progress: Called with (done, total) posterior samples.
 
     Returns:
@@ -55,7 +60,7 @@ def recalibrate(
     Raises:
         QuietScopeError: If the images do not fit each other or the model, or the spread cannot be judged.
     """
-    noisy, truth = as_image(image, axes), as_image(reference, axes)
+    noisy, truth = masked(as_image(image, axes), mask), as_image(reference, axes)
     found = judge(
         model, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
     )
@@ -82,7 +87,7 @@ def judge(
 
     Args:
         model: A trained model that samples.
-        image: The noisy image.
+        image: The noisy image; pixels that were never measured are not judged.
         reference: Its clean reference, or an independent exposure of the same scene.
         num_exposures: None for a clean reference; else how many exposures it is the mean of: the model's noise is then
             folded into the intervals.
@@ -97,9 +102,11 @@ def judge(
         SizeError: If image and reference differ in frames, channels or size.
         NoiseError: If the model has no noise model to fold in.
         SettingsError: If the method does not sample, or there are too few samples.
-        PixelError: If the reference holds NaN or infinite pixels.
+        PixelError: If the reference holds NaN or infinite pixels where the image was measured.
     """
-    layout, truth = (each.layout(model.method.spatial_dims) for each in (image, reference))
+    image, reference = as_measured(image), only(as_measured(reference), absurd=True)
+    dims = model.method.spatial_dims
+    layout, truth = image.layout(dims), reference.layout(dims)
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
         raise SizeError(
             f"a reference of {layout.num_frames} x {layout.frame_shape}",
@@ -111,18 +118,19 @@ def judge(
     noise = model.method.channel_noise
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
-    checked = checked_pixels(reference, "the reference")
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
     request = Request(num_samples=num_samples, seed=seed)
     denoise_into(model, image, {"mean": mean, "std": std}, request, progress=progress)
 
     def parts(channel: int) -> Iterator[Moments]:
         for n in range(layout.num_frames):
-            yield (
-                layout.take(mean, n)[channel],
-                layout.take(std, n)[channel],
-                truth.take(checked, n)[channel],
-            )
+            found = (layout.take(mean, n)[channel], layout.take(std, n)[channel])
+            gaps = _missing(image, n, channel, dims) | _missing(reference, n, channel, dims)
+            true = truth.take(reference.data, n)[channel]
+            known = (*found, true) if not gaps.any() else (*(each[~gaps] for each in found), true[~gaps])
+            check_finite(known[2], str(reference.path or "the reference"))
+            if known[2].size:
+                yield known
 
     return tuple(
         calibration_of_moments(
@@ -132,6 +140,15 @@ def judge(
         )
         for channel in range(layout.num_channels)
     )
+
+
+def _missing(image: Image, frame: int, channel: int, spatial_dims: int) -> npt.NDArray[np.bool_]:
+    """Return which pixels of a frame (*S) were never measured."""
+    layout = image.layout(spatial_dims)
+    if not isinstance(image.data, MeasuredArray):
+        return np.zeros(layout.spatial_shape, dtype=bool)
+    missing: npt.NDArray[np.bool_] = np.isnan(layout.take(image.data, frame)[channel])
+    return missing
 
 
 def spread_factor(found: tuple[Calibration, ...]) -> float:

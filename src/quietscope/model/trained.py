@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from quietscope.data.measured import as_measured, for_network
 from quietscope.errors import SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import CheckedArray
@@ -71,7 +72,7 @@ def checked_pixels(image: Image, name: str = "the image") -> CheckedArray:
 
 
 def frame_of(image: Image, number: int, spatial_dims: int) -> npt.NDArray[Any]:
-    """Read one frame of an image.
+    """Read one frame of an image, with something harmless where nothing was measured.
 
     Args:
         image: The image.
@@ -89,7 +90,7 @@ def frame_of(image: Image, number: int, spatial_dims: int) -> npt.NDArray[Any]:
     if not 0 <= number < layout.num_frames:
         last = layout.num_frames - 1
         raise SizeError(f"a frame from 0 to {last}", str(number), f"pass e.g. frame={last}")
-    return layout.take(checked_pixels(image), number)
+    return layout.take(checked_pixels(for_network(as_measured(image))), number)
 
 
 def only_frame_of(image: Image, spatial_dims: int) -> npt.NDArray[Any]:

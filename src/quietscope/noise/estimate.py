@@ -137,7 +137,7 @@ def measure_noise(
     # Clipping levels are rounded to float32 as the pixels are; otherwise clipped pixels would not equal their level.
     shifted = ClipLevels(low=float(np.float32(clip.low - base)), high=float(np.float32(clip.high - base)))
     cells = join_cells([_measured(measure_cells((tile - base).astype(np.float32), shifted)) for tile in tiles])
-    _check(cells)
+    _check(cells, any(np.isnan(tile).any() for tile in tiles) if has_gaps else False)
     solution = _solve(cells, shifted.low)
     scale = 1.0 / (
         _passed_by_second_difference(solution.correlation_y) * _passed_by_second_difference(solution.correlation_x)
@@ -168,12 +168,13 @@ def _measured(cells: Cells) -> Cells:
     return cells if known.all() else cells.select(known)
 
 
-def _check(cells: Cells) -> None:
+def _check(cells: Cells, has_gaps: bool) -> None:
     if cells.signal.size < MIN_CELLS:
+        room = "room around them" + (" in which all was measured" if has_gaps else "")
         raise NoiseError(
-            f"at least {MIN_CELLS} pixels with room around them",
+            f"at least {MIN_CELLS} pixels with {room}",
             f"{cells.signal.size}",
-            "pass a larger crop (64x64 or more) or give the noise: --noise sigma=NUMBER",
+            ("" if has_gaps else "pass a larger crop (64x64 or more) or ") + "give the noise: --noise sigma=NUMBER",
         )
     if not np.any(cells.noise > 0.0):
         raise NoiseError(

@@ -164,7 +164,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     frames = Frames.of(images, training.configuration.dims)
     device = chosen_device(training.device)
     settled = preview(training.configuration, images, frames, notify=lambda text: events(Note(text=text)))
-    method = settled.build()
+    method = settled.build(device)
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}
     return Description(

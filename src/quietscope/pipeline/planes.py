@@ -1,13 +1,16 @@
 """Planes of images: pairs to be judged against each other, and the one to be shown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from quietscope.errors import SizeError
+from quietscope.data.measured import MeasuredArray
+from quietscope.errors import PixelError, SizeError
 from quietscope.io import Image
+from quietscope.io.pixel_check import check_finite
 from quietscope.metrics import METRICS, Score, calibration_of_moments, evaluate_pairs
 
 Plane = npt.NDArray[Any]
@@ -20,7 +23,7 @@ class Pair:
     Attributes:
         frame: Number of the frame, from 0.
         channel: Number of the channel, from 0.
-        image: (Y, X).
+        image: (Y, X); NaN, in both, where one of them was never measured.
         clean: (Y, X).
     """
 
@@ -29,38 +32,84 @@ class Pair:
     image: Plane
     clean: Plane
 
+    def known(self, plane: Plane) -> Plane:
+        """Return those pixels of a plane (Y, X) that were measured here, flat; the very same where all were."""
+        missing = np.isnan(self.clean)
+        return plane[~missing] if missing.any() else plane
 
-def pairs(image: Image, clean: Image, stride: int = 1) -> Iterator[Pair]:
+
+def pairs(image: Image, clean: Image, stride: int = 1, *, measured: Image | None = None) -> Iterator[Pair]:
     """Yield the planes of an image beside those of its clean reference, each read when it is its turn.
 
     Args:
-        image: What is to be judged.
+        image: What is to be judged; pixels that `as_measured` has found missing are left out, and planes of nothing
+            else.
         clean: The reference; its axes may be named differently, so long as they count alike.
         stride: Every how many-th frame to take.
+        measured: An image of the same shape whose missing pixels are left out, too; None for none.
 
     Yields:
         The pairs, channels counting fastest.
 
     Raises:
         SizeError: If the two differ in frames, channels or size.
+        PixelError: If a pixel that is not said to be missing is NaN or infinite.
     """
     layout, truth = image.layout(), clean.layout()
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):
         raise SizeError(
             f"a clean image like {describe_image(image)}", describe_image(clean), "pass the reference of this image"
         )
+    told = [each for each in (image, clean, measured) if each is not None and isinstance(each.data, MeasuredArray)]
     for frame in range(0, layout.num_frames, stride):
-        planes = zip(layout.take(image.data, frame), truth.take(clean.data, frame), strict=True)
-        for channel, (one, other) in enumerate(planes):
-            yield Pair(frame, channel, one, other)
+        missing = [np.isnan(each.layout().take(each.data, frame)) for each in told]
+        frames = [each.layout().take(each.data, frame) for each in (image, clean)]
+        for channel in range(layout.num_channels):
+            where = np.logical_or.reduce([each[channel] for each in missing]) if told else None
+            if where is None or not where.all():
+                one, other = (
+                    _with_gaps(pixels[channel], where, each)
+                    for pixels, each in zip(frames, (image, clean), strict=True)
+                )
+                yield Pair(frame, channel, one, other)
 
 
-def score(image: Image, clean: Image) -> Score:
+def _with_gaps(plane: Plane, missing: Plane | None, image: Image) -> Plane:
+    """Return a plane with NaN where it is missing, the very same where nothing is; what is not finite is refused."""
+    name = str(image.path or "the image")
+    if missing is None or not missing.any():
+        check_finite(plane, name)
+        return plane
+    check_finite(plane[~missing], name)
+    return np.where(missing, np.nan, plane)
+
+
+def measured_pixels(chosen: Sequence[Pair]) -> tuple[Plane, Plane]:
+    """Return all pixels of pairs that were measured.
+
+    Args:
+        chosen: The pairs, of planes of one shape.
+
+    Returns:
+        Clean and noisy pixels: (N, Y, X) each where none is missing, else flat.
+
+    Raises:
+        PixelError: If there are none.
+    """
+    if not chosen:
+        raise PixelError("pixels that were measured", "none", "pass another image or another mask")
+    clean, noisy = np.stack([pair.clean for pair in chosen]), np.stack([pair.image for pair in chosen])
+    missing = np.isnan(noisy)
+    return (clean[~missing], noisy[~missing]) if missing.any() else (clean, noisy)
+
+
+def score(image: Image, clean: Image, measured: Image | None = None) -> Score:
     """Judge an image by PSNR and SSIM of its planes.
 
     Args:
         image: What is to be judged.
         clean: The reference.
+        measured: An image of the same shape, whose pixels that were never measured are left out; None for none.
 
     Returns:
         The means over all planes.
@@ -70,7 +119,8 @@ def score(image: Image, clean: Image) -> Score:
         PixelError: If a plane of the reference is constant.
     """
     shown = {name: METRICS[name] for name in ("psnr", "ssim")}
-    return evaluate_pairs(((pair.image, pair.clean) for pair in pairs(image, clean)), metrics=shown)
+    chosen = pairs(image, clean, measured=measured)
+    return evaluate_pairs(((pair.image, pair.clean) for pair in chosen), metrics=shown)
 
 
 def describe_image(image: Image) -> str:
@@ -78,13 +128,14 @@ def describe_image(image: Image) -> str:
     return f"{' x '.join(map(str, image.shape))} {image.axes} {image.dtype}"
 
 
-def honesty(mean: Image, std: Image, clean: Image) -> str:
+def honesty(mean: Image, std: Image, clean: Image, measured: Image | None = None) -> str:
     """Say in words how often the intervals of mean and deviation hold the clean image.
 
     Args:
         mean: The denoised image.
         std: Its deviation.
         clean: The reference.
+        measured: An image of the same shape, whose pixels that were never measured are left out; None for none.
 
     Returns:
         One line.
@@ -92,5 +143,9 @@ def honesty(mean: Image, std: Image, clean: Image) -> str:
     Raises:
         SizeError: If they differ in frames, channels or size.
     """
-    planes = zip(pairs(mean, clean), pairs(std, clean), strict=True)
-    return calibration_of_moments((one.image, other.image, one.clean) for one, other in planes).describe()
+    judged, spread = pairs(mean, clean, measured=measured), pairs(std, clean, measured=measured)
+    parts = (
+        (one.known(one.image), one.known(other.image), one.known(one.clean))
+        for one, other in zip(judged, spread, strict=True)
+    )
+    return calibration_of_moments(parts).describe()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from quietscope.data.measured import as_measured
 from quietscope.io import Image, read_image
 from quietscope.metrics import Score
 from quietscope.pipeline.events import Listener, Written, ignore, step
@@ -79,8 +80,9 @@ def judge(target: Target, found: Predicted, clean: Image | None = None, before: 
     if clean is not None:
         judged = {"mean", "std", target.main} & set(target.files)
         images = {kind: read_image(target.files[kind], target.image.axes) for kind in judged}
-        after = score(images[target.main], clean) if target.main in images else None
-        words = honesty(images["mean"], images["std"], clean) if {"mean", "std"} <= judged else ""
+        noisy = as_measured(target.image)
+        after = score(images[target.main], clean, noisy) if target.main in images else None
+        words = honesty(images["mean"], images["std"], clean, noisy) if {"mean", "std"} <= judged else ""
     return Denoised(
         source=target.image.path,
         what=describe_image(target.image),

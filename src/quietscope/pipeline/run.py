@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import assert_never
 
+from quietscope.data.measured import as_measured
 from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.io.alive import at_work, check_idle
@@ -62,7 +63,8 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
     """Learn from the images, denoise every one of them, and report."""
     with result_folder(plan.folder), _alone(plan), _record(plan):
         plan = replace(plan, training=settle(plan.training, events))
-        before = [score(target.image, clean) for target, clean in zip(plan.targets, plan.references, strict=False)]
+        noisy = [as_measured(target.image) for target in plan.targets]
+        before = [score(image, clean) for image, clean in zip(noisy, plan.references, strict=False)]
         trained = _learn(plan, CostNote(plan, events))
         predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
         outcome = report(plan, trained, predicted, before, events)

@@ -1,10 +1,12 @@
 """How much memory is free, and how much of it a method needs per pixel."""
 
+from collections.abc import Callable
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from quietscope.errors import SettingsError
 from quietscope.main_memory import free_main_memory
 from quietscope.methods.abilities import decode, encode, latents_of
 from quietscope.methods.base import MeasuredMethod, Method
@@ -14,6 +16,11 @@ from quietscope.tiling.grid import Tile
 # Largest activations alive at once inside a residual block: its input, both halves of a gate and their product,
 # and the copies that convolution libraries make to reorder them.
 _LIVE_ACTIVATIONS = 8
+
+COPIES_IN_TRAINING = 5
+"""How often a network's weights are in memory: with their gradients, two moments of Adam, and the best ones so far."""
+
+_BYTES = 4
 
 
 def free_memory(device: torch.device | str) -> int:
@@ -31,6 +38,28 @@ def free_memory(device: torch.device | str) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return free_main_memory()
+
+
+def check_weights_fit(build: Callable[[], Method], device: torch.device | str) -> None:
+    """Refuse a network that cannot be trained in the memory that is free, before it takes any.
+
+    Args:
+        build: Builds the network; it is built without memory here.
+        device: Where it will be trained.
+
+    Raises:
+        SettingsError: If weights, gradients, what the optimiser remembers and the best weights take more.
+    """
+    with torch.device("meta"):
+        count = sum(each.numel() for each in build().parameters())
+    needed, free = COPIES_IN_TRAINING * _BYTES * count, free_memory(device)
+    if needed > free:
+        raise SettingsError(
+            f"a network that can be trained in the {free / 1e9:.3g} GB of memory that are free",
+            f"{count / 1e6:,.0f} million weights, which take {needed / 1e9:,.3g} GB with their gradients, the "
+            "optimiser's memory and the best weights",
+            "set fewer `filters` or `blocks` in the network's settings, or leave them out",
+        )
 
 
 def bytes_per_pixel(method: Method, device: torch.device) -> float:

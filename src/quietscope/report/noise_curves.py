@@ -74,8 +74,10 @@ def noise_figure(
     Args:
         model: The noise model.
         file: Name of its file.
-        data: Noisy planes of one channel, (Y, X) each, if there are any.
-        signal: Clean references of the planes, one each, if there are any.
+        data: Noisy planes of one channel, (Y, X) each, if there are any; NaN stands for pixels that were never
+            measured.
+        signal: Clean references of the planes, one each, if there are any; of measured pixels alone, as the planes are
+            then.
         source: Name of the data.
 
     Returns:
@@ -101,14 +103,15 @@ def noise_figure(
         slices = _measured_slices(inner, s, x)
         span = _span_of(bins)
     elif data:
-        estimate = measure_noise(list(data))
+        estimate = measure_noise(list(data), has_gaps=any(np.isnan(plane).any() for plane in data))
         values["measured"] = _points(estimate.bins, "measured blind")
         values["evidence"] = f"{source}: blind estimate {estimate.model.describe()}"
         span = _span_of(estimate.bins)
         signals = span[0] + (span[1] - span[0]) * np.linspace(0.0, 1.0, NUM_SLICES) ** 2
         slices = [_slice(inner, np.array([each])) for each in signals]
     if data:
-        values["intensities"] = _histogram(np.concatenate([np.ravel(plane) for plane in data]), HISTOGRAM_BINS)
+        pixels = np.concatenate([np.ravel(plane) for plane in data])
+        values["intensities"] = _histogram(pixels[~np.isnan(pixels)], HISTOGRAM_BINS)
     curve = np.linspace(*span, CURVE_POINTS)
     fitted = model.signal_range
     return NoiseFigure(

@@ -210,9 +210,8 @@ def _draw(axes: Any, panel: _Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     low, high = panel.limits
-    shown = axes.imshow(
-        panel.pixels, cmap=panel.cmap, vmin=low, vmax=high, interpolation="nearest", extent=panel.extent
-    )
+    within = np.clip(panel.pixels, low, high)  # Matplotlib's arithmetic overflows at the ends of float32
+    shown = axes.imshow(within, cmap=panel.cmap, vmin=low, vmax=high, interpolation="nearest", extent=panel.extent)
     axes.set_title(panel.title, fontsize=10.5, color=INK, pad=5, parse_math=False)
     without_ticks(axes)
     if panel.extent is not None:

@@ -16,6 +16,7 @@ from quietscope.methods.abilities import require
 from quietscope.methods.base import BuiltMethod, PsfMethod
 from quietscope.nn.seeding import seeded
 from quietscope.noise import NoiseModel
+from quietscope.prediction.memory import check_weights_fit
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
@@ -45,15 +46,28 @@ class Settled:
     psf: Tensor | None
     notes: tuple[str, ...]
 
-    def build(self) -> BuiltMethod:
-        """Return the untrained method; the configuration's seed draws its weights, and no global number is drawn."""
+    def build(self, device: torch.device | None = None) -> BuiltMethod:
+        """Return the untrained method; the configuration's seed draws its weights, and no global number is drawn.
+
+        Args:
+            device: Where it will be trained; the CPU if None.
+
+        Returns:
+            The method.
+
+        Raises:
+            SettingsError: If its weights cannot be trained in the memory that is free there.
+        """
+        check_weights_fit(self._build, device or "cpu")
         with seeded(self.configuration.seed):
-            method = METHODS[self.configuration.method].build(
-                self.configuration.method_settings(), self.statistics, self.noise_models
-            )
+            method = self._build()
         if self.psf is not None:
             require(method, PsfMethod).show_psf(self.psf)
         return method
+
+    def _build(self) -> BuiltMethod:
+        kind, settings = METHODS[self.configuration.method], self.configuration.method_settings()
+        return kind.build(settings, self.statistics, self.noise_models)
 
 
 def settle(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, Several, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration
@@ -37,6 +37,7 @@ def compress(
     steps: Annotated[int | None, Parameter(help="Fine-tuning steps, instead of or besides a budget.")] = None,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a compressed model that exists.")] = False,
 ) -> int:
@@ -56,7 +57,7 @@ def compress(
         share=prune, int8=int8, max_loss_db=max_loss_db, backend=backend, budget=budget, steps=steps, seed=seed
     )
     denoiser = Denoiser.load(model, device="cpu")
-    noisy = read_images(data, axes, series)
+    noisy = read_images(data, axes, series, mask)
     references = None if clean is None else read_images(clean, axes, series)
     work = partial(make, denoiser, noisy, output, chosen, clean=references, overwrite=overwrite, notify=screen.note)
     if prune is None:

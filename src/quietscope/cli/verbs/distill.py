@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from quietscope.cli import INTERRUPTED, TERMINATED
-from quietscope.cli.options import Axes, Flag, Output, Series, Several, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration, num_steps
@@ -30,6 +30,7 @@ def distill(
     samples: Annotated[int, Parameter(help="Samples of the model to compare with in the end.")] = 100,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
@@ -49,7 +50,7 @@ def distill(
     teacher = Denoiser.load(model, device=device)
     check_teacher(type(teacher.method))
     check_num_samples(samples)
-    noisy, truth = read_images(images, axes, series), None
+    noisy, truth = read_images(images, axes, series, mask), None
     if clean is not None:
         truth = read_images(clean, axes, series)
         check_alike(noisy, truth, teacher.method.spatial_dims)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Series, read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
@@ -55,6 +55,7 @@ def evaluate(
     seed: Annotated[int, Parameter(help="Seed of the noise that is added to samples.")] = 0,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
 ) -> None:
     """Compare a denoised image with a clean one: PSNR and SSIM of every plane, and their means.
 
@@ -66,7 +67,7 @@ def evaluate(
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
     _check_options(std, samples, noise, num_exposures)
     screen = Screen()
-    image, reference = read_images([denoised, clean], axes, series)
+    image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
     spread = _open_spread(image, std, samples)
     exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
     screen.show(_score_table(image, reference, range, affine))
@@ -134,18 +135,23 @@ class _Spread:
         chosen = (pair for pair in pairs(image, reference) if pair.channel == channel)
         if self.is_samples:
             num_frames = image.layout().num_frames
-            parts = ((self._planes(pair, num_frames), pair.clean) for pair in chosen)
+            parts = ((self._planes(pair, num_frames), pair.known(pair.clean)) for pair in chosen)
             return calibration_of_samples(parts, exposure=exposure)
         return calibration_of_moments(
-            ((pair.image, self._plane(pair.frame, channel), pair.clean) for pair in chosen), exposure=exposure
+            (
+                (pair.known(pair.image), self._plane(pair.frame, channel, pair), pair.known(pair.clean))
+                for pair in chosen
+            ),
+            exposure=exposure,
         )
 
     def _planes(self, pair: Pair, num_frames: int) -> Iterator[Plane]:
         # The leading axis of samples counts slowest.
-        return (self._plane(k * num_frames + pair.frame, pair.channel) for k in range(self.file.shape[0]))
+        numbers = (k * num_frames + pair.frame for k in range(self.file.shape[0]))
+        return (self._plane(number, pair.channel, pair) for number in numbers)
 
-    def _plane(self, frame: int, channel: int) -> Plane:
-        plane: Plane = self.file.layout().take(self.file.data, frame)[channel]
+    def _plane(self, frame: int, channel: int, pair: Pair) -> Plane:
+        plane = pair.known(self.file.layout().take(self.file.data, frame)[channel])
         check_finite(plane, str(self.file.path))
         return plane
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
 from quietscope.io import Sink, open_writer
@@ -44,6 +44,7 @@ def generate(
     ] = None,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a result that exists.")] = False,
 ) -> None:
@@ -57,7 +58,7 @@ def generate(
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
     if noise_of is not None:
-        [image] = read_images([noise_of], axes, series)
+        [image] = read_measured([noise_of], axes, series, mask, screen.note)
         with screen.predicting("drawing noise") as progress:
             images = denoiser.renoise(image, num, seed=seed, progress=progress)
         shape = _write(output, images, denoiser, overwrite)
@@ -67,7 +68,7 @@ def generate(
         )
         shape = _from_prior(denoiser, chosen, output, screen, overwrite)
     else:
-        first, second = read_images(list(between), axes, series)
+        first, second = read_measured(list(between), axes, series, mask, screen.note)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
         shape = _write(output, images, denoiser, overwrite)

@@ -2,13 +2,16 @@
 
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Series, read_images
 from quietscope.cli.screen import Screen, rows_table
-from quietscope.errors import SeriesWarning
+from quietscope.errors import QuietScopeError, SeriesWarning
+
+if TYPE_CHECKING:
+    from quietscope.io import Image
 
 NOISE_SUFFIX, MODEL_SUFFIX = ".npz", ".safetensors"
 
@@ -62,6 +65,7 @@ def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[st
         "channel names": ", ".join(image.channel_names),
         "frame interval": "" if image.frame_interval_s is None else f"{image.frame_interval_s:g} s",
     }
+    rows |= _values(image)
     if series is None and image.num_series > 1:
         rows["series"] = f"{image.num_series} images, of which 0 is shown above"
         for number in range(image.num_series):
@@ -69,3 +73,15 @@ def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[st
             rows[f"series {number}"] = f"{other.axes} {' x '.join(map(str, other.shape))}, {other.dtype}"
     unknown = {"pixel size": "not in the file"}
     return {name: words or unknown.get(name, "") for name, words in rows.items() if words or name in unknown}
+
+
+def _values(image: "Image") -> dict[str, str]:
+    """Return what a few planes hold, by channel; a terabyte is not read."""
+    from quietscope.data.glance import glance
+
+    try:
+        lines = glance(image)
+    except QuietScopeError as error:
+        return {"values": f"cannot be read: {error.got}"}
+    several = len(lines) > 1
+    return {f"values of channel {number}" if several else "values": line for number, line in enumerate(lines)}

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
+from quietscope.data.measured import for_network
 from quietscope.errors import ChannelError, OutputError, SettingsError, SizeError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import check_target
@@ -36,6 +37,7 @@ def levels(
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     save: Annotated[
         Path | None, Parameter(help="Also write the arrays, .npz, of the whole frame instead of the part drawn.")
     ] = None,
@@ -60,12 +62,12 @@ def levels(
         raise SettingsError("at least two samples", f"{samples}", "pass e.g. `--samples 20`")
     denoiser = Denoiser.load(model, device=device)
     method = require(denoiser.method, HierarchicalMethod)
-    (opened,) = read_images([image], axes, series)
+    (opened,) = read_measured([image], axes, series, mask, screen.note)
     layout = opened.layout(method.spatial_dims)
     _check_place(layout, frame, channel)
     view = choose_view(opened, layout, frame, channel, SIDE)
     box = view.box if save is None else tuple(slice(0, length) for length in layout.spatial_shape)
-    pixels = layout.region(opened.data, frame, box)
+    pixels = layout.region(for_network(opened).data, frame, box)
     with screen.predicting("taking apart") as progress:
         options: dict[str, Any] = {"num_samples": samples, "seed": seed, "progress": progress}
         if save is None:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from cyclopts import Parameter
 
 from quietscope.axes import Layout
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
-from quietscope.errors import ChannelError, NoiseError
+from quietscope.data.measured import MeasuredArray
+from quietscope.errors import ChannelError, NoiseError, PixelError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
@@ -36,6 +37,7 @@ def noise_calibrate(
     ] = None,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Measure the noise from many frames of one static scene, channel by channel.
@@ -49,16 +51,16 @@ def noise_calibrate(
     screen = Screen()
     if model not in MODELS:
         raise NoiseError(f"one of {', '.join(MODELS)}", repr(model), f"pass e.g. `--model {MODELS[0]}`")
-    [scene] = read_images([frames], axes, series)
+    [scene] = read_measured([frames], axes, series, mask, screen.note)
     layout = scene.layout(3 if "Z" in scene.axes else 2)
-    target = None if data is None else _target(data, layout)
+    target = None if data is None else _target(data, layout, screen)
     files = files_per_channel(output, layout.num_channels)
     for path in files:
         check_kind_fits(path, model)
         check_target(path, overwrite)
     fitted = []
     for channel in range(layout.num_channels):
-        pairs = pairs_from_frames(_Channel(scene.data, layout, channel))
+        pairs = pairs_from_frames(_Channel.of(scene.data, layout, channel))
         fitted.append(fit_noise(model, pairs.signal, pairs.observation, clip=pairs.clip))
         where = f"channel {channel}: " if layout.num_channels > 1 else ""
         for note in pairs.steadiness.notes():
@@ -78,22 +80,55 @@ def noise_calibrate(
 
 @dataclass(frozen=True)
 class _Channel(Sequence[npt.NDArray[Any]]):
-    """The frames of one channel, read one by one."""
+    """The frames of one channel, read one by one.
+
+    Attributes:
+        array: The recording.
+        layout: Its layout.
+        channel: Number of the channel.
+        frames: Numbers of the frames of which some pixel was measured.
+        known: Which pixels were measured in all of them; a frame is then flat. None where all were.
+    """
 
     array: Any
     layout: Layout
     channel: int
+    frames: Sequence[int]
+    known: npt.NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, array: Any, layout: Layout, channel: int) -> "_Channel":
+        """Find out which frames and pixels were measured, if not all.
+
+        Raises:
+            PixelError: If no pixel was measured in every frame.
+        """
+        whole = cls(array, layout, channel, range(layout.num_frames))
+        if not isinstance(array, MeasuredArray):
+            return whole
+        frames, known = [], np.ones(layout.spatial_shape, dtype=bool)
+        for number, frame in enumerate(whole):
+            missing = np.isnan(frame)
+            if not missing.all():
+                frames.append(number)
+                known &= ~missing
+        if not known.any():
+            raise PixelError(
+                "pixels that were measured in every frame", "none", "record again, or leave out frames with gaps"
+            )
+        return cls(array, layout, channel, frames, None if known.all() else known)
 
     def __len__(self) -> int:
-        return self.layout.num_frames
+        return len(self.frames)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.layout.take(self.array, int(index))[self.channel]
+        frame = self.layout.take(self.array, self.frames[index])[self.channel]
+        return frame if self.known is None else frame[self.known]
 
 
-def _target(path: Path, scene: Layout) -> Image:
+def _target(path: Path, scene: Layout, screen: Screen) -> Image:
     """Open the image that is to be denoised, once it is known to have the scene's channels."""
-    [image] = read_images([path], None)
+    [image] = read_measured([path], None, None, None, screen.note)
     found = image.layout().num_channels
     if found != scene.num_channels:
         raise ChannelError(

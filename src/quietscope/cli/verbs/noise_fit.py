@@ -6,13 +6,13 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, also, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also, read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
-from quietscope.pipeline.planes import Plane, pairs
+from quietscope.pipeline.planes import Plane, measured_pixels, pairs
 
 MOST_PIXELS = 1 << 24
 """More pairs than these 16 million say nothing new, and those of a long calibration would fill the memory."""
@@ -30,6 +30,7 @@ def noise_fit(
     ] = "gaussian-mixture",
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Fit the noise to pairs of noisy and clean images."""
@@ -39,7 +40,7 @@ def noise_fit(
     screen = Screen()
     if model not in BASE_MODELS:
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(model), "pass e.g. `--model gaussian-mixture`")
-    image, reference = read_images([noisy, clean], axes, series)
+    image, reference = read_pair(noisy, clean, axes, series, mask, screen.note)
     files = files_per_channel(output, image.layout().num_channels)
     for path in files:
         check_kind_fits(path, model)
@@ -56,4 +57,4 @@ def _pixels(image: Image, reference: Image, channel: int) -> tuple[Plane, Plane]
     layout = image.layout()
     stride = -(-layout.num_frames * int(np.prod(layout.spatial_shape)) // MOST_PIXELS)
     chosen = [pair for pair in pairs(image, reference, stride) if pair.channel == channel]
-    return np.stack([pair.clean for pair in chosen]), np.stack([pair.image for pair in chosen])
+    return measured_pixels(chosen)

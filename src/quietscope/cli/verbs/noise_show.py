@@ -8,13 +8,14 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured, read_pair
 from quietscope.cli.screen import Screen
+from quietscope.data.measured import MeasuredArray
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.io.pixel_check import check_finite
-from quietscope.pipeline.planes import pairs
+from quietscope.pipeline.planes import measured_pixels, pairs
 
 if TYPE_CHECKING:
     from quietscope.noise import GaussianMixture, NoiseModel
@@ -36,6 +37,7 @@ def noise_show(
     output: Annotated[Path | None, Output, Parameter(help="Picture, .png. Default: beside the noise file.")] = None,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
 ) -> None:
     """Show the noise model in a file: what it is, its sigma at several signals, and a picture of its densities.
@@ -52,7 +54,7 @@ def noise_show(
     if clean is not None and data is None:
         raise SettingsError("--data with --clean", "no --data", "name the noisy image: `--data cells.tif`")
     picture = _picture(file, output, asked=not (data is None and output is None), overwrite=overwrite, screen=screen)
-    noisy, signal = _planes(data, clean, axes, series, channel)
+    noisy, signal = _planes(_opened(data, clean, axes, series, mask, screen), channel)
     screen.show(f"{file}: {model.describe()}")
     screen.show(_sigma_table(model))
     inner = without_limits(model)
@@ -100,25 +102,34 @@ def _picture(file: Path, output: Path | None, *, asked: bool, overwrite: bool, s
     return path
 
 
-def _planes(
-    data: Path | None, clean: Path | None, axes: str | None, series: int | None, channel: int | None
-) -> tuple[Planes, Planes]:
-    """Return noisy planes of one channel and their references, from frames spread evenly where there are many."""
+def _opened(
+    data: Path | None, clean: Path | None, axes: str | None, series: int | None, mask: str | None, screen: Screen
+) -> "list[Image]":
+    """Return the noisy image and its reference, as far as there are any."""
     if data is None:
+        return []
+    if clean is None:
+        return read_measured([data], axes, series, mask, screen.note)
+    return list(read_pair(data, clean, axes, series, mask, screen.note))
+
+
+def _planes(opened: "list[Image]", channel: int | None) -> tuple[Planes, Planes]:
+    """Return noisy planes of one channel and their references, from frames spread evenly where there are many."""
+    if not opened:
         return [], []
-    opened = read_images([data] if clean is None else [data, clean], axes, series)
     number = _channel(opened[0], channel)
     layout = opened[0].layout()
     stride = -(-layout.num_frames * int(np.prod(layout.spatial_shape)) // MOST_PIXELS)
-    if clean is None:
-        noisy = [layout.take(opened[0].data, frame)[number] for frame in range(0, layout.num_frames, stride)]
-        signal: Planes = []
-    else:
-        chosen = [pair for pair in pairs(opened[0], opened[1], stride) if pair.channel == number]
-        noisy, signal = [pair.image for pair in chosen], [pair.clean for pair in chosen]
-    for plane in noisy + signal:
-        check_finite(plane, str(data))
-    return noisy, signal
+    if len(opened) > 1:
+        signal, noisy = measured_pixels(
+            [each for each in pairs(opened[0], opened[1], stride) if each.channel == number]
+        )
+        return (list(noisy), list(signal)) if noisy.ndim > 1 else ([noisy], [signal])
+    planes = [layout.take(opened[0].data, frame)[number] for frame in range(0, layout.num_frames, stride)]
+    if not isinstance(opened[0].data, MeasuredArray):
+        for plane in planes:
+            check_finite(plane, str(opened[0].path))
+    return planes, []
 
 
 def _channel(image: Image, channel: int | None) -> int:

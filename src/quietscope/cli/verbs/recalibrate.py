@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
 from quietscope.io.atomic import check_target
@@ -25,6 +25,7 @@ def recalibrate(
     samples: Annotated[int, Parameter(help="Posterior samples.")] = 50,
     axes: Axes = None,
     series: Series = None,
+    mask: Mask = None,
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
@@ -50,7 +51,7 @@ def recalibrate(
     denoiser = Denoiser.load(model, device=device)
     reference = clean if clean is not None else second
     assert reference is not None
-    noisy, truth = read_images([image, reference], axes, series)
+    noisy, truth = read_pair(image, reference, axes, series, mask, screen.note)
     with screen.predicting(image.name) as progress:
         found = denoiser.recalibrate(
             noisy,
