@@ -59,7 +59,7 @@ def test_pruned_and_int8_for_openvino_judged_by_a_clean_reference(planes: np.nda
     session = open_session(folder)
     x = planes[None, :1].astype(np.float32)
     assert session.run(x)["denoised"].shape == (1, 1, 48, 48)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         compress(build("noise2void"), planes, folder, chosen, axes="QYX")
 
 

@@ -128,7 +128,7 @@ def test_targets_are_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"\.onnx \(ONNX\), \.xml \(OpenVINO\)"):
         export_model(trained, tmp_path / "model.tflite")
     (tmp_path / "model.bin").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         export_model(trained, tmp_path / "model.xml")
     assert (tmp_path / "model.bin").read_bytes() == b"mine"
     assert check_export(tmp_path / "model.xml", overwrite=True).name == "OpenVINO"

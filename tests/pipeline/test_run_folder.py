@@ -65,13 +65,13 @@ def test_what_was_killed_before_it_learnt_is_in_nobodys_way(done: Path, cells: P
 def test_no_message_sends_from_one_to_the_other(done: Path, cells: Path, settings: dict[str, Any]) -> None:
     (done / "resume.ckpt").unlink()
     for resume in (True, False):
-        with pytest.raises(OutputError, match=r"`--overwrite`.* to start anew"):
+        with pytest.raises(OutputError, match=r"`overwrite=True`.* to start anew"):
             run(plan_train(cells / "a.tif", done, settings, device="cpu", resume=resume))
 
 
 def test_a_denoised_image_is_nothing_to_go_on_with(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"what a run has left")
-    with pytest.raises(OutputError, match=r"leave out `--resume`; .*complete.* pass `--overwrite`"):
+    with pytest.raises(OutputError, match=r"leave out `resume=True`; .*complete.* pass `overwrite=True`"):
         plan_denoise(cells / "a.tif", tmp_path, settings, device="cpu", resume=True)
 
 

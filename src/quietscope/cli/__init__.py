@@ -26,6 +26,7 @@ from quietscope.errors import (
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
+from quietscope.wording import for_the_command_line
 
 if TYPE_CHECKING:
     from cyclopts import App  # imported where a signal is answered already
@@ -153,7 +154,8 @@ def run(arguments: list[str]) -> int:
 
     earlier = [signal.signal(number, end) for number in _SIGNALS]
     try:
-        status = _perform(arguments)
+        with for_the_command_line():
+            status = _perform(arguments)
         return status if isinstance(status, int) else 0
     except QuietScopeError as error:
         return _complain(str(error))

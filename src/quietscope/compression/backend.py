@@ -23,6 +23,7 @@ from quietscope.methods.abilities import respond
 from quietscope.methods.base import Method
 from quietscope.nn.hardware import place
 from quietscope.optional import imported
+from quietscope.wording import typed
 
 BackendName: TypeAlias = Literal["openvino", "onnx", "torch"]
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -215,14 +216,18 @@ def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
         BACKENDS[name].check()
         return
     if name != "torch":
-        raise CompressionError("openvino, onnx or torch", f"backend {name!r}", "pass e.g. `--backend openvino`")
+        raise CompressionError(
+            "openvino, onnx or torch", f"backend {name!r}", f"pass e.g. `{typed(backend='openvino')}`"
+        )
     if int8:
         raise CompressionError(
             "a backend that has int8",
             "torch, which has lost its quantiser",
-            "choose `--backend openvino` (CPU) or `--backend onnx` (GPU)",
+            f"choose `{typed(backend='openvino')}` (CPU) or `{typed(backend='onnx')}` (GPU)",
         )
     if not is_pruned:
         raise CompressionError(
-            "something to do", "an unchanged model for PyTorch", "add `--prune 0.5`, or choose `--backend openvino`"
+            "something to do",
+            "an unchanged model for PyTorch",
+            f"add `{typed(share=0.5)}`, or choose `{typed(backend='openvino')}`",
         )

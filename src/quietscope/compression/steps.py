@@ -30,6 +30,7 @@ from quietscope.tiling.request import Precision
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.fit import FitReport
 from quietscope.training.watch import Watcher
+from quietscope.wording import typed
 
 DEFAULT_BUDGET = "4m"
 DEFAULT_MAX_LOSS_DB = 0.1
@@ -68,7 +69,9 @@ class Compression:
         if self.share is not None:
             check_share(self.share)
         if not self.max_loss_db >= 0.0:
-            raise CompressionError("a loss of 0 dB or more", f"{self.max_loss_db:g}", "pass e.g. `--max-loss-db 0.1`")
+            raise CompressionError(
+                "a loss of 0 dB or more", f"{self.max_loss_db:g}", f"pass e.g. `{typed(max_loss_db=0.1)}`"
+            )
         check_backend(self.backend, is_pruned=self.share is not None, int8=self.int8)
         self.training_budget()
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quietscope.errors import OutputError
+from quietscope.wording import elsewhere
 
 OLD = "old"
 """Within a folder of a writer: what stood at the target until then, while folders change places."""
@@ -134,7 +135,7 @@ def _busy(folder: Path) -> OutputError:
     return OutputError(
         "a folder that no other run works in",
         f"{folder}, in which {who} is at work{since}",
-        "wait until it has ended, or choose another folder with `--output`",
+        f"wait until it has ended, or {elsewhere('folder')}",
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import Image, ImageSource, as_image
+from quietscope.wording import typed
 
 
 def open_images(
@@ -71,7 +72,7 @@ def open_references(
         raise SizeError(
             "one clean reference per image",
             f"{len(sources)} for {len(noisy)}",
-            "name them all, e.g. `--clean a.tif b.tif`",
+            f"name them all, e.g. `{typed(clean=['a.tif', 'b.tif'])}`",
         )
     return tuple(_reference(source, image, series) for source, image in zip(sources, noisy, strict=True))
 
