@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quietscope import plan_denoise, plan_train, run
@@ -99,3 +100,9 @@ def test_what_a_full_disk_cannot_move_aside_stays(tmp_path: Path, monkeypatch: p
         RunFolder(tmp_path).set_aside()
     left = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"config.yaml": "config.yaml", "logs/metrics.csv": "logs/metrics.csv"}
+
+
+def test_a_run_that_is_not_there_is_missed_where_the_user_named_it(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as met:
+        plan_denoise(np.ones((32, 32), np.float32), tmp_path / "out", {"method": "noise2void"}, resume=True)
+    assert f"{tmp_path / 'out'}, in which there is none to go on with" in str(met.value)

@@ -92,8 +92,8 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def convert(self, graph: Graph) -> Any:
-        """Make the float model of a graph."""
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
+        """Make the float model of a graph; `beside` is where files may lie meanwhile."""
 
     @abstractmethod
     def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
@@ -125,9 +125,9 @@ class OpenVinoBackend(Backend):
         """Return bfloat16 (only if the CPU is faster in it) and float32."""
         return ("bfloat16", "float32") if lower else ("float32",)
 
-    def convert(self, graph: Graph) -> Any:
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
         """Make an `openvino.Model`."""
-        return to_openvino(graph)
+        return to_openvino(graph, beside)
 
     def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
         """Make an `openvino.Model` with FakeQuantize nodes."""
@@ -172,7 +172,7 @@ class OnnxBackend(Backend):
         """Return float32 only: ONNX Runtime's CPU kernels do not support bfloat16."""
         return ("float32",)
 
-    def convert(self, graph: Graph) -> Any:
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
         """Make an `onnx.ModelProto`."""
         return to_onnx(graph)
 

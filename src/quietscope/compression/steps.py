@@ -20,6 +20,7 @@ from quietscope.errors import CompressionError, Terminated
 from quietscope.export.describe import card_of
 from quietscope.export.graph import Graph
 from quietscope.io import ImageSource, as_images
+from quietscope.io.alive import making, workshop
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.abilities import require
@@ -121,13 +122,29 @@ def compress(
     """
     check_target(folder, overwrite, is_compressed)
     tune_allocator()
+    with making(folder):
+        return _compress(denoiser, images, folder, compression, clean, axes, overwrite, watch, notify)
+
+
+def _compress(
+    denoiser: Denoiser,
+    images: ImageSource | Sequence[ImageSource],
+    folder: Path,
+    compression: Compression,
+    clean: ImageSource | Sequence[ImageSource] | None,
+    axes: str | None,
+    overwrite: bool,
+    watch: Watcher | None,
+    notify: Callable[[str], None] | None,
+) -> CompressionReport:
     references = None if clean is None else as_images(clean, axes)
     bench = Bench.of(denoiser, as_images(images, axes), references, compression.seed, notify)
     line = _Line(denoiser, compression, bench)
     if compression.share is not None:
         line.prune(compression.share, watch)
     if compression.backend != "torch":
-        line.convert()
+        with workshop(folder.absolute()) as beside:
+            line.convert(beside)
     if compression.int8:
         line.quantize()
     check_loss(line.costs, compression.max_loss_db, bench.trial.kind)
@@ -180,10 +197,13 @@ class _Line:
         self._add("pruned", self._in_torch, runner, _weight_bytes(self._method))
         self._note("pruning")
 
-    def convert(self) -> None:
-        """Convert the model, in bfloat16 if the CPU is faster in it and at most `_WORTH_BFLOAT16` dB are lost."""
+    def convert(self, beside: Path) -> None:
+        """Convert the model, by way of a folder.
+
+        It is in bfloat16 if the CPU is faster in it and at most `_WORTH_BFLOAT16` dB are lost.
+        """
         backend, graph = BACKENDS[self._compression.backend], Graph.of(self._method)
-        self._exported = backend.convert(graph)
+        self._exported = backend.convert(graph, beside)
         before = self._candidates[-1].verdict
         for precision in backend.precisions(self._lower):
             run = backend.load(self._exported, graph.output_names, precision)
