@@ -79,13 +79,25 @@ def open_references(
 
 def _reference(source: ImageSource, image: Image, series: int | None) -> Image:
     try:
-        return _of_series(source, image.axes, series)
+        return open_beside(source, image.axes, series)
     except AxesError:
-        return _of_series(source, None, series)
+        return open_beside(source, None, series)
 
 
-def _of_series(source: ImageSource, axes: str | None, series: int | None) -> Image:
-    """Open a reference; one that is alone in its file is it, whichever of many images the noisy one is."""
+def open_beside(source: ImageSource, axes: str | None, series: int | None) -> Image:
+    """Open an image that goes with another; alone in its file it is the one, whichever of many the other one is.
+
+    Args:
+        source: The image.
+        axes: Its axes, where it does not name them.
+        series: Which image of its file the other one is, counted from 0; None where nobody said.
+
+    Returns:
+        The image, lazily read.
+
+    Raises:
+        QuietScopeError: If it cannot be opened, or its file holds several images and not this one.
+    """
     is_alone = series is not None and as_image(source, axes, 0).num_series == 1
     return as_image(source, axes, 0 if is_alone else series)
 

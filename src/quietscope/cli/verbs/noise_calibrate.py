@@ -51,7 +51,7 @@ def noise_calibrate(
         raise NoiseError(f"one of {', '.join(MODELS)}", repr(model), f"pass e.g. `--model {MODELS[0]}`")
     [scene] = read_images([frames], axes, series)
     layout = scene.layout(3 if "Z" in scene.axes else 2)
-    target = None if data is None else _target(data, layout)
+    target = None if data is None else _target(data, layout, series)
     files = files_per_channel(output, layout.num_channels)
     for path in files:
         check_kind_fits(path, model)
@@ -91,9 +91,11 @@ class _Channel(Sequence[npt.NDArray[Any]]):
         return self.layout.take(self.array, int(index))[self.channel]
 
 
-def _target(path: Path, scene: Layout) -> Image:
+def _target(path: Path, scene: Layout, series: int | None) -> Image:
     """Open the image that is to be denoised, once it is known to have the scene's channels."""
-    [image] = read_images([path], None)
+    from quietscope.pipeline.inputs import open_beside
+
+    image = open_beside(path, None, series)
     found = image.layout().num_channels
     if found != scene.num_channels:
         raise ChannelError(
