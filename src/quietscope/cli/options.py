@@ -290,6 +290,13 @@ def read_images(
     return list(open_images(paths, axes, series, mask))
 
 
+def read_together(paths: list[Path], axes: str | None, series: int | None = None) -> "list[Image]":
+    """Open images of which one may be alone in its file, see `quietscope.pipeline.inputs.open_together`."""
+    from quietscope.pipeline.inputs import open_together
+
+    return list(open_together(paths, axes, series))
+
+
 def read_measured(
     paths: list[Path], axes: str | None, series: int | None, mask: str | None, note: "Callable[[str], None]"
 ) -> "list[Image]":

@@ -48,6 +48,27 @@ def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
         raise type(error)(error.expected, f"{source}: {error.got}", error.fix) from error
 
 
+def open_together(
+    sources: Sequence[ImageSource], axes: str | None = None, series: int | None = None
+) -> tuple[Image, ...]:
+    """Open images that go together: one that is alone in its file goes with any series of the others.
+
+    Args:
+        sources: Paths, arrays, or `Image` objects.
+        axes: Their axes, where they do not name them.
+        series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+
+    Returns:
+        The images, lazily read.
+
+    Raises:
+        QuietScopeError: If one cannot be opened, or none of the files has this series.
+    """
+    if not series or all(_open(source, axes, 0).num_series == 1 for source in sources):
+        return open_images(list(sources), axes, series)
+    return tuple(open_beside(source, axes, series) for source in sources)
+
+
 def open_references(
     clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image], series: int | None = None
 ) -> tuple[Image, ...]:
@@ -99,7 +120,7 @@ def open_beside(source: ImageSource, axes: str | None, series: int | None) -> Im
         QuietScopeError: If it cannot be opened, or its file holds several images and not this one.
     """
     is_alone = series is not None and as_image(source, axes, 0).num_series == 1
-    return as_image(source, axes, 0 if is_alone else series)
+    return _open(source, axes, 0 if is_alone else series)
 
 
 def name_of(image: Image) -> str:

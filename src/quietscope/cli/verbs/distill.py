@@ -44,6 +44,7 @@ def distill(
     from quietscope.distillation.compare import check_alike, check_num_samples
     from quietscope.distillation.student import check_teacher
     from quietscope.pipeline.comparing import compare
+    from quietscope.pipeline.inputs import open_beside
 
     screen = Screen()
     check_target(output, overwrite)
@@ -52,7 +53,7 @@ def distill(
     check_num_samples(samples)
     noisy, truth = read_images(images, axes, series), None
     if clean is not None:
-        truth = read_images(clean, axes, series)
+        truth = [open_beside(each, axes, series) for each in clean]
         check_alike(noisy, truth, teacher.method.spatial_dims)
     with making(output), screen.training() as watch:
         direct = distill(

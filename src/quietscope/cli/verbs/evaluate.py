@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Series, read_images
+from quietscope.cli.options import Axes, Flag, Series, read_together
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
@@ -66,7 +66,7 @@ def evaluate(
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
     _check_options(std, samples, noise, num_exposures)
     screen = Screen()
-    image, reference = read_images([denoised, clean], axes, series)
+    image, reference = read_together([denoised, clean], axes, series)
     spread = _open_spread(image, std, samples)
     exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
     screen.show(_score_table(image, reference, range, affine))

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, also, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, also, read_together
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError
 from quietscope.io import Image
@@ -39,7 +39,7 @@ def noise_fit(
     screen = Screen()
     if model not in BASE_MODELS:
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(model), "pass e.g. `--model gaussian-mixture`")
-    image, reference = read_images([noisy, clean], axes, series)
+    image, reference = read_together([noisy, clean], axes, series)
     files = files_per_channel(output, image.layout().num_channels)
     for path in files:
         check_kind_fits(path, model)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_together
 from quietscope.cli.screen import Screen
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
@@ -106,7 +106,7 @@ def _planes(
     """Return noisy planes of one channel and their references, from frames spread evenly where there are many."""
     if data is None:
         return [], []
-    opened = read_images([data] if clean is None else [data, clean], axes, series)
+    opened = read_together([data] if clean is None else [data, clean], axes, series)
     number = _channel(opened[0], channel)
     layout = opened[0].layout()
     stride = -(-layout.num_frames * int(np.prod(layout.spatial_shape)) // MOST_PIXELS)

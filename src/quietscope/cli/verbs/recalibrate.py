@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Output, Series, read_images
+from quietscope.cli.options import Axes, Flag, Output, Series, read_together
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
 from quietscope.io.atomic import check_target
@@ -50,7 +50,7 @@ def recalibrate(
     denoiser = Denoiser.load(model, device=device)
     reference = clean if clean is not None else second
     assert reference is not None
-    noisy, truth = read_images([image, reference], axes, series)
+    noisy, truth = read_together([image, reference], axes, series)
     with screen.predicting(image.name) as progress:
         found = denoiser.recalibrate(
             noisy,
