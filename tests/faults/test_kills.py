@@ -20,7 +20,18 @@ VERBS = {
     "predict": ("predict", "m.safetensors", "a.tif", "-o", "o.ome.zarr", "--overwrite"),
     "denoise": ("denoise", "a.tif", "-o", "out", "--config", "s.yaml", "--steps", 4, "--samples", 2, "--overwrite"),
     "export": ("export", "m.safetensors", "-o", "m.onnx", "--overwrite"),
-    "noise fit": ("noise", "fit", "a.tif", "--clean", "c.tif", "-o", "n.safetensors", "--overwrite"),
+    "noise fit": (
+        "noise",
+        "fit",
+        "a.tif",
+        "--clean",
+        "c.tif",
+        "-o",
+        "n.safetensors",
+        "--model",
+        "gaussian",
+        "--overwrite",
+    ),
 }
 SIGNALS = {
     "train": (signal.SIGINT,),

@@ -134,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     status = run(list(sys.argv[1:] if arguments is None else arguments))
     for number in _SIGNALS:  # all is done and said
         signal.signal(number, signal.SIG_IGN)
+    # Python remembers an interrupt that came in a text it executed, as dataclasses do when they are imported, and would
+    # end by that signal whatever the status. The next text that ends well makes it forget.
+    exec("")
     sys.exit(status)
 
 
