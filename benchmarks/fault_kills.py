@@ -202,6 +202,24 @@ def try_all(
     return {"tried": tried, "right": tried - len(faults), "faults": faults}
 
 
+def try_everything(*, kills: int, signals: int, disks: int, repeats: int, minutes: float, seed: str) -> dict[str, Any]:
+    """Do all kinds of harm, print what came of it, and return that."""
+    end = time.monotonic() + 60 * minutes
+    can_mount = os.name == "posix" and os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        took = prepare(folder)
+        plans = ((kill, kills), (fill, disks if can_mount else 0), (interrupt, signals))
+        runs = {kind.__name__: try_all(kind, count, folder, took, seed, end) for kind, count in plans}
+        held = repeat(folder, repeats)
+    tried, right = (sum(run[key] for run in runs.values()) for key in ("tried", "right"))
+    distinct = len({fault.rpartition(": ")[2] for run in runs.values() for fault in run["faults"]})
+    for what, numbers in held.items():
+        print(f"{what}: {numbers[:1]} at first, {numbers[len(numbers) // 2 :][:1]} half-way, {numbers[-1:]} at the end")
+    print(f"tried {tried}, survived {right}, distinct faults {distinct}")
+    return {"seed": seed, "tried": tried, "survived": right, "distinct": distinct, "kinds": runs, "held": held}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100, help="kills")
@@ -212,21 +230,15 @@ def main() -> None:
     parser.add_argument("--seed", default="0")
     parser.add_argument("--name", default="fault_kills")
     args = parser.parse_args()
-    end = time.monotonic() + 60 * args.minutes
-    disks = args.disks if os.name == "posix" and os.geteuid() == 0 else 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        took = prepare(folder)
-        plans = ((kill, args.count), (fill, disks), (interrupt, args.signals))
-        runs = {kind.__name__: try_all(kind, count, folder, took, args.seed, end) for kind, count in plans}
-        held = repeat(folder, args.repeats)
-    tried, right = (sum(run[key] for run in runs.values()) for key in ("tried", "right"))
-    distinct = len({fault.rpartition(": ")[2] for run in runs.values() for fault in run["faults"]})
-    for what, numbers in held.items():
-        print(f"{what}: {numbers[:1]} at first, {numbers[len(numbers) // 2 :][:1]} half-way, {numbers[-1:]} at the end")
-    print(f"tried {tried}, right {right}, distinct faults {distinct}")
-    payload = {"seed": args.seed, "tried": tried, "right": right, "distinct": distinct, "kinds": runs, "held": held}
-    print(write_result(args.name, payload))
+    found = try_everything(
+        kills=args.count,
+        signals=args.signals,
+        disks=args.disks,
+        repeats=args.repeats,
+        minutes=args.minutes,
+        seed=args.seed,
+    )
+    print(write_result(args.name, found))
 
 
 if __name__ == "__main__":

@@ -67,23 +67,17 @@ def try_all(subject: Subject, seed: str, count: int, until: float) -> Counter[st
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="mutations of each kind of file")
-    parser.add_argument("--minutes", type=float, default=120.0, help="time for all kinds together")
-    parser.add_argument("--seed", default="0")
-    parser.add_argument("--only", default="", help="kinds whose name has this in it")
-    parser.add_argument("--name", default="fault_mutations")
-    args = parser.parse_args()
+def try_everything(count: int, minutes: float, seed: str, only: str = "") -> dict[str, Any]:
+    """Damage every kind of file, print what came of it, and return that."""
     runs: dict[str, Any] = {}
     table = Table("file", "tried", "read", "refused", "faults", "distinct", title="damaged files")
     with tempfile.TemporaryDirectory() as folder:
         every = [*exported_subjects(Path(folder)), *subjects(Path(folder))]
-        chosen = [each for each in every if args.only in each.name]
-        end = time.monotonic() + 60 * args.minutes
+        chosen = [each for each in every if only in each.name]
+        end = time.monotonic() + 60 * minutes
         for place, subject in enumerate(chosen):
             share = (end - time.monotonic()) / (len(chosen) - place)
-            found = try_all(subject, args.seed, args.count, time.monotonic() + share)
+            found = try_all(subject, seed, count, time.monotonic() + share)
             faults = {words: times for words, times in found.items() if words not in (READ, REFUSED)}
             tried, survived = sum(found.values()), found[READ] + found[REFUSED]
             runs[subject.name] = {"tried": tried, "survived": survived, "read": found[READ], "faults": faults}
@@ -97,8 +91,19 @@ def main() -> None:
     tried, survived = (sum(run[key] for run in runs.values()) for key in ("tried", "survived"))
     distinct = len({words for run in runs.values() for words in run["faults"]})
     print(f"tried {tried}, survived {survived}, distinct tracebacks {distinct}")
-    payload = {"seed": args.seed, "seconds_limit": SECONDS, "bytes_limit": BYTES, "files": runs, "distinct": distinct}
-    print(write_result(args.name, {"tried": tried, "survived": survived, **payload}))
+    payload = {"seed": seed, "seconds_limit": SECONDS, "bytes_limit": BYTES, "files": runs, "distinct": distinct}
+    return {"tried": tried, "survived": survived, **payload}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="mutations of each kind of file")
+    parser.add_argument("--minutes", type=float, default=120.0, help="time for all kinds together")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--only", default="", help="kinds whose name has this in it")
+    parser.add_argument("--name", default="fault_mutations")
+    args = parser.parse_args()
+    print(write_result(args.name, try_everything(args.count, args.minutes, args.seed, args.only)))
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def test_axes_that_do_not_fit_are_refused(axes: str, shape: tuple[int, ...]) -> 
 
 
 def test_3d_asks_for_depth_and_suggests_it() -> None:
-    with pytest.raises(AxesError, match="--axes ZYX"):
+    with pytest.raises(AxesError, match='axes="ZYX"'):
         Layout.of("QYX", (2, 3, 4), 3)
     with pytest.raises(AxesError, match="2-D"):
         Layout.of("CYX", (2, 3, 4), 3)
@@ -133,5 +133,5 @@ def test_no_guess_where_it_would_be_a_gamble(shape: tuple[int, ...]) -> None:
     with pytest.raises(AxesError):
         guess_axes(shape)
     if len(shape) == 4:
-        with pytest.raises(AxesError, match="--axes TCYX"):
+        with pytest.raises(AxesError, match='axes="TCYX"'):
             guess_axes(shape)

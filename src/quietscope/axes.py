@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from quietscope.errors import AxesError
+from quietscope.wording import typed
 
 _CHANNEL_LETTERS = "CS"
 _COMMON = {2: "YX", 3: "TYX", 4: "TCYX", 5: "TCZYX", 6: "PTCZYX"}
@@ -38,7 +39,7 @@ def check_axes(axes: str, shape: Sequence[int]) -> str:
             or an axis has length zero.
     """
     axes = axes.upper()
-    fix = f"pass one letter per dimension, e.g. {_typed(_COMMON.get(len(shape), 'TCYX'))}"
+    fix = f"pass one letter per dimension, e.g. `{typed(axes=_COMMON.get(len(shape), 'TCYX'))}`"
     sizes = " x ".join(map(str, shape)) or "a single number"
     if not (axes.isalpha() and axes.isascii()):
         raise AxesError("axes given by the letters A to Z", repr(axes), fix)
@@ -75,7 +76,7 @@ def guess_axes(shape: Sequence[int]) -> str:
         raise AxesError("an image of two or more dimensions", f"an array of {sizes}", "reshape it to (Y, X)")
     example = _COMMON.get(len(shape), "TCYX")
     raise AxesError(
-        "a name for every axis", f"an array of {sizes} that does not name them", f"pass e.g. {_typed(example)}"
+        "a name for every axis", f"an array of {sizes} that does not name them", f"pass e.g. `{typed(axes=example)}`"
     )
 
 
@@ -129,7 +130,11 @@ class Layout:
             guess = "".join(
                 "Z" if letter not in "CSYX" and letter == _first_frame_letter(axes) else letter for letter in axes
             )
-            fix = f"name the depth axis, e.g. {_typed(guess)}" if "Z" in guess else "denoise it in 2-D with `--dims 2`"
+            fix = (
+                f"name the depth axis, e.g. `{typed(axes=guess)}`"
+                if "Z" in guess
+                else f"denoise it in 2-D with `{typed(dims=2)}`"
+            )
             raise AxesError("a Z axis for 3-D", f"axes {axes!r}", fix)
         return cls(axes, tuple(int(size) for size in shape), spatial_dims)
 
@@ -244,11 +249,6 @@ class Layout:
         at |= dict(zip(self._spatial, slices, strict=True))
         # All channels are read, by a slice with both ends: some array types do not accept slice(None).
         return tuple(at.get(letter, slice(0, self._sizes[letter])) for letter in self.axes)
-
-
-def _typed(axes: str) -> str:
-    """Return what to type to name axes, on the command line and in Python."""
-    return f'`--axes {axes}`, in Python axes="{axes}"'
 
 
 def _first_frame_letter(axes: str) -> str:

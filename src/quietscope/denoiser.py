@@ -16,7 +16,7 @@ from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
-from quietscope.io import ImageSource, as_images
+from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.metrics.verdict import Effort
@@ -25,6 +25,7 @@ from quietscope.model.file import ModelCard, describe_model, load_model, save_mo
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
+from quietscope.progress import training_shown
 from quietscope.setup.method import choose_method
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
@@ -185,6 +186,7 @@ class Denoiser:
         resume: bool = False,
         watch: Watcher | None = None,
         notify: Notify | None = None,
+        progress: bool | None = None,
     ) -> Self:
         """Learn from noisy images.
 
@@ -197,7 +199,9 @@ class Denoiser:
             folder: Where logs and the resume file go; None keeps nothing on disk.
             resume: Go on from the folder's resume file, with the same images and configuration.
             watch: Called after every training step.
-            notify: Called with one line for each thing a person should know of the images.
+            notify: Called with one line for each thing a person should know of the images; printed if None.
+            progress: Whether to show how training stands: a bar on a terminal, a line in a notebook, sparse lines
+                elsewhere. By default it is shown where nobody watches; False is silent.
 
         Returns:
             The denoiser itself.
@@ -209,6 +213,19 @@ class Denoiser:
         opened = [as_measured(masked(image, mask)) for image in as_images(images, axes, series)]
         for text in gap_notes(opened):
             (notify or print)(text)
+        with training_shown(watch, progress) as watcher:
+            self._learn(opened, folder=folder, resume=resume, watch=watcher, notify=notify)
+        return self
+
+    def _learn(
+        self,
+        opened: list[Image],
+        *,
+        folder: Path | None,
+        resume: bool,
+        watch: Watcher | None,
+        notify: Notify | None,
+    ) -> None:
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -242,7 +259,6 @@ class Denoiser:
             student.method.learn_from(None)
             card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)
             self.direct = self.of(student.method, card, self.device)
-        return self
 
     def settle(
         self,

@@ -144,6 +144,19 @@ def test_generate_is_reproducible_and_noise_adds_to_it(
     assert pixels["cool"].std(axis=0).mean() < pixels["a"].std(axis=0).mean()
 
 
+def test_generate_makes_a_picture_and_says_its_greys(
+    quietscope: Quietscope, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ["generate", trained["divnoising"], "--num", "3", "--size", "32", "-o"]
+    assert quietscope(*words, tmp_path / "g.npy")[0] == 0
+    status, _, err = quietscope(*words, tmp_path / "g.png")
+    drawn, picture = np.load(tmp_path / "g.npy"), np.asarray(read_image(tmp_path / "g.png"))
+    low, high = np.quantile(drawn, (0.001, 0.999))
+    assert (status, f"from {low:.5g} (black) to {high:.5g} (white)" in err) == (0, True)
+    grey = np.clip((drawn - low) / (high - low) * 255, 0, 255).round()
+    np.testing.assert_array_equal(picture, np.block([[grey[0], grey[1]], [grey[2], np.zeros((32, 32))]]))
+
+
 def test_generate_between_two_images(
     quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
 ) -> None:

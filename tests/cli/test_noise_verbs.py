@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from quietscope import read_image
 from quietscope.io import write_image
@@ -113,6 +114,20 @@ def test_calibrate_warns_of_what_spoils_it(
     assert status == 0
     assert said in err
     assert all(line.startswith("note:") for line in err.strip().splitlines())
+
+
+def test_calibrate_takes_the_data_of_the_same_series(quietscope: Quietscope, scenes: Path, tmp_path: Path) -> None:
+    static, dim, bright = (np.asarray(read_image(scenes / f"{name}.tif")) for name in ("static", "dim", "bright"))
+    for name, others in (("frames", (static[:2], static)), ("data", (dim, bright))):
+        with tifffile.TiffWriter(tmp_path / f"{name}.ome.tif") as writer:
+            for pixels in others:
+                writer.write(pixels, metadata={"axes": "TYX"[-pixels.ndim :]})
+    words = ("-o", tmp_path / "n.safetensors", "--model", "gaussian", "--series", 1)
+    frames, data = tmp_path / "frames.ome.tif", tmp_path / "data.ome.tif"
+    _, _, err = quietscope("noise", "calibrate", frames, "--data", data, *words)
+    assert "the noise model was fitted on" in err
+    _, _, err = quietscope("noise", "calibrate", frames, "--data", scenes / "dim.tif", *words, "--overwrite")
+    assert "fitted on" not in err
 
 
 @pytest.mark.parametrize(

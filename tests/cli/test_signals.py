@@ -1,6 +1,8 @@
 """Which signal ended a verb that trains can be read off its status."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,17 @@ def test_a_second_signal_ends_it_at_once(number: signal.Signals, expected: type[
         with pytest.raises(KeyboardInterrupt) as caught:
             signal.raise_signal(number)
     assert caught.type is expected
+
+
+INTERRUPTED_IMPORT = """
+import quietscope.cli as cli
+def perform(arguments):
+    exec("raise KeyboardInterrupt")
+cli._perform = perform
+cli.main(["train"])
+"""
+
+
+def test_an_interrupt_while_something_is_imported_has_the_same_status() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "quietscope: stopped; nothing half-written is left\n")

@@ -59,7 +59,7 @@ def test_pruned_and_int8_for_openvino_judged_by_a_clean_reference(planes: np.nda
     session = open_session(folder)
     x = planes[None, :1].astype(np.float32)
     assert session.run(x)["denoised"].shape == (1, 1, 48, 48)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         compress(build("noise2void"), planes, folder, chosen, axes="QYX")
 
 
@@ -86,12 +86,12 @@ def test_images_that_do_not_fit_are_refused_before_any_work(planes: np.ndarray, 
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"share": 1.5}, CompressionError, "--prune 0.5"),
-        ({"max_loss_db": -1.0}, CompressionError, "--max-loss-db 0.1"),
-        ({"max_loss_db": float("nan")}, CompressionError, "--max-loss-db 0.1"),
-        ({"backend": "tflite"}, CompressionError, "--backend openvino"),
-        ({"backend": "torch"}, CompressionError, "--prune 0.5"),
-        ({"share": 0.5, "budget": "soon"}, BudgetError, "--budget 10m"),
+        ({"share": 1.5}, CompressionError, "share=0.5"),
+        ({"max_loss_db": -1.0}, CompressionError, "max_loss_db=0.1"),
+        ({"max_loss_db": float("nan")}, CompressionError, "max_loss_db=0.1"),
+        ({"backend": "tflite"}, CompressionError, 'backend="openvino"'),
+        ({"backend": "torch"}, CompressionError, "share=0.5"),
+        ({"share": 0.5, "budget": "soon"}, BudgetError, 'budget="10m"'),
     ],
 )
 def test_settings_out_of_range(

@@ -112,7 +112,7 @@ def test_what_costs_too_much_is_named_step_by_step() -> None:
     with pytest.raises(CompressionError) as caught:
         check_loss({"pruning": 0.31, "conversion": 0.0, "int8": 0.02}, 0.1)
     line = str(caught.value)
-    for words in ("0.1 dB", "pruning cost 0.31 dB", "int8 cost 0.02 dB", "--prune", "--budget", "--max-loss-db 0.33"):
+    for words in ("0.1 dB", "pruning cost 0.31 dB", "int8 cost 0.02 dB", "`share`", "`budget`", "max_loss_db=0.33"):
         assert words in line
     with pytest.raises(CompressionError, match="nan dB"):
         check_loss({"int8": float("nan")}, 0.1)

@@ -121,7 +121,7 @@ def test_widths_are_multiples_of_eight_where_layers_are_wide(width: int, share: 
 def test_a_share_is_between_nothing_and_everything(share: float) -> None:
     method = build("noise2void").method
     before = copy.deepcopy(method.state_dict())
-    with pytest.raises(CompressionError, match=r"--prune 0\.5"):
+    with pytest.raises(CompressionError, match=r"share=0\.5"):
         prune(method, share)
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
 

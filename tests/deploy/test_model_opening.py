@@ -104,7 +104,7 @@ def test_files_that_are_missing_or_foreign(exported: GetExported, tmp_path: Path
 @pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("device", ["cuda", "gpu:7", "quantum"])
 def test_devices_that_are_not_there(exported: GetExported, method: str, device: str) -> None:
-    with pytest.raises(SettingsError, match="--device cpu"):
+    with pytest.raises(SettingsError, match='device="cpu"'):
         open_session(exported(method).path, device)
 
 

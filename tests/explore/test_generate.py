@@ -119,5 +119,5 @@ def test_errors_say_what_to_type() -> None:
 
 
 def test_a_method_without_a_prior_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"noise2void.*--method hdn"):
+    with pytest.raises(SettingsError, match=r'noise2void.*method="hdn"'):
         generate(untrained(Noise2Void), Generation())

@@ -154,7 +154,7 @@ def test_nothing_learnt_is_no_division_by_zero() -> None:
 
 
 def test_mistakes_say_what_to_type() -> None:
-    with pytest.raises(SettingsError, match=r"hierarchy.*noise2void.*--method hdn"):
+    with pytest.raises(SettingsError, match=r'hierarchy.*noise2void.*method="hdn"'):
         levels(untrained(Noise2Void), noisy(1, 8, 8))
     with pytest.raises(SettingsError, match="num_samples=20"):
         levels(tiny_hdn(), noisy(1, 8, 8), num_samples=1)

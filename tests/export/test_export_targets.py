@@ -113,7 +113,7 @@ def test_targets_are_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"\.onnx \(ONNX\), \.xml \(OpenVINO\)"):
         export_model(trained, tmp_path / "model.tflite")
     (tmp_path / "model.bin").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         export_model(trained, tmp_path / "model.xml")
     assert (tmp_path / "model.bin").read_bytes() == b"mine"
     assert check_export(tmp_path / "model.xml", overwrite=True).name == "OpenVINO"
@@ -141,3 +141,20 @@ def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ExportError, match=r'pip install "quietscope\[export\]"'):
         to_onnx(Graph.of(untrained(DirectDenoiser)))
+
+
+def test_what_bfloat16_costs_is_told_apart_from_what_the_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = denoiser(METHODS["noise2void"])
+    trained.configuration = trained.configuration.model_copy(update={"training": {"precision": "auto"}})
+    for gains in (True, False):
+        monkeypatch.setattr("quietscope.export.gains_from_bf16", lambda device, gains=gains: gains)
+        exported = export_model(trained, tmp_path / "model.onnx", overwrite=True)
+        assert exported.difference is not None
+        assert exported.difference < 1e-5
+        if gains:
+            assert exported.lower_difference is not None
+            assert 1e-4 < exported.lower_difference < 0.5
+        else:
+            assert exported.lower_difference is None

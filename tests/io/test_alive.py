@@ -10,7 +10,7 @@ import pytest
 
 from quietscope.errors import OutputError
 from quietscope.io import write_bytes_atomically
-from quietscope.io.alive import at_work, check_idle, clear_leftovers, workshop
+from quietscope.io.alive import at_work, check_idle, clear_leftovers, making, workshop
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -80,3 +80,22 @@ def test_a_full_disk_keeps_no_lock_without_words(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="No space"), at_work(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_that_is_being_made_is_not_made_twice(tmp_path: Path) -> None:
+    target = tmp_path / "m.safetensors"
+    with making(target):
+        with pytest.raises(OutputError, match=f"process {os.getpid()} is making, started"), making(target):
+            pass
+        with making(tmp_path / "n.safetensors"):
+            pass
+    with at_work(tmp_path), pytest.raises(OutputError, match="is at work"), making(target):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_look_removes_what_a_killed_run_has_left(tmp_path: Path) -> None:
+    kill_a_writer(tmp_path / "a.tif")
+    assert (tmp_path / ".quietscope-running").exists()
+    check_idle(tmp_path)
+    assert not (tmp_path / ".quietscope-running").exists()

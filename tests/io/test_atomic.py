@@ -64,7 +64,7 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
 def test_bytes_are_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_bytes_atomically(path, b"one")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_bytes_atomically(path, b"two")
     write_bytes_atomically(path, b"two", overwrite=True)
     assert path.read_bytes() == b"two"

@@ -159,14 +159,30 @@ def test_signed_imagej_files_have_their_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"compression": "jpeg", "photometric": "minisblack"}, "compressed with JPEG"),
+        ({"compression": "jpeg", "photometric": "minisblack"}, "compressed with JPEG, which changes their noise"),
+        ({"compression": "jpeg2000", "compressionargs": {"level": 30}}, "with JPEG 2000, which changes"),
+        (
+            {"compression": "webp", "compressionargs": {"level": 50, "lossless": False}, "shape": (16, 16, 3)},
+            "with WebP, which changes",
+        ),
+        ({"compression": "jpegxl"}, "with JPEG XL, which may be with loss"),
         ({"colormap": np.zeros((3, 256), np.uint16), "photometric": "palette"}, "numbers of colours in a palette"),
     ],
 )
 def test_pixels_that_are_not_quite_intensities_are_told(tmp_path: Path, options: dict[str, Any], told: str) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint8), **options)
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(options.pop("shape", (16, 16)), np.uint8), **options)
     with pytest.warns(CaveatWarning, match=told):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("compression", "shape"), [("jpeg2000", (16, 16)), ("webp", (16, 16, 3)), ("zlib", (16, 16))])
+def test_compression_without_loss_is_not_told(tmp_path: Path, compression: str, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    lossless = {"lossless": True} if compression == "webp" else {}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, compressionargs=lossless)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaveatWarning)
+        np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), pixels)
 
 
 def test_opacity_that_says_nothing_is_left_out(tmp_path: Path) -> None:

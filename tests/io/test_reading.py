@@ -79,7 +79,7 @@ def test_numpy_orders(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image, array)
     assert image.dtype.isnative
     np.save(tmp_path / "b.npy", np.zeros((2, 3, 4, 5)))
-    with pytest.raises(AxesError, match="--axes"):
+    with pytest.raises(AxesError, match="axes="):
         read_image(tmp_path / "b.npy")
 
 

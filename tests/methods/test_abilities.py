@@ -100,7 +100,7 @@ def test_the_refusal_names_what_was_wanted_what_came_and_what_to_type(ability: t
     for method in (made("noise2void"), METHODS["noise2void"]):
         with pytest.raises(SettingsError, match=f"a method that {ability.ability}; got noise2void, which") as caught:
             require(method, ability)
-        assert all(f"`--method {name}`" in caught.value.fix for name in able(ability))
+        assert all(f'`method="{name}"`' in caught.value.fix for name in able(ability))
 
 
 def test_the_refusal_says_what_the_ability_is_wanted_for_and_what_else_can_be_done() -> None:

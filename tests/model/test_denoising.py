@@ -1,13 +1,15 @@
 """What a trained model makes of noisy images: estimates and samples, of one image or of a list."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from quietscope import Denoiser
+from quietscope import Denoiser, Result
 from quietscope.errors import AxesError, ModelFileError, SettingsError
-from quietscope.io import as_image
+from quietscope.io import as_image, read_image
+from quietscope.io.details import Details
 from quietscope.tiling.request import Request
 from tests.model.methods import Same, denoiser, noisy
 
@@ -65,7 +67,7 @@ def test_a_point_method_gives_an_image_and_says_what_it_cannot() -> None:
         lambda: made.denoise(image, estimate="map"),
         lambda: made.denoise(image, quantiles=(0.5,)),
     ):
-        with pytest.raises(SettingsError, match=r"same.*--method hdn"):
+        with pytest.raises(SettingsError, match=r'same.*method="hdn"'):
             ask()
 
 
@@ -73,7 +75,7 @@ def test_mistakes_are_one_line() -> None:
     made, image = denoiser(), noisy(20, 24)
     with pytest.raises(SettingsError, match="'median'"):
         made.denoise(image, estimate=cast(Any, "median"))
-    with pytest.raises(SettingsError, match="--samples"):
+    with pytest.raises(SettingsError, match="num_samples="):
         made.sample(image, num_samples=0)
     with pytest.raises(SettingsError, match="quantiles="):
         made.denoise(image, quantiles=())
@@ -81,3 +83,27 @@ def test_mistakes_are_one_line() -> None:
         denoiser(dims=3).denoise(image)
     with pytest.raises(ModelFileError, match="fit"):
         Denoiser().denoise(image)
+
+
+def test_a_result_is_saved_with_all_that_is_known_of_its_image(tmp_path: Path) -> None:
+    sizes = {"X": 0.1, "Y": 0.1}
+    known: dict[str, Any] = {
+        "pixel_size_um": sizes,
+        "channel_names": ("DAPI", "GFP"),
+        "frame_interval_s": 2.5,
+    }
+    pixels = np.zeros((3, 2, 16, 16), np.float32)
+    result = Result(
+        estimates={"mean": pixels, "samples": np.zeros((4, *pixels.shape), np.float32)},
+        axes="TCYX",
+        details=Details(colors=("0000FF", "00FF00")),
+        **known,
+    )
+    result.save(tmp_path / "mean.ome.tif")
+    image = read_image(tmp_path / "mean.ome.tif")
+    assert (image.axes, image.channel_names, image.frame_interval_s) == ("TCYX", ("DAPI", "GFP"), 2.5)
+    assert (image.pixel_size_um, image.details.colors) == (sizes, ("0000FF", "00FF00"))
+    result.save(tmp_path / "samples.ome.tif", "samples")
+    assert read_image(tmp_path / "samples.ome.tif").shape == (4, 3, 2, 16, 16)
+    with pytest.raises(SettingsError, match="mean or samples"):
+        result.save(tmp_path / "std.tif", "std")

@@ -32,9 +32,9 @@ def test_levels_are_those_of_one_frame_counted_from_zero() -> None:
 
 def test_mistakes_are_one_line() -> None:
     made, image = denoiser(Same()), noisy(20, 24)
-    with pytest.raises(SettingsError, match=r"same.*--method hdn"):
+    with pytest.raises(SettingsError, match=r'same.*method="hdn"'):
         made.generate(1)
-    with pytest.raises(SettingsError, match=r"same.*--method hdn"):
+    with pytest.raises(SettingsError, match=r'same.*method="hdn"'):
         made.interpolate(image, image)
     with pytest.raises(SettingsError, match="temperature="):
         denoiser().generate(1, 16, temperature=0)

@@ -55,7 +55,7 @@ def test_a_second_exposure_serves_as_well() -> None:
 def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(SizeError, match="this very image"):
         model_of(Conjugate()).recalibrate(NOISY, CLEAN[:-1])
-    with pytest.raises(SettingsError, match="--samples"):
+    with pytest.raises(SettingsError, match="num_samples=50"):
         model_of(Conjugate()).recalibrate(NOISY, CLEAN, num_samples=5)
     with pytest.raises(SettingsError, match="same"):
         model_of(Same()).recalibrate(NOISY, CLEAN)

@@ -71,7 +71,7 @@ def test_a_bootstrap_is_named_and_not_trained(cells: Path, settings: dict[str, A
 
 def test_what_could_not_be_written_is_refused(plan_of: MakePlan, tmp_path: Path) -> None:
     (tmp_path / "overview.png").write_text("precious")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         describe(plan_of(tmp_path))
 
 

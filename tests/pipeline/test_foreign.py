@@ -24,7 +24,7 @@ def test_another_scale_is_refused_unless_one_insists(model: Path, cells: Path, t
     pixels = np.asarray(read_image(cells / "a.tif"))
     foreign = Image((pixels * 60.0 + 9000.0).astype(np.uint16), "TYX")
     target = tmp_path / "f.tif"
-    with pytest.raises(PixelError, match=r"learnt from.*--insist"):
+    with pytest.raises(PixelError, match=r"learnt from.*insist=True"):
         run(plan_predict(model, foreign, target, device="cpu", request=FEW))
     assert not target.exists()
     told: list[Event] = []

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from quietscope.cli import run
+from quietscope.data.frames import Frames
 from quietscope.errors import SizeError
-from quietscope.io import write_image
+from quietscope.io import as_images, write_image
 from quietscope.noise.noise_file import load_noise_model
+from quietscope.pipeline.effort import part_of
 from quietscope.pipeline.planning import plan_denoise
 
 
@@ -49,3 +51,12 @@ def test_the_noise_is_estimated_without_what_a_mask_leaves_out(
 
     sigma = float(load_noise_model(tmp_path / "n.safetensors").variance(torch.tensor([100.0])).sqrt())
     assert sigma == pytest.approx(30, rel=0.1)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_what_was_never_measured_is_no_hindrance_to_a_dry_run(share: float) -> None:
+    pixels = np.full((1, 40, 40), 7.0, np.float32)
+    pixels[:, : round(40 * share)] = np.nan
+    part = part_of(Frames.of(as_images(pixels, "TYX"), 2), (32, 32))
+    assert part.shape == (1, 32, 32)
+    assert np.unique(part).tolist() == [7.0 if share < 1.0 else 0.0]

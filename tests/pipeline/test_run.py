@@ -217,7 +217,7 @@ def test_an_unfinished_run_is_in_the_way_of_another(
 ) -> None:
     with pytest.raises(Stop):
         run(plan_of(tmp_path / "out", "a", "b"), after_training_step(3))
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="resume=True"):
         run(plan_of(tmp_path / "out", "a", "b"))
     with pytest.raises(SettingsError, match="as the run began"):
         run(plan_of(tmp_path / "out", "a", "b", settings={**settings, "seed": 3}), resume=True)

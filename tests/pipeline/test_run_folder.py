@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quietscope import plan_denoise, plan_train, run
@@ -65,13 +66,13 @@ def test_what_was_killed_before_it_learnt_is_in_nobodys_way(done: Path, cells: P
 def test_no_message_sends_from_one_to_the_other(done: Path, cells: Path, settings: dict[str, Any]) -> None:
     (done / "resume.ckpt").unlink()
     for resume in (True, False):
-        with pytest.raises(OutputError, match=r"`--overwrite`.* to start anew"):
+        with pytest.raises(OutputError, match=r"`overwrite=True`.* to start anew"):
             run(plan_train(cells / "a.tif", done, settings, device="cpu", resume=resume))
 
 
 def test_a_denoised_image_is_nothing_to_go_on_with(cells: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"what a run has left")
-    with pytest.raises(OutputError, match=r"leave out `--resume`; .*complete.* pass `--overwrite`"):
+    with pytest.raises(OutputError, match=r"leave out `resume=True`; .*complete.* pass `overwrite=True`"):
         plan_denoise(cells / "a.tif", tmp_path, settings, device="cpu", resume=True)
 
 
@@ -99,3 +100,9 @@ def test_what_a_full_disk_cannot_move_aside_stays(tmp_path: Path, monkeypatch: p
         RunFolder(tmp_path).set_aside()
     left = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"config.yaml": "config.yaml", "logs/metrics.csv": "logs/metrics.csv"}
+
+
+def test_a_run_that_is_not_there_is_missed_where_the_user_named_it(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as met:
+        plan_denoise(np.ones((32, 32), np.float32), tmp_path / "out", {"method": "noise2void"}, resume=True)
+    assert f"{tmp_path / 'out'}, in which there is none to go on with" in str(met.value)

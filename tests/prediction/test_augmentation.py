@@ -107,7 +107,7 @@ def test_an_image_of_a_point_method_is_written_and_counted() -> None:
 @pytest.mark.parametrize("kind", ["std", "map", "quantiles"])
 def test_a_point_method_refuses_what_needs_samples(kind: str) -> None:
     frame = np.zeros((1, 8, 8), np.float32)
-    with pytest.raises(SettingsError, match=r"shrink.*--method hdn"):
+    with pytest.raises(SettingsError, match=r'shrink.*method="hdn"'):
         predict_frame(Shrink(), frame, kinds=("mean", kind))
     with pytest.raises(SettingsError, match="samples"):
         predict_image(Shrink(), Layout.of("YX", (8, 8)), frame[0], sinks={"samples": np.zeros((1, 8, 8))})

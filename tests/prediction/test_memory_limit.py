@@ -40,5 +40,5 @@ def test_less_memory_takes_more_tiles_for_the_same_result() -> None:
         parts.append(told[-1][1])
     assert parts[0] == 1 < parts[1]
     np.testing.assert_allclose(images[0], images[1], atol=1e-4)
-    with pytest.raises(SettingsError, match="--max-memory"):
+    with pytest.raises(SettingsError, match="max_memory="):
         Request(max_memory=0)

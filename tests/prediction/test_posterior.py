@@ -239,11 +239,11 @@ def test_bfloat16_stays_close_to_float32() -> None:
 
 def test_errors_say_what_to_type() -> None:
     method, frame = Conjugate(), frame_of(1, 8, 8)
-    with pytest.raises(SettingsError, match="--samples"):
+    with pytest.raises(SettingsError, match="num_samples="):
         predict_frame(method, frame, num_samples=0)
-    with pytest.raises(SettingsError, match="--precision"):
+    with pytest.raises(SettingsError, match="precision='auto'"):
         Request(precision=cast(Any, "half"))
-    with pytest.raises(SettingsError, match="--device cpu"):
+    with pytest.raises(SettingsError, match='device="cpu"'):
         predict_frame(method, frame, device="cuda:99")
     with pytest.raises(ChannelError, match="1 channel, as in training; got 2"):
         predict_frame(method, frame_of(2, 8, 8))

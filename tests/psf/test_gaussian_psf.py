@@ -37,9 +37,9 @@ def test_the_default_box_holds_nearly_all() -> None:
         (float("nan"), None, "above zero"),
         ((1.0,), None, "one or one per axis"),
         ((1.0, 1.0), (5, 5, 5), "one size"),
-        (1.0, 8, "--size 7"),
-        (1.0, 1, "--size 3"),
-        ((1.0, 1.0, 1.0), (4, 5, 5), "--size-z 3"),
+        (1.0, 8, "size=(7, 7)"),
+        (1.0, 1, "size=(3, 3)"),
+        ((1.0, 1.0, 1.0), (4, 5, 5), "size=(3, 5, 5)"),
         (3000.0, None, "at most"),
     ],
 )

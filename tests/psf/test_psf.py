@@ -149,8 +149,8 @@ def test_a_psf_must_fit_the_images() -> None:
     check_fits(plane, 2, (9, 9), {})
     check_fits(volume, 3, (17, 9, 9), {})
     for psf, dims, size, words in (
-        (volume, 2, (64, 64), ["--dims 3", "17 x 9 x 9"]),
-        (plane, 3, (64, 64, 64), ["--dims 2", "--z-nm"]),
+        (volume, 2, (64, 64), ["dims=3", "17 x 9 x 9"]),
+        (plane, 3, (64, 64, 64), ["dims=2", "--z-nm"]),
         (plane, 2, (8, 64), ["8 x 64", "9 x 9"]),
         (volume, 3, (16, 64, 64), ["16 x 64 x 64"]),
     ):

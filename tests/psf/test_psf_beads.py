@@ -169,8 +169,8 @@ def test_few_beads_are_mentioned() -> None:
     [
         (np.full((40, 40), 7.0), SIZE, ["no spot"]),
         (np.random.default_rng(0).poisson(50, (60, 60)), SIZE, ["no spot", "sparser"]),
-        (np.zeros((SIZE[0] + 2 * MARGIN - 1, 64)), SIZE, ["20 x 64", "--size"]),
-        (np.zeros((40, 40)), (16, 16), ["odd", "--size 15"]),
+        (np.zeros((SIZE[0] + 2 * MARGIN - 1, 64)), SIZE, ["20 x 64", "`size`"]),
+        (np.zeros((40, 40)), (16, 16), ["odd", "size=(15, 15)"]),
         (np.zeros((40, 40)), SIZE_3D, ["40 x 40"]),
     ],
 )

@@ -120,14 +120,14 @@ def test_confocal_is_sharper_the_smaller_the_pinhole_and_at_none_the_product() -
     ("values", "word"),
     [
         ({"numerical_aperture": 1.6}, "refractive index, 1.518"),
-        ({"numerical_aperture": 0.0}, "--na 1.4"),
-        ({"numerical_aperture": math.nan}, "--na 1.4"),
-        ({"wavelength_nm": 0.52}, "--wavelength-nm 520"),
-        ({"excitation_nm": 0.0}, "--excitation-nm"),
-        ({"refractive_index": 0.9, "numerical_aperture": 0.5}, "--refractive-index"),
-        ({"sample_index": 0.0}, "--sample-index"),
-        ({"depth_um": -1.0}, "--depth-um"),
-        ({"pinhole_airy": 0.0}, "--pinhole-airy"),
+        ({"numerical_aperture": 0.0}, "numerical_aperture=1.4"),
+        ({"numerical_aperture": math.nan}, "numerical_aperture=1.4"),
+        ({"wavelength_nm": 0.52}, "wavelength_nm=520"),
+        ({"excitation_nm": 0.0}, "excitation_nm="),
+        ({"refractive_index": 0.9, "numerical_aperture": 0.5}, "refractive_index="),
+        ({"sample_index": 0.0}, "sample_index="),
+        ({"depth_um": -1.0}, "depth_um="),
+        ({"pinhole_airy": 0.0}, "pinhole_airy="),
     ],
 )
 def test_optics_that_cannot_be(values: dict[str, float], word: str) -> None:
@@ -139,9 +139,9 @@ def test_optics_that_cannot_be(values: dict[str, float], word: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((0.065,), "--pixel-nm 65"),
-        ((65.0, 0.0), "--z-nm 200"),
-        ((65.0, None, (35, 34)), "--size 33"),
+        ((0.065,), "pixel_nm=65"),
+        ((65.0, 0.0), "z_nm=200"),
+        ((65.0, None, (35, 34)), "size=(35, 33)"),
         ((65.0, None, (35, 35, 35)), "sides"),
         ((65.0, 200.0, (13, 35)), "sides"),
         ((65.0, None, (2001, 2001)), "at most 1025"),

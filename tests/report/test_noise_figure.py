@@ -85,6 +85,6 @@ def test_log_likelihood_is_the_mean_over_all_pairs() -> None:
 
 def test_an_existing_picture_is_kept(tmp_path: Path) -> None:
     (tmp_path / "n.png").write_bytes(b"old")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_noise_figure(tmp_path / "n.png", noise_figure(Gaussian(3.0), file="a"))
     assert (tmp_path / "n.png").read_bytes() == b"old"

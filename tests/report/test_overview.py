@@ -42,7 +42,7 @@ def test_constant_images_and_a_single_sample(tmp_path: Path) -> None:
 
 def test_an_existing_picture_is_kept(tmp_path: Path) -> None:
     (tmp_path / "o.png").write_bytes(b"old")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_overview(tmp_path / "o.png", overview((20, 20)))
     assert (tmp_path / "o.png").read_bytes() == b"old"
 

@@ -19,9 +19,9 @@ def frames(axes: tuple[int, ...]) -> Frames:
 @pytest.mark.parametrize(
     ("axes", "words"),
     [
-        ((1,), "--method dvlae --direction x"),
-        ((0,), "--method dvlae --direction y"),
-        ((0, 1), "--method hdn --deterministic-levels auto"),
+        ((1,), 'method="dvlae", network={"direction": "x"}'),
+        ((0,), 'method="dvlae", network={"direction": "y"}'),
+        ((0, 1), 'method="hdn", network={"deterministic_levels": "auto"}'),
     ],
 )
 def test_the_note_names_the_way_out(axes: tuple[int, ...], words: str) -> None:

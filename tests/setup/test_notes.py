@@ -38,4 +38,4 @@ def test_a_line_that_is_hidden_meets_it() -> None:
 @pytest.mark.parametrize(("depth", "dims", "said"), [(16, 2, True), (3, 2, False), (16, 3, False)])
 def test_a_stack_in_2d_mentions_3d(depth: int, dims: int, said: bool) -> None:
     lines = told(noise((0.0, 0.0, 0.0), (depth, 64, 64)), "ZYX", method="noise2void", dims=dims)
-    assert any("--dims 3" in line for line in lines) == said
+    assert any("dims=3" in line for line in lines) == said

@@ -37,5 +37,5 @@ def test_what_a_user_types_becomes_a_tile() -> None:
     assert Request(tile=TileSpec((8, 8), (0, 0))).tiles_for(method) == TileSpec((8, 8), (0, 0))
     assert Request().tiles_for(method) is None
     for size, halo in ((0, None), ((1, 2, 3), None), (64, -1)):
-        with pytest.raises(SettingsError, match="--tile 512"):
+        with pytest.raises(SettingsError, match="tile=512"):
             TileSpec.of(method, size, halo)

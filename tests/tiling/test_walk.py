@@ -90,7 +90,7 @@ def test_images_that_do_not_fit() -> None:
         walk(Engine(1), Layout.of("ZYX", IMAGE.shape, 3), IMAGE, {}, Request())
     with pytest.raises(SettingsError, match="'median'"):
         walk(Engine(1), LAYOUT, IMAGE, {"median": np.zeros(IMAGE.shape)}, Request())
-    with pytest.raises(SettingsError, match="--tile"):
+    with pytest.raises(SettingsError, match="tile=512"):
         walk(Engine(1), LAYOUT, IMAGE, {"mean": np.zeros(IMAGE.shape)}, Request(tile=0))
 
 

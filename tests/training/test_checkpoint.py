@@ -97,4 +97,4 @@ def test_the_file_of_another_network_is_refused_by_one_line(build: Callable[[], 
 
 
 def test_no_file_is_refused_by_one_line(build: Callable[[], HDN], tmp_path: Path) -> None:
-    assert "--resume" in refused(build, tmp_path)
+    assert "resume=True" in refused(build, tmp_path)

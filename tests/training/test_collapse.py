@@ -145,7 +145,7 @@ def test_a_larger_budget_does_not_lower_the_weight_again() -> None:
 
 @pytest.mark.usefixtures("_all_collapsed")
 def test_no_run_ends_collapsed_without_a_word() -> None:
-    with pytest.raises(TrainingError, match="--budget"):
+    with pytest.raises(TrainingError, match="raise `budget`"):
         _train(build(sigma=10.0), toy_frames(build(10.0)), 10)
 
 

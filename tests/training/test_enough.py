@@ -24,7 +24,7 @@ def test_steps(steps: int, said: bool) -> None:
     assert not told  # what is refused before the first step is refused in one line
     watch(state(1, 0.1, 0.1 * steps))
     assert len(told) == said
-    assert all("about 300" in line and "--steps 450" in line for line in told)
+    assert all("about 300" in line and "steps=450" in line for line in told)
 
 
 @pytest.mark.parametrize(("seconds_of_a_step", "said"), [(2.0, True), (0.1, False)])
@@ -38,7 +38,7 @@ def test_time(seconds_of_a_step: float, said: bool) -> None:
     assert told == (
         [
             "This budget will be about 45 training steps here, too few for a usable result: these settings need about "
-            "300 or more (`--budget 15m`)."
+            '300 or more (`budget="15m"`).'
         ]
         if said
         else []

@@ -54,7 +54,7 @@ def test_persistent_breakage_rolls_back_with_a_smaller_step(
 
 def test_a_hopeless_run_ends_with_a_clear_error(build: Callable[[], HDN], monkeypatch: pytest.MonkeyPatch) -> None:
     _break_loss(monkeypatch, range(1000))
-    with pytest.raises(TrainingError, match="--precision float32"):
+    with pytest.raises(TrainingError, match='"precision": "float32"'):
         train_toy(build(), 200)
 
 

@@ -26,6 +26,7 @@ from quietscope.errors import (
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
+from quietscope.wording import for_the_command_line
 
 if TYPE_CHECKING:
     from cyclopts import App  # imported where a signal is answered already
@@ -133,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     status = run(list(sys.argv[1:] if arguments is None else arguments))
     for number in _SIGNALS:  # all is done and said
         signal.signal(number, signal.SIG_IGN)
+    # Python remembers an interrupt that came in a text it executed, as dataclasses do when they are imported, and would
+    # end by that signal whatever the status. The next text that ends well makes it forget.
+    exec("")
     sys.exit(status)
 
 
@@ -153,7 +157,8 @@ def run(arguments: list[str]) -> int:
 
     earlier = [signal.signal(number, end) for number in _SIGNALS]
     try:
-        status = _perform(arguments)
+        with for_the_command_line():
+            status = _perform(arguments)
         return status if isinstance(status, int) else 0
     except QuietScopeError as error:
         return _complain(str(error))

@@ -291,12 +291,20 @@ def read_images(
 
 
 def read_measured(
-    paths: list[Path], axes: str | None, series: int | None, mask: str | None, note: "Callable[[str], None]"
+    paths: list[Path],
+    axes: str | None,
+    series: int | None,
+    mask: str | None,
+    note: "Callable[[str], None]",
+    *,
+    together: bool = False,
 ) -> "list[Image]":
-    """Open images, with NaN where nothing was measured, and tell what that is."""
+    """Open images, with NaN where nothing was measured, and tell what that is; `together` as in `open_together`."""
     from quietscope.data.measured import as_measured, gap_notes
+    from quietscope.pipeline.inputs import open_images, open_together
 
-    images = [as_measured(image) for image in read_images(paths, axes, series, mask)]
+    opened = (open_together if together else open_images)(paths, axes, series, mask)
+    images = [as_measured(image) for image in opened]
     for text in gap_notes(images):
         note(text)
     return images
@@ -317,11 +325,13 @@ def read_pair(
     Areas of one value are looked for in the image alone, since a reference may be a drawing, and not in a smooth result
     of whole numbers; absurd pixels in the reference, and in an image that is not the result of a method.
     """
-    from quietscope.data.mask import NAN
+    from quietscope.data.mask import NAN, masked
     from quietscope.data.measured import MeasuredArray, as_measured, gap_notes, is_smooth_and_rounded, only
+    from quietscope.pipeline.inputs import open_together
 
-    of_both = mask if mask == NAN else None
-    [image], [reference] = read_images([noisy], axes, series, mask), read_images([clean], axes, series, of_both)
+    image, reference = open_together([noisy, clean], axes, series, mask if mask == NAN else None)
+    if mask is not None and mask != NAN:
+        image = masked(image, mask)
     areas = not (is_result and is_smooth_and_rounded(image))
     image, whole = only(as_measured(image), areas=areas, sentinels=True, absurd=not is_result), as_measured(reference)
     reference = only(whole, absurd=True)

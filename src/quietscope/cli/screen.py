@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column, Table
-from rich.text import Text
+from rich.progress import Progress
+from rich.table import Table
 
 from quietscope.outside.shown import shown, shown_lines
 from quietscope.pipeline.events import (
@@ -21,6 +19,7 @@ from quietscope.pipeline.events import (
     PredictionProgress,
     TrainingProgress,
 )
+from quietscope.progress import make_console, meter, training_meter
 
 if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
@@ -28,19 +27,6 @@ if TYPE_CHECKING:
 
 FAILED = 3
 """Exit status of a run whose result is of no use, though its files are written."""
-
-WIDTH_OF_A_LOG = 120
-ROOMY = 100
-SPARSE_SHARE = 0.1
-SPARSE_SECONDS = 30.0
-
-
-class _Console(Console):
-    """A console on which nothing that comes from a file can move the cursor or hide a part of a name."""
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """Turn a string into what is printed."""
-        return super().render_str(shown_lines(text), **options)
 
 
 class Screen:
@@ -100,19 +86,18 @@ class Screen:
     @contextmanager
     def training(self) -> Iterator[Callable[["TrainingState"], None]]:
         """Show how training stands; yields the watcher."""
-        with self._meter("training") as tell:
-
-            def watch(state: "TrainingState") -> None:
-                left = state.seconds * (1.0 - state.progress) / state.progress if state.progress > 0.0 else None
-                tell(state.progress, describe_state(state), left)
-
+        with training_meter(self._told, self._hold) as watch:
             yield watch
+
+    def _hold(self, bar: Progress | None) -> None:
+        """Know the bar that is on the screen: notes are printed above it."""
+        self._bar = bar
 
     @contextmanager
     def predicting(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """Show how the prediction of one image stands; yields a function that takes (done, total)."""
         started = time.monotonic()
-        with self._meter("denoising") as tell:
+        with meter(self._told, "denoising", self._hold) as tell:
 
             def watch(done: int, total: int) -> None:
                 share = done / max(total, 1)
@@ -120,53 +105,6 @@ class Screen:
                 tell(share, name, seconds * (1.0 - share) / share if share > 0.0 else None)
 
             yield watch
-
-    @contextmanager
-    def _meter(self, task: str) -> Iterator[Callable[[float, str, float | None], None]]:
-        if not self._told.is_terminal:
-            yield _Sparse(self._told, task)
-            return
-        whole = Column(no_wrap=True, min_width=9)
-        columns = (
-            TextColumn("{task.description}", table_column=whole),
-            BarColumn(bar_width=24 if self._told.width >= ROOMY else 6),
-            TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True, min_width=4)),
-            TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            TextColumn("{task.fields[left]}", table_column=whole),
-        )
-        with Progress(*columns, console=self._told, refresh_per_second=4) as bar:
-            number = bar.add_task(task, total=1.0, words="", left="")
-            self._bar = bar
-
-            def tell(share: float, words: str, left: float | None) -> None:
-                bar.update(
-                    number, completed=share, words=shown(words), left="" if left is None else f"{clock(left)} left"
-                )
-
-            try:
-                yield tell
-            finally:
-                self._bar = None
-
-
-class _Sparse:
-    """A line at the start, every tenth of the way (but not twice in a second) or every half minute, and at the end."""
-
-    def __init__(self, console: Console, task: str) -> None:
-        self._console, self._task = console, task
-        self._share, self._time = -1.0, 0.0
-
-    def __call__(self, share: float, words: str, left: float | None) -> None:
-        now = time.monotonic()
-        if share < self._share:  # a second training begins, after the first denoiser of a bootstrap
-            self._share, self._time = -1.0, 0.0
-        share_due = share - self._share >= SPARSE_SHARE and now - self._time >= 1.0
-        end_due = share >= 1.0 > self._share
-        if not (share_due or end_due or now - self._time >= SPARSE_SECONDS):
-            return
-        self._share, self._time = share, now
-        tail = "" if left is None or share >= 1.0 else f", {clock(left)} left"
-        self._console.print(f"{self._task} {share:4.0%}: {words}{tail}", soft_wrap=True)
 
 
 def status_of(outcome: "Outcome") -> int:
@@ -191,33 +129,3 @@ def rows_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Tab
         if words:
             table.add_row(shown(name), shown_lines(words))
     return table
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """Return a console that prints text as it is: square brackets in a file's name are no markup.
-
-    Args:
-        stderr: Whether it writes to standard error.
-
-    Returns:
-        The console, as wide as the terminal, or of a fixed width where there is none.
-    """
-    console = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH_OF_A_LOG
-    return console
-
-
-def describe_state(state: "TrainingState") -> str:
-    """Return a line such as ``step 312, loss 3.12 (nll 3.02, kl 0.10), val 3.20``: it has to fit a narrow terminal."""
-    terms = ", ".join(f"{name} {value:.2f}" for name, value in state.terms.items())
-    words = f"step {state.step}, loss {state.loss:.2f}" + (f" ({terms})" if terms else "")
-    known = state.validation_loss == state.validation_loss  # NaN until the first validation
-    return words + (f", val {state.validation_loss:.2f}" if known else "")
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as ``1:02:03``, ``4:05`` or ``0:09``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

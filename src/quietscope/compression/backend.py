@@ -23,6 +23,7 @@ from quietscope.methods.abilities import respond
 from quietscope.methods.base import Method
 from quietscope.nn.hardware import place
 from quietscope.optional import imported
+from quietscope.wording import typed
 
 BackendName: TypeAlias = Literal["openvino", "onnx", "torch"]
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -91,8 +92,8 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def convert(self, graph: Graph) -> Any:
-        """Make the float model of a graph."""
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
+        """Make the float model of a graph; `beside` is where files may lie meanwhile."""
 
     @abstractmethod
     def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
@@ -124,9 +125,9 @@ class OpenVinoBackend(Backend):
         """Return bfloat16 (only if the CPU is faster in it) and float32."""
         return ("bfloat16", "float32") if lower else ("float32",)
 
-    def convert(self, graph: Graph) -> Any:
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
         """Make an `openvino.Model`."""
-        return to_openvino(graph)
+        return to_openvino(graph, beside)
 
     def quantize(self, model: Any, inputs: Sequence[Inputs], num_channels: int) -> Any:
         """Make an `openvino.Model` with FakeQuantize nodes."""
@@ -171,7 +172,7 @@ class OnnxBackend(Backend):
         """Return float32 only: ONNX Runtime's CPU kernels do not support bfloat16."""
         return ("float32",)
 
-    def convert(self, graph: Graph) -> Any:
+    def convert(self, graph: Graph, beside: Path | None = None) -> Any:
         """Make an `onnx.ModelProto`."""
         return to_onnx(graph)
 
@@ -215,14 +216,18 @@ def check_backend(name: str, *, is_pruned: bool, int8: bool) -> None:
         BACKENDS[name].check()
         return
     if name != "torch":
-        raise CompressionError("openvino, onnx or torch", f"backend {name!r}", "pass e.g. `--backend openvino`")
+        raise CompressionError(
+            "openvino, onnx or torch", f"backend {name!r}", f"pass e.g. `{typed(backend='openvino')}`"
+        )
     if int8:
         raise CompressionError(
             "a backend that has int8",
             "torch, which has lost its quantiser",
-            "choose `--backend openvino` (CPU) or `--backend onnx` (GPU)",
+            f"choose `{typed(backend='openvino')}` (CPU) or `{typed(backend='onnx')}` (GPU)",
         )
     if not is_pruned:
         raise CompressionError(
-            "something to do", "an unchanged model for PyTorch", "add `--prune 0.5`, or choose `--backend openvino`"
+            "something to do",
+            "an unchanged model for PyTorch",
+            f"add `{typed(share=0.5)}`, or choose `{typed(backend='openvino')}`",
         )

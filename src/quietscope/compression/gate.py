@@ -14,6 +14,7 @@ from quietscope.data.patches import pad_to_patch
 from quietscope.errors import CompressionError
 from quietscope.methods.base import LatentSpec
 from quietscope.metrics import psnr
+from quietscope.wording import typed
 
 NUM_JUDGED = 8
 """Number of boxes, cut from held-out frames, that models are judged on."""
@@ -236,12 +237,13 @@ def check_loss(costs: Mapping[str, float], allowed: float, kind: Kind = "clean")
     each = ", ".join(f"{step} cost {round(cost, 2) + 0.0:.2f} dB" for step, cost in costs.items())
     fixes = []
     if "pruning" in costs:
-        fixes += ["a smaller `--prune`", "a longer `--budget`"]
+        fixes += [f"a smaller `{typed('share')}`", f"a longer `{typed('budget')}`"]
     if "int8" in costs:
-        fixes.append("no `--int8`")
+        fixes.append(f"no `{typed(int8=True)}`")
     if kind == "rehearsal":
-        fixes.append("`--clean clean.tif` to judge by")
-    fixes.append(f"`--max-loss-db {np.ceil(100 * total) / 100:g}`" if np.isfinite(total) else "another `--backend`")
+        fixes.append(f"`{typed(clean='clean.tif')}` to judge by")
+    enough = float(f"{np.ceil(100 * total) / 100:g}") if np.isfinite(total) else total
+    fixes.append(f"`{typed(max_loss_db=enough)}`" if np.isfinite(total) else f"another `{typed('backend')}`")
     raise CompressionError(f"at most {allowed:g} dB lost", f"{total:.2f} dB ({each})", "try " + " or ".join(fixes))
 
 

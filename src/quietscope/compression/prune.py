@@ -22,6 +22,7 @@ from quietscope.nn.signal_decoder import SignalDecoder
 from quietscope.nn.unet import UNet
 from quietscope.nn.vae import VAE
 from quietscope.optional import imported
+from quietscope.wording import typed
 
 LANES = 8
 """Widths are rounded to multiples of this number of channels, which CPU kernels compute at once; layers of fewer than
@@ -81,7 +82,9 @@ def prune(method: Method, share: float) -> Pruned:
             group._DG.get_pruning_group(root, group[0].dep.handler, channels).prune(record_history=False)
     if not any(channels for _, channels in removals):
         raise CompressionError(
-            "layers wide enough to lose channels", f"{method.name} of {before:,} parameters", "leave `--prune` out"
+            "layers wide enough to lose channels",
+            f"{method.name} of {before:,} parameters",
+            f"leave `{typed('share')}` out",
         )
     return Pruned(share=share, parameters_before=before, parameters=num_parameters(method), groups=len(groups))
 
@@ -93,7 +96,9 @@ def check_share(share: float) -> None:
         CompressionError: If the share is not above 0 and below 1.
     """
     if not 0.0 < share < 1.0:
-        raise CompressionError("a share of channels above 0 and below 1", f"{share:g}", "pass e.g. `--prune 0.5`")
+        raise CompressionError(
+            "a share of channels above 0 and below 1", f"{share:g}", f"pass e.g. `{typed(share=0.5)}`"
+        )
 
 
 def kept_width(width: int, share: float) -> int:

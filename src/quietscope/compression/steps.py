@@ -21,6 +21,7 @@ from quietscope.errors import CompressionError, Terminated
 from quietscope.export.describe import card_of
 from quietscope.export.graph import Graph
 from quietscope.io import ImageSource, as_images
+from quietscope.io.alive import making, workshop
 from quietscope.io.atomic import atomic_path, check_target
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.abilities import require
@@ -31,6 +32,7 @@ from quietscope.tiling.request import Precision
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.fit import FitReport
 from quietscope.training.watch import Watcher
+from quietscope.wording import typed
 
 DEFAULT_BUDGET = "4m"
 DEFAULT_MAX_LOSS_DB = 0.1
@@ -69,7 +71,9 @@ class Compression:
         if self.share is not None:
             check_share(self.share)
         if not self.max_loss_db >= 0.0:
-            raise CompressionError("a loss of 0 dB or more", f"{self.max_loss_db:g}", "pass e.g. `--max-loss-db 0.1`")
+            raise CompressionError(
+                "a loss of 0 dB or more", f"{self.max_loss_db:g}", f"pass e.g. `{typed(max_loss_db=0.1)}`"
+            )
         check_backend(self.backend, is_pruned=self.share is not None, int8=self.int8)
         self.training_budget()
 
@@ -121,14 +125,27 @@ def compress(
     """
     check_target(folder, overwrite, is_compressed)
     tune_allocator()
-    references = None if clean is None else as_images(clean, axes)
-    noisy = [masked(image, mask) for image in as_images(images, axes)]
-    bench = Bench.of(denoiser, noisy, references, compression.seed, notify)
+    with making(folder):
+        references = None if clean is None else as_images(clean, axes)
+        noisy = [masked(image, mask) for image in as_images(images, axes)]
+        bench = Bench.of(denoiser, noisy, references, compression.seed, notify)
+        return _compress(denoiser, bench, folder, compression, overwrite, watch)
+
+
+def _compress(
+    denoiser: Denoiser,
+    bench: Bench,
+    folder: Path,
+    compression: Compression,
+    overwrite: bool,
+    watch: Watcher | None,
+) -> CompressionReport:
     line = _Line(denoiser, compression, bench)
     if compression.share is not None:
         line.prune(compression.share, watch)
     if compression.backend != "torch":
-        line.convert()
+        with workshop(folder.absolute()) as beside:
+            line.convert(beside)
     if compression.int8:
         line.quantize()
     check_loss(line.costs, compression.max_loss_db, bench.trial.kind)
@@ -181,10 +198,13 @@ class _Line:
         self._add("pruned", self._in_torch, runner, _weight_bytes(self._method))
         self._note("pruning")
 
-    def convert(self) -> None:
-        """Convert the model, in bfloat16 if the CPU is faster in it and at most `_WORTH_BFLOAT16` dB are lost."""
+    def convert(self, beside: Path) -> None:
+        """Convert the model, by way of a folder.
+
+        It is in bfloat16 if the CPU is faster in it and at most `_WORTH_BFLOAT16` dB are lost.
+        """
         backend, graph = BACKENDS[self._compression.backend], Graph.of(self._method)
-        self._exported = backend.convert(graph)
+        self._exported = backend.convert(graph, beside)
         before = self._candidates[-1].verdict
         for precision in backend.precisions(self._lower):
             run = backend.load(self._exported, graph.output_names, precision)

@@ -10,6 +10,7 @@ from quietscope.deploy.openvino import open_openvino
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
 from quietscope.errors import ModelFileError
+from quietscope.wording import typed
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _FATAL_ONLY = 4  # everything else comes as an exception, and is told in one line
@@ -65,7 +66,7 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     kind, _, number = (device or "cpu").lower().partition(":")
     known = [word for word, name in _PROVIDERS.items() if name in onnxruntime.get_available_providers()]
     if kind not in known or not (number.isdecimal() or not number):
-        raise unknown_device(str(device), [f"`--device {word}`" for word in known])
+        raise unknown_device(str(device), [f"`{typed(device=word)}`" for word in known])
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     providers: list[Any] = [_PROVIDERS["cpu"]]

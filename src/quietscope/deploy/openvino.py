@@ -10,6 +10,7 @@ import numpy as np
 from quietscope.deploy.card import KEY, Card, damaged
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
+from quietscope.wording import typed
 
 _MOST_BYTES = 1 << 28
 """Largest size of the .xml file: the weights are beside it."""
@@ -64,7 +65,7 @@ def open_openvino(card: Card, path: Path, device: str | None, content: bytes | N
     chosen = (device or "cpu").upper()
     known = [name for name in core.available_devices if name != "NPU"]
     if chosen.partition(".")[0] not in {name.partition(".")[0] for name in known}:
-        raise unknown_device(str(device), [f"`--device {name.lower()}`" for name in known])
+        raise unknown_device(str(device), [f"`{typed(device=name.lower())}`" for name in known])
     if path.suffix.lower() == ".xml" and not path.with_suffix(".bin").is_file():
         raise damaged(path, f"its weights, {path.with_suffix('.bin').name}, are not beside it")
     try:

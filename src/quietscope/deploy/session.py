@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from quietscope.deploy.card import Card, damaged
 from quietscope.errors import ModelFileError, SettingsError
+from quietscope.wording import typed
 
 Array = npt.NDArray[np.float32]
 INSTALL = 'run `pip install "quietscope[export]"`'
@@ -61,6 +62,8 @@ def missing(library: str, path: Path) -> ModelFileError:
     return ModelFileError(f"{library} to be installed, which runs {path.name}", f"no module {library}", INSTALL)
 
 
-def unknown_device(device: str, known: Sequence[str], fix: str = "try `--device cpu`") -> SettingsError:
+def unknown_device(device: str, known: Sequence[str]) -> SettingsError:
     """Build the error of a device that is not there."""
-    return SettingsError("a device that is there", f"{device!r}, and there is {' and '.join(known)}", fix)
+    return SettingsError(
+        "a device that is there", f"{device!r}, and there is {' and '.join(known)}", f"try `{typed(device='cpu')}`"
+    )

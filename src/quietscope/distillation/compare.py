@@ -21,6 +21,7 @@ from quietscope.metrics import psnr
 from quietscope.model.denoising import denoise
 from quietscope.model.trained import RecordedModel, TrainedModel, remember
 from quietscope.tiling.walk import Progress
+from quietscope.wording import typed
 
 MOST_JUDGED = 2
 """Largest number of frames that are compared."""
@@ -153,7 +154,9 @@ def check_num_samples(num_samples: int) -> None:
         SettingsError: If there are fewer than two.
     """
     if num_samples < 2:
-        raise SettingsError("at least two samples to compare with", f"{num_samples}", "pass e.g. `--samples 100`")
+        raise SettingsError(
+            "at least two samples to compare with", f"{num_samples}", f"pass e.g. `{typed(num_samples=100)}`"
+        )
 
 
 def check_alike(noisy: Sequence[Image], clean: Sequence[Image], spatial_dims: int) -> None:

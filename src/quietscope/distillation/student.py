@@ -14,6 +14,7 @@ from quietscope.methods.scale import scale_of
 from quietscope.nn.seeding import seeded
 from quietscope.presets import Configuration
 from quietscope.training.companion import Companion
+from quietscope.wording import typed
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def check_trainable(configuration: Configuration) -> None:
         raise SettingsError(
             "a method that learns from images alone",
             f"{method.name}, which learns from a trained model",
-            "train e.g. `--method hdn`, then `quietscope distill MODEL IMAGES -o direct.safetensors`",
+            f"train e.g. `{typed(method='hdn')}`, then `quietscope distill MODEL IMAGES -o direct.safetensors`",
         )
     if configuration.direct is not None:
         check_teacher(method)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from quietscope.deploy.formats import runtime_for
 from quietscope.errors import ExportError
 from quietscope.export import bioimage, onnx, openvino, torch_program
-from quietscope.export.check import check_difference, difference_from
+from quietscope.export.check import check_difference, difference_from, lower_difference
 from quietscope.export.describe import card_of
 from quietscope.export.graph import Graph
 from quietscope.export.target import Target
 from quietscope.io.alive import workshop
 from quietscope.io.atomic import atomic_path, check_target
-from quietscope.nn.hardware import place
+from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.registry import Registry, record
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Exported:
         num_bytes: Size of all files together, in bytes.
         difference: Largest difference from PyTorch in float32, see `quietscope.export.check`; None if not measured, or
             if no runtime for this kind of file is declared.
+        lower_difference: The same of PyTorch in bfloat16, where prediction on this machine's CPU computes in it; else
+            None.
         samples: Whether the exported model draws samples.
     """
 
@@ -58,6 +60,7 @@ class Exported:
     files: tuple[Path, ...]
     num_bytes: int
     difference: float | None
+    lower_difference: float | None = None
     samples: bool
 
 
@@ -87,6 +90,7 @@ def export_model(
     method = target.view(denoiser.method)
     home = denoiser.method.statistics.mean.device
     training = denoiser.method.training
+    lower: float | None = None
     try:
         place(method.eval(), "cpu", method.spatial_dims)
         card = card_of(method, denoiser.card, name=denoiser.method.name, precision=denoiser.precision)
@@ -99,6 +103,8 @@ def export_model(
             difference = difference_from(method, made) if check and runtime_for(made) is not None else None
             if difference is not None:
                 check_difference(difference, target.name)
+                if denoiser.precision == "bfloat16" or (denoiser.precision == "auto" and gains_from_bf16("cpu")):
+                    lower = lower_difference(method)
             for source, place_of in zip(_files(target, made), temporary, strict=True):
                 source.replace(place_of)
     finally:
@@ -109,6 +115,7 @@ def export_model(
         files=files,
         num_bytes=sum(each.stat().st_size for each in files),
         difference=difference,
+        lower_difference=lower,
         samples=card.samples,
     )
 

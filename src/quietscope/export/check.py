@@ -1,7 +1,8 @@
 """Comparison of an exported file with the method that it was made from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
 from quietscope.methods.abilities import respond
 from quietscope.methods.base import Method
+
+Run: TypeAlias = Callable[[Tensor, Sequence[Tensor]], list[np.ndarray]]
+"""What answers an image and latent noise."""
 
 TOLERANCE = 1e-3
 """Largest difference allowed, as a share of the intensity range of the output image."""
@@ -38,6 +42,34 @@ def difference_from(method: Method, path: Path, seed: int = 0) -> float:
         The largest difference; infinite if an output is not finite.
     """
     session = open_session(path, "cpu", precision="float32")
+    names = Graph.of(method).output_names
+
+    def run(x: Tensor, noise: Sequence[Tensor]) -> list[np.ndarray]:
+        found = session.run(x.numpy(), [each.numpy() for each in noise])
+        return [found[name] for name in names]
+
+    return _largest_gap(method, run, seed)
+
+
+def lower_difference(method: Method, seed: int = 0) -> float:
+    """Measure, in the same way, how much bfloat16 differs from float32 in PyTorch on the CPU.
+
+    Args:
+        method: The method, in evaluation mode, on the CPU.
+        seed: Seed of sizes, pixels and noise.
+
+    Returns:
+        The largest difference; infinite if an output is not finite.
+    """
+
+    def run(x: Tensor, noise: Sequence[Tensor]) -> list[np.ndarray]:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            return [answer.float().numpy() for answer in respond(method, x, noise).values()]
+
+    return _largest_gap(method, run, seed)
+
+
+def _largest_gap(method: Method, run: Run, seed: int) -> float:
     graph = Graph.of(method)
     rng = np.random.default_rng(seed)
     least = float(method.statistics.std.max())
@@ -45,9 +77,8 @@ def difference_from(method: Method, path: Path, seed: int = 0) -> float:
     for size in _sizes(graph, rng):
         for num_samples in NUM_SAMPLES if graph.latents else (1,):
             x, *noise = graph.example_inputs(size, num_samples, seed=int(rng.integers(2**31)))
-            found = session.run(x.numpy(), [each.numpy() for each in noise])
-            for wanted, name in zip(_answers(method, x, noise), graph.output_names, strict=True):
-                gap = float(np.abs(found[name] - wanted).max())
+            for wanted, found in zip(_answers(method, x, noise), run(x, noise), strict=True):
+                gap = float(np.abs(found - wanted).max())
                 worst = max(worst, gap / max(float(np.ptp(wanted)), least))
                 if not np.isfinite(gap):
                     return float("inf")

@@ -32,6 +32,7 @@ from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
 from quietscope.io.pixel_check import check_pixels, saturated_share
 from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry, record
+from quietscope.wording import typed
 
 __all__ = [
     "FORMATS",
@@ -102,7 +103,7 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     if series is None and image.num_series > 1:
         warnings.warn(
             f"{path} holds {image.num_series} images (series 0 to {image.num_series - 1}); series 0 is taken: "
-            "pass `--series NUMBER`, in Python `series=NUMBER`, to choose.",
+            f"pass e.g. `{typed(series=1)}` to choose.",
             SeriesWarning,
             stacklevel=2,
         )

@@ -13,11 +13,13 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from quietscope.errors import OutputError
+from quietscope.wording import elsewhere
 
 OLD = "old"
 """Within a folder of a writer: what stood at the target until then, while folders change places."""
@@ -86,7 +88,29 @@ def at_work(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: If another run works in it, with its process number and its start.
     """
-    place = folder / _RUNNING
+    with _held(folder / _RUNNING, partial(_busy, folder)):
+        yield
+
+
+@contextmanager
+def making(target: Path) -> Iterator[None]:
+    """Keep other runs from making the same result for as long as the block lasts, and from a folder of a run at work.
+
+    Args:
+        target: Path of the result, in a folder that exists.
+
+    Raises:
+        OutputError: If another run makes it, or works in its folder, with its process number and its start.
+    """
+    check_idle(target.absolute().parent)
+    place = target.with_name(f".{_head(target)}{_RUNNING}")
+    with _held(place, partial(_made_elsewhere, target, place)):
+        yield
+
+
+@contextmanager
+def _held(place: Path, refusal: Callable[[], OutputError]) -> Iterator[None]:
+    """Hold a file that says who is at work, and is gone at the end."""
     while True:
         with place.open("a", encoding="utf-8"):
             pass
@@ -95,7 +119,7 @@ def at_work(folder: Path) -> Iterator[None]:
         except FileNotFoundError:
             continue
         if descriptor is None or (descriptor < 0 and _may_live(_written(place)[0])):
-            raise _busy(folder)
+            raise refusal()
         if descriptor < 0 or _is_same(descriptor, place):
             break
         _close(descriptor)  # of a run that has just ended, and removed it
@@ -108,7 +132,7 @@ def at_work(folder: Path) -> Iterator[None]:
 
 
 def check_idle(folder: Path) -> None:
-    """Refuse a folder in which another run is at work.
+    """Refuse a folder in which another run is at work; what one has left that was killed is removed.
 
     Args:
         folder: A folder, which need not exist.
@@ -123,19 +147,36 @@ def check_idle(folder: Path) -> None:
         return
     if descriptor is None or (descriptor < 0 and _may_live(_written(place)[0])):
         raise _busy(folder)
+    if descriptor < 0 or _is_same(descriptor, place):
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
     _close(descriptor)
 
 
 def _busy(folder: Path) -> OutputError:
-    owner, start = _written(folder / _RUNNING)
-    host, _, process = owner.rpartition("-")
-    who = f"process {process or 'unknown'}" + (f" on {host}" if host not in ("", _host()) else "")
-    since = f", started {start}" if start else ""
+    who, since = _whose(folder / _RUNNING)
     return OutputError(
         "a folder that no other run works in",
         f"{folder}, in which {who} is at work{since}",
-        "wait until it has ended, or choose another folder with `--output`",
+        f"wait until it has ended, or {elsewhere('folder')}",
     )
+
+
+def _made_elsewhere(target: Path, place: Path) -> OutputError:
+    who, since = _whose(place)
+    return OutputError(
+        "a result that no other run is making",
+        f"{target}, which {who} is making{since}",
+        f"wait until it has ended, or {elsewhere('name')}",
+    )
+
+
+def _whose(place: Path) -> tuple[str, str]:
+    """Return, in words, which process is at work, and since when."""
+    owner, start = _written(place)
+    host, _, process = owner.rpartition("-")
+    who = f"process {process or 'unknown'}" + (f" on {host}" if host not in ("", _host()) else "")
+    return who, f", started {start}" if start else ""
 
 
 def _written(place: Path) -> tuple[str, str]:

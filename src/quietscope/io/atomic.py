@@ -19,6 +19,7 @@ from pathlib import Path
 from quietscope.errors import OutputError
 from quietscope.io.alive import OLD, clear_leftovers, workshop
 from quietscope.outside.sources import check_apart
+from quietscope.wording import elsewhere, typed
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -43,7 +44,7 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
         raise OutputError(f"an existing folder for {path.name}", f"no folder {folder}", f"run `mkdir -p {folder}`")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         got = f"{folder}, {'which is read-only' if folder.is_dir() else 'a file'}"
-        raise OutputError(f"a folder in which {path.name} can be written", got, "choose another place with `--output`")
+        raise OutputError(f"a folder in which {path.name} can be written", got, elsewhere())
     clear_leftovers(Path(os.path.realpath(path)))
     if not path.exists():
         return
@@ -51,7 +52,9 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
         kind = "folder" if path.is_dir() else "file"
         raise OutputError("a path that is free", f"{path}, a {kind} of another kind", "choose another name")
     if not overwrite:
-        raise OutputError("a path that is free", f"{path}, which exists", "choose another name or pass `--overwrite`")
+        raise OutputError(
+            "a path that is free", f"{path}, which exists", f"choose another name or pass `{typed(overwrite=True)}`"
+        )
 
 
 @contextmanager
@@ -83,9 +86,7 @@ def atomic_path(
             _flush_folder(target.parent)
     except OSError as error:
         if error.filename is not None and _lies_beside(Path(str(error.filename)), target):
-            raise OutputError(
-                f"a place where {path} can be written", str(error.strerror), "choose another place with `--output`"
-            ) from error
+            raise OutputError(f"a place where {path} can be written", str(error.strerror), elsewhere()) from error
         raise
 
 
@@ -181,7 +182,7 @@ def check_room(folder: Path, num_bytes: int) -> None:
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
     if not temporary.is_dir():
         if not overwrite and target.exists():  # created by someone else while this result was being written
-            raise OutputError("a path that is free", f"{target}, which exists", "pass `--overwrite`")
+            raise OutputError("a path that is free", f"{target}, which exists", f"pass `{typed(overwrite=True)}`")
         temporary.replace(target)
         return
     if not target.exists():

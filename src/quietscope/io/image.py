@@ -12,6 +12,7 @@ import numpy as np
 from quietscope.axes import Layout
 from quietscope.errors import ImageFileError
 from quietscope.io.details import NO_DETAILS, Details
+from quietscope.wording import typed
 
 
 class ArrayLike(Protocol):
@@ -236,5 +237,5 @@ def check_series(path: Path, series: int, count: int = 1) -> None:
         ImageFileError: If there is no such series.
     """
     if not 0 <= series < count:
-        fix = f"pass `--series {count - 1}` or less" if count > 1 else "leave out `--series`"
+        fix = f"pass `{typed(series=count - 1)}` or less" if count > 1 else f"leave out `{typed('series')}`"
         raise ImageFileError(f"one of the {count} image series of {path}, counted from 0", f"series {series}", fix)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from quietscope.errors import PixelError
+from quietscope.wording import typed
 
 # A camera of k bits saturates at 2^k - 1, even if the file stores wider integers.
 _SENSOR_TOPS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
@@ -48,8 +49,8 @@ def check_finite(frame: np.ndarray, name: str = "the image") -> None:
         raise PixelError(
             f"finite pixel values in {name}",
             f"{count} that are not, the first ({what}) at {first}",
-            "replace them, e.g. with `numpy.nan_to_num`, or say that they stand for no measurement: `--mask nan`, in "
-            'Python mask="nan"',
+            "replace them, e.g. with `numpy.nan_to_num`, or say that they stand for no measurement: "
+            f"`{typed(mask='nan')}`",
         )
 
 

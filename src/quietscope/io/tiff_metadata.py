@@ -12,15 +12,12 @@ from quietscope.io.details import (
     valid_ranges,
     valid_wavelengths,
 )
+from quietscope.io.lossy import loss_note
 from quietscope.io.ome_xml import read_details, read_document
 from quietscope.io.units import micrometres, seconds
 
 # Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
-
-
-# JPEG as TIFF 6 and Technical Note 2 have it, and Adobe's lossy JPEG.
-_LOSSY = (6, 7, 34892)
 
 
 class Metadata(TypedDict, total=False):
@@ -75,11 +72,8 @@ def is_signed(tif: Any, series: Any) -> bool:
 def caveats(tif: Any, series: Any) -> tuple[str, ...]:
     """Return what a person should know of the pixels of a series, one line each."""
     page = series.keyframe
-    found = []
-    if page.compression in _LOSSY:
-        found.append(
-            "the pixels are compressed with JPEG, which changes their noise: results are worse. Use the original file."
-        )
+    found: list[str] = []
+    found += loss_note(page)
     if page.photometric == page.photometric.PALETTE and not tif.is_imagej:
         found.append(
             "the pixels are numbers of colours in a palette, not intensities. Save the image as grey or RGB, unless "

@@ -8,6 +8,7 @@ from torch import Tensor
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.base import DeconvolvingMethod, Encoding, LatentSpec, Method, PointMethod, PosteriorMethod
+from quietscope.wording import typed
 
 Capability = TypeVar("Capability", bound=Method)
 
@@ -78,8 +79,8 @@ def able_to_set(setting: str) -> Iterator[str]:
 
 
 def any_of(names: Iterable[str]) -> str:
-    """Return the options to type to choose among methods: "`--method hdn` or `--method dvlae`"."""
-    return " or ".join(f"`--method {name}`" for name in names)
+    """Return the options to type to choose among methods: "`method="hdn"` or `method="dvlae"`"."""
+    return " or ".join(f"`{typed(method=name)}`" for name in names)
 
 
 @overload

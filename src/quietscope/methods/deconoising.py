@@ -19,6 +19,7 @@ from quietscope.methods.missing import split_gaps
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
 from quietscope.psf.gaussian_psf import gaussian_psf
+from quietscope.wording import typed
 
 
 class DecoNoisingSettings(BlindSpotSettings):
@@ -124,7 +125,7 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
             raise SizeError(
                 f"images at least as large as the PSF, {' x '.join(map(str, sides))} pixels",
                 f"one of {' x '.join(map(str, size))}",
-                "pass a smaller PSF with `--psf`, or use larger images",
+                f"pass a smaller PSF with `{typed('psf')}`, or use larger images",
             )
 
     def loss(self, x: Tensor) -> Loss:

@@ -36,6 +36,7 @@ from quietscope.nn.sampler import sample_causally
 from quietscope.nn.signal_decoder import SignalDecoder
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIP_X, FLIP_Y
+from quietscope.wording import typed
 
 Direction = Literal["x", "y", "z", "none"]
 _LEAST_WIDTH = 1e-3
@@ -92,7 +93,7 @@ class DVLAESettings(LadderSettings):
         if len(self.halves) != self.num_levels:
             raise ValueError("filters, latent_channels and halves must have one entry per level")
         if self.direction == "z" and self.spatial_dims == 2:
-            raise ValueError("planes have no direction z: choose x or y, or denoise volumes with `--dims 3`")
+            raise ValueError(f"planes have no direction z: choose x or y, or denoise volumes with `{typed(dims=3)}`")
         if not 0 <= self.context_fade[0] <= self.context_fade[1] <= 1:
             raise ValueError("context_fade must be two shares in order, 0 to 1")
         return self
@@ -183,8 +184,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
                 f"images and patches longer along {self.settings.direction} than the {reach} pixels that the noise "
                 "decoder sees",
                 f"{size[axis]}",
-                "choose another `--direction`, or `network: {dilations: [1]}` in a `--config` file, "
-                "or a larger `patch` (`patch_z`)",
+                f"choose another `{typed('direction')}`, or set `dilations: [1]`, or a larger `patch` (`patch_z`)",
             )
 
     def parts(self) -> tuple[list[nn.Parameter], ...]:

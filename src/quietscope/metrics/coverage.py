@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from quietscope.errors import PixelError, SizeError
 from quietscope.metrics.psnr import as_pair
+from quietscope.wording import typed
 
 Plane: TypeAlias = npt.NDArray[Any]
 FloatPlane: TypeAlias = npt.NDArray[np.float64]
@@ -215,7 +216,7 @@ def calibration_of_samples(
         if ranked.num_samples < MIN_SAMPLES or len(counts) > 1:
             came = " and ".join(f"{count} sample{'s' * (count > 1)}" for count in sorted(counts))
             expected = f"at least {MIN_SAMPLES} samples, and the same number for every image"
-            raise SizeError(expected, came, "save e.g. `--samples 50`")
+            raise SizeError(expected, came, f"save e.g. `{typed(num_samples=50)}`")
         if tally is None:
             reached = tuple(level for level in levels if (ranked.num_samples + 1) * (1.0 - level) > 2.0 - 1e-9)
             tally = _Tally(reached)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self, TypeAlias
 
 from quietscope.metrics.residual import ResidualFigures
+from quietscope.wording import typed
 
 Level: TypeAlias = Literal["usable", "too short", "failed"]
 LEVELS_OF_VERDICT: tuple[Level, ...] = ("usable", "too short", "failed")
@@ -55,10 +56,10 @@ class Effort:
 
     @property
     def longer(self) -> str:
-        """The option that makes a run long enough, such as ``--budget 6m``."""
+        """What to type to make a run long enough, such as ``budget="6m"``, or ``--budget 6m`` on the command line."""
         steps = LONGER * max(self.needed, self.steps)
         minutes = self.seconds / max(self.steps, 1) * steps / 60.0
-        return f"--budget {math.ceil(minutes)}m" if minutes > 0.1 else f"--steps {math.ceil(steps / 50) * 50}"
+        return typed(budget=f"{math.ceil(minutes)}m") if minutes > 0.1 else typed(steps=math.ceil(steps / 50) * 50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """The verdict in one line: ``too short: give --budget 6m (only 41 steps of about 300)``."""
+        """The verdict in one line: ``too short: give budget="6m" (only 41 steps of about 300)``."""
         if self.level == "usable" and not self.figures:
             return "not judged, for want of a denoised mean" + (", but trained long enough" if self.effort else "")
         if self.level == "usable":

@@ -3,6 +3,7 @@
 Each function takes the model first, and is a method of `quietscope.Denoiser` and `quietscope.Deployed`.
 """
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
@@ -10,12 +11,14 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, for_network, restoring
 from quietscope.errors import SettingsError
-from quietscope.io import Image, ImageSource, Sink, as_image
+from quietscope.io import Image, ImageSource, Sink, as_image, write_image
+from quietscope.io.details import NO_DETAILS, Details
 from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
 from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
 from quietscope.tiling.judged import judging, verdict_of
+from quietscope.tiling.kinds import with_leading
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
 
@@ -33,6 +36,8 @@ class Result:
         axes: Axes of the input, and of all results behind their leading axis.
         pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
         channel_names: Channel names, where the input has them.
+        frame_interval_s: Seconds between time points, where the input names them.
+        details: What else the input tells, such as colours, see `quietscope.io.details`.
         verdict: What the result is worth, as far as that can be known without a reference.
     """
 
@@ -41,6 +46,8 @@ class Result:
     axes: str
     pixel_size_um: Mapping[str, float] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    frame_interval_s: float | None = None
+    details: Details = NO_DETAILS
     verdict: Verdict = USABLE
 
     @property
@@ -72,6 +79,32 @@ class Result:
     def quantiles(self) -> Pixels | None:
         """Quantiles of the samples, one per entry of `probabilities`; None where they were not asked for."""
         return self.estimates.get("quantiles")
+
+    def save(self, path: str | os.PathLike[str], kind: str | None = None, *, overwrite: bool = False) -> None:
+        """Write a result with all that is known of the image: pixel size, interval, names, colours.
+
+        Args:
+            path: File or folder; its ending picks the format.
+            kind: Which of `estimates`; `image` if None.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            SettingsError: If there is no result of this kind.
+            OutputError: If it cannot be written, or exists and `overwrite` is false.
+        """
+        if kind is not None and kind not in self.estimates:
+            raise SettingsError(" or ".join(self.estimates), f"kind {kind!r}", f"ask for it with `also=[{kind!r}]`")
+        pixels = self.image if kind is None else self.estimates[kind]
+        write_image(
+            path,
+            pixels,
+            with_leading(self.axes) if pixels.ndim > len(self.axes) else self.axes,
+            pixel_size_um=self.pixel_size_um,
+            channel_names=self.channel_names,
+            frame_interval_s=self.frame_interval_s,
+            details=self.details,
+            overwrite=overwrite,
+        )
 
 
 class Options(TypedDict, total=False):
@@ -226,6 +259,8 @@ def _denoise_one(
         axes=image.axes,
         pixel_size_um=image.pixel_size_um,
         channel_names=image.channel_names,
+        frame_interval_s=image.frame_interval_s,
+        details=image.details,
         verdict=verdict_of(judged, model.effort, is_own=False),
     )
 

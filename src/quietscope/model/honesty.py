@@ -19,6 +19,7 @@ from quietscope.model.trained import RecordedModel, TrainedModel
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
 from quietscope.tiling.walk import Progress
+from quietscope.wording import typed
 
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
@@ -114,7 +115,7 @@ def judge(
             "pass the reference of this very image",
         )
     if num_samples < MIN_SAMPLES:
-        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", "pass e.g. `--samples 50`")
+        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=50)}`")
     noise = model.method.channel_noise
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
@@ -169,6 +170,6 @@ def spread_factor(found: tuple[Calibration, ...]) -> float:
             raise NoiseError(
                 "a spread that the reference can judge",
                 f"channel {channel}: {found[channel].verdict()}",
-                "pass a clean reference, or the mean of more exposures with `--num-exposures`",
+                f"pass a clean reference, or the mean of more exposures with `{typed('num_exposures')}`",
             )
     return math.exp(sum(map(math.log, factors)) / len(factors))

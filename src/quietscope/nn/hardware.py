@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from quietscope.errors import SettingsError
+from quietscope.wording import typed
 
 _BF16_CPU_FLAGS = ("amx_bf16", "avx512_bf16")
 _FIRST_CUDA_CAPABILITY_WITH_BF16 = (8, 0)
@@ -41,7 +42,7 @@ def chosen_device(device: torch.device | str | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
         reason = str(error).splitlines()[0]
         got = f"{str(device)!r} ({reason})"
-        raise SettingsError("a device that is available", got, "try `--device cpu`") from error
+        raise SettingsError("a device that is available", got, f"try `{typed(device='cpu')}`") from error
     return chosen
 
 

@@ -27,6 +27,7 @@ from quietscope.noise.pairs import FloatArray
 from quietscope.noise.photon_transfer import VarianceBins, fit_line, loses_dark_noise, relative_error
 from quietscope.noise.poisson_gaussian import PoissonGaussian
 from quietscope.noise.uncertainty import steadied
+from quietscope.wording import typed
 
 MAX_TILES = 256
 TILE_SIDE = 128
@@ -174,13 +175,14 @@ def _check(cells: Cells, has_gaps: bool) -> None:
         raise NoiseError(
             f"at least {MIN_CELLS} pixels with {room}",
             f"{cells.signal.size}",
-            ("" if has_gaps else "pass a larger crop (64x64 or more) or ") + "give the noise: --noise sigma=NUMBER",
+            ("" if has_gaps else "pass a larger crop (64x64 or more) or ")
+            + f"give the noise: `{typed(noise='sigma=NUMBER')}`",
         )
     if not np.any(cells.noise > 0.0):
         raise NoiseError(
             "an image with noise in it",
             "an image without any difference between neighbours",
-            "pass the raw image, or give the noise: --noise sigma=NUMBER",
+            f"pass the raw image, or give the noise: `{typed(noise='sigma=NUMBER')}`",
         )
 
 
@@ -281,7 +283,8 @@ def _choose_tiles(frames: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], seed: i
         raise NoiseError(
             f"images of at least {MIN_SIDE} x {MIN_SIDE} pixels, to find their noise",
             ", ".join(" x ".join(map(str, stack.shape)) for stack in stacks) or "no image at all",
-            "give the noise, `--noise sigma=NUMBER`, or take `--method noise2void`, which needs none",
+            f"give the noise, `{typed(noise='sigma=NUMBER')}`, or take `{typed(method='noise2void')}`, "
+            "which needs none",
         )
     rng = np.random.default_rng(seed)
     ranked: list[tuple[int, float, npt.NDArray[Any], tuple[int | slice, ...]]] = []

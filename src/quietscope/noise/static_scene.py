@@ -13,6 +13,7 @@ from quietscope.io.pixel_check import check_finite
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.fitting import clip_levels_of_pairs
 from quietscope.noise.pairs import FloatArray
+from quietscope.wording import typed
 
 Frame: TypeAlias = npt.NDArray[Any]
 
@@ -153,7 +154,7 @@ def pairs_from_frames(frames: Sequence[Frame], *, max_pairs: int = MOST_PAIRS) -
         raise NoiseError(
             f"at least {MIN_FRAMES} frames of one static scene",
             f"{num_frames}",
-            "record more, or name the axis that counts frames, e.g. `--axes TYX`",
+            f"record more, or name the axis that counts frames, e.g. `{typed(axes='TYX')}`",
         )
     mean = _mean(frames)
     stride = -(-num_frames * mean.size // max_pairs)

@@ -1,6 +1,6 @@
 """What a run reads, so that nothing that it writes can take its place.
 
-`--overwrite` allows to replace results, never what a run reads: while a run lasts, `reading` holds its inputs, and
+`overwrite` allows to replace results, never what a run reads: while a run lasts, `reading` holds its inputs, and
 `quietscope.io.atomic.check_target`, which every result passes before any work is done for it, asks `check_apart`.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from quietscope.errors import OutputError
+from quietscope.wording import elsewhere
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -73,9 +74,7 @@ def check_apart(target: Path) -> None:
             relation = f"a folder that contains an input of this run, {source}"
         else:
             continue
-        raise OutputError(
-            "a result beside what is read", f"{target}, {relation}", "choose another name with `--output`"
-        )
+        raise OutputError("a result beside what is read", f"{target}, {relation}", elsewhere("name"))
 
 
 def _paths(value: Any) -> Iterable[Path]:

@@ -6,6 +6,7 @@ from quietscope.pipeline.events import Event, Listener, Note, TrainingProgress
 from quietscope.pipeline.plan import DenoisePlan
 from quietscope.pipeline.results import Abilities
 from quietscope.report.table import duration, samples
+from quietscope.wording import typed
 
 TIMED_AFTER = 6
 PASSES_OF_A_STEP = 3.0
@@ -38,7 +39,7 @@ class CostNote:
         seconds = self._seconds(event.state.seconds / event.state.step)
         if seconds > NOTEWORTHY_SECONDS:
             drawn = self._samples
-            words = f" with {samples(drawn)} (`--samples` takes fewer)" if drawn > 1 else ""
+            words = f" with {samples(drawn)} (`{typed('num_samples')}` takes fewer)" if drawn > 1 else ""
             text = f"The budget is for training alone. Denoising comes after it: about {duration(seconds)}{words}."
             self._events(Note(text=text))
 

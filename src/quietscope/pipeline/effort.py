@@ -80,12 +80,21 @@ def plan_tiles(method: Method, image: Image, request: Request, device: torch.dev
 
 
 def part_of(frames: Frames, most: Sequence[int]) -> Frame:
-    """Return the middle of the first frame, (C, *S), of at most so many pixels per spatial axis."""
+    """Return the middle of the first frame, (C, *S), of at most so many pixels per spatial axis.
+
+    What was never measured is the mean of the rest there: prediction takes the same time, and has numbers to work on.
+    """
     size = frames.spatial_shape(0)
     lengths = [min(n, longest) for n, longest in zip(size, most, strict=True)]
-    return frames.region(
-        0, tuple(slice((n - length) // 2, (n - length) // 2 + length) for n, length in zip(size, lengths, strict=True))
+    middle = tuple(
+        slice((whole - length) // 2, (whole - length) // 2 + length)
+        for whole, length in zip(size, lengths, strict=True)
     )
+    part = frames.region(0, middle)
+    missing = np.isnan(part) if part.dtype.kind == "f" else np.zeros(part.shape, np.bool_)
+    if not missing.any():
+        return part
+    return np.where(missing, 0.0 if missing.all() else part[~missing].mean(), part).astype(part.dtype)
 
 
 def seconds_per_pixel(

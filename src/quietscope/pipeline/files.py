@@ -7,6 +7,7 @@ from pathlib import Path
 from quietscope.errors import OutputError
 from quietscope.io import FORMATS, Image
 from quietscope.pipeline.inputs import name_of
+from quietscope.wording import elsewhere
 
 MODEL, BEST, LAST, DIRECT = "model.safetensors", "best.safetensors", "last.safetensors", "direct.safetensors"
 CONFIG, OVERVIEW = "config.yaml", "overview.png"
@@ -96,7 +97,7 @@ def result_folder(path: Path) -> Iterator[Path]:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         words = str(error.strerror) if missing else "a file of that name"
-        raise OutputError(f"a folder at {path}", words, "choose another place with `--output`") from error
+        raise OutputError(f"a folder at {path}", words, elsewhere()) from error
     try:
         yield path
     except BaseException:

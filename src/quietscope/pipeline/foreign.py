@@ -6,6 +6,7 @@ from quietscope.data.likeness import Seen, differences
 from quietscope.errors import PixelError
 from quietscope.io import Image
 from quietscope.pipeline.events import Listener, Note
+from quietscope.wording import typed
 
 
 def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, insist: bool) -> None:
@@ -32,6 +33,6 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
                 raise PixelError(
                     "an image like those that the model has learnt from",
                     f"another one: {name}{each.words}",
-                    "train on images like this one, or pass `--insist`",
+                    f"train on images like this one, or pass `{typed(insist=True)}`",
                 )
             events(Note(text=f"{name}{each.words}: the result may be wrong."))

@@ -11,11 +11,8 @@ import numpy as np
 from quietscope.io import Image, Sink, open_writer
 from quietscope.outside.sources import reading
 from quietscope.pipeline.results import Dtype
-from quietscope.tiling.kinds import kind_of
+from quietscope.tiling.kinds import kind_of, with_leading
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
-
-# Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
-SAMPLE_LETTERS = "RQPHAE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +63,7 @@ class Target:
         shape, axes = self.image.shape, self.image.axes
         leading = kind_of(kind).leading(self.request.num_samples, len(self.request.probabilities))
         if leading:
-            free = next(letter for letter in SAMPLE_LETTERS if letter not in axes)
-            shape, axes = (*leading, *shape), free + axes
+            shape, axes = (*leading, *shape), with_leading(axes)
         return open_writer(
             path,
             shape,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import Image, ImageSource, as_image
+from quietscope.wording import typed
 
 
 def open_images(
@@ -31,6 +32,10 @@ def open_images(
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
     opened = tuple(_open(source, axes, series) for source in several)
+    return _masked(opened, mask)
+
+
+def _masked(opened: tuple[Image, ...], mask: ImageSource | None) -> tuple[Image, ...]:
     if mask is None:
         return opened
     from quietscope.data.mask import masked
@@ -45,6 +50,31 @@ def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
         if not isinstance(source, str | Path) or str(source) in str(error):
             raise
         raise type(error)(error.expected, f"{source}: {error.got}", error.fix) from error
+
+
+def open_together(
+    sources: Sequence[ImageSource],
+    axes: str | None = None,
+    series: int | None = None,
+    mask: ImageSource | None = None,
+) -> tuple[Image, ...]:
+    """Open images that go together: one that is alone in its file goes with any series of the others.
+
+    Args:
+        sources: Paths, arrays, or `Image` objects.
+        axes: Their axes, where they do not name them.
+        series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+        mask: Where pixels were measured, for all of them, see `quietscope.data.mask.masked`.
+
+    Returns:
+        The images, lazily read.
+
+    Raises:
+        QuietScopeError: If one cannot be opened, or none of the files has this series.
+    """
+    if not series or all(_open(source, axes, 0).num_series == 1 for source in sources):
+        return open_images(list(sources), axes, series, mask)
+    return _masked(tuple(open_beside(source, axes, series) for source in sources), mask)
 
 
 def open_references(
@@ -71,22 +101,34 @@ def open_references(
         raise SizeError(
             "one clean reference per image",
             f"{len(sources)} for {len(noisy)}",
-            "name them all, e.g. `--clean a.tif b.tif`",
+            f"name them all, e.g. `{typed(clean=['a.tif', 'b.tif'])}`",
         )
     return tuple(_reference(source, image, series) for source, image in zip(sources, noisy, strict=True))
 
 
 def _reference(source: ImageSource, image: Image, series: int | None) -> Image:
     try:
-        return _of_series(source, image.axes, series)
+        return open_beside(source, image.axes, series)
     except AxesError:
-        return _of_series(source, None, series)
+        return open_beside(source, None, series)
 
 
-def _of_series(source: ImageSource, axes: str | None, series: int | None) -> Image:
-    """Open a reference; one that is alone in its file is it, whichever of many images the noisy one is."""
+def open_beside(source: ImageSource, axes: str | None, series: int | None) -> Image:
+    """Open an image that goes with another; alone in its file it is the one, whichever of many the other one is.
+
+    Args:
+        source: The image.
+        axes: Its axes, where it does not name them.
+        series: Which image of its file the other one is, counted from 0; None where nobody said.
+
+    Returns:
+        The image, lazily read.
+
+    Raises:
+        QuietScopeError: If it cannot be opened, or its file holds several images and not this one.
+    """
     is_alone = series is not None and as_image(source, axes, 0).num_series == 1
-    return as_image(source, axes, 0 if is_alone else series)
+    return _open(source, axes, 0 if is_alone else series)
 
 
 def name_of(image: Image) -> str:

@@ -11,6 +11,7 @@ from quietscope.pipeline.files import MODEL, result_folder
 from quietscope.pipeline.outcome import Trained
 from quietscope.pipeline.plan import Training
 from quietscope.report.table import num_steps
+from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
@@ -92,7 +93,8 @@ def train(training: Training, events: Listener = ignore) -> Trained:
     assert report is not None
     if training.resume and not watch.is_called:
         done = num_steps(report.steps)
-        events(Note(text=f"nothing was left to train: {done} are done; raise `--steps` or `--budget` to go on"))
+        more = f"`{typed('steps')}` or `{typed('budget')}`"
+        events(Note(text=f"nothing was left to train: {done} are done; raise {more} to go on"))
     return Trained(
         denoiser=denoiser,
         steps=report.steps,

@@ -20,6 +20,7 @@ from quietscope.outside.regular_file import read_bounded
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
+from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
@@ -117,7 +118,7 @@ class Ledger:
             raise OutputError(
                 "the record of a run that was stopped",
                 f"{self.folder / _RUN}, which is damaged",
-                "start anew with `--overwrite` in place of `--resume`",
+                f"start anew with `{typed(overwrite=True)}` in place of `{typed(resume=True)}`",
             )
         return found
 
@@ -143,7 +144,7 @@ def check_same(before: Sequence[str] | None, images: Sequence[Image]) -> None:
         raise SettingsError(
             f"the images that the run began with: {', '.join(map(str, before))}",
             ", ".join(now),
-            "name those images, or start anew with `--overwrite` in place of `--resume`",
+            f"name those images, or start anew with `{typed(overwrite=True)}` in place of `{typed(resume=True)}`",
         )
 
 

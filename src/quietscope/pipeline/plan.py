@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from quietscope.io import Image
+from quietscope.io.alive import check_idle
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import CONFIG, trial_folder
 from quietscope.pipeline.image_files import Target
@@ -199,6 +200,8 @@ class PredictPlan:
         Raises:
             OutputError: If something would.
         """
+        for folder in {path.absolute().parent for path in self.files}:
+            check_idle(folder)
         self.target.check()
 
     def resumed(self) -> Self:

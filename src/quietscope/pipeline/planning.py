@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
 from quietscope.outside.sources import protecting
@@ -16,6 +17,7 @@ from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Train
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
+from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
@@ -70,6 +72,9 @@ def plan_denoise(
     check_idle(place)
     state = RunFolder(place / UNFINISHED)
     state.put_back()
+    if resume and not state.path.is_dir():
+        anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
+        raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
     noisy = _noisy(images, axes, series, mask, configuration)
     kinds = choose_kinds(results, _abilities(configuration), USUAL)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
 from quietscope.tiling.kinds import chosen_kinds, kinds_within, names_of_kinds
+from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.methods.base import Method
@@ -92,13 +93,13 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
         raise SettingsError(
             "no deconvolved image from a method that is shown no PSF",
             able.method,
-            "use `--method deconoising --psf psf.tif`",
+            f"use `{typed(method='deconoising', psf='psf.tif')}`",
         )
     if beyond:
         possible = " and ".join(kind for kind in names_of_kinds() if kind in able.kinds)
         raise SettingsError(
             f"{possible} alone from {able.method}, which draws no samples",
             next(kind for kind in beyond if kind != "deconvolved"),
-            "use `--save mean` or --method hdn",
+            f"use `{typed(kinds=['mean'])}` or `{typed(method='hdn')}`",
         )
     return kinds

@@ -16,6 +16,7 @@ from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, pa
 from quietscope.outside.regular_file import read_bounded
 from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL
 from quietscope.pipeline.ledger import check_same, fingerprint
+from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
@@ -62,11 +63,12 @@ class RunFolder:
             found += [name for name in _RUN if name not in found and (self.path / name).exists()]
             found += [path.name for path in self.path.glob(BOOTSTRAP)]
         if found and not overwrite:
+            anew = typed(overwrite=True)
             resumable = self.has_begun and (self.has_learnt or not self._has_models)
             raise OutputError(
                 "a folder without a run in it",
                 f"{self.path} with {found[0]}",
-                "pass `--resume` to go on, or `--overwrite`" if resumable else "pass `--overwrite` to start anew",
+                f"pass `{typed(resume=True)}` to go on, or `{anew}`" if resumable else f"pass `{anew}` to start anew",
             )
 
     @property
@@ -99,7 +101,7 @@ class RunFolder:
 
         done = int(read_checkpoint(self.path)["step"]) if steps is not None else 0
         if steps is not None and steps < done:
-            raise SettingsError(f"at least {done} steps, which are done", str(steps), "raise `--steps`")
+            raise SettingsError(f"at least {done} steps, which are done", str(steps), f"raise `{typed('steps')}`")
 
     def check_writable(self) -> None:
         """Refuse a folder that nothing can be written into.
@@ -126,14 +128,15 @@ class RunFolder:
         from quietscope.presets import AUTO, Configuration, read_configuration
 
         if not self.has_begun:
-            anew = "leave out `--resume`; where a complete run is there, pass `--overwrite` to replace them"
-            fix = "pass `--overwrite` in its place" if self.has_learnt or self._has_models else anew
+            resume, overwrite = typed(resume=True), typed(overwrite=True)
+            anew = f"leave out `{resume}`; where a complete run is there, pass `{overwrite}` to replace them"
+            fix = f"pass `{overwrite}` in its place" if self.has_learnt or self._has_models else anew
             raise OutputError(f"a run that was stopped, with its {CONFIG}", f"{self.path} without it", fix)
         if self._has_models and not self.has_learnt:
             raise OutputError(
                 f"a run that was stopped, with its {RESUME}",
                 f"{self.path} with models and without it",
-                "pass `--overwrite` in place of `--resume` to start anew",
+                f"pass `{typed(overwrite=True)}` in place of `{typed(resume=True)}` to start anew",
             )
         earlier = Configuration.of(read_configuration(self.path / CONFIG))
         asked = {name: value for name, value in asked.items() if value != AUTO or name == "noise"}

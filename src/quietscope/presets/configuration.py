@@ -16,6 +16,7 @@ from quietscope.outside.regular_file import read_bounded
 from quietscope.presets.preset import find_preset
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.settings import TrainingSettings
+from quietscope.wording import typed
 
 AUTO = "auto"
 _MOST_CHARACTERS = 20_000
@@ -168,7 +169,7 @@ def _check_before_choice(configuration: Configuration) -> None:
         raise SettingsError(
             "no network settings for a method that is yet to be chosen",
             ", ".join(configuration.network),
-            "name the method, e.g. `--method dvlae`, or leave them out",
+            f"name the method, e.g. `{typed(method='dvlae')}`, or leave them out",
         )
 
 
@@ -178,7 +179,7 @@ def _check_noise(configuration: Configuration) -> None:
         raise SettingsError(
             f"no noise model for {configuration.method}, which needs none",
             f"noise = {configuration.noise!r}",
-            "leave it out, or choose `--method hdn`",
+            f"leave it out, or choose `{typed(method='hdn')}`",
         )
 
 
@@ -189,7 +190,9 @@ def _check_psf(configuration: Configuration) -> None:
         names = any_of(able(PsfMethod))
         raise SettingsError(f"a PSF with {names}", f"psf = {psf!r} with {configuration.method}", "leave it out")
     if psf is None and PSF_SIZE in named:
-        raise SettingsError("the PSF along with its size", f"{PSF_SIZE} alone", "pass `--psf psf.tif`, or leave it out")
+        raise SettingsError(
+            "the PSF along with its size", f"{PSF_SIZE} alone", f"pass `{typed(psf='psf.tif')}`, or leave it out"
+        )
     if psf is not None and PSF_SIGMA in named:
         raise SettingsError("one PSF", f"{PSF_SIGMA} and psf = {psf!r}", f"leave out {PSF_SIGMA}")
 
@@ -210,7 +213,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
     try:
         values = parse_yaml(read_bounded(path, MOST_BYTES_OF_YAML, SettingsError, "a YAML file"))
     except OSError as error:
-        raise SettingsError("a YAML file", f"{path}, which cannot be read", "check the name after --config") from error
+        raise SettingsError("a YAML file", f"{path}, which cannot be read", "check its name") from error
     except MalformedError as error:
         raise SettingsError(f"YAML in {path}", str(error), fix) from error
     if values is None:

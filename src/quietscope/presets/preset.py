@@ -5,6 +5,7 @@ from quietscope.methods import METHODS
 from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, noise2void
 from quietscope.presets.record import Preset
 from quietscope.registry import Registry, record
+from quietscope.wording import typed
 
 _OWN = (
     *hdn.PRESETS,
@@ -51,12 +52,12 @@ def find_preset(method: str, name: str) -> Preset:
         PluginError: If the package that the method or the preset comes from cannot be imported.
     """
     if method not in METHODS:
-        raise SettingsError("a known method", repr(method), f"choose `--method {'|'.join(METHODS)}`")
+        raise SettingsError("a known method", repr(method), f"choose `{typed(method='|'.join(METHODS))}`")
     key = f"{method}.{name}"
     if key in PRESETS:
         return PRESETS[key]
     names = "|".join(each.partition(".")[2] for each in PRESETS if each.partition(".")[0] == method)
     source = METHODS.source_of(method)
-    fix = f"choose `--preset {names}`" if names else f"ask the package {source} to declare one in {PRESETS.group}"
+    fix = f"choose `{typed(preset=names)}`" if names else f"ask the package {source} to declare one in {PRESETS.group}"
     kind = METHODS[method]  # raises PluginError if the method's package is broken and so declares no presets
     raise SettingsError(f"a preset of {kind.name}", repr(name), fix)

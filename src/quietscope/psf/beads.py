@@ -14,6 +14,7 @@ from quietscope.psf.bead_fit import BeadFit, fit_bead, rim_of
 from quietscope.psf.centring import resampled
 from quietscope.psf.detect import MARGIN, box_at, find_spots
 from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf, sizes
+from quietscope.wording import typed
 
 Real = npt.NDArray[np.float64]
 
@@ -117,7 +118,7 @@ def _checked(frame: npt.NDArray[Any], size: Sequence[int]) -> tuple[Real, float]
         raise PsfError(
             f"a beads image larger than the box of {sizes(size)} pixels and a margin of {MARGIN}",
             f"one of {sizes(frame.shape)}",
-            "pass a smaller --size or --size-z",
+            f"pass a smaller box with `{typed('size')}`",
         )
     check_finite(frame, "the beads image")
     top = float(frame.max())
@@ -216,5 +217,5 @@ def _no_bead(found: int, rejected: Mapping[str, int], size: Sequence[int]) -> Ps
     return PsfError(
         f"an isolated bead with a box of {sizes(size)} pixels for itself",
         f"{found} spots, none of them usable ({why})" if found else "no spot that stands out from the background",
-        "record sparser beads over a dark background, or pass a smaller --size",
+        f"record sparser beads over a dark background, or pass a smaller `{typed('size')}`",
     )

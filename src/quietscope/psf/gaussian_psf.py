@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from quietscope.errors import PsfError
 from quietscope.psf.psf import LARGEST, Psf, check_box, prepare_psf
+from quietscope.wording import typed
 
 REACH = 4.0
 """Standard deviations that the default box extends to; per axis, 6 parts in 10^5 of the sum lie outside."""
@@ -43,7 +44,7 @@ def gaussian_psf(
         raise PsfError(
             "a sigma above zero, in pixels, one or one per axis",
             ", ".join(f"{each:g}" for each in sigmas) or "none",
-            "pass e.g. `--sigma 1.2`",
+            f"pass e.g. `{typed(sigma=1.2)}`",
         )
     asked = (size,) * len(sigmas) if size is None or isinstance(size, int) else tuple(size)
     if len(asked) != len(sigmas):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PsfError
+from quietscope.wording import typed
 
 Real = npt.NDArray[np.float64]
 
@@ -58,25 +59,30 @@ class Optics:
     def __post_init__(self) -> None:
         for name, index in (("refractive index", self.refractive_index), ("sample index", self.medium)):
             if not 1.0 <= index <= LARGEST_INDEX:
-                option = "--" + name.replace(" ", "-")
-                raise PsfError(f"a {name} from 1 to {LARGEST_INDEX:g}", f"{index:g}", f"pass e.g. `{option} 1.518`")
+                fix = typed(**{name.replace(" ", "_"): 1.518})
+                raise PsfError(f"a {name} from 1 to {LARGEST_INDEX:g}", f"{index:g}", f"pass e.g. `{fix}`")
         if not 0.0 < self.numerical_aperture < self.refractive_index:
             raise PsfError(
                 f"a numerical aperture between 0 and the refractive index, {self.refractive_index:g}",
                 f"{self.numerical_aperture:g}",
-                "pass the one on the objective and its immersion, e.g. `--na 1.4 --refractive-index 1.518`",
+                f"pass the one on the objective and its immersion, e.g. "
+                f"`{typed(numerical_aperture=1.4, refractive_index=1.518)}`",
             )
         low, high = WAVELENGTHS_NM
-        for option, nm in (("--wavelength-nm", self.wavelength_nm), ("--excitation-nm", self.excitation_nm)):
+        for name, nm in (("wavelength_nm", self.wavelength_nm), ("excitation_nm", self.excitation_nm)):
             if nm is not None and not low <= nm <= high:
-                raise PsfError(f"a wavelength from {low:g} to {high:g} nm", f"{nm:g}", f"pass e.g. `{option} 520`")
+                raise PsfError(
+                    f"a wavelength from {low:g} to {high:g} nm", f"{nm:g}", f"pass e.g. `{typed(**{name: 520})}`"
+                )
         if not 0.0 <= self.depth_um < math.inf:
-            raise PsfError("a depth of zero or more micrometres", f"{self.depth_um:g}", "pass e.g. `--depth-um 5`")
+            raise PsfError(
+                "a depth of zero or more micrometres", f"{self.depth_um:g}", f"pass e.g. `{typed(depth_um=5)}`"
+            )
         if not 0.0 < self.pinhole_airy <= LARGEST_PINHOLE:
             raise PsfError(
                 f"a pinhole above zero and up to {LARGEST_PINHOLE:g} Airy disks",
                 f"{self.pinhole_airy:g}",
-                "pass e.g. `--pinhole-airy 1`",
+                f"pass e.g. `{typed(pinhole_airy=1)}`",
             )
 
     @property
@@ -160,7 +166,7 @@ def _wide_field(optics: Optics, wavelength_um: float, radius_um: Real, z_um: Rea
         raise PsfError(
             f"a box of at most some {_MOST_NODES * wavelength_um / (0.75 * math.pi * aperture):.0f} um across",
             f"one that reaches {radius_um[-1]:.4g} um sideways and {np.abs(z_um).max() + depth:.4g} um in depth",
-            "pass a smaller --size, and check that the pixel size is in nanometres",
+            f"pass a smaller `{typed('size')}`, and check that the pixel size is in nanometres",
         )
     nodes, weights = roots_legendre(count)
     rho, weight = edge * (nodes + 1.0) / 2.0, edge * weights / 2.0

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from quietscope.errors import PsfError
 from quietscope.io import Image, read_image, write_image
 from quietscope.psf.centring import centred
+from quietscope.wording import typed, typed_box
 
 Notify: TypeAlias = Callable[[str], None]
 
@@ -118,19 +119,16 @@ def check_box(size: Sequence[int]) -> None:
     assert len(size) in (2, 3), size
     if min(size) < 3 or any(side % 2 == 0 for side in size):
         odd = [max(3, side - 1 + side % 2) for side in size]
-        options = (f"--size {odd[-1]}" if odd[-1] != size[-1] else "") + (
-            f" --size-z {odd[0]}" if len(size) == 3 and odd[0] != size[0] else ""
-        )
         raise PsfError(
             "a box of odd sides of 3 pixels or more, so that one pixel is the middle",
             sizes(size),
-            f"pass e.g. `{options.strip() or f'--size {odd[-2]}'}`",
+            f"pass e.g. `{typed_box(odd)}`",
         )
     if math.prod(size) > LARGEST:
         raise PsfError(
             f"a PSF of at most {LARGEST:,} values",
             sizes(size),
-            "pass a smaller box, e.g. `--size 65`, or check the units",
+            f"pass a smaller box, e.g. `{typed_box((65,) * len(size))}`, or check the units",
         )
 
 
@@ -158,19 +156,19 @@ def check_fits(
         raise PsfError(
             "a PSF of two dimensions, because planes are denoised",
             f"one of three, {sides}",
-            "denoise volumes with `--dims 3`, or save the PSF's focal plane",
+            f"denoise volumes with `{typed(dims=3)}`, or save the PSF's focal plane",
         )
     if psf.spatial_dims == 2 and spatial_dims == 3:
         raise PsfError(
             "a PSF of three dimensions, because volumes are denoised",
             f"one of two, {sides}",
-            "denoise planes with `--dims 2`, or make one with `quietscope psf theory ... --z-nm 200`",
+            f"denoise planes with `{typed(dims=2)}`, or make one with `quietscope psf theory ... --z-nm 200`",
         )
     if any(side > length for side, length in zip(psf.values.shape, size, strict=True)):
         raise PsfError(
             f"a PSF no larger than the images, {sizes(size)} pixels",
             f"one of {sides}",
-            "cut the PSF down, make it with a smaller --size, or take larger images",
+            f"cut the PSF down, make it with a smaller `{typed('size')}`, or take larger images",
         )
     different = [
         f"{letter} {1000 * psf.pixel_size_um[letter]:.4g} nm, not {1000 * image_pixel_size_um[letter]:.4g} nm"

@@ -10,6 +10,7 @@ from quietscope.errors import PsfError
 from quietscope.psf.centring import TOLERANCE, centre_offset
 from quietscope.psf.optics import Optics, intensity, radii
 from quietscope.psf.psf import Notify, Psf, check_box, prepare_psf
+from quietscope.wording import typed, typed_box
 
 AIRY_RADII = 5.0
 """Half the side of the default box in Airy radii; it holds 97 % of the light of the focal plane."""
@@ -54,7 +55,9 @@ def theory_psf(
     asked = (None,) * len(default) if size is None else tuple(size)
     if len(asked) != len(default):
         raise PsfError(
-            "a size of Z, Y and X with --z-nm, and of Y and X without", f"{len(asked)} sides", "pass e.g. `--size 35`"
+            "a size of Z, Y and X with a distance of planes, and of Y and X without",
+            f"{len(asked)} sides",
+            f"pass e.g. `{typed_box((35,) * len(default))}`",
         )
     sides = tuple(side if wish is None else wish for wish, side in zip(asked, default, strict=True))
     check_box(sides)
@@ -62,7 +65,7 @@ def theory_psf(
         raise PsfError(
             f"a PSF of at most {LARGEST_SIDE} pixels along every axis",
             f"{' x '.join(map(str, sides))} at {pixel_nm:g} nm per pixel",
-            "pass a smaller --size, and check that the pixel size is in nanometres",
+            f"pass a smaller `{typed('size')}`, and check that the pixel size is in nanometres",
         )
     pixel = pixel_nm / 1000.0
     pixel_size_um = {"X": pixel, "Y": pixel}
@@ -73,7 +76,7 @@ def theory_psf(
         pixel_size_um["Z"] = z_nm / 1000.0
     share = float(values.sum()) * pixel**2 / (1 if z_nm is None else sides[0])
     if optics.excitation_nm is None and share < _LITTLE_LIGHT and notify is not None:
-        notify(f"the box holds {share:.0%} of the light of its planes; a larger `--size` holds more")
+        notify(f"the box holds {share:.0%} of the light of its planes; a larger `{typed('size')}` holds more")
     return prepare_psf(values, pixel_size_um, notify)
 
 
@@ -85,12 +88,12 @@ def _default_size(optics: Optics, pixel_nm: float, z_nm: float | None) -> tuple[
 
 
 def _check_lengths(pixel_nm: float, z_nm: float | None) -> None:
-    for option, length in (("--pixel-nm", pixel_nm), ("--z-nm", 1.0 if z_nm is None else z_nm)):
+    for name, length in (("pixel_nm", pixel_nm), ("z_nm", 1.0 if z_nm is None else z_nm)):
         if not 1.0 <= length <= LARGEST_PIXEL_NM:
             raise PsfError(
                 f"a pixel size from 1 to {LARGEST_PIXEL_NM:g} nm",
                 f"{length:g} nm",
-                f"pass nanometres, e.g. `{option} {65 if option == '--pixel-nm' else 200}`",
+                f"pass nanometres, e.g. `{typed(**{name: 65 if name == 'pixel_nm' else 200})}`",
             )
 
 

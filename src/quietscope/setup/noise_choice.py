@@ -11,6 +11,7 @@ from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
 from quietscope.noise.noise_file import load_noise_model
 from quietscope.noise.noise_spec import AutoNoise, BootstrapNoise, NoiseFile, SigmaNoise, parse_noise_spec
 from quietscope.noise.signal_range import observed_range, range_note
+from quietscope.wording import typed
 
 MOST_FRAMES = 64
 NOTEWORTHY_CORRELATION = 0.15
@@ -49,7 +50,7 @@ def choose_noise(
         raise NoiseError(
             f"one noise model, or one for each of {frames.num_channels} channels",
             f"{len(specs)}",
-            "separate them by commas, e.g. `--noise c0.safetensors,c1.safetensors`",
+            f"separate them by commas, e.g. `{typed(noise='c0.safetensors,c1.safetensors')}`",
         )
     specs = specs * (frames.num_channels // len(specs))
     made: Sequence[NoiseModel] = ()
@@ -77,7 +78,7 @@ def uncertainty_note(estimate: NoiseEstimate) -> str | None:
     return (
         f"These images say too little of their noise: in the dark it is known to {estimate.dark_error:.0%}, from "
         f"{places} and what is usual of cameras. Pass more or larger images, 64 x 64 pixels or more, or give the "
-        "noise: `--noise sigma=NUMBER`, or a file of `quietscope noise calibrate`."
+        f"noise: `{typed(noise='sigma=NUMBER')}`, or a file of `quietscope noise calibrate`."
     )
 
 
@@ -88,10 +89,12 @@ def correlation_note(estimate: NoiseEstimate) -> str | None:
     if value < NOTEWORTHY_CORRELATION:
         return None
     is_both = min(x, y) >= NOTEWORTHY_CORRELATION
-    fix = "`--method hdn --deterministic-levels auto`" if is_both else f"`--method dvlae --direction {direction}`"
+    levels, dvlae = typed(method="hdn", deterministic_levels="auto"), typed(method="dvlae", direction=direction)
+    fix = f"`{levels if is_both else dvlae}`"
     return (
         f"The noise is correlated along {'rows and columns' if is_both else along} (lag-1 correlation {value:.2f}): it "
-        f"would be kept as if it were structure. Use {fix}, or `--method auto`; `quietscope diagnose` shows why."
+        f"would be kept as if it were structure. Use {fix}, "
+        f"or `{typed(method='auto')}`; `quietscope diagnose` shows why."
     )
 
 

@@ -16,6 +16,7 @@ from quietscope.presets import Configuration
 from quietscope.presets.configuration import PSF_SIZE
 from quietscope.psf.gaussian_psf import gaussian_psf
 from quietscope.psf.psf import Psf, check_fits, read_psf
+from quietscope.wording import typed
 
 KEPT = "psf.npy"
 """What a run folder keeps the PSFs in, so that a resumed run sees through the same."""
@@ -59,7 +60,7 @@ def choose_psf(
         raise PsfError(
             f"one PSF, or one for each of {frames.num_channels} channels",
             f"{len(words)}",
-            "separate them by commas, e.g. `--psf red.tif,green.tif`",
+            f"separate them by commas, e.g. `{typed(psf='red.tif,green.tif')}`",
         )
     smallest = tuple(min(sides) for sides in zip(*(frames.spatial_shape(n) for n in range(len(frames))), strict=True))
     tell = notify or (lambda _: None)
@@ -82,7 +83,7 @@ def _with_size(configuration: Configuration, size: tuple[int, ...]) -> Configura
 
 def _one(word: str, spatial_dims: int, notify: Notify) -> Psf:
     if not word:
-        raise PsfError("sigma=PIXELS or a PSF file", "nothing", "pass e.g. `--psf psf.tif`")
+        raise PsfError("sigma=PIXELS or a PSF file", "nothing", f"pass e.g. `{typed(psf='psf.tif')}`")
     if not word.startswith(_SIGMA):
         return read_psf(Path(word), notify)
     try:
@@ -90,5 +91,5 @@ def _one(word: str, spatial_dims: int, notify: Notify) -> Psf:
     except ValueError:
         sigma = math.nan
     if not 0 < sigma < math.inf:
-        raise PsfError("sigma=PIXELS above zero", repr(word), "pass e.g. `--psf sigma=1.2`, or a file")
+        raise PsfError("sigma=PIXELS above zero", repr(word), f"pass e.g. `{typed(psf='sigma=1.2')}`, or a file")
     return gaussian_psf((sigma,) * spatial_dims)

@@ -23,6 +23,7 @@ from quietscope.setup.method import choose_method
 from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel, note_correlation
 from quietscope.setup.psf_choice import choose_psf
 from quietscope.training.watch import Watcher
+from quietscope.wording import typed
 
 FEWEST_PLANES = 8
 """Planes from which a stack is worth denoising in 3-D: as many as a patch has."""
@@ -152,8 +153,8 @@ def _settle(
     depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
     if configuration.dims == 2 and depth >= FEWEST_PLANES:
         notes(
-            f"A stack of {depth} planes is denoised plane by plane. `--dims 3` also learns from the planes above and "
-            "below; that pays where structures go on from plane to plane, and takes several times as long."
+            f"A stack of {depth} planes is denoised plane by plane. `{typed(dims=3)}` also learns from the planes "
+            "above and below; that pays where structures go on from plane to plane, and takes several times as long."
         )
     if METHODS[configuration.method].needs_noise:
         noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)

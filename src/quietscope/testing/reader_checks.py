@@ -167,7 +167,7 @@ def overwrites_only_when_told(path: Path) -> None:
     """An existing result is refused with the flag to pass, and replaced with it, even while it is being read."""
     array = _plane(path)
     error = _expect(OutputError, lambda: write_image(path, array, "YX"))
-    assert "--overwrite" in str(error)
+    assert "overwrite=True" in str(error)
     image = read_image(path)
     first = np.asarray(image.data[0])
     with open_writer(path, array.shape, array.dtype, "YX", overwrite=True) as writer:
@@ -221,7 +221,7 @@ def refuses_axes_that_do_not_fit(path: Path) -> None:
     _plane(path)
     for axes in ("TYX", "YY", "TX", "", "Y-"):
         error = _expect(AxesError, partial(read_image, path, axes))
-        assert "--axes" in str(error)
+        assert "axes=" in str(error)
 
 
 def refuses_a_series_it_has_not(path: Path) -> None:

@@ -14,6 +14,9 @@ from quietscope.errors import SettingsError
 Ability: TypeAlias = Literal["point", "samples", "deconvolves"]
 """What a model can do: give one image (every model can), draw posterior samples, give a deconvolved image."""
 
+# Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
+SAMPLE_LETTERS = "RQPHAE"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
@@ -123,6 +126,11 @@ def kinds_within(*, samples: bool, deconvolves: bool) -> tuple[Kind, ...]:
     """Return the kinds of results that a model can give which draws samples, or deconvolves, or does not."""
     able = {"point": True, "samples": samples, "deconvolves": deconvolves}
     return tuple(kind for kind in KINDS if able[kind.needs])
+
+
+def with_leading(axes: str) -> str:
+    """Return the axes of an image behind one that counts samples or quantiles, by a letter that is still free."""
+    return next(letter for letter in SAMPLE_LETTERS if letter not in axes) + axes
 
 
 def imported(address: str) -> Any:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from quietscope.errors import SettingsError
 from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.spec import Predictable, TileSpec
+from quietscope.wording import typed
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 """What networks compute in; "auto" is bfloat16 where the hardware gains from it. Sums and likelihoods stay float32."""
@@ -55,11 +56,13 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.num_samples < 1:
-            raise SettingsError("at least 1 sample", str(self.num_samples), "try `--samples 100`")
+            raise SettingsError("at least 1 sample", str(self.num_samples), f"try `{typed(num_samples=100)}`")
         if self.max_memory is not None and self.max_memory < 1:
-            raise SettingsError("memory above zero", str(self.max_memory), "try `--max-memory 2`")
+            raise SettingsError(
+                "memory above zero", str(self.max_memory), "leave it out, or pass bytes, e.g. max_memory=2_000_000_000"
+            )
         if self.precision not in (None, *get_args(Precision)):
-            raise SettingsError("auto, float32 or bfloat16", f"precision {self.precision!r}", "try `--precision auto`")
+            raise SettingsError("auto, float32 or bfloat16", f"precision {self.precision!r}", "pass precision='auto'")
         if not self.bandwidth > 0:
             raise SettingsError(
                 "a bandwidth above 0", str(self.bandwidth), f"leave it out, or pass bandwidth={DEFAULT_BANDWIDTH}"

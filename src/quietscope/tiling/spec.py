@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from quietscope.errors import AxesError, ChannelError, SettingsError
 from quietscope.tiling.grid import Tile, round_up, tile_grid
+from quietscope.wording import typed
 
 SHARE_OF_FREE_MEMORY = 0.25
 """How much of it a prediction takes: the estimate of what a method needs is no bound, and others live there too."""
@@ -86,7 +87,7 @@ class TileSpec:
                 raise SettingsError(
                     f"a {name} of one or {dims} numbers, each at least {least}",
                     ", ".join(map(str, values)) or "none",
-                    "try `--tile 512`, or leave it out",
+                    f"try `{typed(tile=512)}`, or leave it out",
                 )
         return cls(sizes, halos)
 
@@ -180,7 +181,7 @@ def check_shape(spatial_dims: int, num_channels: int, shape: Sequence[int]) -> N
         raise AxesError(
             f"frames of {wanted} for a {spatial_dims}-D model",
             f"frames of shape {tuple(shape)}",
-            f"denoise with `--dims {spatial_dims}`",
+            f"denoise with `{typed(dims=spatial_dims)}`",
         )
     if shape[0] != num_channels:
         raise ChannelError(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from quietscope.errors import BudgetError
+from quietscope.wording import typed
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -24,11 +25,13 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse a budget without any limit, and limits that are not above zero."""
         if self.seconds is None and self.steps is None:
-            raise BudgetError("a time or a number of steps", "neither", "pass e.g. `--budget 10m` or `--steps 2000`")
+            raise BudgetError(
+                "a time or a number of steps", "neither", f"pass e.g. `{typed(budget='10m')}` or `{typed(steps=2000)}`"
+            )
         if self.steps is not None and self.steps < 1:
-            raise BudgetError("at least one step", f"{self.steps}", "pass e.g. `--steps 2000`")
+            raise BudgetError("at least one step", f"{self.steps}", f"pass e.g. `{typed(steps=2000)}`")
         if self.seconds is not None and not 0 < self.seconds < float("inf"):
-            raise BudgetError("a time above zero", f"{self.seconds} s", "pass e.g. `--budget 10m`")
+            raise BudgetError("a time above zero", f"{self.seconds} s", f"pass e.g. `{typed(budget='10m')}`")
 
     def progress(self, seconds: float, steps: int) -> float:
         """Return the share of the budget used up, 0 to 1; with two limits, the larger of the two shares."""
@@ -56,5 +59,5 @@ def parse_duration(text: str | float) -> float:
     parts = _PART.findall(compact)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != compact or not 0 < seconds < float("inf"):
-        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), "pass e.g. `--budget 10m`")
+        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), f"pass e.g. `{typed(budget='10m')}`")
     return seconds

@@ -10,6 +10,7 @@ import torch
 from quietscope.errors import ModelFileError, OutputError
 from quietscope.io.atomic import DISK_FULL, write_bytes_atomically
 from quietscope.outside.regular_file import check_regular
+from quietscope.wording import typed
 
 RESUME_FILE = "resume.ckpt"
 FORMAT = "quietscope-resume"
@@ -71,15 +72,17 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / RESUME_FILE
     check_regular(path, ModelFileError, "a resume file")
     if not path.is_file():
-        raise ModelFileError("a resume file", f"{folder} without {RESUME_FILE}", "leave out `--resume`")
+        raise ModelFileError("a resume file", f"{folder} without {RESUME_FILE}", f"leave out `{typed(resume=True)}`")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file may raise any of a dozen exceptions, depending on its bytes
-        raise ModelFileError("a resume file", f"{path}, which is damaged", "start anew with `--overwrite`") from error
+        raise ModelFileError(
+            "a resume file", f"{path}, which is damaged", f"start anew with `{typed(overwrite=True)}`"
+        ) from error
     if not isinstance(state, dict) or state.get(FORMAT) != VERSION:
         raise ModelFileError(
             "a resume file of this version of QuietScope",
             f"{path}, which another version wrote",
-            "start anew with `--overwrite`, or go on with the version that wrote it",
+            f"start anew with `{typed(overwrite=True)}`, or go on with the version that wrote it",
         )
     return state

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from quietscope.errors import TrainingError
+from quietscope.wording import typed
 
 CHECK_AFTER = 300
 """Steps from a start to the first check; by then a healthy KL divergence is a hundred times that of a collapsed one."""
@@ -137,7 +138,8 @@ class CollapseGuard:
         return TrainingError(
             "a posterior that depends on the image",
             f"a collapsed one (KL {kl:.1e} nats per pixel){tried}",
-            "raise --budget, check with `quietscope noise show` that the noise is not too wide, or use --method hdn",
+            f"raise `{typed('budget')}`, check with `quietscope noise show` that the noise is not too wide, or use "
+            f"`{typed(method='hdn')}`",
         )
 
     def state(self) -> dict[str, Any]:

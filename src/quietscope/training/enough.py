@@ -7,6 +7,7 @@ from quietscope.metrics.verdict import FEW_STEPS, LONGER
 from quietscope.training.budget import Budget
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.watch import TrainingState, Watcher
+from quietscope.wording import typed
 
 TIMED_AFTER = 5
 """Steps after which the time of a step is known well enough; the first pays for what is made once."""
@@ -38,7 +39,7 @@ class EnoughSteps:
                 minutes = math.ceil(state.seconds / state.step * LONGER * self._needed / 60.0)
                 self._notify(
                     f"This budget will be about {steps:,.0f} training steps here, too few for a usable result: these "
-                    f"settings need about {self._needed:,} or more (`--budget {minutes}m`)."
+                    f"settings need about {self._needed:,} or more (`{typed(budget=f'{minutes}m')}`)."
                 )
             self._needed = 0
         if self._watch is not None:
@@ -49,6 +50,6 @@ class EnoughSteps:
         if self._steps is not None and self._steps < FEW_STEPS * self._needed:
             self._notify(
                 f"{self._steps:,} training step{'s' * (self._steps != 1)} will hardly give a usable result: these "
-                f"settings need about {self._needed:,} or more (`--steps {math.ceil(LONGER * self._needed)}`)."
+                f"settings need about {self._needed:,} or more (`{typed(steps=math.ceil(LONGER * self._needed))}`)."
             )
             self._needed = 0

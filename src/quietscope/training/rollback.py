@@ -7,6 +7,7 @@ from quietscope.data.preparation import Notify
 from quietscope.errors import TrainingError
 from quietscope.training.learner import METHOD, Learner
 from quietscope.training.schedule import LearningRate
+from quietscope.wording import typed
 
 SKIPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_ERROR = 3
@@ -74,7 +75,8 @@ class Rollback:
             raise TrainingError(
                 "a loss that stays finite",
                 f"{self.skipped_steps} steps without one, also after {self.rollbacks} returns to an earlier state",
-                "check the noise model with `quietscope noise show FILE`, or train with `--precision float32`",
+                f"check the noise model with `quietscope noise show FILE`, or train with "
+                f"`{typed(precision='float32')}`",
             )
         self._learner.load(self._safe)
         self._learner.optimizer.load_state_dict(copy.deepcopy(self._safe_optimizer))

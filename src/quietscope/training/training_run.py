@@ -18,6 +18,7 @@ from quietscope.training.settings import TrainingSettings
 from quietscope.training.team import Team
 from quietscope.training.validation import Validation
 from quietscope.training.watch import TrainingState
+from quietscope.wording import typed
 
 
 class TrainingRun:
@@ -151,7 +152,7 @@ class TrainingRun:
             raise ModelFileError(
                 f"a resume file of the same {self._learner.method.name} network",
                 "one of another network",
-                "resume with the settings that the run began with, or start anew with `--overwrite`",
+                f"resume with the settings that the run began with, or start anew with `{typed(overwrite=True)}`",
             ) from error
 
     def _restore_course(self, state: dict[str, Any]) -> None:

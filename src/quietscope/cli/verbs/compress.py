@@ -50,6 +50,7 @@ def compress(
     from quietscope import Denoiser
     from quietscope.compression import Compression, is_compressed
     from quietscope.compression import compress as make
+    from quietscope.pipeline.inputs import open_beside
 
     screen = Screen()
     check_target(output, overwrite, is_compressed)
@@ -58,7 +59,7 @@ def compress(
     )
     denoiser = Denoiser.load(model, device="cpu")
     noisy = read_images(data, axes, series, mask)
-    references = None if clean is None else read_images(clean, axes, series)
+    references = None if clean is None else [open_beside(each, axes, series) for each in clean]
     work = partial(make, denoiser, noisy, output, chosen, clean=references, overwrite=overwrite, notify=screen.note)
     if prune is None:
         report = work()

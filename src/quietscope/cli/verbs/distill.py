@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from quietscope.cli import INTERRUPTED, TERMINATED
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
+from quietscope.io.alive import making
 from quietscope.io.atomic import check_target
 from quietscope.report.table import duration, num_steps
 
@@ -44,6 +45,7 @@ def distill(
     from quietscope.distillation.compare import check_alike, check_num_samples
     from quietscope.distillation.student import check_teacher
     from quietscope.pipeline.comparing import compare
+    from quietscope.pipeline.inputs import open_beside
 
     screen = Screen()
     check_target(output, overwrite)
@@ -52,9 +54,9 @@ def distill(
     check_num_samples(samples)
     noisy, truth = read_images(images, axes, series, mask), None
     if clean is not None:
-        truth = read_images(clean, axes, series)
+        truth = [open_beside(each, axes, series) for each in clean]
         check_alike(noisy, truth, teacher.method.spatial_dims)
-    with screen.training() as watch:
+    with making(output), screen.training() as watch:
         direct = distill(
             teacher,
             noisy,
@@ -66,9 +68,9 @@ def distill(
             watch=watch,
             notify=screen.note,
         )
+        direct.save(output, overwrite=overwrite)  # before anything else can go wrong
     report = direct.fit_report
     assert report is not None
-    direct.save(output, overwrite=overwrite)  # before anything else can go wrong
     screen.show(f"trained {num_steps(report.steps)} in {duration(report.seconds)}: {output}")
     if report.interrupted:
         screen.note("training ended early; the model is as good as it had become")

@@ -25,8 +25,8 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
-from quietscope.pipeline.image_files import SAMPLE_LETTERS
 from quietscope.pipeline.planes import Pair, describe_image, pairs
+from quietscope.tiling.kinds import with_leading
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseModel
@@ -165,7 +165,7 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Sprea
     path = std if samples is None else samples
     if path is None:
         return None
-    free = "" if samples is None else next(letter for letter in SAMPLE_LETTERS if letter not in image.axes)
+    free = "" if samples is None else with_leading(image.axes)[0]
     try:
         file = read_image(path, free + image.axes)
         fits = file.shape[len(free) :] == image.shape

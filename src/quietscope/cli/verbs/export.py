@@ -56,13 +56,14 @@ def export_table(exported: "Exported", spatial_dims: int) -> Table:
     """
     target = exported.target
     axes = "height, width" if spatial_dims == 2 else "depth, height, width"
-    difference = exported.difference
+    difference, lower = exported.difference, exported.lower_difference
     rows = {
         "target": target.name,
         "files": ", ".join(str(path) for path in exported.files[::-1]),
         "size on disk": f"{exported.num_bytes / MEGABYTE:.1f} MB",
         "opset": "" if target.opset is None else str(target.opset),
         "free sizes": f"{axes}, samples" if exported.samples else axes,
-        "from PyTorch": "" if difference is None else f"at most {difference:.1g} of the image's range",
+        "from PyTorch": "" if difference is None else f"at most {difference:.1g} of the image's range, both in float32",
+        "from predict": "" if lower is None else f"about {lower:.1g} of the range: PyTorch predicts in bfloat16 here",
     }
     return rows_table(rows.items())

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
-from quietscope.errors import SettingsError
-from quietscope.io import Sink, open_writer
+from quietscope.errors import OutputError, SettingsError
+from quietscope.io import Sink, open_writer, write_image
 from quietscope.io.atomic import check_target
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def generate(
     model: Annotated[Path, Parameter(help="Model file of HDN, DivNoising or DVLAE.")],
     /,
     *,
-    output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format.")],
+    output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format. .png: a picture in grey.")],
     num: Annotated[int, Parameter(help="Number of images.")] = 16,
     size: Annotated[
         str, Parameter(help="Pixels: 256, or 200,300 for Y and X, or 8,256,256 for a volume.")
@@ -57,21 +57,23 @@ def generate(
     _check_together(between, noise_of, axes, is_plain=is_plain)
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
+    if _is_picture(output):
+        _check_picture(output, denoiser)
     if noise_of is not None:
         [image] = read_measured([noise_of], axes, series, mask, screen.note)
         with screen.predicting("drawing noise") as progress:
             images = denoiser.renoise(image, num, seed=seed, progress=progress)
-        shape = _write(output, images, denoiser, overwrite)
+        shape = _write(output, images, denoiser, screen, overwrite)
     elif between is None:
         chosen = denoiser.generation(
             num=num, size=_pixels(size), seed=seed, temperature=temperature, with_noise=with_noise
         )
         shape = _from_prior(denoiser, chosen, output, screen, overwrite)
     else:
-        first, second = read_measured(list(between), axes, series, mask, screen.note)
+        first, second = read_measured(list(between), axes, series, mask, screen.note, together=True)
         with screen.predicting("interpolating") as progress:
             images = denoiser.interpolate(first, second, num, seed=seed, progress=progress)
-        shape = _write(output, images, denoiser, overwrite)
+        shape = _write(output, images, denoiser, screen, overwrite)
     screen.show(f"{num} images of {' x '.join(map(str, shape[1:]))}: {output}")
 
 
@@ -80,6 +82,11 @@ def _from_prior(
 ) -> tuple[int, ...]:
     """Draw images of any size into their file, and return its shape."""
     shape = denoiser.shape_of(generation)
+    if _is_picture(path):
+        images = np.zeros(shape, np.float32)
+        with screen.predicting("generating") as progress:
+            denoiser.generate_into(generation, images, progress=progress)
+        return _write_picture(path, images, denoiser, screen, overwrite)
     with _writer(path, shape, denoiser, overwrite) as sink, screen.predicting("generating") as progress:
         denoiser.generate_into(generation, sink, progress=progress)
     return shape
@@ -100,8 +107,42 @@ def _check_together(
         )
 
 
-def _write(path: Path, images: npt.NDArray[np.float32], denoiser: "Denoiser", overwrite: bool) -> tuple[int, ...]:
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() == ".png"
+
+
+def _check_picture(path: Path, denoiser: "Denoiser") -> None:
+    """Refuse, before anything is drawn, what a picture in grey cannot show."""
+    dims, channels = denoiser.method.spatial_dims, denoiser.method.statistics.num_channels
+    if dims != 2 or channels != 1:
+        got = f"{'planes' if dims == 2 else 'volumes'} of {channels} channel{'s' * (channels != 1)}"
+        raise OutputError(f"planes of one channel for {path.name}", got, f"write to {path.with_suffix('.tif').name}")
+
+
+def _write_picture(
+    path: Path, images: npt.NDArray[np.float32], denoiser: "Denoiser", screen: Screen, overwrite: bool
+) -> tuple[int, ...]:
+    """Write images side by side as one grey picture, say which range its greys are, and return the images' shape."""
+    low, high = (float(end) for end in np.quantile(images, (0.001, 0.999)))
+    across = int(np.ceil(np.sqrt(len(images))))
+    rows = -(-len(images) // across)
+    grey = np.clip((images - low) / max(high - low, 1e-12) * 255.0, 0.0, 255.0).round().astype(np.uint8)
+    sheet = np.zeros((rows * across, *images.shape[1:]), np.uint8)
+    sheet[: len(grey)] = grey
+    height, width = images.shape[1:]
+    sheet = sheet.reshape(rows, across, height, width).swapaxes(1, 2).reshape(rows * height, across * width)
+    write_image(path, sheet, "YX", overwrite=overwrite)
+    greys = f"{low:.5g} (black) to {high:.5g} (white)"
+    screen.note(f"the greys of {path.name} go from {greys}; other formats keep the intensities")
+    return images.shape
+
+
+def _write(
+    path: Path, images: npt.NDArray[np.float32], denoiser: "Denoiser", screen: Screen, overwrite: bool
+) -> tuple[int, ...]:
     """Write images that are all there, and return their shape."""
+    if _is_picture(path):
+        return _write_picture(path, images, denoiser, screen, overwrite)
     with _writer(path, images.shape, denoiser, overwrite) as sink:
         sink[tuple(slice(None) for _ in images.shape)] = images
     return images.shape

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from quietscope.axes import Layout
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
-from quietscope.data.measured import MeasuredArray
+from quietscope.data.measured import MeasuredArray, as_measured, gap_notes
 from quietscope.errors import ChannelError, NoiseError, PixelError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
@@ -53,7 +53,7 @@ def noise_calibrate(
         raise NoiseError(f"one of {', '.join(MODELS)}", repr(model), f"pass e.g. `--model {MODELS[0]}`")
     [scene] = read_measured([frames], axes, series, mask, screen.note)
     layout = scene.layout(3 if "Z" in scene.axes else 2)
-    target = None if data is None else _target(data, layout, screen)
+    target = None if data is None else _target(data, layout, series, screen)
     files = files_per_channel(output, layout.num_channels)
     for path in files:
         check_kind_fits(path, model)
@@ -126,9 +126,13 @@ class _Channel(Sequence[npt.NDArray[Any]]):
         return frame if self.known is None else frame[self.known]
 
 
-def _target(path: Path, scene: Layout, screen: Screen) -> Image:
+def _target(path: Path, scene: Layout, series: int | None, screen: Screen) -> Image:
     """Open the image that is to be denoised, once it is known to have the scene's channels."""
-    [image] = read_measured([path], None, None, None, screen.note)
+    from quietscope.pipeline.inputs import open_beside
+
+    image = as_measured(open_beside(path, None, series))
+    for text in gap_notes([image]):
+        screen.note(text)
     found = image.layout().num_channels
     if found != scene.num_channels:
         raise ChannelError(

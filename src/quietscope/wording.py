@@ -1,0 +1,78 @@
+"""What to type to set something: an argument in Python, an option once the command line has said that it is asking.
+
+Messages are made below the command line, for both. They name a setting by what it is called in Python, and `typed` puts
+it into the words of whoever reads them.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+_INSIDE = {"direction": "network", "deterministic_levels": "network", "precision": "training"}
+"""Settings that Python takes in a dictionary."""
+
+_SETTINGS_ONLY = ("precision",)
+"""Settings that have no option: the command line takes them from a file."""
+
+_OPTIONS = {
+    "num_samples": "samples",
+    "kinds": "save",
+    "share": "prune",
+    "numerical_aperture": "na",
+}
+"""Options whose names are shorter than those of Python."""
+
+_shell = False
+
+
+@contextmanager
+def for_the_command_line() -> Iterator[None]:
+    """Word everything in options of the command line for as long as the block lasts: a process has one reader."""
+    global _shell
+    earlier, _shell = _shell, True
+    try:
+        yield
+    finally:
+        _shell = earlier
+
+
+def typed(*names: str, **values: object) -> str:
+    """Return what to type, to be put between backticks.
+
+    Args:
+        names: Settings that are named without a value.
+        values: Settings with their values, by the names that they have in Python; True for a mere switch.
+
+    Returns:
+        ``method="hdn", steps=300`` in Python, ``--method hdn --steps 300`` on the command line.
+    """
+    if _shell:
+        return " ".join([*map(_option, names), *(_option(name, value) for name, value in values.items())])
+    return ", ".join([*names, *(_argument(name, value) for name, value in values.items())])
+
+
+def elsewhere(what: str = "place") -> str:
+    """Return what to do where a result cannot be written: "choose another place"."""
+    return f"choose another {what}" + (" with `--output`" if _shell else "")
+
+
+def typed_box(sides: Sequence[int]) -> str:
+    """Return what to type for the sides of a box: ``size=(21, 35, 35)``, or ``--size 35 --size-z 21``."""
+    if not _shell:
+        return typed(size=tuple(sides))
+    return typed(size=sides[-1], **({"size_z": sides[0]} if len(sides) == 3 else {}))
+
+
+def _option(name: str, value: object = True) -> str:
+    if name in _SETTINGS_ONLY:
+        return f"{_INSIDE[name]}: {{{name}: {value}}}, in the file of --config"
+    flag = "--" + _OPTIONS.get(name, name).replace("_", "-")
+    return flag if value is True else f"{flag} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+
+
+def _argument(name: str, value: object) -> str:
+    words = f"[{', '.join(map(_literal, value))}]" if isinstance(value, list) else _literal(value)
+    return f'{_INSIDE[name]}={{"{name}": {words}}}' if name in _INSIDE else f"{name}={words}"
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
