@@ -112,6 +112,26 @@ def test_too_few_steps_are_named_with_what_to_type() -> None:
     assert judge(()).words == "not judged, for want of a denoised mean"
 
 
+def test_a_loss_that_still_falls_makes_a_run_too_short(clean: Plane) -> None:
+    found = figures(clean + noise("white"), clean)
+    falling = Effort(steps=2000, needed=300, seconds=240.0, falling=0.15)
+    verdict = judge([found], falling)
+    assert verdict.words == (
+        "too short: give --budget 8m (the validation loss was still falling, by 15% of all its fall in the last fifth "
+        "of the training)"
+    )
+    assert Verdict.of_values(json.loads(json.dumps(verdict.values()))) == verdict
+    assert judge([found], Effort(steps=2000, needed=300, seconds=240.0, falling=0.08)).level == "usable"
+
+
+@pytest.mark.parametrize("effort", [Effort(steps=41, needed=300, seconds=82.0), None])
+def test_who_did_not_train_the_model_is_sent_to_train_again(clean: Plane, effort: Effort | None) -> None:
+    """`predict` has no budget: what is advised can be typed."""
+    verdict = judge([figures(clean + noise("white"), np.zeros_like(clean))], effort, is_own=False)
+    assert "`quietscope train IMAGES -o FOLDER" in verdict.advice
+    assert not verdict.advice.startswith("give")
+
+
 def test_a_small_image_does_not_fail(clean: Plane) -> None:
     found = figures((clean + noise("white"))[:96, :96], np.full((96, 96), 100.0))
     assert judge([found], squares=144).level == "too short"

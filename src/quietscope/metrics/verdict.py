@@ -10,6 +10,8 @@ from quietscope.metrics.residual import ResidualFigures
 Level: TypeAlias = Literal["usable", "too short", "failed"]
 LEVELS_OF_VERDICT: tuple[Level, ...] = ("usable", "too short", "failed")
 
+TRAIN = "quietscope train IMAGES -o FOLDER"
+
 LOST = (0.05, 0.5)
 """Shares of lost structure above which a run was too short, and above which it has failed."""
 
@@ -30,8 +32,13 @@ FEWEST_SQUARES = 200
 FEW_STEPS = 0.3
 """Share of the steps that are needed below which a run is too short, whatever the residual says."""
 
-LONGER = 1.5
-"""A run is advised to take this much more than the steps that are needed, so that the next one is not short again."""
+FALLING = 0.1
+"""A run was too short where its validation loss has fallen by this share of all that it fell by in the last fifth of
+the run: an exponential fall would still have had an eighth of its way to go. See `benchmarks/verdicts.py`."""
+
+LONGER, LONGER_FOR_A_FALL = 1.5, 2.0
+"""A run is advised to take this much more than the steps that are needed, so that the next one is not short again; and
+this much more than it took where its loss was still falling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +49,14 @@ class Effort:
         steps: Training steps.
         needed: Steps that its settings need at least.
         seconds: Training time.
+        falling: Share, 0 to 1, of all that the validation loss has fallen by that it fell by in the last fifth of the
+            run; 0 where that is not known.
     """
 
     steps: int
     needed: int
     seconds: float
+    falling: float = 0.0
 
     @property
     def is_short(self) -> bool:
@@ -54,9 +64,14 @@ class Effort:
         return self.steps < FEW_STEPS * self.needed
 
     @property
+    def is_falling(self) -> bool:
+        """Whether the validation loss was still falling when training ended."""
+        return self.falling > FALLING
+
+    @property
     def longer(self) -> str:
         """The option that makes a run long enough, such as ``--budget 6m``."""
-        steps = LONGER * max(self.needed, self.steps)
+        steps = max(LONGER * max(self.needed, self.steps), LONGER_FOR_A_FALL * self.steps * self.is_falling)
         minutes = self.seconds / max(self.steps, 1) * steps / 60.0
         return f"--budget {math.ceil(minutes)}m" if minutes > 0.1 else f"--steps {math.ceil(steps / 50) * 50}"
 
@@ -159,9 +174,14 @@ def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _of_effort(effort: Effort | None) -> Iterator[tuple[Level, str]]:
-    if effort is not None and effort.is_short:
+    if effort is None:
+        return
+    if effort.is_short:
         steps = f"{effort.steps:,} step{'s' * (effort.steps != 1)}"
         yield "too short", f"only {steps} of about {effort.needed:,} that these settings need"
+    if effort.is_falling:
+        share = f"by {effort.falling:.0%} of all its fall in the last fifth of the training"
+        yield "too short", f"the validation loss was still falling, {share}"
 
 
 def _of_channel(figures: ResidualFigures, number: int) -> Iterator[tuple[Level, str]]:
@@ -184,10 +204,11 @@ def _level(value: float, limits: tuple[float, float]) -> Level:
 
 
 def _advice(effort: Effort | None, *, is_own: bool) -> str:
-    if effort is not None and effort.steps < 2 * effort.needed:
-        return f"give {effort.longer}"
+    """Return what to type: `predict`, which did not train the model, has no budget to give."""
+    if effort is not None and (effort.is_falling or effort.steps < 2 * effort.needed):
+        return f"give {effort.longer}" if is_own else f"train again, `{TRAIN} {effort.longer}`"
     if not is_own:
-        return "train on this image: it is unlike those that the model learnt from"
+        return f"train on this image, `{TRAIN}`: it is unlike those that the model learnt from"
     if effort is not None:
         return f"give {effort.longer}, or ask `quietscope diagnose` which method suits"
     return "train the model for longer"

@@ -27,14 +27,19 @@ from quietscope.outside.plain_data import MalformedError, brief, validated
 from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
-from quietscope.training.fit import FitReport
+from quietscope.training.fit import FALL_AT_THE_END, FitReport
 from quietscope.version import __version__
 
 FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
-_NUMBERS = {"rollbacks": "returns to an earlier state", "restarts": "fresh starts", "skipped_steps": "broken steps"}
+_NUMBERS = {
+    "rollbacks": "returns to an earlier state",
+    "restarts": "fresh starts",
+    "skipped_steps": "broken steps",
+    FALL_AT_THE_END: "fall of the loss at the end",
+}
 """What numbers of a training are called in words, where their names do not say it."""
 
 
@@ -109,14 +114,14 @@ class ModelCard:
     @property
     def effort(self) -> Effort | None:
         """How long the model was trained; None where the file does not tell."""
-        steps = self.training.get("steps")
+        steps, seconds, falling = map(self.training.get, ("steps", "training_seconds", FALL_AT_THE_END))
         if not isinstance(steps, int | float):
             return None
-        seconds = self.training.get("training_seconds")
         return Effort(
             steps=int(steps),
             needed=self.configuration.training_settings().least_steps,
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+            falling=float(falling) if isinstance(falling, int | float) else 0.0,
         )
 
     @classmethod
