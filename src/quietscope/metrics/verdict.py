@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from annotated_types import Ge, Le
 
 from quietscope.metrics.residual import ResidualFigures
 
@@ -26,8 +28,18 @@ lost. Correlation alone says nothing: that of the noise may be as strong."""
 SURE = 3.0
 """Standard errors by which the share of lost structure must lie above its limit."""
 
+OFF, BIASED_BEYOND_NOISE, BIASED = 0.9, 2.0, (3.0, 6.5)
+"""A result has failed where its local means are off by so many times the deviation that those of the noisy image have,
+and by so many standard errors of noise that is correlated as the residual is. A flat image is off by 1; of an image
+that shows nothing it is the right result, and its errors are those of the noise. The second limit lies within the last
+two, in standard errors of independent noise: beyond 6.5 two thirds of the residual are in its local means."""
+
+INVERTED = -0.2
+"""How local means of the result follow those of the noisy image where dark and bright are inverted."""
+
 FEWEST_SQUARES = 200
-"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run is at worst called too short."""
+"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run has not failed because structure is missing,
+which a few squares tell badly; what is flat, inverted, shifted or made up has failed however small the image is."""
 
 FEW_STEPS = 0.3
 """Share of the steps that are needed below which a run is too short, whatever the residual says."""
@@ -53,10 +65,10 @@ class Effort:
             run; 0 where that is not known.
     """
 
-    steps: int
-    needed: int
-    seconds: float
-    falling: float = 0.0
+    steps: Annotated[int, Ge(0), Le(10**12)]
+    needed: Annotated[int, Ge(0), Le(10**12)]
+    seconds: Annotated[float, Ge(0), Le(1e12)]
+    falling: Annotated[float, Ge(0), Le(1)] = 0.0
 
     @property
     def is_short(self) -> bool:
@@ -152,12 +164,12 @@ def judge(
     Returns:
         The verdict.
     """
-    found = [*_of_effort(effort), *(each for n, channel in enumerate(figures) for each in _of_channel(channel, n))]
+    is_small = squares is not None and squares < FEWEST_SQUARES
+    channels = (each for n, channel in enumerate(figures) for each in _of_channel(channel, n, is_small=is_small))
+    found = [*_of_effort(effort), *channels]
     if len(figures) == 1:
         found = [(level, reason.removeprefix("channel 1: ")) for level, reason in found]
     worst = max((LEVELS_OF_VERDICT.index(level) for level, _ in found), default=0)
-    if squares is not None and squares < FEWEST_SQUARES:
-        worst = min(worst, LEVELS_OF_VERDICT.index("too short"))
     level = LEVELS_OF_VERDICT[worst]
     return Verdict(
         level=level,
@@ -184,18 +196,44 @@ def _of_effort(effort: Effort | None) -> Iterator[tuple[Level, str]]:
         yield "too short", f"the validation loss was still falling, {share}"
 
 
-def _of_channel(figures: ResidualFigures, number: int) -> Iterator[tuple[Level, str]]:
-    name = f"channel {number + 1}: "
+def _of_channel(figures: ResidualFigures, number: int, *, is_small: bool) -> Iterator[tuple[Level, str]]:
+    name, is_off = f"channel {number + 1}: ", _is_off(figures)
     certain = figures.lost - SURE * figures.lost_error
     level = _level(certain, LOST)
+    inverted = ", with dark and bright inverted" if figures.slope < 0.0 and figures.lost > 1.2 else ""
     if level != "usable":
-        inverted = ", with dark and bright inverted" if figures.slope < 0.0 and figures.lost > 1.2 else ""
-        yield level, f"{name}{min(figures.lost, 1.0):.0%} of the image's structure is missing{inverted}"
+        has_failed = is_off or inverted or not is_small
+        missing = f"{min(figures.lost, 1.0):.0%} of the image's structure is missing"
+        yield "failed" if is_off else level if has_failed else "too short", f"{name}{missing}{inverted}"
+    elif is_off:
+        inverted = ", with dark and bright inverted" if figures.slope < INVERTED else ""
+        yield "failed", f"{name}local means are off by {figures.shift:.2g} times their contrast{inverted}"
     elif certain > LEFT and min(figures.neighbours_x, figures.neighbours_y, figures.neighbours_diagonal) > CORRELATED:
         yield "too short", f"{name}what was removed still shows the image"
     level = _level(figures.texture, TEXTURE)
     if level != "usable":
         yield level, f"{name}texture that is not in the noisy image ({figures.texture:.0%} of its contrast)"
+
+
+def _is_off(figures: ResidualFigures) -> bool:
+    """Whether local means have nothing to do with those of the noisy image, as far as noise cannot explain that."""
+    limit = min(max(BIASED_BEYOND_NOISE * _bias_of_noise(figures), BIASED[0]), BIASED[1])
+    if figures.slope < INVERTED:
+        limit = BIASED[0]
+    return figures.shift > OFF and figures.bias > limit
+
+
+def _bias_of_noise(figures: ResidualFigures) -> float:
+    """Return the bias, see `ResidualFigures`, of noise whose neighbours are correlated as those of the residual are.
+
+    White noise after a Gaussian of width w has neighbours of ``r = exp(-1 / 4 w^2)``, and squares of twice w root pi
+    times the variance per axis; the residual's structure, where it has any, makes this too large.
+    """
+    factor = 1.0
+    for neighbours in (figures.neighbours_x, figures.neighbours_y):
+        width = 0.5 / math.sqrt(-math.log(min(max(neighbours, 1e-9), 0.99)))
+        factor *= max(1.0, 2.0 * width * math.sqrt(math.pi))
+    return math.sqrt(factor)
 
 
 def _level(value: float, limits: tuple[float, float]) -> Level:
