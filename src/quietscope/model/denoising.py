@@ -226,7 +226,7 @@ def _denoise_one(
         axes=image.axes,
         pixel_size_um=image.pixel_size_um,
         channel_names=image.channel_names,
-        verdict=verdict_of(judged, model.effort, is_own=False),
+        verdict=verdict_of(judged, model.history.effort, is_own=False),
     )
 
 
