@@ -9,19 +9,18 @@ from typing import Any, Literal, Self, final
 import torch
 
 from quietscope.data.frames import Frames
-from quietscope.data.likeness import Seen
 from quietscope.data.look import look_at
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
+from quietscope.deploy.card import History
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
-from quietscope.metrics.verdict import Effort
 from quietscope.model import denoising, exploring, honesty, trained
-from quietscope.model.file import ModelCard, describe_model, load_model, save_model
+from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
@@ -156,19 +155,9 @@ class Denoiser:
         return 1.0 if self._card is None else self._card.spread_factor
 
     @property
-    def effort(self) -> Effort | None:
-        """How long the model was trained; None where that is not known."""
-        return None if self._card is None else self._card.effort
-
-    @property
-    def seen(self) -> tuple[Seen, ...]:
-        """What each channel of the training images looked like; of files of earlier versions, what statistics tell."""
-        if self._card is None or self._card.seen:
-            return () if self._card is None else self._card.seen
-        quantiles = self.method.statistics.quantiles
-        low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
-        each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
-        return tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
+    def history(self) -> History:
+        """What the model has learnt from, and how far; empty before it has."""
+        return History() if self._card is None else history_of(self.method, self._card)
 
     @property
     def noise_models(self) -> tuple[NoiseModel, ...]:

@@ -112,10 +112,68 @@ def test_too_few_steps_are_named_with_what_to_type() -> None:
     assert judge(()).words == "not judged, for want of a denoised mean"
 
 
-def test_a_small_image_does_not_fail(clean: Plane) -> None:
-    found = figures((clean + noise("white"))[:96, :96], np.full((96, 96), 100.0))
-    assert judge([found], squares=144).level == "too short"
-    assert judge([found], squares=256).level == "failed"
+def test_a_loss_that_still_falls_makes_a_run_too_short(clean: Plane) -> None:
+    found = figures(clean + noise("white"), clean)
+    falling = Effort(steps=2000, needed=300, seconds=240.0, falling=0.15)
+    verdict = judge([found], falling)
+    assert verdict.words == (
+        "too short: give --budget 8m (the validation loss was still falling, by 15% of all its fall in the last fifth "
+        "of the training)"
+    )
+    assert Verdict.of_values(json.loads(json.dumps(verdict.values()))) == verdict
+    assert judge([found], Effort(steps=2000, needed=300, seconds=240.0, falling=0.08)).level == "usable"
+
+
+@pytest.mark.parametrize("effort", [Effort(steps=41, needed=300, seconds=82.0), None])
+def test_who_did_not_train_the_model_is_sent_to_train_again(clean: Plane, effort: Effort | None) -> None:
+    """`predict` has no budget: what is advised can be typed."""
+    verdict = judge([figures(clean + noise("white"), np.zeros_like(clean))], effort, is_own=False)
+    assert "`quietscope train IMAGES -o FOLDER" in verdict.advice
+    assert not verdict.advice.startswith("give")
+
+
+@pytest.mark.parametrize("kind", ["white", "rows"])
+def test_a_small_image_does_not_fail_because_some_structure_is_missing(clean: Plane, kind: str) -> None:
+    noisy, middle = clean + noise(kind), clean.mean()
+    blurred = figures(noisy, middle + 0.2 * (clean - middle))
+    assert judge([blurred], squares=144).level == "too short"
+    assert judge([blurred], squares=256).level == "failed"
+    small = figures(noisy[:96, :96], clean[:96, :96])
+    assert judge([small], squares=144).level == "usable"
+
+
+@pytest.mark.parametrize("side", [32, 48, 96])
+@pytest.mark.parametrize("fault", ["inverted", "flat", "shifted", "texture"])
+def test_nonsense_fails_however_small_the_image(fault: str, side: int) -> None:
+    rng = np.random.default_rng(3)
+    rows = np.linspace(0.0, 2.0 * np.pi, side)
+    small = 150.0 + 40.0 * np.sin(rows)[:, None] * np.cos(rows)[None]
+    noisy = small + rng.normal(0.0, 20.0, small.shape)
+    made_up = np.repeat(np.repeat(rng.normal(0.0, 60.0, (side // 2, side // 2)), 2, 0), 2, 1)
+    results = {
+        "inverted": 300.0 - small,
+        "flat": np.full_like(small, 150.0),
+        "shifted": small + 200.0,
+        "texture": small + made_up,
+    }
+    squares = (side // 8) ** 2
+    assert judge([figures(noisy, small)], squares=squares).level == "usable"
+    verdict = judge([figures(noisy, results[fault])], squares=squares)
+    assert verdict.has_failed, verdict
+
+
+@pytest.mark.parametrize("side", [16, 32, 64, 256])
+@pytest.mark.parametrize("width", [0.0, 0.8, 1.5])
+def test_of_an_image_that_shows_nothing_a_flat_result_is_right_and_a_shifted_one_is_not(
+    side: int, width: float
+) -> None:
+    for seed in range(5):
+        white = np.random.default_rng(seed).normal(0.0, 20.0, (side, side))
+        correlated = gaussian_filter(white, width, mode="wrap")
+        noisy = 100.0 + 20.0 * correlated / correlated.std()
+        flat = np.full_like(noisy, noisy.mean())
+        assert judge([figures(noisy, flat)], squares=(side // 8) ** 2).level == "usable"
+        assert judge([figures(noisy, flat + 300.0)], squares=(side // 8) ** 2).has_failed
 
 
 def test_a_verdict_goes_through_json_and_the_worst_counts(clean: Plane) -> None:

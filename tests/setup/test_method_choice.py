@@ -50,6 +50,7 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
     assert (found.method, found.network) == (method, network)
     assert not found.unsettled
     assert told[0].startswith(f"method: {method}")
+    assert any("looks smoothed" in line for line in told) == (kind == "both")  # all of its noise was blurred
 
 
 @pytest.mark.parametrize(("kind", "direction"), [("white", "none"), ("row", "x"), ("column", "y")])

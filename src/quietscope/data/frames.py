@@ -17,6 +17,10 @@ from quietscope.io import Image
 Frame = npt.NDArray[np.generic]
 
 
+MOST_FRAMES = 256
+"""Number of frames, spread over a recording, whose statistics are as good as those of all; a terabyte is not read."""
+
+
 @dataclass(frozen=True)
 class Frames(Sequence[Frame]):
     """The frames of several arrays as one sequence of arrays (C, *S); a frame is read when it is indexed.
@@ -108,3 +112,8 @@ class Frames(Sequence[Frame]):
         part = next(k for k, end in enumerate(self._ends) if index < end)
         array, layout = self.parts[part]
         return array, layout, index - (self._ends[part] - layout.num_frames)
+
+
+def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:
+    """Return the indices of at most `most` frames, evenly spread."""
+    return sorted({int(n) for n in np.linspace(0, len(frames) - 1, min(len(frames), most)).round()})

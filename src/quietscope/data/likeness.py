@@ -8,6 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.outside.bounded import Positive, Real, Word
+from quietscope.outside.plain_data import validated
+
 NOTEWORTHY = 3.0
 """Factor between two ranges, noise levels or pixel sizes from which a person should know of it."""
 
@@ -34,12 +37,12 @@ class Seen:
         pixel_size_um: Micrometres per pixel along X; NaN where unknown.
     """
 
-    dtype: str = ""
-    low: float
-    middle: float
-    high: float
-    noise: float = math.nan
-    pixel_size_um: float = math.nan
+    dtype: Word = ""
+    low: Real
+    middle: Real
+    high: Real
+    noise: Real = math.nan
+    pixel_size_um: Positive = math.nan
 
     @classmethod
     def of(cls, planes: Sequence[npt.NDArray[Any]], dtype: str, pixel_size_um: float = math.nan) -> Self:
@@ -60,14 +63,18 @@ class Seen:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Self:
-        """Return the record whose `values` these are."""
-        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
-        return cls(**known)
+        """Return the record whose `values` these are; None stands for what is unknown, as earlier versions wrote it.
+
+        Raises:
+            MalformedError: If a value is missing, of another type, or out of bounds.
+        """
+        found: Self = validated(cls, {name: value for name, value in values.items() if value is not None})
+        return found
 
     def values(self) -> dict[str, Any]:
-        """Return it as values that JSON has."""
+        """Return it as values that JSON has, without what is unknown."""
         known = asdict(self).items()
-        return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in known}
+        return {name: value for name, value in known if not (isinstance(value, float) and not math.isfinite(value))}
 
     def words(self) -> str:
         """Return intensities and type, for a person."""

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from quietscope.data.frames import Frames
+from quietscope.data.frames import Frames, spread
 from quietscope.data.likeness import Seen
-from quietscope.data.preparation import spread
 from quietscope.io import Image
 
 MOST_FRAMES = 8

@@ -1,12 +1,12 @@
 """Check of the training images before training, and their statistics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from quietscope.axes import Layout
-from quietscope.data.frames import Frames
+from quietscope.data.frames import Frames, spread
 from quietscope.data.likeness import Seen, of_one_scale
 from quietscope.data.measured import MeasuredArray, stored
 from quietscope.data.normalize import Statistics
@@ -17,8 +17,6 @@ from quietscope.io.pixel_check import check_finite, check_resolved, check_varied
 Notify: TypeAlias = Callable[[str], None]
 """Function that is called with one line for a person."""
 
-MOST_FRAMES = 256
-"""Number of frames, spread over a recording, whose statistics are as good as those of all; a terabyte is not read."""
 
 NOTEWORTHY_SATURATION = 1e-4
 
@@ -134,8 +132,3 @@ def _first_look(array: Any, layout: Layout) -> Seen:
             break
     planes = frame[0].reshape(-1, *frame.shape[-2:])
     return Seen.of(planes[len(planes) // 2 :][:1], str(np.dtype(stored(array).dtype)))
-
-
-def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:
-    """Return the indices of at most `most` frames, evenly spread."""
-    return sorted({int(n) for n in np.linspace(0, len(frames) - 1, min(len(frames), most)).round()})

@@ -8,7 +8,9 @@ from typing import Annotated
 
 from annotated_types import Ge, Le, Len, MaxLen
 
+from quietscope.data.likeness import Seen
 from quietscope.errors import ModelFileError
+from quietscope.metrics.verdict import Effort
 from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json, validated
 
@@ -41,6 +43,19 @@ class CardLatent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class History:
+    """What a model has learnt from, and how far its training went; empty where that is not known.
+
+    Attributes:
+        seen: What each channel of the training images looked like.
+        effort: How long it was trained.
+    """
+
+    seen: Annotated[tuple[Seen, ...], MaxLen(4096)] = ()
+    effort: Effort | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What is known of an exported model.
 
@@ -63,6 +78,7 @@ class Card:
         compression: What was done to the model, step by step.
         configuration: How it was trained.
         training: Steps, seconds, validation loss and the like.
+        history: What it has learnt from, and how far; empty in files that earlier versions wrote.
         versions: Versions of the programs that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -85,6 +101,7 @@ class Card:
     compression: tuple[Word, ...] = ()
     configuration: Values = field(default_factory=dict)
     training: Numbers = field(default_factory=dict)
+    history: History = field(default_factory=History)
     versions: dict[Word, Word] = field(default_factory=dict)
     created: Word = ""
 
@@ -134,7 +151,9 @@ class Card:
         Raises:
             ValueError: If a number is NaN or infinite.
         """
-        return json.dumps({"kind": FILE_KIND, "format_version": FORMAT_VERSION, **asdict(self)}, allow_nan=False)
+        values = {"kind": FILE_KIND, "format_version": FORMAT_VERSION, **asdict(self)}
+        values["history"]["seen"] = [each.values() for each in self.history.seen]
+        return json.dumps(values, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | None, path: Path) -> "Card":

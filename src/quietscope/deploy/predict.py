@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from quietscope.data.measured import as_measured, for_network, restoring
-from quietscope.deploy.card import Card, CardLatent
+from quietscope.deploy.card import Card, CardLatent, History
 from quietscope.deploy.moments import BYTES_OF_MOMENTS
 from quietscope.deploy.session import Array, Session
 from quietscope.errors import SettingsError
@@ -44,14 +44,9 @@ class LeanPredictor:
     session: Session
 
     @property
-    def seen(self) -> tuple[()]:
-        """What it has learnt from: the card does not tell."""
-        return ()
-
-    @property
-    def effort(self) -> None:
-        """How long it was trained: the card does not tell."""
-        return None
+    def history(self) -> History:
+        """What it has learnt from, and how far, from the card."""
+        return self.session.card.history
 
     @staticmethod
     def can(kinds: Iterable[str]) -> bool:

@@ -2,6 +2,6 @@
 
 from quietscope.diagnosis.advice import Advice, deterministic_levels
 from quietscope.diagnosis.channel import Diagnosis, diagnose
-from quietscope.diagnosis.words import notes, reason, verdict
+from quietscope.diagnosis.words import notes, processing, reason, verdict
 
-__all__ = ["Advice", "Diagnosis", "deterministic_levels", "diagnose", "notes", "reason", "verdict"]
+__all__ = ["Advice", "Diagnosis", "deterministic_levels", "diagnose", "notes", "processing", "reason", "verdict"]

@@ -20,6 +20,7 @@ from quietscope.diagnosis.hot_pixels import find_hot_pixels, without
 from quietscope.diagnosis.kind import Kind, kind_of, noise_to_signal
 from quietscope.diagnosis.successive import measure_successive
 from quietscope.diagnosis.tiles import Plane, sample_tiles
+from quietscope.diagnosis.traces import Trace, find_trace
 from quietscope.errors import NoiseError
 from quietscope.noise.clipping import find_clip_levels
 from quietscope.noise.estimate import NoiseEstimate, measure_noise
@@ -40,6 +41,7 @@ class Diagnosis:
         estimate: Noise variance against signal; None if it could not be measured.
         noise_to_signal: Standard deviation of the noise over that of the signal.
         defects: Saturated, clipped and hot pixels.
+        trace: What filtering, enlarging or compression has left, see `quietscope.diagnosis.traces`; None for nothing.
         advice: Which method to use.
     """
 
@@ -52,6 +54,7 @@ class Diagnosis:
     estimate: NoiseEstimate | None
     noise_to_signal: float
     defects: Defects
+    trace: Trace | None
     advice: Advice
 
     @property
@@ -121,6 +124,7 @@ def diagnose(
         estimate=estimate,
         noise_to_signal=strength,
         defects=count_defects(tiles, mended, hot, clip, estimate),
+        trace=find_trace(x, y, flat, tiles, is_clean=kind == "none"),
         advice=advise(kind, x, y),
     )
 

@@ -3,6 +3,15 @@
 from quietscope.diagnosis.advice import Advice, AxisDoubt
 from quietscope.diagnosis.channel import Diagnosis
 from quietscope.diagnosis.kind import NO_NOISE
+from quietscope.diagnosis.traces import Trace
+
+RAW = "take the raw file, if there is one, since noise models and methods expect what the camera gave"
+_TRACES: dict[Trace, str] = {
+    "smooth": "looks smoothed or interpolated: there is hardly any contrast from pixel to pixel, along x and y alike",
+    "rounded": "looks smoothed or averaged: from pixel to pixel there is rounding and no noise",
+    "blocks": "looks compressed with loss, as by JPEG: there are borders of blocks of 8 x 8 pixels",
+    "doubled": "looks interpolated, to twice its size: every second pixel is a mean of its neighbours",
+}
 
 
 def verdict(diagnosis: Diagnosis) -> str:
@@ -27,9 +36,15 @@ def reason(advice: Advice) -> str:
     return f"the noise is independent from pixel to pixel ({values})"
 
 
+def processing(diagnosis: Diagnosis) -> list[str]:
+    """Return one line where the image was filtered, enlarged or compressed, and none where it was not."""
+    return [] if diagnosis.trace is None else [f"{_TRACES[diagnosis.trace]}: {RAW}"]
+
+
 def notes(diagnosis: Diagnosis) -> list[str]:
-    """Return one line for each kind of defective pixels; no denoiser can restore them, so the user has to act."""
-    defects, lines = diagnosis.defects, []
+    """Return one line for what no denoiser can mend, so that the user has to act: processing, defective pixels."""
+    defects = diagnosis.defects
+    lines = processing(diagnosis)
     if defects.has_saturated:
         lines.append(
             f"{defects.saturated:.2%} of the pixels are saturated: their brightness is lost, and the result "

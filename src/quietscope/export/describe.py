@@ -10,7 +10,7 @@ from quietscope.deploy.card import Card, CardLatent
 from quietscope.export.graph import Graph
 from quietscope.methods import METHODS
 from quietscope.methods.base import Method
-from quietscope.model.file import ModelCard
+from quietscope.model.file import ModelCard, history_of
 from quietscope.prediction import ready_to_predict
 from quietscope.prediction.memory import bytes_per_pixel
 from quietscope.tiling.request import Precision
@@ -64,6 +64,7 @@ def card_of(
         compression=tuple(compression),
         configuration=card.configuration.model_dump(mode="json"),
         training=dict(card.training),
+        history=history_of(method, card),
         versions={
             "quietscope": __version__,
             "torch": torch.__version__,

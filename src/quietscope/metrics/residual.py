@@ -45,6 +45,8 @@ class ResidualFigures:
         neighbours_y: The same along Y.
         neighbours_diagonal: The same along a diagonal.
         bias: Root mean square of the residual's means of squares, in standard errors of independent noise; 1 is best.
+        shift: Root mean square of the residual's means of squares, over the deviation of the noisy image's means of
+            squares; 0 is best, 1 a flat image as bright as the noisy one on average.
         slope: How local means of the denoised image follow those of the noisy one; 1 is best, negative is inverted.
         noise: Root mean square of the residual, intensity units.
     """
@@ -59,6 +61,7 @@ class ResidualFigures:
     bias: float
     slope: float
     noise: float
+    shift: float = math.nan
 
 
 class ResidualSums:
@@ -108,6 +111,7 @@ class ResidualSums:
             bias=SQUARE * math.sqrt(per_square / power) if power > 0 else math.nan,
             slope=common / scatter if scatter > 0 else math.nan,
             noise=math.sqrt(power),
+            shift=math.sqrt(per_square / (scatter / self._of("squares"))) if scatter > 0 else math.nan,
         )
 
     def _add_pixels(self, r: Planes, count: int) -> None:

@@ -3,13 +3,17 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from annotated_types import Ge, Le
 
 from quietscope.metrics.residual import ResidualFigures
 from quietscope.wording import typed
 
 Level: TypeAlias = Literal["usable", "too short", "failed"]
 LEVELS_OF_VERDICT: tuple[Level, ...] = ("usable", "too short", "failed")
+
+TRAIN = "quietscope train IMAGES -o FOLDER"
 
 LOST = (0.05, 0.5)
 """Shares of lost structure above which a run was too short, and above which it has failed."""
@@ -25,14 +29,29 @@ lost. Correlation alone says nothing: that of the noise may be as strong."""
 SURE = 3.0
 """Standard errors by which the share of lost structure must lie above its limit."""
 
+OFF, BIASED_BEYOND_NOISE, BIASED = 0.9, 2.0, (3.0, 6.5)
+"""A result has failed where its local means are off by so many times the deviation that those of the noisy image have,
+and by so many standard errors of noise that is correlated as the residual is. A flat image is off by 1; of an image
+that shows nothing it is the right result, and its errors are those of the noise. The second limit lies within the last
+two, in standard errors of independent noise: beyond 6.5 two thirds of the residual are in its local means."""
+
+INVERTED = -0.2
+"""How local means of the result follow those of the noisy image where dark and bright are inverted."""
+
 FEWEST_SQUARES = 200
-"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run is at worst called too short."""
+"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run has not failed because structure is missing,
+which a few squares tell badly; what is flat, inverted, shifted or made up has failed however small the image is."""
 
 FEW_STEPS = 0.3
 """Share of the steps that are needed below which a run is too short, whatever the residual says."""
 
-LONGER = 1.5
-"""A run is advised to take this much more than the steps that are needed, so that the next one is not short again."""
+FALLING = 0.1
+"""A run was too short where its validation loss has fallen by this share of all that it fell by in the last fifth of
+the run: an exponential fall would still have had an eighth of its way to go. See `benchmarks/verdicts.py`."""
+
+LONGER, LONGER_FOR_A_FALL = 1.5, 2.0
+"""A run is advised to take this much more than the steps that are needed, so that the next one is not short again; and
+this much more than it took where its loss was still falling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +62,14 @@ class Effort:
         steps: Training steps.
         needed: Steps that its settings need at least.
         seconds: Training time.
+        falling: Share, 0 to 1, of all that the validation loss has fallen by that it fell by in the last fifth of the
+            run; 0 where that is not known.
     """
 
-    steps: int
-    needed: int
-    seconds: float
+    steps: Annotated[int, Ge(0), Le(10**12)]
+    needed: Annotated[int, Ge(0), Le(10**12)]
+    seconds: Annotated[float, Ge(0), Le(1e12)]
+    falling: Annotated[float, Ge(0), Le(1)] = 0.0
 
     @property
     def is_short(self) -> bool:
@@ -55,9 +77,14 @@ class Effort:
         return self.steps < FEW_STEPS * self.needed
 
     @property
+    def is_falling(self) -> bool:
+        """Whether the validation loss was still falling when training ended."""
+        return self.falling > FALLING
+
+    @property
     def longer(self) -> str:
         """What to type to make a run long enough, such as ``budget="6m"``, or ``--budget 6m`` on the command line."""
-        steps = LONGER * max(self.needed, self.steps)
+        steps = max(LONGER * max(self.needed, self.steps), LONGER_FOR_A_FALL * self.steps * self.is_falling)
         minutes = self.seconds / max(self.steps, 1) * steps / 60.0
         return typed(budget=f"{math.ceil(minutes)}m") if minutes > 0.1 else typed(steps=math.ceil(steps / 50) * 50)
 
@@ -138,12 +165,12 @@ def judge(
     Returns:
         The verdict.
     """
-    found = [*_of_effort(effort), *(each for n, channel in enumerate(figures) for each in _of_channel(channel, n))]
+    is_small = squares is not None and squares < FEWEST_SQUARES
+    channels = (each for n, channel in enumerate(figures) for each in _of_channel(channel, n, is_small=is_small))
+    found = [*_of_effort(effort), *channels]
     if len(figures) == 1:
         found = [(level, reason.removeprefix("channel 1: ")) for level, reason in found]
     worst = max((LEVELS_OF_VERDICT.index(level) for level, _ in found), default=0)
-    if squares is not None and squares < FEWEST_SQUARES:
-        worst = min(worst, LEVELS_OF_VERDICT.index("too short"))
     level = LEVELS_OF_VERDICT[worst]
     return Verdict(
         level=level,
@@ -160,23 +187,54 @@ def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _of_effort(effort: Effort | None) -> Iterator[tuple[Level, str]]:
-    if effort is not None and effort.is_short:
+    if effort is None:
+        return
+    if effort.is_short:
         steps = f"{effort.steps:,} step{'s' * (effort.steps != 1)}"
         yield "too short", f"only {steps} of about {effort.needed:,} that these settings need"
+    if effort.is_falling:
+        share = f"by {effort.falling:.0%} of all its fall in the last fifth of the training"
+        yield "too short", f"the validation loss was still falling, {share}"
 
 
-def _of_channel(figures: ResidualFigures, number: int) -> Iterator[tuple[Level, str]]:
-    name = f"channel {number + 1}: "
+def _of_channel(figures: ResidualFigures, number: int, *, is_small: bool) -> Iterator[tuple[Level, str]]:
+    name, is_off = f"channel {number + 1}: ", _is_off(figures)
     certain = figures.lost - SURE * figures.lost_error
     level = _level(certain, LOST)
+    inverted = ", with dark and bright inverted" if figures.slope < 0.0 and figures.lost > 1.2 else ""
     if level != "usable":
-        inverted = ", with dark and bright inverted" if figures.slope < 0.0 and figures.lost > 1.2 else ""
-        yield level, f"{name}{min(figures.lost, 1.0):.0%} of the image's structure is missing{inverted}"
+        has_failed = is_off or inverted or not is_small
+        missing = f"{min(figures.lost, 1.0):.0%} of the image's structure is missing"
+        yield "failed" if is_off else level if has_failed else "too short", f"{name}{missing}{inverted}"
+    elif is_off:
+        inverted = ", with dark and bright inverted" if figures.slope < INVERTED else ""
+        yield "failed", f"{name}local means are off by {figures.shift:.2g} times their contrast{inverted}"
     elif certain > LEFT and min(figures.neighbours_x, figures.neighbours_y, figures.neighbours_diagonal) > CORRELATED:
         yield "too short", f"{name}what was removed still shows the image"
     level = _level(figures.texture, TEXTURE)
     if level != "usable":
         yield level, f"{name}texture that is not in the noisy image ({figures.texture:.0%} of its contrast)"
+
+
+def _is_off(figures: ResidualFigures) -> bool:
+    """Whether local means have nothing to do with those of the noisy image, as far as noise cannot explain that."""
+    limit = min(max(BIASED_BEYOND_NOISE * _bias_of_noise(figures), BIASED[0]), BIASED[1])
+    if figures.slope < INVERTED:
+        limit = BIASED[0]
+    return figures.shift > OFF and figures.bias > limit
+
+
+def _bias_of_noise(figures: ResidualFigures) -> float:
+    """Return the bias, see `ResidualFigures`, of noise whose neighbours are correlated as those of the residual are.
+
+    White noise after a Gaussian of width w has neighbours of ``r = exp(-1 / 4 w^2)``, and squares of twice w root pi
+    times the variance per axis; the residual's structure, where it has any, makes this too large.
+    """
+    factor = 1.0
+    for neighbours in (figures.neighbours_x, figures.neighbours_y):
+        width = 0.5 / math.sqrt(-math.log(min(max(neighbours, 1e-9), 0.99)))
+        factor *= max(1.0, 2.0 * width * math.sqrt(math.pi))
+    return math.sqrt(factor)
 
 
 def _level(value: float, limits: tuple[float, float]) -> Level:
@@ -185,10 +243,11 @@ def _level(value: float, limits: tuple[float, float]) -> Level:
 
 
 def _advice(effort: Effort | None, *, is_own: bool) -> str:
-    if effort is not None and effort.steps < 2 * effort.needed:
-        return f"give {effort.longer}"
+    """Return what to type: `predict`, which did not train the model, has no budget to give."""
+    if effort is not None and (effort.is_falling or effort.steps < 2 * effort.needed):
+        return f"give {effort.longer}" if is_own else f"train again, `{TRAIN} {effort.longer}`"
     if not is_own:
-        return "train on this image: it is unlike those that the model learnt from"
+        return f"train on this image, `{TRAIN}`: it is unlike those that the model learnt from"
     if effort is not None:
         return f"give {effort.longer}, or ask `quietscope diagnose` which method suits"
     return "train the model for longer"

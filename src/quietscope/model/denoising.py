@@ -261,7 +261,7 @@ def _denoise_one(
         channel_names=image.channel_names,
         frame_interval_s=image.frame_interval_s,
         details=image.details,
-        verdict=verdict_of(judged, model.effort, is_own=False),
+        verdict=verdict_of(judged, model.history.effort, is_own=False),
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
-from quietscope.deploy.card import Card
+from quietscope.deploy.card import Card, History
 from quietscope.deploy.formats import open_session
 from quietscope.deploy.session import Session
 from quietscope.methods.base import (
@@ -84,14 +84,9 @@ class Deployed:
         return self.session.card.spread_factor
 
     @property
-    def seen(self) -> tuple[()]:
-        """What it has learnt from: the card does not tell."""
-        return ()
-
-    @property
-    def effort(self) -> None:
-        """How long it was trained: the card does not tell."""
-        return None
+    def history(self) -> History:
+        """What it has learnt from, and how far, from the card."""
+        return self.session.card.history
 
 
 def as_method(session: Session) -> Method:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
+from annotated_types import MaxLen
 from pydantic import BaseModel, Field
 
 from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
+from quietscope.deploy.card import History
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
@@ -22,19 +24,24 @@ from quietscope.methods.base import BuiltMethod, Method
 from quietscope.metrics.verdict import Effort
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
-from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Real, Values, Word
+from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Values, Word
 from quietscope.outside.plain_data import MalformedError, brief, validated
 from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
-from quietscope.training.fit import FitReport
+from quietscope.training.fit import FALL_AT_THE_END, FitReport
 from quietscope.version import __version__
 
 FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
-_NUMBERS = {"rollbacks": "returns to an earlier state", "restarts": "fresh starts", "skipped_steps": "broken steps"}
+_NUMBERS = {
+    "rollbacks": "returns to an earlier state",
+    "restarts": "fresh starts",
+    "skipped_steps": "broken steps",
+    FALL_AT_THE_END: "fall of the loss at the end",
+}
 """What numbers of a training are called in words, where their names do not say it."""
 
 
@@ -49,17 +56,6 @@ class _Pruned(BaseModel):
     share: float = Field(default=0.0, ge=0, lt=1)
 
 
-class _Seen(BaseModel):
-    """What one channel of the training images looked like; None where that is unknown."""
-
-    dtype: Word = ""
-    low: Real
-    middle: Real
-    high: Real
-    noise: Real | None = None
-    pixel_size_um: Positive | None = None
-
-
 class _Header(BaseModel):
     """The header of a model file, as far as this version reads it."""
 
@@ -72,7 +68,7 @@ class _Header(BaseModel):
     channel_names: tuple[Word, ...]
     training: Numbers
     spread_factor: Positive = 1.0
-    seen: list[_Seen] = []
+    seen: Annotated[list[Values], MaxLen(4096)] = []
     pruned: _Pruned = _Pruned()
     versions: dict[Word, Word]
     created: Word
@@ -109,14 +105,14 @@ class ModelCard:
     @property
     def effort(self) -> Effort | None:
         """How long the model was trained; None where the file does not tell."""
-        steps = self.training.get("steps")
+        steps, seconds, falling = map(self.training.get, ("steps", "training_seconds", FALL_AT_THE_END))
         if not isinstance(steps, int | float):
             return None
-        seconds = self.training.get("training_seconds")
         return Effort(
             steps=int(steps),
             needed=self.configuration.training_settings().least_steps,
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+            falling=float(falling) if isinstance(falling, int | float) else 0.0,
         )
 
     @classmethod
@@ -130,6 +126,25 @@ class ModelCard:
             training=report.summary(),
             seen=seen,
         )
+
+
+def history_of(method: Method, card: ModelCard) -> History:
+    """Return what a model has learnt from, and how far.
+
+    Args:
+        method: The method, whose statistics tell the intensities where its file, of an earlier version, does not.
+        card: What is known of it.
+
+    Returns:
+        The history.
+    """
+    if card.seen:
+        return History(seen=card.seen, effort=card.effort)
+    quantiles = method.statistics.quantiles
+    low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
+    each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
+    seen = tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
+    return History(seen=seen, effort=card.effort)
 
 
 def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
@@ -205,7 +220,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
             training=header.training,
             spread_factor=header.spread_factor,
             pruned_share=header.pruned.share,
-            seen=tuple(Seen.of_values(values.model_dump()) for values in header.seen),
+            seen=tuple(Seen.of_values(values) for values in header.seen),
             versions=header.versions,
             created=header.created,
         )

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 
 from quietscope.data.measured import as_measured, for_network
+from quietscope.deploy.card import History
 from quietscope.errors import SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
-from quietscope.metrics.verdict import Effort
 from quietscope.model.file import ModelCard
 from quietscope.nn.hardware import place
 from quietscope.tiling.request import Precision
@@ -45,8 +45,8 @@ class TrainedModel(Protocol):
         """What the deviation of samples is multiplied by to be honest, see `quietscope.Denoiser.recalibrate`."""
 
     @property
-    def effort(self) -> Effort | None:
-        """How long it was trained; None where that is not known."""
+    def history(self) -> History:
+        """What it has learnt from, and how far."""
 
 
 class RecordedModel(TrainedModel, Protocol):

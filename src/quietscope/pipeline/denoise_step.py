@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from quietscope.data.likeness import Seen
 from quietscope.data.measured import as_measured, gap_notes
+from quietscope.deploy.card import History
 from quietscope.io import Image, Sink
-from quietscope.metrics.verdict import Effort
 from quietscope.pipeline.events import Listener, Note, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
@@ -24,12 +23,8 @@ class Model(Protocol):
     """Whatever denoises: a trained model, or an exported one with or without PyTorch."""
 
     @property
-    def seen(self) -> tuple[Seen, ...]:
-        """What each channel of the training images looked like; none where that is not known."""
-
-    @property
-    def effort(self) -> Effort | None:
-        """How long it was trained; None where that is not known."""
+    def history(self) -> History:
+        """What it has learnt from, and how far."""
 
     def denoise_into(
         self,
@@ -113,5 +108,5 @@ def predict(
     return Predicted(
         seconds=time.monotonic() - started,
         panels={} if panels is None else panels.planes(taps),
-        verdict=verdict_of(judged, model.effort, is_own=is_own),
+        verdict=verdict_of(judged, model.history.effort, is_own=is_own),
     )

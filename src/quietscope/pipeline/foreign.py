@@ -8,6 +8,11 @@ from quietscope.io import Image
 from quietscope.pipeline.events import Listener, Note
 from quietscope.wording import typed
 
+UNKNOWN = (
+    "An earlier version exported this model, which does not tell what it has learnt from: nobody knows whether this "
+    "image is like that. Export it again."
+)
+
 
 def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, insist: bool) -> None:
     """Compare an image with those that a model has learnt from.
@@ -21,9 +26,11 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
     Raises:
         PixelError: If the result must be wrong, unless `insist`.
     """
-    if len(learnt) != image.layout().num_channels:  # not known, or refused by the model in its own words
+    if not learnt:
+        events(Note(text=UNKNOWN))
+    if len(learnt) != image.layout().num_channels:  # refused by the model in its own words
         return
-    from quietscope.data.look import look_at  # which needs PyTorch; a model that does is there by now
+    from quietscope.data.look import look_at
     from quietscope.data.measured import as_measured
 
     for channel, (before, now) in enumerate(zip(learnt, look_at([as_measured(image)], 2), strict=False)):

@@ -84,7 +84,7 @@ class Outcome:
         """What the run is worth: the worst of its images; where none was denoised, how long was trained alone."""
         if self.images or self.trained is None:
             return worst_of([image.verdict for image in self.images])
-        return judge((), self.trained.denoiser.effort)
+        return judge((), self.trained.denoiser.history.effort)
 
     def training_values(self) -> dict[str, Any]:
         """Return what was trained as values that JSON has, where a model was trained."""

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.data.frames import Frames
+from quietscope.data.frames import Frames, spread
 from quietscope.data.normalize import Statistics
-from quietscope.data.preparation import Notify, spread
+from quietscope.data.preparation import Notify
 from quietscope.errors import NoiseError, Terminated
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.nn.seeding import seeded

@@ -6,7 +6,7 @@ from typing import Any
 
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
-from quietscope.diagnosis import Diagnosis, deterministic_levels, reason
+from quietscope.diagnosis import Diagnosis, deterministic_levels, processing, reason
 from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.methods.abilities import able_to_set
 from quietscope.presets import Configuration
@@ -47,6 +47,8 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     for name, value in chosen.items():
         words = value if isinstance(value, str) else ",".join(map(str, value)) or "none"
         tell(f"{name.replace('_', ' ')}: {words}, as {found.reason}")
+    for line in dict.fromkeys(line for each in found.channels for line in processing(each)):
+        tell(f"the image {line}")
     return Configuration.of({**values, "network": {**values["network"], **chosen}})
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
-from quietscope.data.frames import Frames
-from quietscope.data.preparation import Notify, spread
+from quietscope.data.frames import Frames, spread
+from quietscope.data.preparation import Notify
 from quietscope.errors import NoiseError
 from quietscope.noise import Gaussian, NoiseEstimate, NoiseModel, measure_noise
 from quietscope.noise.noise_file import load_noise_model

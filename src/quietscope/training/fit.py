@@ -25,10 +25,14 @@ from quietscope.training.settings import TrainingSettings
 from quietscope.training.stop import StopRequest
 from quietscope.training.team import Team
 from quietscope.training.training_run import TrainingRun
+from quietscope.training.validation import fall_at_the_end
 from quietscope.training.watch import Watcher
 
 LOG_EVERY = 10
 """Steps between the rows of the log."""
+
+FALL_AT_THE_END = "fall_of_the_loss_at_the_end"
+"""What the numbers of a run call it, in the model file too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class FitReport:
         seconds: Training time, earlier parts of a resumed run included.
         best_validation_loss: Lowest validation loss, in nats per pixel for a method with a likelihood; infinite if the
             run ended before its first validation.
+        fall_at_the_end: Share, 0 to 1, of all that the validation loss has fallen by that it fell by in the last fifth
+            of the run; NaN where there were too few validations to tell.
         skipped_steps: Number of steps whose loss or gradient was not finite.
         rollbacks: Number of returns to an earlier state.
         restarts: Number of starts with fresh weights after the posterior had collapsed.
@@ -52,6 +58,7 @@ class FitReport:
     steps: int
     seconds: float
     best_validation_loss: float
+    fall_at_the_end: float
     skipped_steps: int
     rollbacks: int
     restarts: int
@@ -66,6 +73,7 @@ class FitReport:
             "steps": float(self.steps),
             "training_seconds": round(self.seconds, 1),
             "best_validation_loss": self.best_validation_loss,
+            FALL_AT_THE_END: round(self.fall_at_the_end, 4),
             "skipped_steps": float(self.skipped_steps),
             "rollbacks": float(self.rollbacks),
             "restarts": float(self.restarts),
@@ -180,6 +188,7 @@ def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop
         steps=run.step,
         seconds=run.clock.seconds,
         best_validation_loss=run.rate.best,
+        fall_at_the_end=fall_at_the_end(run.validation.losses),
         skipped_steps=run.rollback.skipped_steps,
         rollbacks=run.rollback.rollbacks,
         restarts=run.collapse.restarts,
