@@ -143,7 +143,7 @@ def test_a_small_image_does_not_fail_because_some_structure_is_missing(clean: Pl
 
 
 @pytest.mark.parametrize("side", [32, 48, 96])
-@pytest.mark.parametrize("fault", ["inverted", "flat", "shifted", "texture"])
+@pytest.mark.parametrize("fault", ["inverted", "shifted", "texture"])
 def test_nonsense_fails_however_small_the_image(fault: str, side: int) -> None:
     rng = np.random.default_rng(3)
     rows = np.linspace(0.0, 2.0 * np.pi, side)
@@ -152,7 +152,6 @@ def test_nonsense_fails_however_small_the_image(fault: str, side: int) -> None:
     made_up = np.repeat(np.repeat(rng.normal(0.0, 60.0, (side // 2, side // 2)), 2, 0), 2, 1)
     results = {
         "inverted": 300.0 - small,
-        "flat": np.full_like(small, 150.0),
         "shifted": small + 200.0,
         "texture": small + made_up,
     }

@@ -29,7 +29,7 @@ lost. Correlation alone says nothing: that of the noise may be as strong."""
 SURE = 3.0
 """Standard errors by which the share of lost structure must lie above its limit."""
 
-OFF, BIASED_BEYOND_NOISE, BIASED = 0.9, 2.0, (3.0, 6.5)
+OFF, BIASED_BEYOND_NOISE, BIASED = 1.3, 2.0, (3.0, 6.5)
 """A result has failed where its local means are off by so many times the deviation that those of the noisy image have,
 and by so many standard errors of noise that is correlated as the residual is. A flat image is off by 1; of an image
 that shows nothing it is the right result, and its errors are those of the noise. The second limit lies within the last
@@ -39,8 +39,8 @@ INVERTED = -0.2
 """How local means of the result follow those of the noisy image where dark and bright are inverted."""
 
 FEWEST_SQUARES = 200
-"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run has not failed because structure is missing,
-which a few squares tell badly; what is flat, inverted, shifted or made up has failed however small the image is."""
+"""Squares of 8 x 8 pixels, about 115 x 115 pixels in all: of fewer a run is at worst called too short because structure
+is missing, as in a flat image; what is inverted, shifted or made up has failed however small the image is."""
 
 FEW_STEPS = 0.3
 """Share of the steps that are needed below which a run is too short, whatever the residual says."""
