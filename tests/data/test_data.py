@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietscope.axes import Layout
-from quietscope.data.frames import Frames
+from quietscope.data.frames import Frames, spread
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
-from quietscope.data.preparation import note_small, prepare, spread
+from quietscope.data.preparation import note_small, prepare
 from quietscope.data.split import split_frames
 from quietscope.errors import ChannelError, PixelError
 from quietscope.tiling.orientations import ALL_TURNS, orient

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from quietscope.export import export_model
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.metrics.verdict import Effort
 from quietscope.pipeline.events import Event
-from tests.deploy.exported import Exported
+from tests.exported import GetExported
 from tests.tiny import denoiser
 
 FEW = Request(num_samples=2)
@@ -63,12 +64,18 @@ def test_a_foreign_image_is_refused_and_a_brief_training_told(
     assert any("40 steps of about" in reason for reason in outcome.verdict.reasons)
 
 
-def test_a_card_of_an_earlier_version_has_no_history(exported: dict[str, Exported], tmp_path: Path) -> None:
-    card = Deployed.load(exported["hdn"].path).session.card
+def test_a_card_of_an_earlier_version_has_no_history(exported: GetExported, tmp_path: Path) -> None:
+    card = Deployed.load(exported("hdn").path).session.card
     values = json.loads(card.to_json())
     del values["history"]
     assert Card.from_json(json.dumps(values), tmp_path).history == History()
-    for broken in ({"seen": [{"low": "x"}]}, {"seen": 3}, {"effort": {"steps": -1}}, {"seen": [{}]}):
+    cases: tuple[dict[str, Any], ...] = (
+        {"seen": [{"low": "x"}]},
+        {"seen": 3},
+        {"effort": {"steps": -1}},
+        {"seen": [{}]},
+    )
+    for broken in cases:
         with pytest.raises(ModelFileError, match="does not make sense"):
             Card.from_json(json.dumps({**values, "history": broken}), tmp_path)
 
