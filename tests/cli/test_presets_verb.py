@@ -12,7 +12,7 @@ from tests.cli.command_line import Quietscope
 
 @pytest.fixture
 def printed(quietscope: Quietscope, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("quietscope.cli.screen.WIDTH_OF_A_LOG", 100)
+    monkeypatch.setattr("quietscope.progress.WIDTH_OF_A_LOG", 100)
     status, out, err = quietscope("presets")
     assert (status, err) == (0, "")
     return out

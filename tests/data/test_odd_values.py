@@ -99,7 +99,7 @@ def test_noise_between_gaps_is_not_asked_of_a_larger_crop() -> None:
     with pytest.raises(NoiseError) as caught:
         measure_noise(data, has_gaps=True)
     assert "larger crop" not in str(caught.value)
-    assert "--noise sigma" in str(caught.value)
+    assert 'noise="sigma=' in str(caught.value)
 
 
 @pytest.mark.filterwarnings("error")

@@ -51,7 +51,7 @@ def test_a_foreign_image_is_refused_and_a_brief_training_told(
     files: tuple[Path, Path], tmp_path: Path, number: int
 ) -> None:
     foreign, target = image(60.0, 9000.0), tmp_path / "f.tif"
-    with pytest.raises(PixelError, match=r"learnt from.*--insist"):
+    with pytest.raises(PixelError, match=r"learnt from.*insist=True"):
         run(plan_predict(files[number], foreign, target, device="cpu", request=FEW))
     assert not target.exists()
     told: list[Event] = []

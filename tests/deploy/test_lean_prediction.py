@@ -30,6 +30,11 @@ def picture() -> Image:
     return Image(rng.poisson(np.stack([clean, clean + 20])).astype(np.uint16), "TCYX")
 
 
+def one_channel(image: Image, case: Exported) -> np.ndarray:
+    """Return the first channel, of the brightness that a model of one channel is for."""
+    return np.asarray(image.data[:, 0] + np.uint16(float(case.denoiser.method.statistics.mean) - 300))
+
+
 def lean(
     case: Exported,
     image: Image,
@@ -80,8 +85,7 @@ def test_everything_else_works_on_an_exported_model_too(exported: GetExported, p
 @pytest.mark.parametrize("method", ["deconoising", "direct"])
 def test_methods_of_one_image(exported: GetExported, picture: Image, method: str) -> None:
     case = exported(method)
-    mean = float(case.denoiser.method.statistics.mean)
-    image = Image(picture.data[:, 0] + np.uint16(mean - 300), "TYX")
+    image = Image(one_channel(picture, case), "TYX")
     kinds = ("mean", "deconvolved") if method == "deconoising" else ("mean",)
     wanted = case.denoiser.denoise(image, tile=24)
     found = lean(case, image, kinds, Request(tile=24))
@@ -108,7 +112,7 @@ def test_images_that_do_not_fit(exported: GetExported, picture: Image) -> None:
 
 @pytest.mark.parametrize("method", ["hdn", "deconoising"])
 def test_predict_never_imports_pytorch(exported: GetExported, picture: Image, tmp_path: Path, method: str) -> None:
-    data = picture.data if method == "hdn" else picture.data[:, 0]
+    data = picture.data if method == "hdn" else one_channel(picture, exported(method))
     write_image(tmp_path / "in.tif", data, "TCYX" if method == "hdn" else "TYX")
     save = "mean,std,samples" if method == "hdn" else "mean,deconvolved"
     words = ["predict", exported(method).path, tmp_path / "in.tif", "-o", tmp_path / "out.tif"]

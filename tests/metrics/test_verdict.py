@@ -117,7 +117,7 @@ def test_a_loss_that_still_falls_makes_a_run_too_short(clean: Plane) -> None:
     falling = Effort(steps=2000, needed=300, seconds=240.0, falling=0.15)
     verdict = judge([found], falling)
     assert verdict.words == (
-        "too short: give --budget 8m (the validation loss was still falling, by 15% of all its fall in the last fifth "
+        'too short: give budget="8m" (the validation loss was still falling, by 15% of all its fall in the last fifth '
         "of the training)"
     )
     assert Verdict.of_values(json.loads(json.dumps(verdict.values()))) == verdict

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from quietscope import (
     run,
 )
 from quietscope.errors import OutputError, SettingsError, SizeError, Terminated
+from quietscope.metrics.verdict import Effort
 from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Event, Listener
 from quietscope.pipeline.learning import load_trained, settle, train
@@ -65,6 +66,14 @@ def check_same(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(np.asarray(read_image(path)), np.asarray(read_image(other / path.name)))
     weights = [Denoiser.load(folder / "model.safetensors", device="cpu").method.state_dict() for folder in (one, other)]
     assert all(bool((value == weights[1][name]).all()) for name, value in weights[0].items())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _advice_without_a_clock() -> Iterator[None]:
+    """The verdict advises a budget by how fast this machine is just now, and pictures show it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Effort, "longer", property(lambda self: "budget='6m'"))
+        yield
 
 
 @pytest.fixture(scope="module")
