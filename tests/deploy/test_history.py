@@ -60,7 +60,7 @@ def test_a_foreign_image_is_refused_and_a_brief_training_told(
     told.clear()
     outcome = run(plan_predict(files[number], image(), tmp_path / "b.tif", device="cpu", request=FEW), told.append)
     assert not [event for event in told if isinstance(event, Note)]
-    assert "train again, `quietscope train" in outcome.verdict.advice
+    assert "train again with `budget=" in outcome.verdict.advice
     assert any("40 steps of about" in reason for reason in outcome.verdict.reasons)
 
 

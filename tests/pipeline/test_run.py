@@ -276,7 +276,7 @@ def test_the_steps_can_be_called_one_by_one(whole: Path, tmp_path: Path, plan_of
     train(settle(plan.training))
     models = [load_trained(plan.training) for _ in plan.targets]
     found = [
-        predict(model.denoiser, target, panels=panels_of(plan, model))
+        predict(model.denoiser, target, panels=panels_of(plan, model), is_own=True)
         for model, target in zip(models, plan.targets, strict=True)
     ]
     outcome = report(plan, load_trained(plan.training), pickle.loads(pickle.dumps(found)))

@@ -245,12 +245,17 @@ def _level(value: float, limits: tuple[float, float]) -> Level:
 def _advice(effort: Effort | None, *, is_own: bool) -> str:
     """Return what to type: `predict`, which did not train the model, has no budget to give."""
     if effort is not None and (effort.is_falling or effort.steps < 2 * effort.needed):
-        return f"give {effort.longer}" if is_own else f"train again, `{TRAIN} {effort.longer}`"
+        return f"give {effort.longer}" if is_own else f"train again {_with(effort.longer)}"
     if not is_own:
         return f"train on this image, `{TRAIN}`: it is unlike those that the model learnt from"
     if effort is not None:
         return f"give {effort.longer}, or ask `quietscope diagnose` which method suits"
     return "train the model for longer"
+
+
+def _with(words: str) -> str:
+    """Return how to train with what is to be typed: in a command, or in Python."""
+    return f"by `{TRAIN} {words}`" if words.startswith("--") else f"with `{words}`"
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
