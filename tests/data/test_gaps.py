@@ -133,6 +133,13 @@ def test_few_photons_before_a_dark_background_were_measured(peak: float, sigma: 
     assert find_gaps([padded]).values == (0.0,)
 
 
+@pytest.mark.parametrize("side", [40, 96])
+def test_a_frame_around_a_small_image_is_padding(side: int) -> None:
+    framed = np.zeros((side + 64, side + 64), np.uint16)
+    framed[32:-32, 32:-32] = np.random.default_rng(3).poisson(30, (side, side)) + 1
+    assert find_gaps([framed]).values == (0.0,)
+
+
 def test_two_flat_values_are_a_drawing() -> None:
     drawing = np.kron(np.random.default_rng(0).integers(0, 2, (8, 8)), np.ones((16, 16))) * 255
     assert find_gaps([drawing.astype(np.uint8)]).is_empty

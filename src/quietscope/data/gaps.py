@@ -16,40 +16,12 @@ leaves; it is no measurement either.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Plane = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
-
-SQUARE = 8
-"""Side of the smallest square that counts as an area, in pixels."""
-
-LINE = 64
-"""Length of the shortest dead line, in pixels; in smaller images, the whole side."""
-
-REGROWN = 4
-"""How far from a square or a line pixels of its value belong to it, in pixels: the corners of slanted borders."""
-
-REACH = LINE + REGROWN
-"""How far a pixel's surroundings matter to whether it was measured, in pixels along Y and X."""
-
-MOST_NEAR = 0.2
-"""Share of the pixels close outside an area that may have its value; more of them belong to a clipped background."""
-
-SHARP = 0.7
-"""Least height two pixels outside an area, as a share of that five pixels outside, where its border is sharp."""
-
-RAGGED = 0.01
-"""Share of the pixels one or two outside an area that may agree less with their 5 x 5 neighbourhood than against it, as
-to whether they have its value. Padding of real images has at most 0.004; an edge of 2 to 100 photons 0.02 to 0.3."""
-
-FEWEST_OUTSIDE = 24
-"""Pixels outside an area that its border is judged by; with fewer there is nothing to compare."""
+from quietscope.data.gap_areas import MOST_NEAR, SQUARE, Border, Mask, Plane, areas_of
 
 FAR = 50.0
 """Spreads of the pixels beyond their 0.1 % and 99.9 % quantiles from which a value is absurd: eight times the whole
@@ -157,7 +129,7 @@ def find_gaps(planes: Sequence[Plane]) -> Gaps:
     everything = np.concatenate(first.sampled)
     looked_at = [planes[number] for number in _spread(sorted(first.suspicious), _MOST_LOOKED_AT)]
     candidates = [value for value, _ in Counter(first.suspects).most_common(2 * _MOST_VALUES)]
-    borders = sorted((_Border.of(looked_at, value) for value in candidates), key=lambda each: -each.area)
+    borders = sorted((Border.of(looked_at, value) for value in candidates), key=lambda each: -each.area)
     values = {border.value for border in borders[:_MOST_VALUES] if border.area and border.is_sharp}
     values |= {value for value, _ in first.blank if np.mean(everything == value) < MOST_NEAR}
     sentinels = {value for value in first.outermost if _is_sentinel(everything, value)}
@@ -271,43 +243,6 @@ def _spread(numbers: Sequence[int], most: int) -> list[int]:
     return [numbers[int(at)] for at in np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round()]
 
 
-def areas_of(plane: Plane, value: float) -> Mask:
-    """Return where a plane (Y, X) holds a value in a square of `SQUARE` pixels, on a line of `LINE`, or beside one."""
-    equal = plane == value
-    found = np.zeros(plane.shape, dtype=bool)
-    if np.count_nonzero(equal) < min(SQUARE, *plane.shape):
-        return found
-    from scipy.ndimage import binary_dilation
-
-    height, width = plane.shape
-    for shape in ((SQUARE, SQUARE), (min(LINE, height), 1), (1, min(LINE, width))):
-        if shape[0] <= height and shape[1] <= width:
-            found |= _opened(equal, shape)
-    if not found.any():
-        return found
-    grown: Mask = binary_dilation(found, np.ones((3, 3), dtype=bool), iterations=REGROWN, mask=equal)
-    return grown
-
-
-def _opened(equal: Mask, shape: tuple[int, int]) -> Mask:
-    """Return the union of all boxes of a shape that lie inside a mask (Y, X)."""
-    inside = _all_in_box(equal, shape)
-    padded = np.pad(inside, [(length - 1, length - 1) for length in shape])
-    return ~_all_in_box(~padded, shape)
-
-
-def _all_in_box(mask: Mask, shape: tuple[int, int]) -> Mask:
-    """Return for every place of a box inside a mask whether it is full, (Y - a + 1, X - b + 1)."""
-    sums = mask.astype(np.int32)
-    for axis, length in enumerate(shape):
-        total = np.cumsum(sums, axis=axis, dtype=np.int32)
-        total = np.concatenate([np.zeros_like(np.take(total, [0], axis=axis)), total], axis=axis)
-        upper = np.take(total, range(length, total.shape[axis]), axis=axis)
-        sums = upper - np.take(total, range(total.shape[axis] - length), axis=axis)
-    full: Mask = sums == shape[0] * shape[1]
-    return full
-
-
 def _suspicious_values(plane: Plane) -> Iterator[float]:
     """Return values that a plane holds in runs of neighbouring pixels: those of every eighth row, column and pixel."""
     for lines in (plane[::SQUARE], plane[:, ::SQUARE], plane[::SQUARE].T):
@@ -334,64 +269,3 @@ def _alone(plane: Plane, beyond: Mask, missing: Mask) -> Mask:
         if others.size and np.abs(others - np.median(others)).max() < STANDS_OUT * abs(value - np.median(others)):
             found[y, x] = True
     return found
-
-
-@dataclass(kw_only=True)
-class _Border:
-    """What lies in areas of one value, and how they end.
-
-    Attributes:
-        value: The value.
-        area: Pixels in such areas.
-        near: Pixels two or three pixels outside, and how many of them have the value too.
-        ragged: Pixels one or two pixels outside, and how many of them are unlike most around them.
-        heights: Difference from the value one, two and five pixels outside: number and sum.
-        is_highest: Whether no pixel is brighter. Then it may be saturated structure, whose edge is judged at the very
-            first pixel; padding may have been blended there, by the turning of a mosaic.
-    """
-
-    value: float
-    area: int = 0
-    near: list[int] = field(default_factory=lambda: [0, 0])
-    ragged: list[int] = field(default_factory=lambda: [0, 0])
-    heights: dict[int, list[float]] = field(default_factory=lambda: {1: [0, 0.0], 2: [0, 0.0], 5: [0, 0.0]})
-    is_highest: bool = True
-
-    @classmethod
-    def of(cls, planes: Iterable[Plane], value: float) -> "_Border":
-        """Measure planes."""
-        self = cls(value=value)
-        for plane in planes:
-            self._add(plane)
-        return self
-
-    @property
-    def is_sharp(self) -> bool:
-        """Whether the areas end at once, and so hold no measurement."""
-        close, far = self.heights[1 if self.is_highest else 2], self.heights[5]
-        if min(close[0], far[0]) < FEWEST_OUTSIDE or self.near[1] > MOST_NEAR * self.near[0]:
-            return False
-        if self.ragged[1] > RAGGED * self.ragged[0]:
-            return False
-        return close[1] / close[0] >= SHARP * far[1] / far[0]
-
-    def _add(self, plane: Plane) -> None:
-        from scipy.ndimage import distance_transform_cdt, uniform_filter
-
-        self.is_highest &= bool(plane.max() <= self.value)
-        areas = areas_of(plane, self.value)
-        if not areas.any() or areas.all():
-            return
-        self.area += int(np.count_nonzero(areas))
-        distance = distance_transform_cdt(~areas, metric="chessboard")
-        height = np.abs(plane.astype(np.float64) - self.value)
-        near = (distance == 2) | (distance == 3)
-        self.near[0] += int(near.sum())
-        self.near[1] += int((height[near] == 0.0).sum())
-        equal, beside = height == 0.0, (distance == 1) | (distance == 2)
-        self.ragged[0] += int(beside.sum())
-        self.ragged[1] += int((equal != (uniform_filter(equal.astype(np.float32), 5) > 0.5))[beside].sum())
-        for at, sums in self.heights.items():
-            there = height[distance == at]
-            sums[0] += there.size
-            sums[1] += float(there.sum())

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.data.gaps import REACH, Gaps, find_gaps
+from quietscope.data.gap_areas import REACH
+from quietscope.data.gaps import Gaps, find_gaps
 from quietscope.data.mask import Given, without_missing
 from quietscope.errors import PixelError
 from quietscope.io.image import ArrayLike, Image, Sink, whole_key
