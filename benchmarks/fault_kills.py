@@ -30,6 +30,7 @@ from quietscope.model.exported import Deployed
 from quietscope.noise.noise_file import load_noise_model
 from quietscope.presets import read_configuration
 from quietscope.testing.kills import killed_verb, leftovers, run_verb, signalled_verb
+from quietscope.training.checkpoint import RESUME_FILE
 
 SETTINGS = """network: {filters: [8, 8], latent_channels: [4, 4], blocks: 1, stem_filters: 8}
 training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, warmup_steps: 0}
@@ -151,11 +152,13 @@ def fill(folder: Path, name: str, moment: float, chance: random.Random) -> str:
         if status != USAGE_ERROR or "Traceback" in said:
             return f"{words}status {status}: {(said.strip().splitlines() or [''])[-1][:200]}"
         left = [path for path in (folder / "disk").rglob("*") if path.is_file()]
-        halves = [str(path.relative_to(folder)) for path in left if not is_whole(path)]
+        begun = [path.parent for path in left if path.name == RESUME_FILE]  # kept, for `--resume` to go on
+        others = [path for path in left if not any(path.is_relative_to(run) for run in begun)]
+        halves = [str(path.relative_to(folder)) for path in others if not is_whole(path)]
         if halves:
             return f"{words}left: {halves}"
         subprocess.run(["mount", "-o", "remount,size=64m", folder / "disk"], check=True)
-        wrong = again(folder, name, *(["--overwrite"] if left else []))
+        wrong = again(folder, name, *(["--resume"] if begun else ["--overwrite"] if left else []))
         return wrong and f"{words}then, with room: {wrong}"
 
 

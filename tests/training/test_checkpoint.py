@@ -1,16 +1,18 @@
 """The resume file: a run that was stopped or killed goes on as if it had never been; nothing else is taken for one."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from quietscope.errors import ModelFileError
+from quietscope.errors import ModelFileError, OutputError
 from quietscope.methods.hdn import HDN
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
+from quietscope.training import checkpoint
 from quietscope.training.budget import Budget
-from quietscope.training.checkpoint import read_checkpoint
+from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.fit import fit
 
 CPU = torch.device("cpu")
@@ -98,3 +100,23 @@ def test_the_file_of_another_network_is_refused_by_one_line(build: Callable[[], 
 
 def test_no_file_is_refused_by_one_line(build: Callable[[], HDN], tmp_path: Path) -> None:
     assert "resume=True" in refused(build, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "said"), [(False, "cannot be resumed later"), (True, "from an earlier step alone")]
+)
+def test_without_room_it_says_once_what_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool, said: str
+) -> None:
+    def full(folder: Path, state: object) -> None:
+        raise OutputError("room", "none", "free some space") from OSError(errno.ENOSPC, "No space left on device")
+
+    if earlier:
+        (tmp_path / "resume.ckpt").touch()
+    monkeypatch.setattr(checkpoint, "write_checkpoint", full)
+    told: list[str] = []
+    file = ResumeFile(tmp_path, told.append)
+    file.keep(dict)
+    file.keep(dict)
+    assert len(told) == 1
+    assert said in told[0]

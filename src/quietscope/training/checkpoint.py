@@ -53,7 +53,9 @@ class ResumeFile:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
                 raise
             if self._notify is not None:
-                self._notify(f"no room on the disk for {self._folder / RESUME_FILE}: this run cannot be resumed later")
+                path = self._folder / RESUME_FILE
+                later = "can be resumed from an earlier step alone" if path.exists() else "cannot be resumed later"
+                self._notify(f"no room on the disk for {path}: this run {later}")
             self._notify = None
 
 
