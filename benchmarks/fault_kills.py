@@ -8,6 +8,7 @@ the same shares of what a verb takes on every machine.
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import random
 import shutil
@@ -61,7 +62,8 @@ RESULTS: dict[str, dict[str, Callable[[Path], object]]] = {
 USELESS = 3  # exit status of a result that is written and said to be of no use, as after six steps
 WELL = (0, USELESS)
 SENT = ((signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGTERM, signal.SIGTERM))
-SMALLEST, LARGEST = 8, 600  # kB of a disk that becomes full
+SMALLEST = 8  # kB of a disk that becomes full
+ENOUGH = "there was enough room"
 
 
 def prepare(folder: Path) -> dict[str, float]:
@@ -141,14 +143,21 @@ def is_whole(path: Path) -> bool:
     return True
 
 
+def needed(folder: Path, name: str) -> int:
+    """Return how many kB the results of a verb take, of which a smaller disk has not enough."""
+    whole = folder / "disk" / Path(str(VERBS[name][VERBS[name].index("-o") + 1])).name
+    files = [whole] if whole.is_file() else [path for path in whole.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files) >> 10
+
+
 def fill(folder: Path, name: str, moment: float, chance: random.Random) -> str:
     """Run a verb on a disk with too little room, then again with enough, and return what was wrong."""
-    size = chance.randint(SMALLEST, LARGEST)
+    size = chance.randint(SMALLEST, max(SMALLEST, needed(folder, name) - 1))
     with small_disk(folder, size):
         status, said = run_verb(VERBS[name], folder)
         words = f"{size} kB: "
         if status in WELL:
-            return ""
+            return ENOUGH
         if status != USAGE_ERROR or "Traceback" in said:
             return f"{words}status {status}: {(said.strip().splitlines() or [''])[-1][:200]}"
         left = [path for path in (folder / "disk").rglob("*") if path.is_file()]
@@ -188,12 +197,14 @@ def try_all(
 ) -> dict[str, Any]:
     """Do one kind of harm to the verbs in turn, and return how often all was right, and what was wrong."""
     chance, faults, tried = random.Random(f"{seed} {kind.__name__}"), [], 0
-    for number in range(count):
-        if time.monotonic() > end:
-            break
-        name = list(VERBS)[number % len(VERBS)]
+    names = itertools.cycle(VERBS)
+    while tried < count and time.monotonic() < end:
+        name = next(names)
         moment = chance.uniform(0.1, 1.0) * took[name]
-        wrong, tried = kind(folder, name, moment, chance), tried + 1
+        wrong = kind(folder, name, moment, chance)
+        if wrong == ENOUGH:
+            continue  # no harm was done
+        tried += 1
         if wrong:
             faults.append(f"{name}, {moment:.2f} s, {wrong}")
             print(kind.__name__, faults[-1], flush=True)

@@ -1,10 +1,14 @@
 """A graph gives what its method gives, and leaves the method alone."""
 
+import gc
+
 import pytest
 import torch
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from quietscope.export import Graph
 from quietscope.export.centre import Centre, centred
+from quietscope.export.program import traced
 from quietscope.methods import METHODS
 from quietscope.methods.base import DeconvolvingMethod, PointMethod, PosteriorMethod
 from quietscope.methods.hdn import HDN
@@ -56,3 +60,19 @@ def test_the_centre_of_a_posterior_is_its_image_at_zero_noise() -> None:
     zeros = [torch.zeros_like(each) for each in Graph.of(method).example_inputs(num_samples=1)[1:]]
     torch.testing.assert_close(graph(x)[0], Graph.of(method)(x, *zeros)[0])
     assert centred(untrained(Noise2Void)).name == "noise2void"
+
+
+def test_a_traced_program_is_not_kept() -> None:
+    """PyTorch would keep what it recorded of every program for as long as the process lives."""
+
+    def recorded() -> int:
+        return sum(type(each) is ShapeEnv and bool(vars(each)) for each in gc.get_objects())
+
+    graph = Graph.of(untrained(Noise2Void))
+    before = recorded()
+    with traced(graph) as program:
+        assert recorded() > before
+        assert program.graph_module.graph.nodes
+    del program
+    gc.collect()
+    assert recorded() == before

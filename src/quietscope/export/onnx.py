@@ -8,7 +8,7 @@ import torch
 from quietscope.deploy.card import KEY, Card
 from quietscope.errors import ExportError
 from quietscope.export.graph import Graph
-from quietscope.export.program import as_export_errors, quiet, trace
+from quietscope.export.program import as_export_errors, quiet, traced
 from quietscope.export.target import Target, whole
 from quietscope.optional import imported
 
@@ -32,8 +32,7 @@ def to_onnx(graph: Graph) -> Any:
     """
     for library in ("onnx", "onnxscript"):
         imported(library, ExportError)
-    program = trace(graph)
-    with quiet(), torch.no_grad(), as_export_errors("ONNX"):
+    with traced(graph) as program, quiet(), torch.no_grad(), as_export_errors("ONNX"):
         made = torch.onnx.export(
             program,
             input_names=list(graph.input_names),

@@ -7,23 +7,8 @@ import torch
 
 from quietscope.deploy.card import KEY, Card
 from quietscope.export.graph import Graph
-from quietscope.export.program import quiet, trace
+from quietscope.export.program import quiet, traced
 from quietscope.export.target import Target, whole
-
-
-def to_program(graph: Graph) -> torch.export.ExportedProgram:
-    """Turn a graph into a program; image size and number of samples stay variable.
-
-    Args:
-        graph: The graph.
-
-    Returns:
-        The program.
-
-    Raises:
-        ExportError: If the graph cannot be traced.
-    """
-    return trace(graph)
 
 
 def save_program(program: torch.export.ExportedProgram, path: Path, card: Card) -> None:
@@ -41,7 +26,8 @@ def save_program(program: torch.export.ExportedProgram, path: Path, card: Card) 
 
 
 def _write(graph: Graph, path: Path, card: Card) -> None:
-    save_program(to_program(graph), path, card)
+    with traced(graph) as program:
+        save_program(program, path, card)
 
 
 TARGET = Target(name="torch.export", suffix=".pt2", view=whole, write=_write)
