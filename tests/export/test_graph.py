@@ -5,6 +5,7 @@ import gc
 import pytest
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.fx.graph_module import _loader
 
 from quietscope.export import Graph
 from quietscope.export.centre import Centre, centred
@@ -69,10 +70,12 @@ def test_a_traced_program_is_not_kept() -> None:
         return sum(type(each) is ShapeEnv and bool(vars(each)) for each in gc.get_objects())
 
     graph = Graph.of(untrained(Noise2Void))
-    before = recorded()
+    before, code = recorded(), {*_loader.eval_cache}
     with traced(graph) as program:
         assert recorded() > before
+        assert {*_loader.eval_cache} > code
         assert program.graph_module.graph.nodes
     del program
     gc.collect()
     assert recorded() == before
+    assert {*_loader.eval_cache} == code
