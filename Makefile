@@ -7,12 +7,12 @@ WORKERS ?= 2
 # One thread per process: two test workers with two threads each would fight for two cores.
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help setup fmt lint style format layers torchvision types units test documents faults demo bench clean
+.PHONY: help setup fmt lint style format layers torchvision types test documents faults demo bench clean
 
 help:
 	@echo "make setup   environment in $(VENV)"
 	@echo "make demo    denoise the sample that comes with the package, into demo/"
-	@echo "make test    lint, types and the tests of the code"
+	@echo "make test    lint, and the tests of the code"
 	@echo "make documents  README, docs/ and examples/, from top to bottom (CI runs it too)"
 	@echo "make faults  kills, full disks, damaged files: what must not cost data (CI runs it too)"
 	@echo "make fmt     put the code in order: imports, line ends, what ruff mends by itself"
@@ -56,11 +56,7 @@ types: setup
 	$(BIN)/mypy
 
 # Coverage costs time: CI measures it, against the floor in pyproject.toml, and so does `make test CI=true`.
-# mypy has one process and leaves the other core to the tests.
 test: lint
-	$(MAKE) --no-print-directory --jobs=2 types units
-
-units: setup
 	$(SINGLE) $(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/documents --ignore=tests/faults $(if $(CI),--cov --cov-report=term:skip-covered)
 
 documents: setup

@@ -199,7 +199,7 @@ class Denoiser:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
         """
         check_trainable(self.configuration)
-        opened = [as_measured(masked(image, mask)) for image in as_images(images, axes, series)]
+        opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
         for text in gap_notes(opened):
             (notify or print)(text)
         with training_shown(watch, progress) as watcher:
@@ -272,7 +272,7 @@ class Denoiser:
             The configuration, also in `configuration` from now on.
         """
         if self.configuration.unsettled:
-            opened = [as_measured(masked(image, mask)) for image in as_images(images, axes, series)]
+            opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
             frames = Frames.of(opened, self.configuration.dims)
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration

@@ -29,3 +29,15 @@ def test_a_reference_alone_in_its_file_belongs_to_any_series(several: Path, tmp_
     assert np.asarray(clean.data).max() == 2
     with pytest.raises(ImageFileError):
         open_references([several], noisy, series=2)
+
+
+def test_a_mask_follows_the_series_of_its_image(several: Path, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "masks.ome.tif", ome=True) as writer:
+        for number in (1, 2):
+            writer.write(np.arange(16 * 24, dtype=np.uint16).reshape(16, 24) >= number, metadata={"axes": "YX"})
+    tifffile.imwrite(tmp_path / "mask.tif", np.arange(16 * 24, dtype=np.uint16).reshape(16, 24) >= 3)
+    for name, missing in (("masks.ome.tif", 2), ("mask.tif", 3)):
+        [image] = open_images([several], series=1, mask=tmp_path / name)
+        assert np.count_nonzero(image.mask == 0) == missing
+    with pytest.raises(ImageFileError, match="series"):
+        open_images([np.zeros((16, 24))], series=2, mask=tmp_path / "masks.ome.tif")

@@ -331,7 +331,7 @@ def read_pair(
 
     image, reference = open_together([noisy, clean], axes, series, mask if mask == NAN else None)
     if mask is not None and mask != NAN:
-        image = masked(image, mask)
+        image = masked(image, mask, series)
     areas = not (is_result and is_smooth_and_rounded(image))
     image, whole = only(as_measured(image), areas=areas, sentinels=True, absurd=not is_result), as_measured(reference)
     reference = only(whole, absurd=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import PixelError, SettingsError, SizeError
-from quietscope.io import as_image
+from quietscope.io import as_image, series_beside
 from quietscope.io.image import Image
 
 NAN = "nan"
@@ -79,13 +79,14 @@ class Given:
         return ~known
 
 
-def masked(image: Image, mask: Any) -> Image:
+def masked(image: Image, mask: Any, series: int | None = None) -> Image:
     """Return an image with a mask.
 
     Args:
         image: The image.
         mask: A path, array or `Image` that is nonzero where pixels were measured, of the shape of the image or of a
             plane or stack of it; "nan" where NaN stands for no measurement; None leaves the image as it is.
+        series: Which image of its file this one is; a file of several masks has one for each, see `series_beside`.
 
     Returns:
         The image.
@@ -98,7 +99,7 @@ def masked(image: Image, mask: Any) -> Image:
         return image
     if isinstance(mask, str) and mask == NAN:
         return replace(image, mask=NAN)
-    given = replace(image, mask=np.asarray(as_image(mask).data[...]))
+    given = replace(image, mask=np.asarray(as_image(mask, None, series_beside(mask, series)).data[...]))
     earlier, now = Given.of(image), Given.of(given)  # planes of a file that were never recorded stay so
     if earlier is None or earlier.mask is None or now is None or now.mask is None:
         return given

@@ -51,6 +51,7 @@ __all__ = [
     "open_writer",
     "read_image",
     "saturated_share",
+    "series_beside",
     "write_bytes_atomically",
     "write_image",
 ]
@@ -152,6 +153,23 @@ def as_images(
 ) -> list[Image]:
     """Turn one image, or a list or tuple of them, into a list of `Image`; see `as_image`."""
     return [as_image(source, axes, series) for source in (sources if isinstance(sources, list | tuple) else [sources])]
+
+
+def series_beside(source: ImageSource, series: int | None, axes: str | None = None) -> int | None:
+    """Return which image of its file goes with another image; alone in its file it goes with every one.
+
+    Args:
+        source: The image that goes with another.
+        series: Which image of its file the other one is, counted from 0; None where nobody said.
+        axes: Axes of the source, where it does not name them.
+
+    Returns:
+        The index for `as_image`, None where nobody said.
+
+    Raises:
+        QuietScopeError: If the source cannot be opened.
+    """
+    return 0 if series is not None and as_image(source, axes, 0).num_series == 1 else series
 
 
 @contextmanager

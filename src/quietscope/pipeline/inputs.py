@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
-from quietscope.io import Image, ImageSource, as_image
+from quietscope.io import Image, ImageSource, as_image, series_beside
 from quietscope.wording import typed
 
 
@@ -32,15 +32,15 @@ def open_images(
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
     opened = tuple(_open(source, axes, series) for source in several)
-    return _masked(opened, mask)
+    return _masked(opened, mask, series)
 
 
-def _masked(opened: tuple[Image, ...], mask: ImageSource | None) -> tuple[Image, ...]:
+def _masked(opened: tuple[Image, ...], mask: ImageSource | None, series: int | None) -> tuple[Image, ...]:
     if mask is None:
         return opened
     from quietscope.data.mask import masked
 
-    return tuple(masked(image, mask) for image in opened)
+    return tuple(masked(image, mask, series) for image in opened)
 
 
 def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
@@ -74,7 +74,7 @@ def open_together(
     """
     if not series or all(_open(source, axes, 0).num_series == 1 for source in sources):
         return open_images(list(sources), axes, series, mask)
-    return _masked(tuple(open_beside(source, axes, series) for source in sources), mask)
+    return _masked(tuple(open_beside(source, axes, series) for source in sources), mask, series)
 
 
 def open_references(
@@ -127,8 +127,7 @@ def open_beside(source: ImageSource, axes: str | None, series: int | None) -> Im
     Raises:
         QuietScopeError: If it cannot be opened, or its file holds several images and not this one.
     """
-    is_alone = series is not None and as_image(source, axes, 0).num_series == 1
-    return _open(source, axes, 0 if is_alone else series)
+    return _open(source, axes, series_beside(source, series, axes))
 
 
 def name_of(image: Image) -> str:
