@@ -66,6 +66,17 @@ def test_what_is_missing_is_measured(clean: Plane, share: float, lost: float, le
     assert ("inverted" in verdict.words) == (share < 0)
 
 
+def test_a_flat_result_of_a_small_image_has_failed() -> None:
+    y, x = np.mgrid[:96, :96]
+    wave = 100.0 + 30.0 * np.sin(x / 15.0) * np.cos(y / 15.0)
+    for kind in ("white", "rows", "both"):
+        noisy, squares = wave + noise(kind)[:96, :96], 144
+        flat = judge([figures(noisy, np.full_like(wave, wave.mean()))], squares=squares)
+        assert flat.level == "failed", kind
+        assert "flat" in flat.words or "missing" in flat.words
+        assert judge([figures(noisy, wave)], squares=squares).level == "usable"
+
+
 def test_texture_of_its_own(clean: Plane) -> None:
     rng = np.random.default_rng(2)
     made_up = np.repeat(np.repeat(rng.normal(0.0, 60.0, (SIDE // 2, SIDE // 2)), 2, 0), 2, 1)
