@@ -50,6 +50,7 @@ from quietscope.noise.estimate import NoiseEstimate, estimate_noise, measure_noi
 from quietscope.noise.fitting import fit_noise
 from quietscope.noise.gaussian import Gaussian
 from quietscope.noise.gaussian_mixture import GaussianMixture
+from quietscope.noise.goodness import Goodness, goodness_of_fit
 from quietscope.noise.histogram import Histogram
 from quietscope.noise.models import BASE_MODELS, rebuild, registered
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord
@@ -82,6 +83,7 @@ __all__ = [
     "ClipLevels",
     "Gaussian",
     "GaussianMixture",
+    "Goodness",
     "Histogram",
     "NoiseChoice",
     "NoiseEstimate",
@@ -92,6 +94,7 @@ __all__ = [
     "choose_model",
     "estimate_noise",
     "fit_noise",
+    "goodness_of_fit",
     "measure_noise",
     "noise_model_from_record",
 ]

@@ -18,9 +18,14 @@ from quietscope.noise.poisson_gaussian import PoissonGaussian
 MOST_PAIRS = 2_000_000
 """Half of these determine a mean log-likelihood to a thousandth of a nat per pixel."""
 
+FEW_PAIRS = 100_000
+"""As many are enough to tell kinds of model apart whose difference matters."""
+
 NUM_ERRORS = 2.0
 NEGLIGIBLE = 0.002
 """A difference in nats per pixel that is too small to make a visible difference in a denoised image."""
+MATERIAL = 0.01
+"""A difference in nats per pixel for which it is worth to fit another model."""
 
 TRIAL_ITERATIONS = 400
 """Steps of a mixture's fit while candidates are compared; the chosen model is fitted again with all steps."""
@@ -96,9 +101,7 @@ def choose_model(
         NoiseError: If the shapes differ, there are too few pairs, signal and observation are equal, or every pixel is
             clipped.
     """
-    s, x = flatten_pairs(signal, observation)
-    chosen = np.random.default_rng(seed).permutation(s.size)[:MOST_PAIRS]
-    s, x = s[chosen], x[chosen]
+    s, x = drawn_pairs(signal, observation, MOST_PAIRS, seed)
     clip = clip_levels_of_pairs(s, x) if clip is None else clip
     half = s.size // 2
     scores = [_held_out(candidate, s, x, half, clip) for candidate in CANDIDATES]
@@ -112,6 +115,54 @@ def choose_model(
     return NoiseChoice(model=model, reason=_reason(table, winner), table=table)
 
 
+def better_kind(
+    model: NoiseModel, signal: Samples, observation: Samples, *, seed: int = 0, clip: ClipLevels | None = None
+) -> tuple[str, float] | None:
+    """Look for a kind of model that predicts pixels clearly better than a fitted one does.
+
+    A Gaussian, a Poisson-Gaussian and a mixture of 3 are fitted to one random half of at most `FEW_PAIRS` pairs, and
+    scored on the other, as the model is.
+
+    Args:
+        model: A model that was fitted to these pairs.
+        signal: Clean signal, any shape.
+        observation: Noisy observation, the same shape.
+        seed: Seed of the choice of pairs and of the halves.
+        clip: Clipping levels, or None to find them.
+
+    Returns:
+        The kind of the simplest model that predicts about as well as the best, and what it gains in nats per pixel;
+        None if none gains two standard errors and 0.01.
+
+    Raises:
+        NoiseError: If the shapes differ, there are too few pairs, or every pixel is clipped.
+    """
+    s, x = drawn_pairs(signal, observation, FEW_PAIRS, seed)
+    clip = clip_levels_of_pairs(s, x) if clip is None else clip
+    half = s.size // 2
+    own = _log_likelihood(model, s[half:], x[half:])
+    others = [
+        each for each in CANDIDATES if each.num_components in (None, 3) and each.kind not in model.to_record().kinds
+    ]
+    scores = [_held_out(candidate, s, x, half, clip) for candidate in others]
+    winner = _simplest(scores)
+    gain = scores[winner] - own
+    if float(gain.mean()) <= max(NUM_ERRORS * _standard_error(gain), MATERIAL):
+        return None
+    return others[winner].kind, float(gain.mean())
+
+
+def drawn_pairs(signal: Samples, observation: Samples, most: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Return pairs in random order, flat (N,), and no more than so many.
+
+    Raises:
+        NoiseError: If the shapes differ, there are too few pairs, or a value is not finite.
+    """
+    s, x = flatten_pairs(signal, observation)
+    chosen = np.random.default_rng(seed).permutation(s.size)[:most]
+    return s[chosen], x[chosen]
+
+
 def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: ClipLevels) -> FloatArray:
     """Log-likelihood of every pixel of the second half, by the candidate fitted to the first half; shape (N,)."""
     iterations = TRIAL_ITERATIONS if candidate.num_components is not None else None
@@ -123,8 +174,12 @@ def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: C
         num_iterations=iterations,
         clip=clip,
     )
+    return _log_likelihood(model, s[half:], x[half:])
+
+
+def _log_likelihood(model: NoiseModel, s: FloatArray, x: FloatArray) -> FloatArray:
     with torch.no_grad():
-        value = model.log_prob(torch.from_numpy(x[half:]), torch.from_numpy(s[half:]))
+        value = model.log_prob(torch.from_numpy(x), torch.from_numpy(s))
     return value.double().numpy()
 
 

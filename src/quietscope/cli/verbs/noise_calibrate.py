@@ -45,6 +45,7 @@ def noise_calibrate(
     All axes but channels and space count frames; a stack with Z is a scene in 3-D.
     """
     from quietscope.noise.fitting import fit_noise
+    from quietscope.noise.goodness import goodness_of_fit
     from quietscope.noise.noise_file import check_kind_fits, save_noise_model
     from quietscope.noise.static_scene import pairs_from_frames
 
@@ -58,10 +59,11 @@ def noise_calibrate(
     for path in files:
         check_kind_fits(path, model)
         check_target(path, overwrite)
-    fitted = []
+    fitted, fits = [], []
     for channel in range(layout.num_channels):
         pairs = pairs_from_frames(_Channel.of(scene.data, layout, channel))
         fitted.append(fit_noise(model, pairs.signal, pairs.observation, clip=pairs.clip))
+        fits.append(goodness_of_fit(fitted[-1], pairs.signal, pairs.observation, clip=pairs.clip))
         where = f"channel {channel}: " if layout.num_channels > 1 else ""
         for note in pairs.steadiness.notes():
             screen.note(where + note)
@@ -71,9 +73,10 @@ def noise_calibrate(
             f"{where}{pairs.num_frames} frames, signals {pairs.signal_range[0]:.5g} to {pairs.signal_range[1]:.5g}, "
             f"correlation of neighbouring frames {pairs.steadiness.excess:+.4f} +- {pairs.steadiness.excess_error:.4f}"
         )
-    for path, each in zip(files, fitted, strict=True):
+    for path, each, fit in zip(files, fitted, fits, strict=True):
         save_noise_model(path, each, overwrite=overwrite)
         screen.show(f"{path}: {each.describe()}")
+        screen.show(f"  {fit.words()}")
     if len(files) > 1:
         screen.show(f"use them with --noise {','.join(map(str, files))}")
 

@@ -33,8 +33,8 @@ def noise_fit(
     mask: Mask = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
-    """Fit the noise to pairs of noisy and clean images."""
-    from quietscope.noise import BASE_MODELS, fit_noise
+    """Fit the noise to pairs of noisy and clean images, and say how well it fits."""
+    from quietscope.noise import BASE_MODELS, fit_noise, goodness_of_fit
     from quietscope.noise.noise_file import check_kind_fits, save_noise_model
 
     screen = Screen()
@@ -50,6 +50,7 @@ def noise_fit(
         fitted = fit_noise(model, signal, observation)
         save_noise_model(path, fitted, overwrite=overwrite)
         screen.show(f"{path}: {fitted.describe()}")
+        screen.show(f"  {goodness_of_fit(fitted, signal, observation).words()}")
 
 
 def _pixels(image: Image, reference: Image, channel: int) -> tuple[Plane, Plane]:
