@@ -49,6 +49,8 @@ def measure(data: str, method: str, steps: int) -> dict[str, Any]:
         for name, images in (("psnr_noisy", noisy), ("psnr", result.mean)):
             each = [psnr_affine(one, other) for one, other in zip(images, clean, strict=True)]
             row[name] = round(float(np.mean(each)), 2)
+    effort = denoiser.history.effort
+    row["falling"] = None if effort is None else round(effort.falling, 3)
     return {**row, "level": values["level"], "reasons": values["reasons"], "figures": values["figures"]}
 
 

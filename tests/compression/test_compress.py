@@ -22,11 +22,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     judge_little(monkeypatch)
 
 
-def test_pruned_for_pytorch(planes: np.ndarray, tmp_path: Path) -> None:
+def test_pruned_for_pytorch(planes: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     full = build("hdn")
     folder = tmp_path / "small"
     chosen = Compression(share=0.5, backend="torch", **LENIENT)
     report = compress(full, planes, folder, chosen, axes="QYX")
+    assert "training 100%: step 2" in capsys.readouterr().err
     assert [path.name for path in sorted(folder.iterdir())] == ["model.safetensors", "report.json"]
     assert is_compressed(folder)
     again = Denoiser.load(folder / "model.safetensors", device="cpu")

@@ -65,12 +65,15 @@ def test_any_model_that_samples_can_be_distilled(
     np.testing.assert_array_equal(result.mean, direct.denoise(images, axes=axes).mean)
 
 
-def test_a_student_tells_how_far_it_is_from_the_samples() -> None:
+def test_a_student_tells_how_far_it_is_from_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
     """A teacher that cannot see (one step) draws nearly one image: its mean is learnt within its own spread."""
     images = picture(2, 32, 32)
     teacher = trained("divnoising", images, "TYX")
-    raw = distill(teacher, images, axes="TYX", **{**SMALL, "steps": 1})
+    capsys.readouterr()
+    raw = distill(teacher, images, axes="TYX", progress=False, **{**SMALL, "steps": 1})
+    assert capsys.readouterr().err == ""
     learnt = distill(teacher, images, axes="TYX", **{**SMALL, "steps": 120})
+    assert "training 100%: step 120" in capsys.readouterr().err
     far, near = (compare(teacher, each, images, axes="TYX", num_samples=20) for each in (raw, learnt))
     assert near.psnr_to_samples > far.psnr_to_samples + 3
     assert far.psnr_of_samples == pytest.approx(near.psnr_of_samples)

@@ -28,6 +28,7 @@ from quietscope.methods.abilities import require
 from quietscope.methods.base import LearningMethod, Method
 from quietscope.model.file import save_model
 from quietscope.nn.hardware import gains_from_bf16
+from quietscope.progress import training_shown
 from quietscope.tiling.request import Precision
 from quietscope.training.budget import Budget, parse_duration
 from quietscope.training.fit import FitReport
@@ -95,6 +96,7 @@ def compress(
     overwrite: bool = False,
     watch: Watcher | None = None,
     notify: Callable[[str], None] | None = None,
+    progress: bool | None = None,
 ) -> CompressionReport:
     """Make a trained model smaller and faster, and write the result only if it loses no more than `max_loss_db`.
 
@@ -115,6 +117,7 @@ def compress(
         overwrite: Whether a compressed model already in `folder` may be replaced.
         watch: Called after every step of fine-tuning.
         notify: Called with one line for each fact about the images that a person should know.
+        progress: Whether to show how fine-tuning stands, see `quietscope.Denoiser.fit`.
 
     Returns:
         The report: size, speed and loss of the full model and of every step.
@@ -129,7 +132,8 @@ def compress(
         references = None if clean is None else as_images(clean, axes)
         noisy = [masked(image, mask) for image in as_images(images, axes)]
         bench = Bench.of(denoiser, noisy, references, compression.seed, notify)
-        return _compress(denoiser, bench, folder, compression, overwrite, watch)
+        with training_shown(watch, progress if compression.share is not None else False) as watcher:
+            return _compress(denoiser, bench, folder, compression, overwrite, watcher)
 
 
 def _compress(

@@ -17,6 +17,7 @@ from quietscope.methods.base import Method
 from quietscope.model.file import ModelCard
 from quietscope.model.trained import TrainedModel
 from quietscope.nn.hardware import place
+from quietscope.progress import training_shown
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.watch import Watcher
 
@@ -45,6 +46,7 @@ def distill(
     resume: bool = False,
     watch: Watcher | None = None,
     notify: Notify | None = None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> AnyTeacher:
     """Train a network that gives the mean or median of a model's samples in one pass; the model is not changed.
@@ -59,6 +61,7 @@ def distill(
         resume: Whether to continue from the folder's resume file, with the same images and settings.
         watch: Called after every training step.
         notify: Called with one line for each fact about the images that a person should know.
+        progress: Whether to show how training stands, see `quietscope.Denoiser.fit`.
         **settings: preset, budget, steps, seed, network and training of the direct denoiser, as for `Denoiser`.
 
     Returns:
@@ -81,16 +84,17 @@ def distill(
         note_small(frames, training.patch, notify)
     student = Student.of(method, chosen)
     place(method.eval(), teacher.device, method.spatial_dims)
-    report = fit(
-        student.method,
-        frames,
-        training,
-        chosen.training_budget(),
-        device=teacher.device,
-        folder=folder,
-        resume=resume,
-        watch=watch,
-    )
+    with training_shown(watch, progress) as watcher:
+        report = fit(
+            student.method,
+            frames,
+            training,
+            chosen.training_budget(),
+            device=teacher.device,
+            folder=folder,
+            resume=resume,
+            watch=watcher,
+        )
     student.method.learn_from(None)
     direct = teacher.of(student.method, ModelCard.of(chosen, opened[0], report), teacher.device)
     direct.fit_report = report
