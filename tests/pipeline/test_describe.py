@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from quietscope import DenoisePlan, Note, Request, describe, plan_denoise, plan_train, run
+from quietscope import DenoisePlan, Note, Request, describe, plan_denoise, plan_train, read_image, run, write_image
 from quietscope.errors import OutputError
 from quietscope.pipeline.events import Event
 
@@ -87,3 +88,15 @@ def test_a_method_without_samples_or_noise_model(cells: Path, settings: dict[str
     assert found.images[0].num_samples == 0
     assert set(found.images[0].files) == {"mean"}
     assert "one pass" in dict(found.rows())["prediction"]
+
+
+def test_a_blank_frame_is_not_among_those_that_are_learnt_from(
+    cells: Path, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    frames = np.concatenate([np.asarray(read_image(cells / f"{name}.tif")) for name in "ab"])
+    frames[1] = 0
+    write_image(tmp_path / "gap.tif", frames, "TYX")
+    told: list[Event] = []
+    found = describe(plan_train([tmp_path / "gap.tif"], tmp_path / "run", settings), told.append)
+    assert found.learning.num_frames == 3
+    assert any("never measured" in event.text for event in told if isinstance(event, Note))

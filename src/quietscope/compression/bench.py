@@ -12,7 +12,7 @@ from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
 from quietscope.data.frames import Frames
 from quietscope.data.measured import as_measured, for_network, gap_notes
 from quietscope.data.preparation import prepare
-from quietscope.data.split import split_frames
+from quietscope.data.split import split_measured
 from quietscope.denoiser import Denoiser
 from quietscope.errors import ChannelError, SizeError
 from quietscope.export.graph import Graph
@@ -106,8 +106,7 @@ class Bench:
         for text in gap_notes(found):
             tell(text)
         prepare(frames, notify)
-        parts = split_frames(len(frames), seed)
-        training, held_out = ([n for n in part if frames.is_measured(n)] or part for part in parts)
+        training, held_out = split_measured(frames, seed)
         boxes = held_out_boxes(frames, held_out, method.size_multiple, seed)
         noisy, latents = cut(seen, boxes), Graph.of(method).latents
         known = tuple(~np.isnan(each) for each in cut(frames, boxes)) if frames.has_gaps else None

@@ -97,6 +97,11 @@ class Frames(Sequence[Frame]):
         array, layout, n = self._locate(index)
         return not isinstance(array, MeasuredArray) or not np.isnan(layout.take(array, n)).all()
 
+    @cached_property
+    def measured(self) -> list[int]:
+        """Indices of the frames of which some pixel was measured."""
+        return [index for index in range(len(self)) if self.is_measured(index)]
+
     def spatial_shape(self, index: int) -> tuple[int, ...]:
         """Return the spatial size S of one frame."""
         return self._locate(index)[1].spatial_shape

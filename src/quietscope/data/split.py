@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from quietscope.data.frames import Frames
+
 VALIDATION_SHARE = 0.05
 FEWEST_FRAMES_TO_SPLIT = 10
 
@@ -26,3 +28,18 @@ def split_frames(num_frames: int, seed: int) -> tuple[list[int], list[int]]:
     order = np.random.default_rng(seed).permutation(num_frames)
     validation = sorted(int(n) for n in order[:held_out])
     return [n for n in everything if n not in set(validation)], validation
+
+
+def split_measured(frames: Frames, seed: int) -> tuple[list[int], list[int]]:
+    """Choose training and validation frames among those of which some pixel was measured, see `split_frames`.
+
+    Args:
+        frames: The frames.
+        seed: Seed of the choice.
+
+    Returns:
+        Sorted indices of training frames and of validation frames.
+    """
+    measured = frames.measured
+    training, validation = split_frames(len(measured), seed)
+    return [measured[n] for n in training], [measured[n] for n in validation]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from quietscope.data.frames import Frames
 from quietscope.data.mask import NAN
 from quietscope.data.measured import as_measured
-from quietscope.data.split import split_frames
-from quietscope.errors import SettingsError, SizeError
+from quietscope.data.split import split_measured
+from quietscope.errors import PixelError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.io.pixel_check import check_finite
 from quietscope.methods.direct import DirectDenoiser
@@ -123,7 +123,8 @@ def compare(
         The comparison.
 
     Raises:
-        QuietScopeError: If the images do not fit each other or the models, or there are fewer than two samples.
+        QuietScopeError: If the images do not fit each other or the models, nothing of them was measured, or there are
+            fewer than two samples.
     """
     assert isinstance(direct.method, DirectDenoiser)
     check_num_samples(num_samples)
@@ -132,8 +133,9 @@ def compare(
     truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
     if truth is not None:
         _check_frames(noisy, truth)
-    held_out = split_frames(len(noisy), seed)[1]
-    judged = ([n for n in held_out if noisy.is_measured(n)] or held_out)[:MOST_JUDGED]
+    judged = split_measured(noisy, seed)[1][:MOST_JUDGED]
+    if not judged:
+        raise PixelError("images of which some pixel was measured", "none", "pass other images")
     rows = []
     for number, n in enumerate(judged):
         box = _middle(noisy.spatial_shape(n))

@@ -178,13 +178,13 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
 def _learning(
     settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device"
 ) -> LearningDescription:
-    from quietscope.data.split import split_frames
+    from quietscope.data.split import split_measured
     from quietscope.pipeline.effort import step_cost
 
     configuration, budget = settled.configuration, settled.configuration.training_budget()
     settings = configuration.training_settings()
     cost = step_cost(method, frames, settings, device)
-    trained, watched = split_frames(len(frames), settings.seed)
+    trained, watched = split_measured(frames, settings.seed)
     limits = [] if budget.seconds is None else [budget.seconds]
     limits += [] if budget.steps is None else [budget.steps * cost.seconds]
     words = [word.strip() for word in configuration.noise.split(",")]

@@ -13,7 +13,7 @@ from torch import Tensor
 from quietscope.data.frames import Frames
 from quietscope.data.patches import Patches
 from quietscope.data.preparation import Notify
-from quietscope.data.split import split_frames
+from quietscope.data.split import split_measured
 from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
@@ -168,8 +168,7 @@ def _data(
     method: LearningMethod, frames: Frames, settings: TrainingSettings, device: torch.device, resident_bytes: int
 ) -> tuple[Patches, Tensor]:
     """Return the training patches, whose order is a function of (seed, step), and the fixed validation patches."""
-    measured = [n for n in range(len(frames)) if frames.is_measured(n)]
-    training, validation = ([measured[n] for n in part] for part in split_frames(len(measured), settings.seed))
+    training, validation = split_measured(frames, settings.seed)
     patches = make_patches(method, frames, training, settings, settings.seed, device, resident_bytes)
     on_cpu = torch.device("cpu")
     watched = make_patches(method, frames, validation, settings, settings.seed + 1, on_cpu, resident_bytes)

@@ -61,8 +61,7 @@ def diagnose(
         (screen.note if each.is_clean else screen.show)(f"{channel}{verdict(each)}")
         for note in notes(each):
             screen.note(f"{channel}{note}")
-    measured = [n for n in range(len(frames)) if frames.is_measured(n)]
-    middle = measured[len(measured) // 2]
+    middle = frames.measured[len(frames.measured) // 2]
     rows = [
         diagnosis_row(_whole(frames[middle][channel]), each, f"{title}, channel {label}" if len(found) > 1 else title)
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
