@@ -4,6 +4,7 @@
 the verdict rests on beside PSNR after an affine fit, before and after. Data: see `QUIETSCOPE_DATA`.
 """
 
+import math
 import os
 import sys
 import time
@@ -33,6 +34,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "deconoising": {"depth": 2, "filters": 24},
 }
 TRAINING = {"patch": 64, "batch_size": 8, "precision": "float32", "validation_patches": 8}
+VALIDATIONS = 20  # of a run, so that what its loss did at the end can be told
 SHORT = ("w2s:hdn:9", "w2s:hdn:300", "fish:noise2void:9", "fish:noise2void:300", "wide:noise2void:300", "row:hdn:300")
 
 
@@ -40,8 +42,8 @@ def measure(data: str, method: str, steps: int) -> dict[str, Any]:
     """Train and denoise two frames; return the verdict, what it rests on, and PSNR."""
     noisy, clean = (np.asarray(read_image(DATA / name))[:2, PART, PART] if name else None for name in FILES[data])
     assert noisy is not None
-    started = time.perf_counter()
-    denoiser = Denoiser(method=method, steps=steps, network=NETWORKS[method], training=TRAINING, device="cpu")
+    started, training = time.perf_counter(), {**TRAINING, "validate_every": max(1, steps // VALIDATIONS)}
+    denoiser = Denoiser(method=method, steps=steps, network=NETWORKS[method], training=training, device="cpu")
     result = denoiser.fit(noisy, axes="QYX", notify=lambda _: None).denoise(noisy, axes="QYX", num_samples=8)
     values = result.verdict.values()
     row = {"data": data, "method": method, "steps": steps, "seconds": round(time.perf_counter() - started, 1)}
@@ -49,8 +51,10 @@ def measure(data: str, method: str, steps: int) -> dict[str, Any]:
         for name, images in (("psnr_noisy", noisy), ("psnr", result.mean)):
             each = [psnr_affine(one, other) for one, other in zip(images, clean, strict=True)]
             row[name] = round(float(np.mean(each)), 2)
-    effort = denoiser.history.effort
-    row["falling"] = None if effort is None else round(effort.falling, 3)
+    report = denoiser.fit_report
+    assert report is not None
+    # None where there were too few validations to tell.
+    row["falling"] = round(report.fall_at_the_end, 3) if math.isfinite(report.fall_at_the_end) else None
     return {**row, "level": values["level"], "reasons": values["reasons"], "figures": values["figures"]}
 
 

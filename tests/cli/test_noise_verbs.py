@@ -85,6 +85,24 @@ def test_calibrate_finds_the_noise_of_a_static_scene(
     np.testing.assert_allclose(found, GAIN * (np.array([150, 200, 250]) - OFFSET) + 4, rtol=0.1)
 
 
+def test_a_fit_says_how_well_it_fits_and_what_fits_better(quietscope: Quietscope, scenes: Path, tmp_path: Path) -> None:
+    clean = np.asarray(read_image(scenes / "static.tif")).mean(axis=0, keepdims=True).repeat(24, axis=0)
+    wide = OFFSET + 8 * (clean - OFFSET)  # from dark to bright, so that the noise differs by much
+    write_image(tmp_path / "clean.tif", wide.astype(np.float32), "TYX")
+    write_image(tmp_path / "noisy.tif", record(wide, 24), "TYX")
+    fit = ("noise", "fit", tmp_path / "noisy.tif", "--clean", tmp_path / "clean.tif")
+    right = quietscope(*fit, "-o", tmp_path / "right.safetensors", "--model", "poisson-gaussian")
+    assert right[0] == 0
+    assert "its sigma is right to" in right[1]
+    assert "predicts pixels better" not in right[1]
+    wrong = quietscope(*fit, "-o", tmp_path / "wrong.safetensors", "--model", "gaussian")
+    assert wrong[0] == 0
+    words = " ".join(wrong[1].split())
+    assert "too low near" in words
+    assert "too high near" in words
+    assert "`--model poisson-gaussian` predicts pixels better" in words
+
+
 def test_calibrate_makes_one_file_per_channel_and_counts_every_axis(
     quietscope: Quietscope, scenes: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from quietscope.errors import ImageFileError
+from quietscope.errors import ImageFileError, SizeError
 from quietscope.pipeline.inputs import open_images, open_references
 
 
@@ -41,3 +41,5 @@ def test_a_mask_follows_the_series_of_its_image(several: Path, tmp_path: Path) -
         assert np.count_nonzero(image.mask == 0) == missing
     with pytest.raises(ImageFileError, match="series"):
         open_images([np.zeros((16, 24))], series=2, mask=tmp_path / "masks.ome.tif")
+    with pytest.raises(SizeError, match="one mask, or one for each of the 1 images"):
+        open_images([np.zeros((16, 24))], series=1, mask=tmp_path / "masks.ome.tif")

@@ -92,14 +92,21 @@ def masked(image: Image, mask: Any, series: int | None = None) -> Image:
         The image.
 
     Raises:
-        SizeError: If the mask does not fit the image.
+        SizeError: If the mask does not fit the image, or its file holds another number of masks than there are images.
         PixelError: If it leaves nothing.
     """
     if mask is None:
         return image
     if isinstance(mask, str) and mask == NAN:
         return replace(image, mask=NAN)
-    given = replace(image, mask=np.asarray(as_image(mask, None, series_beside(mask, series)).data[...]))
+    opened = as_image(mask, None, series_beside(mask, series))
+    if opened.num_series not in (1, image.num_series):
+        raise SizeError(
+            f"one mask, or one for each of the {image.num_series} images of the file",
+            f"{opened.num_series}",
+            "save the mask of this image in a file of its own",
+        )
+    given = replace(image, mask=np.asarray(opened.data[...]))
     earlier, now = Given.of(image), Given.of(given)  # planes of a file that were never recorded stay so
     if earlier is None or earlier.mask is None or now is None or now.mask is None:
         return given
