@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Series, read_images
+from quietscope.cli.options import Axes, Flag, Series, read_images
 from quietscope.cli.screen import Screen, rows_table
 from quietscope.errors import QuietScopeError, SeriesWarning
 
@@ -22,6 +22,7 @@ def info(
     *,
     axes: Axes = None,
     series: Series = None,
+    values: Annotated[bool, Flag, Parameter(help="Of an image, also say what intensities a few planes hold.")] = False,
 ) -> None:
     """Say what a file is: an image, a model, an exported model or a noise model."""
     from quietscope.deploy import describe_card, holds_model, is_exported, model_in, read_card
@@ -39,7 +40,7 @@ def info(
     elif is_exported(file):
         rows = {"what": "exported model", **describe_card(read_card(file))}
     else:
-        rows = {"what": "image", **_describe_image(file, axes, series)}
+        rows = {"what": "image", **_describe_image(file, axes, series, values)}
     Screen().show(rows_table(rows.items(), str(file)))
 
 
@@ -52,7 +53,7 @@ def _kind(file: Path) -> str | None:
         return None  # the reader of models says what is wrong
 
 
-def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[str, str]:
+def _describe_image(file: Path, axes: str | None, series: int | None, values: bool) -> dict[str, str]:
     with warnings.catch_warnings(action="ignore", category=SeriesWarning):  # the table has them all
         [image] = read_images([file], axes, series)
     layout = image.layout()
@@ -65,7 +66,8 @@ def _describe_image(file: Path, axes: str | None, series: int | None) -> dict[st
         "channel names": ", ".join(image.channel_names),
         "frame interval": "" if image.frame_interval_s is None else f"{image.frame_interval_s:g} s",
     }
-    rows |= _values(image)
+    if values:  # pixels take longer to read than all the rest
+        rows |= _values(image)
     if series is None and image.num_series > 1:
         rows["series"] = f"{image.num_series} images, of which 0 is shown above"
         for number in range(image.num_series):
