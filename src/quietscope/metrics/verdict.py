@@ -53,8 +53,8 @@ FEW_STEPS = 0.3
 
 FALLING = 0.1
 """A run was too short where its validation loss has fallen by this share of all that it fell by in the last fifth of
-the run: an exponential fall would still have had an eighth of its way to go. It is sure rather than keen: of six of
-Noise2Void in `benchmarks/verdicts.py`, of 60 to 400 steps, it blames none, though 150 may be 0.8 dB behind 400."""
+the run: an exponential fall would still have had an eighth of its way to go. In six runs of Noise2Void of 60 to 400
+steps, see `benchmarks/verdicts.py`, it never was: not even at 150 steps, 0.8 dB behind 400."""
 
 LONGER, LONGER_FOR_A_FALL = 1.5, 2.0
 """A run is advised to take this much more than the steps that are needed, so that the next one is not short again; and

@@ -1,5 +1,6 @@
 """How well a noise model fits pairs: its sigma against the measured one, and whether another kind predicts better."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +44,15 @@ class Goodness:
     """How well a noise model fits pairs.
 
     Attributes:
-        largest: Largest deviation of its sigma, told or not, in whichever direction; 0 is best.
+        within: Share that its sigma is right to, chance included: the largest deviation with three standard errors of
+            the measured sigma; NaN where clipped pixels left nothing to compare with.
         too_low: Where its sigma is too low most; None where it is nowhere by `NOTEWORTHY`, or by chance.
         too_high: Where its sigma is too high most; None as above.
         better: Kind of model that predicts pixels clearly better; None where there is none.
         gain: What that one gains, in nats per pixel; 0 where there is none.
     """
 
-    largest: float
+    within: float
     too_low: Deviation | None
     too_high: Deviation | None
     better: str | None
@@ -59,7 +61,9 @@ class Goodness:
     def words(self) -> str:
         """Say it in one line."""
         wrong = [each.words() for each in (self.too_low, self.too_high) if each is not None]
-        found = f"its sigma is {' and '.join(wrong)}" if wrong else f"its sigma is right to {self.largest:.0%}"
+        found = f"its sigma is {' and '.join(wrong)}" if wrong else f"its sigma is right to {self.within:.0%}"
+        if math.isnan(self.within):
+            found = "its sigma was not compared, since pixels are clipped at all signals"
         if self.better is None:
             return found
         return f"{found}; `{typed(model=self.better)}` predicts pixels better, by {self.gain:.3f} nats each"
@@ -85,7 +89,7 @@ def goodness_of_fit(
         What was found.
 
     Raises:
-        NoiseError: If the shapes differ, there are too few pairs, or every pixel is clipped.
+        NoiseError: If the shapes differ, or there are fewer than 64 pairs.
     """
     s, x = drawn_pairs(signal, observation, MOST_PAIRS, seed)
     clip = clip_levels_of_pairs(s, x) if clip is None else clip
@@ -93,13 +97,13 @@ def goodness_of_fit(
     bins = bins.select((bins.clipped_low + bins.clipped_high <= MAX_CLIPPED) & (bins.variance > 0.0))
     with torch.no_grad():
         sigma = model.variance(torch.from_numpy(bins.signal)).double().sqrt().numpy()
-    shares = sigma / np.sqrt(bins.variance) - 1.0
-    told = np.abs(shares) > np.maximum(NOTEWORTHY, SURE * 0.5 * bins.relative_error)
+    shares, chance = sigma / np.sqrt(bins.variance) - 1.0, SURE * 0.5 * bins.relative_error
+    told = np.abs(shares) > np.maximum(NOTEWORTHY, chance)
     found = [Deviation(signal=float(at), share=float(share)) for at, share in zip(bins.signal, shares, strict=True)]
     wrong = [each for each, is_told in zip(found, told, strict=True) if is_told]
     better = better_kind(model, s, x, seed=seed, clip=clip)
     return Goodness(
-        largest=float(np.abs(shares).max(initial=0.0)),
+        within=float((np.abs(shares) + chance).max()) if shares.size else math.nan,
         too_low=min((each for each in wrong if each.share < 0), key=lambda each: each.share, default=None),
         too_high=max((each for each in wrong if each.share > 0), key=lambda each: each.share, default=None),
         better=None if better is None else better[0],
