@@ -20,6 +20,9 @@ NOTEWORTHY = 0.1
 SURE = 3.0
 """Standard errors of the measured sigma by which it must be wrong."""
 
+UNKNOWN = 0.5
+"""Share to which a sigma must be right at least, chance included, to be called right."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
@@ -64,6 +67,8 @@ class Goodness:
         found = f"its sigma is {' and '.join(wrong)}" if wrong else f"its sigma is right to {self.within:.0%}"
         if math.isnan(self.within):
             found = "its sigma was not compared, since pixels are clipped at all signals"
+        elif not wrong and self.within > UNKNOWN:
+            found = "there are too few pixels to compare its sigma with"
         if self.better is None:
             return found
         return f"{found}; `{typed(model=self.better)}` predicts pixels better, by {self.gain:.3f} nats each"
