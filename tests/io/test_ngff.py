@@ -169,6 +169,31 @@ def test_chunks_still_under_way_do_not_bring_a_removed_folder_back(
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_is_left_where_headers_find_the_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zarr writes several headers at once, and tells of the first that fails while it still writes the others."""
+    store = zarr.storage.LocalStore
+    plain, tried = store.set, []
+
+    async def full_at_the_array(self: object, key: str, *args: object, **kwargs: object) -> None:
+        tried.append(key)
+        if key.endswith("0/zarr.json"):
+            asyncio.get_running_loop().create_task(late(self, *args, **kwargs))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await plain(self, key, *args, **kwargs)
+
+    async def late(self: Any, *args: Any, **kwargs: Any) -> None:
+        await asyncio.sleep(0.05)
+        self.root.mkdir(parents=True, exist_ok=True)
+        await plain(self, "zarr.json", *args, **kwargs)
+
+    monkeypatch.setattr(store, "set", full_at_the_array)
+    with pytest.raises(OutputError, match="room on the disk"):
+        write_image(tmp_path / "a.ome.zarr", np.ones((64, 64), np.uint8), "YX")
+    time.sleep(0.2)
+    assert any(key.endswith("0/zarr.json") for key in tried)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_image_of_which_no_chunk_is_there_says_so(tmp_path: Path) -> None:
     array = zarr.create_array(str(tmp_path / "a.zarr"), shape=(8, 9), chunks=(4, 9), dtype="uint16")
     with pytest.warns(MissingPixelsWarning, match="no chunk"):

@@ -55,19 +55,19 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
 
     order = _ngff_order(request)
     sizes = dict(zip(request.axes, request.shape, strict=True))
-    group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-    array = group.create_array(
-        "0",
-        shape=tuple(sizes[letter] for letter in order),
-        dtype=request.dtype,
-        chunks=tuple(min(sizes[letter], _CHUNK) if letter in "YX" else 1 for letter in order),
-        dimension_names=[letter.lower() for letter in order],
-        config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
-    )
-    group.attrs["ome"] = _attributes(request, order, sizes)
     try:
+        group = zarr.open_group(str(path), mode="w-", zarr_format=3)
+        array = group.create_array(
+            "0",
+            shape=tuple(sizes[letter] for letter in order),
+            dtype=request.dtype,
+            chunks=tuple(min(sizes[letter], _CHUNK) if letter in "YX" else 1 for letter in order),
+            dimension_names=[letter.lower() for letter in order],
+            config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
+        )
+        group.attrs["ome"] = _attributes(request, order, sizes)
         yield _Reordered(array, order, request.axes)
-    except BaseException:
+    except BaseException:  # of headers, too: several are written at once
         settle()
         raise
 
