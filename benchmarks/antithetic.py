@@ -5,7 +5,7 @@
 all in pairs (as for the mean alone), and as many pairs as are taken where a deviation is wanted too. For each it prints
 the PSNR of the mean against the clean reference, the distance of the mean from that of 1,000 further pairs, the error
 of the deviation against that of 1,000 further independent samples, and how often ``mean +- 1.645 std`` holds the clean
-reference. It also times batches of samples that are decoded together, and the latent noise alone.
+reference. It also times whole means, batches of samples that are decoded together, and the latent noise alone.
 """
 
 import argparse
@@ -118,6 +118,21 @@ def batches(method: PosteriorMethod, image: np.ndarray) -> dict[str, dict[str, f
     return found
 
 
+def seconds(method: PosteriorMethod, image: np.ndarray) -> dict[str, float]:
+    """Return the time of a mean of 256 x 256 pixels: ten passes in pairs, and fifty and a hundred independent ones."""
+    found = {}
+    x = middle(image, 256)
+    for name, request in {
+        "10 passes, pairs": Request(num_samples=10, pairs=5),
+        "50 passes, independent": Request(num_samples=50, pairs=0),
+        "100 passes, independent": Request(num_samples=100, pairs=0),
+    }.items():
+        begin = time.perf_counter()
+        predict_frame(method, x, kinds=("mean",), request=request)
+        found[name] = time.perf_counter() - begin
+    return found
+
+
 def show(found: dict[str, dict[str, float]], args: argparse.Namespace) -> None:
     title = f"{args.data}, {args.method}: figures beside the limit, the mean of {args.reference} samples in pairs"
     table = Table("", title=title)
@@ -162,10 +177,13 @@ def main() -> None:
     denoiser = Denoiser.load(args.model) if args.model else train(args.method, data, args)
     method = denoiser.method
     assert isinstance(method, PosteriorMethod), f"{args.method} draws no samples"
-    found: dict[str, Any] = {"errors": errors(method, data, args), "milliseconds": batches(method, data.noisy[0])}
+    image = data.noisy[0]
+    found: dict[str, Any] = {"errors": errors(method, data, args)}
+    found |= {"seconds": seconds(method, image), "milliseconds": batches(method, image)}
     show(found["errors"], args)
     for side, row in found["milliseconds"].items():
         print(f"{side} x {side}, ms per sample:", ", ".join(f"{name}: {value:.1f}" for name, value in row.items()))
+    print("seconds:", ", ".join(f"{name}: {value:.1f}" for name, value in found["seconds"].items()))
     settings = {name: value for name, value in vars(args).items() if name not in ("model", "name", "device")}
     training = dict(denoiser.card.training)
     name = args.name or f"antithetic_{args.data}_{args.method.split(':')[0]}".lower()
