@@ -84,7 +84,8 @@ def last_pairs(num_samples: int, count: int) -> Pairs:
 def usual_pairs(num_samples: int, *, alone: bool) -> int:
     """Return the number of pairs that serves both an expectation and what is wanted beside it.
 
-    Five pairs make a mean as good as that of a hundred independent samples, see ``benchmarks/antithetic.py``.
+    Five pairs make a mean as good as that of 240 independent samples or more (``benchmarks/antithetic.py``: HDN on FISH
+    and W2S, DivNoising on W2S), beside which the model's own error is all that is left.
 
     Args:
         num_samples: Number of samples.
