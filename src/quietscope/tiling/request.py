@@ -20,7 +20,7 @@ DEFAULT_BANDWIDTH = 0.1
 DEFAULT_PROBABILITIES = (0.05, 0.5, 0.95)
 USUAL_SAMPLES = 50
 SAMPLES_FOR_A_MEAN = 10
-"""In antithetic pairs these make a mean as good as that of 240 independent samples, see ``benchmarks/antithetic.py``."""
+"""In antithetic pairs these make a mean as good as that of 240 independent samples (``benchmarks/antithetic.py``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
