@@ -7,6 +7,7 @@ import pytest
 
 from quietscope import Denoiser, read_image
 from quietscope.cli import run
+from quietscope.cli.options import PredictionOptions
 from quietscope.io import write_image
 from quietscope.setup.bootstrap import bootstrap_noise
 from tests.cli.command_line import Quietscope, refused
@@ -58,6 +59,26 @@ def test_denoise_with_divnoising(quietscope: Quietscope, images: Path, configs: 
     assert "divnoising" in out
     assert "4 samples" in out
     assert "90 % interval covers" in out
+
+
+def test_a_mean_alone_takes_ten_samples_in_pairs(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    for words, wanted in (("mean", 10), ("mean,std", 50), ("map", 50)):
+        options = PredictionOptions(save=words)
+        assert options.request(0, options.results().asked).num_samples == wanted
+    assert PredictionOptions(samples=7).request(0, {"mean"}).num_samples == 7
+
+    def mean(*options: str) -> np.ndarray:
+        words = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "mean.tif", "--overwrite"]
+        status, _, err = quietscope(*words, *options)
+        assert status in (0, 3), err  # what three steps have taught is of no use
+        return np.asarray(read_image(tmp_path / "mean.tif").data)
+
+    np.testing.assert_array_equal(mean(), mean("--samples", "10", "--pairs", "5"))
+    assert np.abs(mean() - mean("--samples", "10", "--pairs", "0")).max() > 1e-3
+    too_many = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "no.tif", "--pairs", "6"]
+    refused(quietscope(*too_many), "from 0 to 5 pairs among 10 samples; got 6", "--pairs 0")
 
 
 def test_denoise_with_noise2void_writes_no_deviation(

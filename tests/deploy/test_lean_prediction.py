@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,21 @@ def test_samples_are_those_of_pytorch(exported: GetExported, picture: Image, til
     assert found["std"].min() >= 0
     assert found["std"].max() > 1
     assert told[-1][0] == told[-1][1]
+
+
+@pytest.mark.parametrize("kinds", [("mean",), ("mean", "std")])
+def test_antithetic_pairs_are_those_of_pytorch(exported: GetExported, picture: Image, kinds: tuple[str, ...]) -> None:
+    case = exported("hdn")
+    request = Request(num_samples=8, seed=3, tile=24, augment=True)
+    found = lean(case, picture, kinds, request)
+    others = [{kind: np.empty_like(values) for kind, values in found.items()} for _ in range(3)]
+    case.denoiser.denoise_into(picture, others[0], request)
+    Deployed(open_session(case.path)).denoise_into(picture, others[1], request)
+    for kind in kinds:
+        for other in others[:2]:
+            np.testing.assert_allclose(found[kind], other[kind], rtol=1e-4, atol=1e-2)
+    case.denoiser.denoise_into(picture, others[2], replace(request, pairs=0))
+    assert np.abs(others[2]["mean"] - found["mean"]).max() > 0.1
 
 
 def test_everything_else_works_on_an_exported_model_too(exported: GetExported, picture: Image) -> None:

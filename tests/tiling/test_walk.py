@@ -10,6 +10,7 @@ import pytest
 from quietscope.axes import Layout
 from quietscope.deploy.predict import NumpyEngine
 from quietscope.errors import AxesError, ChannelError, SettingsError
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Request
@@ -27,8 +28,8 @@ class Engine:
     model, num_channels = Sizes(), 1
     estimator_of, flip, to_memory = NumpyEngine.estimator_of, NumpyEngine.flip, NumpyEngine.to_memory
 
-    def __init__(self, num_samples: int) -> None:
-        self.num_samples = num_samples
+    def __init__(self, num_samples: int, pairs: Pairs = NO_PAIRS) -> None:
+        self.num_samples, self.pairs = num_samples, pairs
         self.kept: float | None = None
 
     def most_pixels(self, bytes_per_value: float) -> int:

@@ -12,7 +12,7 @@ from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from quietscope.io import Image
     from quietscope.pipeline.results import Results
@@ -180,8 +180,19 @@ class PredictionOptions:
         Parameter(help=f"What to write: {', '.join(names_of_kinds())}. Default of predict: the estimate."),
     ] = None
     samples: Annotated[
-        int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")
-    ] = 50
+        int | None,
+        Parameter(
+            help="Posterior samples behind the estimates; methods without them take none. Default: 50, or 10 where "
+            "predict writes the mean alone."
+        ),
+    ] = None
+    pairs: Annotated[
+        int | None,
+        Parameter(
+            help="How many antithetic pairs are among the samples: the mean is made of these, the other estimates of "
+            "independent samples. 0 for none. Default: all for the mean alone, some beside other estimates."
+        ),
+    ] = None
     quantiles: Annotated[
         str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
     ] = None
@@ -205,7 +216,7 @@ class PredictionOptions:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        if self.samples < 1:
+        if self.samples is not None and self.samples < 1:
             raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
@@ -237,12 +248,13 @@ class PredictionOptions:
                 raise SettingsError(f"{option} for {kind}", f"no {kind} among the results", f"add {kind} to `--save`")
         return Results(kinds=words, estimate=self.estimate, dtype=self.dtype, format=format)
 
-    def request(self, seed: int = 0) -> "Request":
-        """Return what is asked of a prediction with a seed."""
-        from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
+    def request(self, seed: int = 0, kinds: "Collection[str]" = ("mean", "std")) -> "Request":
+        """Return what is asked of a prediction with a seed, of which these kinds of results are wanted."""
+        from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request, usual_samples
 
         return Request(
-            num_samples=self.samples,
+            num_samples=usual_samples(kinds) if self.samples is None else self.samples,
+            pairs=self.pairs,
             seed=seed,
             tile=self.tile,
             augment=self.augment,

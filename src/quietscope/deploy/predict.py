@@ -21,6 +21,7 @@ from quietscope.io.image import Image, Sink
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.main_memory import free_main_memory
 from quietscope.nn.keyed import keyed_normal, noise_key
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
@@ -77,7 +78,7 @@ class LeanPredictor:
         card = self.session.card
         _check_kinds(card, sinks)
         image = for_model(image, card.history.normalize)
-        chosen = replace(request, spread=request.spread * card.spread_factor)
+        chosen = replace(request.settled(sinks), spread=request.spread * card.spread_factor)
         walk(
             NumpyEngine(session=self.session, request=chosen),
             image.layout(card.spatial_dims),
@@ -121,6 +122,11 @@ class NumpyEngine:
         needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
         return min(MOST_PIXELS_ON_CPU, int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed))
 
+    @property
+    def pairs(self) -> Pairs:
+        """Which samples are antithetic pairs; none of the images of a point method."""
+        return self.request.drawn_pairs if self.model.samples else NO_PAIRS
+
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
         return self.request.num_samples if self.model.samples else num_turns
@@ -135,7 +141,8 @@ class NumpyEngine:
         at_once = max(1, min(_MOST_AT_ONCE, self._pixels_at_once // prod(tile.outer_shape)))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
-            noise = tile_noise(self.model.latents, tile, seed=self.request.seed, frame=frame, samples=some)
+            key = {"seed": self.request.seed, "frame": frame}
+            noise = tile_noise(self.model.latents, tile, **key, samples=some, pairs=self.pairs)
             yield Drawn(numbers=some, images=self.session.run(x[None], noise)["sample"])
 
     def flip(self, images: Array, axes: tuple[int, ...]) -> Array:
@@ -153,7 +160,13 @@ class NumpyEngine:
 
 
 def tile_noise(
-    latents: Sequence[CardLatent], tile: Tile, *, seed: int, frame: int, samples: Sequence[int]
+    latents: Sequence[CardLatent],
+    tile: Tile,
+    *,
+    seed: int,
+    frame: int,
+    samples: Sequence[int],
+    pairs: Pairs = NO_PAIRS,
 ) -> tuple[Array, ...]:
     """Make the noise of some samples over one tile: `quietscope.prediction.latent_noise.tile_noise` in NumPy.
 
@@ -163,17 +176,19 @@ def tile_noise(
         seed: Seed of the whole prediction.
         frame: Number of the frame.
         samples: Numbers of the samples.
+        pairs: Which samples pair.
 
     Returns:
         Per level (len(samples), C_l, *S_l): standard normal, or zeros where the level is not random.
     """
-    noise = []
+    noise, sources = [], [pairs.source(sample) for sample in samples]
     for spec in latents:
         origin, reduced = tile.reduced(spec.reduction)
         shape = (spec.channels, *reduced)
         if spec.is_random:
-            keys = [noise_key(seed, frame, sample, spec.level) for sample in samples]
-            noise.append(np.stack([keyed_normal(key, origin, shape) for key in keys]))
+            keys = {source: noise_key(seed, frame, source, spec.level) for source, _ in sources}
+            drawn = {source: keyed_normal(key, origin, shape) for source, key in keys.items()}
+            noise.append(np.stack([drawn[source] if sign > 0 else -drawn[source] for source, sign in sources]))
         else:
             noise.append(np.zeros((len(samples), *shape), np.float32))
     return tuple(noise)

@@ -20,7 +20,7 @@ from quietscope.io import Image, ImageSource, as_images
 from quietscope.io.pixel_check import check_finite
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
-from quietscope.model.denoising import denoise
+from quietscope.model.denoising import Options, denoise
 from quietscope.model.trained import RecordedModel, TrainedModel, remember
 from quietscope.tiling.walk import Progress
 from quietscope.wording import typed
@@ -203,9 +203,8 @@ class _Yardstick:
         cls, teacher: TrainedModel, image: Image, centre: str, num_samples: int, seed: int, progress: Progress | None
     ) -> "_Yardstick":
         quantiles = (0.5,) if centre == "median" else None
-        result, seconds = _timed(
-            lambda: denoise(teacher, image, num_samples=num_samples, seed=seed, quantiles=quantiles, progress=progress)
-        )
+        options = Options(num_samples=num_samples, pairs=0, seed=seed, quantiles=quantiles, progress=progress)
+        result, seconds = _timed(lambda: denoise(teacher, image, **options))
         assert result.std is not None, "a teacher samples"
         variance = np.square(result.std / teacher.spread) / num_samples
         variance = np.where(np.isnan(np.asarray(image)), np.nan, variance)

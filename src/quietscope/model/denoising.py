@@ -20,7 +20,7 @@ from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
 from quietscope.tiling.judged import judging, verdict_of
 from quietscope.tiling.kinds import with_leading
-from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
 
 Estimate: TypeAlias = Literal["mean", "map"]
@@ -113,6 +113,7 @@ class Options(TypedDict, total=False):
 
     estimate: Estimate
     num_samples: int
+    pairs: int | None
     seed: int
     axes: str | None
     mask: ImageSource | None
@@ -135,7 +136,8 @@ def denoise(
     images: ImageSource | Sequence[ImageSource],
     *,
     estimate: Estimate = "mean",
-    num_samples: int = 50,
+    num_samples: int = USUAL_SAMPLES,
+    pairs: int | None = None,
     seed: int = 0,
     axes: str | None = None,
     mask: ImageSource | None = None,
@@ -154,6 +156,8 @@ def denoise(
         estimate: "mean" is closest on average; "map", the most probable image, is sharper and keeps all samples of
             a tile in memory. The mean comes in any case.
         num_samples: Posterior samples behind the estimates.
+        pairs: How many antithetic pairs are among them, which the mean is made of; chosen if None, see
+            `quietscope.Request`.
         seed: Seed of the samples.
         axes: Axes of the images where they do not name them.
         mask: Where pixels were measured, as for `quietscope.Denoiser.fit`; all others keep their value, with a spread
@@ -176,6 +180,7 @@ def denoise(
         raise SettingsError("mean or map", f"estimate {estimate!r}", 'pass e.g. estimate="map"')
     request = Request(
         num_samples=num_samples,
+        pairs=pairs,
         seed=seed,
         tile=tile,
         augment=augment,

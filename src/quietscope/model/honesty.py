@@ -120,7 +120,7 @@ def judge(
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-    request = Request(num_samples=num_samples, seed=seed)
+    request = Request(num_samples=num_samples, seed=seed, pairs=0)  # Student's t counts independent samples
     denoise_into(model, image, {"mean": mean, "std": std}, request, progress=progress)
 
     def parts(channel: int) -> Iterator[Moments]:

@@ -119,7 +119,7 @@ def seconds_per_pixel(
     looks = len(turns(method, part.shape[1:], request.augment))
 
     def seconds(num_samples: int) -> float:
-        asked = replace(request, num_samples=num_samples, augment=False, tile=None)
+        asked = replace(request, num_samples=num_samples, pairs=0, augment=False, tile=None)
         started = time.perf_counter()
         predict_frame(method, part, kinds=wanted, request=asked, device=device)
         return time.perf_counter() - started

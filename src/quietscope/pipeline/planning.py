@@ -77,7 +77,8 @@ def plan_denoise(
         raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
     noisy = _noisy(images, axes, series, mask, configuration)
-    kinds = choose_kinds(results, _abilities(configuration), USUAL)
+    able = _abilities(configuration)
+    kinds, seen = choose_kinds(results, able, USUAL), {"mean", "std"} & able.kinds
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(
         folder=place,
@@ -94,11 +95,14 @@ def plan_denoise(
                 image=image,
                 files=named,
                 main=results.main,
-                request=replace(request, seed=configuration.seed),
+                # The picture shows the first image's deviation and samples, whatever is written.
+                request=replace(request, seed=configuration.seed).settled(kinds if number else {*kinds, *seen}),
                 dtype=results.dtype,
                 overwrite=overwrite,
             )
-            for image, named in zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
+            for number, (image, named) in enumerate(
+                zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
+            )
         ),
         references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
@@ -201,7 +205,7 @@ def plan_predict(
         image=noisy,
         files=files_beside(Path(output), kinds, results.main),
         main=results.main,
-        request=request,
+        request=request.settled(kinds),
         dtype=results.dtype,
         overwrite=overwrite,
     )

@@ -38,6 +38,13 @@ class Results:
         """The kind that is the denoised image."""
         return self.estimate or "mean"
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """The kinds that are asked for, by name or as the estimate; the estimate alone where nobody says anything."""
+        if self.kinds is None:
+            return frozenset({self.main})
+        return frozenset({*self.kinds, *([] if self.estimate is None else [self.estimate])})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Abilities:
@@ -81,10 +88,8 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
     Raises:
         SettingsError: If there is no such kind, or the model cannot give it.
     """
-    if results.kinds is None:
-        wanted = {results.main, *(kind for kind in usual if kind in able.kinds)}
-    else:
-        wanted = {*results.kinds, *([] if results.estimate is None else [results.estimate])}
+    beside = {kind for kind in usual if kind in able.kinds} if results.kinds is None else set()
+    wanted = results.asked | beside
     kinds = tuple(kind.name for kind in chosen_kinds(wanted))
     if not kinds:
         raise SettingsError("at least one kind of results", "none", 'ask e.g. for "mean"')

@@ -148,6 +148,7 @@ def predict_image(
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
     check_kinds(method, sinks)
+    request = request.settled(sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
         engine = TorchEngine(model=method, request=request, device=where)
         walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)

@@ -33,6 +33,8 @@ class Kind:
             for the images themselves.
         twin: Class that makes the same without PyTorch, where there is one.
         output: What the estimator calls it; its own name where empty.
+        is_expectation: Whether it is the mean of the images, which antithetic pairs serve, see
+            `quietscope.tiling.antithetic`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Kind:
     estimator: str | None = None
     twin: str | None = None
     output: str = ""
+    is_expectation: bool = False
 
     @property
     def needs_torch(self) -> bool:
@@ -57,7 +60,7 @@ class Kind:
 _MOMENTS, _NUMPY_MOMENTS = "quietscope.prediction.moments:StreamingMoments", "quietscope.deploy.moments:Moments"
 
 KINDS: tuple[Kind, ...] = (
-    Kind(name="mean", word="mean", needs="point", estimator=_MOMENTS, twin=_NUMPY_MOMENTS),
+    Kind(name="mean", word="mean", needs="point", estimator=_MOMENTS, twin=_NUMPY_MOMENTS, is_expectation=True),
     Kind(
         name="deconvolved",
         word="deconvolved",
@@ -66,6 +69,7 @@ KINDS: tuple[Kind, ...] = (
         estimator=_MOMENTS,
         twin=_NUMPY_MOMENTS,
         output="mean",
+        is_expectation=True,
     ),
     Kind(
         name="std",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
 from quietscope.io.pixel_check import check_result
+from quietscope.tiling.antithetic import Pairs
 from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.drawn import Drawn, Images, cropped
 from quietscope.tiling.estimators import Estimator, Panel, Site
@@ -50,6 +51,10 @@ class Engine(Protocol[Images]):
         Args:
             bytes_per_value: What estimators keep per pixel and channel.
         """
+
+    @property
+    def pairs(self) -> Pairs:
+        """Which of its images are antithetic pairs."""
 
     def num_draws(self, num_turns: int) -> int:
         """Return how many images there are of every tile where frames are looked at in that many orientations."""
@@ -133,7 +138,7 @@ class _Route(Generic[Images]):
         cls, engine: Engine[Images], kinds: Sequence[Kind], request: Request, size: tuple[int, ...]
     ) -> "_Route[Images]":
         estimates = [kind for kind in kinds if kind.estimator is not None]
-        panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims)
+        panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
         spec = request.tiles_for(engine.model) or automatic_tile(
             engine.model, size, engine.most_pixels(panel.bytes_per_value), panel.margin
         )
@@ -158,7 +163,7 @@ class _Route(Generic[Images]):
         num_draws = engine.num_draws(len(self.turns))
         for place, turn in enumerate(self.turns[:num_draws]):
             tile = turn.tile(site.core, self.spec.halo, engine.model.size_multiple)
-            mine = range(place, num_draws, len(self.turns))
+            mine = tuple(engine.pairs.of_turn(place, len(self.turns), num_draws))
             for outer in engine.draw(turn.read(read, tile), tile, frame=frame, numbers=mine):
                 drawn = outer.changed(partial(self._core, turn=turn, tile=tile))
                 estimators.update(drawn)
