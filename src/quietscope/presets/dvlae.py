@@ -1,8 +1,20 @@
 """Presets of DVLAE."""
 
+from typing import Any
+
 from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
+
+_PUBLISHED = DVLAESettings(
+    resampling="nearest",
+    edges="replicate",
+    final_conv=False,
+    component_width="softplus",
+    preactivated=False,
+    signal_filters=128,
+    decoder_activation="relu",
+)
 
 _PUBLISHED_TRAINING = TrainingSettings(
     patch=256,
@@ -16,11 +28,20 @@ _PUBLISHED_TRAINING = TrainingSettings(
     validation_patches=16,
 )
 
+_SMALL: dict[str, Any] = {
+    "code_channels": 32,
+    "filters": (32,) * 6,
+    "latent_channels": (16,) * 6,
+    "halves": (True,) * 6,
+    "stem_filters": 32,
+}
+
 PAPER = Preset(
     method=DVLAE.name,
     name="paper",
     summary="As published (Salmon, Krull 2025), for a GPU and a day",
-    network=DVLAESettings(),
+    network=_PUBLISHED,
+    former_network=DVLAESettings(),
     training=_PUBLISHED_TRAINING,
     budget=None,
     steps=100_000,
@@ -31,14 +52,8 @@ TUTORIAL = Preset(
     method=DVLAE.name,
     name="tutorial",
     summary="The smaller published size: 6 levels, 32 filters; for a GPU and hours",
-    network=DVLAESettings(
-        code_channels=32,
-        filters=(32,) * 6,
-        latent_channels=(16,) * 6,
-        halves=(True,) * 6,
-        stem_filters=32,
-        components=3,
-    ),
+    network=_PUBLISHED.model_copy(update={**_SMALL, "signal_filters": 32}),
+    former_network=DVLAESettings(**_SMALL, components=3),
     training=_PUBLISHED_TRAINING,
     budget=None,
     steps=50_000,
