@@ -97,7 +97,7 @@ def published_code(w: Weights, x: Tensor, halves: tuple[bool, ...]) -> Tensor:
 
 
 def published_noise(w: Weights, x: Tensor, code: Tensor) -> Tensor:
-    """Return the raw parameters of the mixture: eight blocks, of which the first alone does not add to what it reads."""
+    """Return the raw parameters of the mixture: eight blocks, of which all but the first add to what they read."""
     first = w["noise_decoder.context.weight"]
     kernel = torch.cat((first, torch.zeros_like(first[..., :1])), dim=-1)[:, :, None]
     seen = F.conv2d(F.pad(x, (4, 0, 0, 0)), kernel, w["noise_decoder.context.bias"])

@@ -231,7 +231,8 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         # The KL divergence for the log is measured without free bits, which would hide that a level is empty.
         spent = divergences.detach().mean(dim=0).sum() / x[0].numel()
         terms = {"nll": nll.detach(), "kl": spent, "signal": signal.detach()}
-        return Loss(nll + self.kl_weight * kl + signal, terms)
+        bound = nll + self.kl_weight * kl
+        return Loss(bound + signal, terms, (bound.detach(), signal.detach()))
 
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
