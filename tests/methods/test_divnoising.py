@@ -28,6 +28,16 @@ def test_paper_preset_has_the_published_number_of_parameters() -> None:
     assert method.size_multiple == (4, 4)
 
 
+def test_paper_preset_stops_as_published() -> None:
+    """After 22 million patches, or 100 epochs of Convallaria without a loss lower by 1e-6; Adam as PyTorch has it."""
+    preset = find_preset("divnoising", "paper")
+    training = preset.training
+    assert preset.steps is not None
+    assert preset.steps * training.batch_size == 22_000_000
+    assert training.validate_every * training.batch_size == 85 * 8 * 100
+    assert (training.early_stop, training.early_stop_delta, training.betas) == (100, 1e-6, (0.9, 0.999))
+
+
 def test_loss_is_the_evidence_lower_bound() -> None:
     """With Gaussian noise, (x - s)^2 / (2 sigma^2) and its constant, plus the closed-form KL per pixel."""
     method = build(sigma=2.0)

@@ -48,6 +48,13 @@ def test_presets_have_the_published_numbers_of_parameters(
     assert count(method.noise_decoder) == noise - 64
 
 
+@pytest.mark.parametrize("preset", ["paper", "tutorial"])
+def test_presets_are_trained_as_published(preset: str) -> None:
+    training = find_preset("dvlae", preset).training
+    assert (training.patch, training.batch_size, training.at_once, training.optimizer) == (256, 16, 4, "adamax")
+    assert (training.schedule, training.plateau_factor, training.early_stop) == ("plateaus", 0.1, 50)
+
+
 def convolved(w: Weights, name: str, h: Tensor, mode: str = "constant", **options: int) -> Tensor:
     """Convolve with a square kernel, padded by half of its width: with zeros, or as named."""
     half = w[f"{name}.weight"].shape[-1] // 2

@@ -43,6 +43,15 @@ def test_paper_preset_has_the_published_number_of_parameters() -> None:
     assert method.ladder.levels[-1].prior_parameters.shape == (1, 64, 1, 1)
 
 
+def test_bsd68_preset_is_trained_as_published() -> None:
+    preset, microscopy = find_preset("hdn", "bsd68"), find_preset("hdn", "paper")
+    assert preset.network == microscopy.network
+    training = preset.training
+    assert (training.patch, training.batch_size, training.at_once, preset.steps) == (128, 16, 8, 200_000)
+    assert (training.validate_every, training.optimizer, training.learning_rate) == (500, "adamax", 3e-4)
+    assert (microscopy.training.patch, microscopy.training.batch_size, microscopy.training.at_once) == (64, 64, 8)
+
+
 def test_loss_is_the_free_bits_elbo() -> None:
     method = build(free_bits=5.0)
     x = torch.randn(3, 1, 16, 16)

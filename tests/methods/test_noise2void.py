@@ -57,7 +57,32 @@ def test_n2v2_preset_is_n2v2() -> None:
     assert (network.replacement, network.blur_pool, network.top_skip) == ("median", True, False)
 
 
-@pytest.mark.parametrize("network", [{"window": 4}, {"mask_extent": 2}, {"masked_share": 0.9}, {"mask_axes": "z"}])
+def test_paper_preset_is_that_of_the_published_bsd68_runs() -> None:
+    """A residual network, its input added to its output; replacement by any pixel of 5 x 5, 8 of 64 x 64 at a time."""
+    preset = find_preset("noise2void", "paper")
+    settings = preset.network
+    assert isinstance(settings, Noise2VoidSettings)
+    assert (settings.depth, settings.filters, settings.batch_norm, settings.residual) == (2, 96, True, True)
+    spots = settings.blind_spots()
+    assert (spots.window, len(spots.source_offsets)) == (5, 25)
+    method = Noise2Void(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])))
+    assert 7 <= float(method.blind_spots.apply(torch.randn(64, 1, 64, 64)).weight.sum(dim=1).mean()) <= 10
+    for parameter in method.unet.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = 100 + 20 * torch.randn(1, 1, 8, 8)
+    assert torch.allclose(method.eval().predict(x), x, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"window": 4},
+        {"mask_extent": 2},
+        {"masked_share": 0.9},
+        {"mask_axes": "z"},
+        {"replacement": "uniform_with_centre", "mask_axes": "x"},
+    ],
+)
 def test_settings_that_do_not_fit_are_refused(network: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         Configuration.of({"method": "noise2void", "network": network})

@@ -66,13 +66,13 @@ def without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_chance")
-@pytest.mark.parametrize("pieces", [2, 4])
+@pytest.mark.parametrize("at_once", [1, 3, 4])
 @pytest.mark.parametrize("kind", [HDN, DVLAE])
-def test_a_batch_in_pieces_has_the_gradients_of_the_whole(kind: type[HDN] | type[DVLAE], pieces: int) -> None:
+def test_a_batch_in_pieces_has_the_gradients_of_the_whole(kind: type[HDN] | type[DVLAE], at_once: int) -> None:
     found = []
-    for accumulate in (1, pieces):
+    for micro_batch in (None, at_once):
         method = untrained(kind, preset="paper", batch_norm=False, dropout=0.0)
-        settings = toy_settings(batch_size=8, accumulate=accumulate, precision="float32")
+        settings = toy_settings(batch_size=8, micro_batch=micro_batch, precision="float32")
         learner = Learner(method, settings, Team(device=CPU))
         loss = learner.backward(patches(8), 3)
         found.append((loss, gradients(method)))
@@ -89,26 +89,35 @@ def test_a_batch_in_pieces_has_the_gradients_of_the_whole(kind: type[HDN] | type
 def test_a_piece_draws_what_a_process_with_its_number_draws() -> None:
     batch = patches(4)
     method = untrained(HDN)
-    learner = Learner(method, toy_settings(batch_size=4, accumulate=2), Team(device=CPU))
+    learner = Learner(method, toy_settings(batch_size=4, micro_batch=2), Team(device=CPU))
     alone = Learner(untrained(HDN), toy_settings(batch_size=2), Team(device=CPU, rank=1))
     with torch.no_grad():
-        one = learner.loss(batch[2:], 7, TRAINING, piece=1)
+        one = learner.loss(batch[2:], 7, TRAINING, place=1)
         same = alone.loss(batch[2:], 7, TRAINING)
         other = learner.loss(batch[2:], 7, TRAINING)
     assert torch.equal(one.total, same.total)
     assert not torch.equal(one.total, other.total)
 
 
-def test_pieces_that_do_not_come_out_even_are_refused() -> None:
-    with pytest.raises(SettingsError, match="batch_size, 6, must be a multiple of accumulate, 4"):
-        Configuration.of({"method": "hdn", "training": {"batch_size": 6, "accumulate": 4}})
-    with pytest.raises(SettingsError, match=r"12 patches in 4 pieces; .*multiple of 8"):
-        Team(device=CPU, size=2).share(0, 12, 4)
+def test_pieces_are_as_even_as_can_be() -> None:
+    settings = toy_settings(batch_size=9, micro_batch=4)
+    assert (settings.at_once, settings.num_pieces(9)) == (4, 3)
+    assert [len(piece) for piece in torch.tensor_split(patches(9), settings.num_pieces(9))] == [3, 3, 3]
+    assert toy_settings(batch_size=2, micro_batch=4).num_pieces(2) == 1
+    assert toy_settings(batch_size=2).at_once == 2
+
+
+def test_pieces_that_are_too_small_are_refused() -> None:
+    with pytest.raises(SettingsError, match="micro_batch must be at least 4 for batch_size"):
+        Configuration.of({"method": "hdn", "training": {"batch_size": 128, "micro_batch": 2}})
     method = untrained(HDN, preset="paper", filters=(4,) * 3, latent_channels=(4,) * 3)
-    one_pixel = toy_settings(patch=8, batch_size=4, accumulate=4)
-    with pytest.raises(SettingsError, match=r"batch_size = 4 in 4 pieces and a patch of 8 x 8.*batch_size to 8"):
-        check_batch(method, one_pixel)
-    check_batch(method, toy_settings(patch=8, batch_size=8, accumulate=4))
+    with pytest.raises(SettingsError, match=r"micro_batch = 1 and a patch of 8 x 8.*leave micro_batch out"):
+        check_batch(method, toy_settings(patch=8, batch_size=4, micro_batch=1))
+    with pytest.raises(SettingsError, match=r"batch_size = 1 and a patch of 8 x 8.*batch_size to 2"):
+        check_batch(method, toy_settings(patch=8, batch_size=1))
+    with pytest.raises(SettingsError, match=r"batch_size = 3, micro_batch = 2 and a patch"):
+        check_batch(method, toy_settings(patch=8, batch_size=3, micro_batch=2))
+    check_batch(method, toy_settings(patch=8, batch_size=8, micro_batch=2))
 
 
 def trained(make: Callable[[], LearningMethod], **changes: object) -> tuple[dict[str, Tensor], float]:
@@ -137,7 +146,7 @@ def test_a_companion_is_computed_again_too() -> None:
     for checkpointing in (False, True):
         method, student = untrained(DivNoising).train(), untrained(DirectDenoiser).train()
         student.learn_from(method)
-        settings = toy_settings(batch_size=2, accumulate=2, checkpointing=checkpointing)
+        settings = toy_settings(batch_size=2, micro_batch=1, checkpointing=checkpointing)
         fit(method, toy_frames(method), settings, Budget(steps=3), device=CPU, companion=Companion(student))
         states.append({**method.state_dict(), **{f"student {name}": v for name, v in student.state_dict().items()}})
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -163,7 +163,7 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     sides = (settings.patch_z, settings.patch, settings.patch)[-method.spatial_dims :]
     patch = tuple(round_up(n, m) for n, m in zip(sides, method.size_multiple, strict=True))
     x = torch.from_numpy(pad_to_patch(part_of(frames, patch), patch).astype(np.float32)).to(device)
-    few = min(settings.piece, FEW_PATCHES)
+    few = min(settings.at_once, FEW_PATCHES)
     batch = x.expand(few, *x.shape).contiguous()
     kept = KeptMemory(method, settings.checkpointing)
     method.train()
@@ -184,5 +184,5 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     return StepCost(
         patch=patch,
         seconds=seconds * settings.batch_size / few,
-        num_bytes=round(COPIES_OF_WEIGHTS * size + settings.piece / few * kept.num_bytes),
+        num_bytes=round(COPIES_OF_WEIGHTS * size + settings.at_once / few * kept.num_bytes),
     )

@@ -9,20 +9,23 @@ PAPER = Preset(
     name="paper",
     summary="As published (Prakash et al. 2021) but for the split: 5 % held out, not 15; for a GPU",
     network=DivNoisingSettings(),
+    # As for Convallaria: 68,000 patches an epoch; at most 22 million patches, or 100 epochs without a lower loss.
     training=TrainingSettings(
         patch=128,
         batch_size=32,
         optimizer="adam",
-        betas=(0.9, 0.99),
+        betas=(0.9, 0.999),
         learning_rate=1e-3,
         schedule="plateau",
         plateau_patience=30,
         plateau_factor=0.5,
-        validate_every=400,
+        validate_every=2_125,
         validation_patches=128,
+        early_stop=100,
+        early_stop_delta=1e-6,
     ),
     budget=None,
-    steps=80_000,
+    steps=687_500,
     measured=(),
 )
 

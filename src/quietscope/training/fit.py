@@ -140,8 +140,7 @@ def fit(
         logs.write_settings(method, settings, budget)
         while run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
             run.set_schedule()
-            share = team.share(run.step, settings.batch_size, settings.accumulate)
-            loss = learner.backward(patches.batch(*share), run.step)
+            loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
             run.rollback.skip(learner.clip())
             learner.optimizer.step()
             run.step += 1

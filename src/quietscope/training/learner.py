@@ -27,7 +27,7 @@ TRAINING, VALIDATION = 0, 1
 _COMPANION_SEED = 1 << 31
 """Offset of the companion's seeds; step numbers stay below it, so method and companion never share random numbers."""
 
-_PROCESS_SEED = 1 << 26
+_PLACE_SEED = 1 << 26
 """Offset between the seeds of the pieces of a batch, and so of the processes of a team: each draws other numbers."""
 
 _RATE = "relative_rate"
@@ -102,47 +102,52 @@ class Learner:
         if isinstance(self.method, ScheduledMethod):
             self.method.advance(progress)
 
-    def loss(self, patches: Tensor, number: int, stream: int, piece: int = 0) -> Loss:
+    def loss(self, patches: Tensor, number: int, stream: int, place: int | None = None) -> Loss:
         """Return the loss of the method, with random numbers that depend only on seed, number and stream.
 
         Args:
             patches: Shape (B, C, *S), intensity units.
             number: Number of the step, or of the batch in validation.
             stream: `TRAINING` or `VALIDATION`.
-            piece: Number of the piece of a batch that is computed piece by piece.
+            place: Number of a piece of a batch; that of the process if None.
         """
         with self._precision():
-            return self._seeded(self._loss, patches, (stream << 32) + number, piece)
+            place = self._team.rank if place is None else place
+            return self._seeded(self._loss, patches, (stream << 32) + number, place)
 
     def backward(self, patches: Tensor, step: int) -> Loss:
         """Compute the gradients of a step, averaged over the team.
 
-        A batch that is computed in pieces has the gradients and random numbers that as many processes give it.
+        Every piece of a batch, see the setting `micro_batch`, draws the random numbers of a process of its number.
 
         Args:
-            patches: Shape (B, C, *S), intensity units; B a multiple of the setting `accumulate`.
+            patches: Shape (B, C, *S), intensity units.
             step: Number of the step, from 0.
 
         Returns:
             The loss of the method; the companion's loss is one of its terms.
         """
         self.optimizer.zero_grad()
-        pieces = patches.chunk(self._settings.accumulate)
-        losses = [self._backward(piece, step, number) for number, piece in enumerate(pieces)]
+        pieces = torch.tensor_split(patches, self._settings.num_pieces(len(patches)))
+        shares = [len(piece) / len(patches) for piece in pieces]
+        first = self._team.rank * len(pieces)
+        losses = [
+            self._backward(piece, step, first + number, share)
+            for number, (piece, share) in enumerate(zip(pieces, shares, strict=True))
+        ]
         self._team.average(p.grad for each in self._roles.values() for p in each.parameters() if p.grad is not None)
-        return losses[0] if len(losses) == 1 else _mean_of(losses)
+        return losses[0] if len(losses) == 1 else _mean_of(losses, shares)
 
-    def _backward(self, patches: Tensor, step: int, piece: int) -> Loss:
-        """Add the share of a piece to the gradients of a step."""
+    def _backward(self, patches: Tensor, step: int, place: int, share: float) -> Loss:
+        """Add the share of a piece, whose place is that in the batches of all processes, to the gradients of a step."""
         with recomputing(self.methods) if self._settings.checkpointing else nullcontext():
-            own = self.loss(patches, step, TRAINING, piece)
+            own = self.loss(patches, step, TRAINING, place)
             total, terms = own.total, own.terms
             if self.companion is not None:
                 with self._precision():
-                    other = self._seeded(self.companion.loss, patches, _COMPANION_SEED + step, piece)
+                    other = self._seeded(self.companion.loss, patches, _COMPANION_SEED + step, place)
                 total, terms = total + other.total, {**terms, self.companion.name: other.total.detach()}
-        pieces = self._settings.accumulate
-        torch.autograd.backward(total if pieces == 1 else total / pieces)
+        torch.autograd.backward(total if share == 1.0 else share * total)
         return Loss(own.total.detach(), terms)
 
     def clip(self) -> set[str]:
@@ -194,9 +199,8 @@ class Learner:
     def _clip(self, parameters: list[torch.nn.Parameter]) -> bool:
         return bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)))
 
-    def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int, piece: int) -> Loss:
-        place_in_batch = self._team.rank * self._settings.accumulate + piece
-        seed = ((self._settings.seed * 2) << 32) + number + place_in_batch * _PROCESS_SEED
+    def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int, place: int) -> Loss:
+        seed = ((self._settings.seed * 2) << 32) + number + place * _PLACE_SEED
         with seeded(seed, patches.device):
             return loss(patches)
 
@@ -207,10 +211,15 @@ class Learner:
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)
 
 
-def _mean_of(losses: Sequence[Loss]) -> Loss:
-    """Return the mean of the losses of the equal pieces of a batch, with the means of their terms."""
-    terms = {name: torch.stack([each.terms[name] for each in losses]).mean() for name in losses[0].terms}
-    return Loss(torch.stack([each.total for each in losses]).mean(), terms)
+def _mean_of(losses: Sequence[Loss], shares: Sequence[float]) -> Loss:
+    """Return the mean of the losses of the pieces of a batch, and of their terms, each weighted by its share."""
+    weights = torch.tensor(shares, device=losses[0].total.device)
+
+    def mean(values: list[Tensor]) -> Tensor:
+        return (weights * torch.stack(values)).sum()
+
+    terms = {name: mean([each.terms[name] for each in losses]) for name in losses[0].terms}
+    return Loss(mean([each.total for each in losses]), terms)
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.Optimizer:

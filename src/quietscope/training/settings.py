@@ -9,6 +9,9 @@ WAY = 0.3
 """What the learning rates of all steps have to add up to: steps of Adam move a weight by about the rate, and weights
 have to go that far before a network gives more than a blur. See ``benchmarks/verdicts.py``."""
 
+MOST_PIECES = 32
+"""Pieces that a batch is computed in at most."""
+
 Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -19,9 +22,10 @@ class TrainingSettings(BaseModel):
         patch: Patch size in Y and X, in pixels.
         patch_z: Patch size in Z, in pixels, for 3-D.
         batch_size: Patches per step.
-        accumulate: Pieces in which a batch is computed, one after the other, before the step; a multiple of it must be
-            `batch_size`. Takes the memory of one piece. Gradients are those of the whole batch, up to rounding, except
-            that batch normalisation and pixels that were never measured are averaged over in each piece by itself.
+        micro_batch: Patches of a step that are computed at a time; their gradients are added up before the step, which
+            takes the memory of these patches alone. Gradients are those of the whole batch, up to rounding, except that
+            batch normalisation and pixels that were never measured are averaged over in each piece by itself. None
+            computes all patches at once.
         checkpointing: Keep only the inputs of a network's blocks, and compute the rest again for the gradients; takes
             less memory and about a third more time, and changes no bit of the result.
         optimizer: "adamax" (published for HDN) or "adam".
@@ -54,7 +58,7 @@ class TrainingSettings(BaseModel):
     patch: int = Field(default=64, ge=8, le=8192)
     patch_z: int = Field(default=8, ge=1, le=4096)
     batch_size: int = Field(default=64, ge=1, le=65536)
-    accumulate: int = Field(default=1, ge=1, le=32)
+    micro_batch: int | None = Field(default=None, ge=1, le=65536)
     checkpointing: bool = False
     optimizer: Literal["adamax", "adam"] = "adamax"
     betas: tuple[Decay, Decay] = (0.9, 0.999)
@@ -75,8 +79,8 @@ class TrainingSettings(BaseModel):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size, {self.batch_size}, must be a multiple of accumulate, {self.accumulate}")
+        if self.num_pieces(self.batch_size) > MOST_PIECES:
+            raise ValueError(f"micro_batch must be at least {math.ceil(self.batch_size / MOST_PIECES)} for batch_size")
         if self.early_stop_delta is not None and self.early_stop is None:
             raise ValueError("early_stop_delta says when early_stop is due, which is not set")
         if self.compile and self.checkpointing:
@@ -84,9 +88,13 @@ class TrainingSettings(BaseModel):
         return self
 
     @property
-    def piece(self) -> int:
-        """Patches that are computed at a time, by all processes together."""
-        return self.batch_size // self.accumulate
+    def at_once(self) -> int:
+        """Largest number of patches that are computed at a time."""
+        return min(self.batch_size, self.micro_batch or self.batch_size)
+
+    def num_pieces(self, patches: int) -> int:
+        """Return in how many pieces, which differ by one patch at most, a number of patches is computed."""
+        return 1 if self.micro_batch is None else math.ceil(patches / self.micro_batch)
 
     @property
     def has_plateaus(self) -> bool:

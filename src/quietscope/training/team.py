@@ -41,22 +41,21 @@ class Team:
         """Whether this process writes logs and resume files for all."""
         return self.rank == 0
 
-    def share(self, step: int, batch_size: int, pieces: int = 1) -> tuple[int, int]:
+    def share(self, step: int, batch_size: int) -> tuple[int, int]:
         """Return the patches of a step that this process computes: number of the first patch, and number of patches.
 
         Args:
             step: Number of the step, from 0.
             batch_size: Patches per step, for all processes together.
-            pieces: Equal pieces in which every process computes its share.
 
         Raises:
             SettingsError: If the batch cannot be shared evenly.
         """
-        if batch_size % (self.size * pieces):
+        if batch_size % self.size:
             raise SettingsError(
                 f"a batch that {self.size} processes can share",
-                f"{batch_size} patches" + (f" in {pieces} pieces" if pieces > 1 else ""),
-                f"set the training setting batch_size to a multiple of {self.size * pieces}",
+                f"{batch_size} patches",
+                f"set the training setting batch_size to a multiple of {self.size}",
             )
         count = batch_size // self.size
         return step * batch_size + self.rank * count, count

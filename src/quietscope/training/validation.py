@@ -68,7 +68,7 @@ class Validation:
         self, learner: Learner, patches: Tensor, settings: TrainingSettings, rate: LearningRate, team: Team
     ) -> None:
         self._learner, self._rate, self._team = learner, rate, team
-        self._batches = torch.split(patches, settings.piece)
+        self._batches = torch.split(patches, settings.at_once)
         self._shares = [len(batch) / len(patches) for batch in self._batches]
         self.loss = math.nan
         self.kl = math.nan
