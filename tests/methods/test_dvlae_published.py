@@ -1,7 +1,5 @@
 """The presets `paper` and `tutorial` of DVLAE are the published network: its size, and its answer stated again."""
 
-from collections.abc import Mapping
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,8 +10,9 @@ from quietscope.methods.dvlae import DVLAE, DVLAESettings
 from quietscope.nn.seeding import seeded
 from quietscope.noise import Gaussian
 from quietscope.presets import find_preset
-
-Weights = Mapping[str, Tensor]
+from tests.methods.stated_ladder import DVLAE as STYLE
+from tests.methods.stated_ladder import Weights, convolved, stated_ladder
+from tests.tiny import enliven
 
 
 def published(preset: str, **changes: object) -> DVLAE:
@@ -22,11 +21,7 @@ def published(preset: str, **changes: object) -> DVLAE:
     chosen = DVLAESettings.model_validate({**settings.model_dump(), **changes})
     with seeded(0):
         method = DVLAE(chosen, Statistics(torch.tensor([100.0]), torch.tensor([20.0])), [Gaussian(10.0)])
-        for module in method.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                for values, low, high in ((module.running_mean, -0.3, 0.3), (module.running_var, 0.5, 2.0)):
-                    assert values is not None
-                    values.uniform_(low, high)
+        enliven(method)
     return method.eval()
 
 
@@ -53,54 +48,6 @@ def test_presets_are_trained_as_published(preset: str) -> None:
     training = find_preset("dvlae", preset).training
     assert (training.patch, training.batch_size, training.at_once, training.optimizer) == (256, 16, 4, "adamax")
     assert (training.schedule, training.plateau_factor, training.early_stop) == ("plateaus", 0.1, 50)
-
-
-def convolved(w: Weights, name: str, h: Tensor, mode: str = "constant", **options: int) -> Tensor:
-    """Convolve with a square kernel, padded by half of its width: with zeros, or as named."""
-    half = w[f"{name}.weight"].shape[-1] // 2
-    padded = F.pad(h, [half] * 4, mode=mode) if half else h
-    return F.conv2d(padded, w[f"{name}.weight"], w[f"{name}.bias"], **options)
-
-
-def residual(w: Weights, name: str, h: Tensor) -> Tensor:
-    """Add what twice (norm, Mish, convolution) makes, gated by tanh times sigmoid where there is a gate."""
-    out = h
-    for norm, kernel in ((0, 2), (3, 5)):
-        at = f"{name}.branch.{norm}"
-        out = F.batch_norm(out, w[f"{at}.running_mean"], w[f"{at}.running_var"], w[f"{at}.weight"], w[f"{at}.bias"])
-        out = convolved(w, f"{name}.branch.{kernel}", F.mish(out))
-    if f"{name}.branch.6.conv.weight" in w:
-        value, gate = convolved(w, f"{name}.branch.6.conv", out).chunk(2, dim=1)
-        out = torch.tanh(value) * torch.sigmoid(gate)
-    return h + out
-
-
-def merged(w: Weights, name: str, a: Tensor, b: Tensor) -> Tensor:
-    return residual(w, f"{name}.block", convolved(w, f"{name}.conv", torch.cat((a, b), dim=1)))
-
-
-def published_code(w: Weights, x: Tensor, halves: tuple[bool, ...]) -> Tensor:
-    """Return the signal code, with every latent at the mean of its posterior."""
-    h = F.mish(convolved(w, "ladder.encoder.stem.0", x, "replicate"))
-    h = residual(w, "ladder.encoder.stem.2", h)
-    bottom_up = []
-    for level, is_halving in enumerate(halves):
-        at = f"ladder.encoder.levels.{level}"
-        if is_halving:
-            h = convolved(w, f"{at}.0", h, "replicate", stride=2)
-        h = residual(w, f"{at}.{int(is_halving)}", h)
-        bottom_up.append(h)
-    top = len(halves) - 1
-    for level in reversed(range(len(halves))):
-        at = f"ladder.levels.{level}"
-        q = bottom_up[level] if level == top else merged(w, f"{at}.merge", bottom_up[level], h)
-        mean, _ = convolved(w, f"{at}.posterior_conv", q, "replicate").chunk(2, dim=1)
-        z = convolved(w, f"{at}.latent_conv", mean, "replicate")
-        h = z if level == top else merged(w, f"{at}.skip", z, h)
-        if halves[level]:
-            h = convolved(w, f"{at}.blocks.0.conv", F.interpolate(h, scale_factor=2, mode="nearest"))
-        h = residual(w, f"{at}.blocks.{int(halves[level])}", h)
-    return residual(w, "ladder.final.0", h)
 
 
 def published_noise(w: Weights, x: Tensor, code: Tensor) -> Tensor:
@@ -143,7 +90,7 @@ def test_the_answer_is_that_of_the_published_network(preset: str, changes: dict[
     shapes = [method.ladder.latent_shape(level, (64, 64)) for level in range(method.settings.num_levels)]
     with torch.no_grad():
         code = method.ladder.decode(method.encode(100 + 20 * x), [torch.zeros(2, *shape) for shape in shapes])
-        expected = published_code(w, x, method.settings.halves)
+        expected = stated_ladder(w, STYLE, x, method.settings.halves)
         assert torch.allclose(code, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
         raw = published_noise(w, x, expected)
         assert torch.allclose(method.noise_decoder(x, expected), raw, rtol=1e-4, atol=1e-4 * float(raw.std()))

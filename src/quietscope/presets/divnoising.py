@@ -8,7 +8,8 @@ PAPER = Preset(
     method=DivNoising.name,
     name="paper",
     summary="As published (Prakash et al. 2021) but for the split: 5 % held out, not 15; for a GPU",
-    network=DivNoisingSettings(),
+    network=DivNoisingSettings(activates_up=False),
+    former_network=DivNoisingSettings(),
     # As for Convallaria: 68,000 patches an epoch; at most 22 million patches, or 100 epochs without a lower loss.
     training=TrainingSettings(
         patch=128,
