@@ -39,17 +39,20 @@ VAE_SHAPE = VAEShape(
 @pytest.mark.parametrize("top_skip", [False, True])
 @pytest.mark.parametrize("merge", ["concat", "add"])
 @pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+@pytest.mark.parametrize("tapered", [False, True])
 @pytest.mark.parametrize(("dims", "z_halvings", "reduction"), [(2, 0, (4, 4)), (3, 0, (1, 4, 4)), (3, 2, (4, 4, 4))])
 def test_unet_keeps_the_size(
     blur_pool: bool,
     top_skip: bool,
     merge: Merge,
     upsampling: Upsampling,
+    tapered: bool,
     dims: int,
     z_halvings: int,
     reduction: tuple[int, ...],
 ) -> None:
-    options: dict[str, Any] = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge, "upsampling": upsampling}
+    options: dict[str, Any] = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge}
+    options |= {"upsampling": upsampling, "tapered": tapered}
     shape = replace(UNET, spatial_dims=dims, z_halvings=z_halvings, **options)
     assert shape.reduction == reduction
     size = tuple(3 * step for step in reduction)

@@ -23,6 +23,7 @@ class UNetSettings(MethodSettings):
         upsampling: "nearest" repeats pixels on the way up, "transposed" is a transposed convolution.
         initialisation: How the weights of convolutions are drawn: "uniform" as PyTorch does, or "xavier".
         residual: Whether the network's input is added to its output.
+        tapered: Whether levels reduce their filters before features are enlarged, not after.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -37,6 +38,7 @@ class UNetSettings(MethodSettings):
     upsampling: Upsampling = "nearest"
     initialisation: Initialisation = "uniform"
     residual: bool = False
+    tapered: bool = False
 
     def unet(self, channels: int) -> UNetShape:
         """Return the shape of the network for images with the given number of channels."""
@@ -54,6 +56,7 @@ class UNetSettings(MethodSettings):
             upsampling=self.upsampling,
             initialisation=self.initialisation,
             residual=self.residual,
+            tapered=self.tapered,
         )
 
 

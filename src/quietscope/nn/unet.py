@@ -47,6 +47,8 @@ class UNetShape:
             from a normal distribution of variance ``2 / (fan_in + fan_out)`` (Glorot, Bengio, AISTATS 2010) and sets
             their biases to zero; transposed convolutions stay as PyTorch draws them.
         residual: Whether the input is added to the output, so that the network learns the difference.
+        tapered: Whether the last convolution of the deepest level, and of every level on the way up, has the filters of
+            the next finer level already.
     """
 
     spatial_dims: int
@@ -62,6 +64,7 @@ class UNetShape:
     upsampling: Upsampling = "nearest"
     initialisation: Initialisation = "uniform"
     residual: bool = False
+    tapered: bool = False
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -139,8 +142,10 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         self.pools = nn.ModuleList()
         before = shape.channels
+        ends = [widths[max(0, level - 1)] if shape.tapered else width for level, width in enumerate(widths)]
         for level, width in enumerate(widths):
-            self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, width)))
+            after = width if level < shape.depth else ends[level]
+            self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, after)))
             if level < shape.depth:
                 self.pools.append(BlurPool(shape.stride(level)) if shape.blur_pool else MaxPool(shape.stride(level)))
             before = width
@@ -149,7 +154,7 @@ class UNet(nn.Module):
         self.rise = nn.ModuleList()
         for level in range(shape.depth):
             here = widths[level]
-            joined = widths[level + 1]
+            joined = ends[level + 1]
             if shape.upsampling == "transposed":
                 self.rise.append(conv_transpose(shape.spatial_dims, joined, here, shape.stride(level)))
                 joined = here
@@ -158,7 +163,7 @@ class UNet(nn.Module):
                 joined = here
             if shape.merge == "concat" and self._has_skip(level):
                 joined += here
-            self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, here)))
+            self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, ends[level])))
         self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
         if shape.initialisation == "xavier":
             self.apply(_draw_as_xavier)
