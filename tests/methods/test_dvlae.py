@@ -54,9 +54,11 @@ def test_presets_have_the_published_sizes() -> None:
     for settings in (paper, tutorial):
         assert settings.causal(1).receptive_field == 40
         assert settings.noise_filters == 64
-        assert settings.components in (3, 4, 5)
+        assert settings.components == 5
         assert (settings.activation, settings.latent_width, settings.batch_norm) == ("mish", "softplus", True)
         assert settings.ladder(1).gate == "tanh"
+        assert settings.signal_filters == settings.code_channels
+        assert settings.causal(1).activation == "relu"
     assert build(**paper.model_dump(include={"filters", "latent_channels", "halves"})).size_multiple == (128, 128)
 
 
@@ -155,6 +157,7 @@ def test_kl_that_is_reported_is_not_propped_up_by_free_bits() -> None:
     [
         ({"network": {"direction": "z"}}, "planes have no direction z"),
         ({"network": {"halves": (True,)}}, "one entry per level"),
+        ({"preset": "paper", "network": {"code_channels": 64}}, "without final_conv"),
         ({"network": {"dilations": (0,)}}, "dilations"),
         ({"network": {"context_fade": (0.5, 0.2)}}, "context_fade"),
     ],

@@ -58,10 +58,18 @@ class Citation:
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimise, and its named terms (detached scalars) for logs and progress displays."""
+    """A scalar to minimise.
+
+    Attributes:
+        total: The scalar, of shape ().
+        terms: Its named terms, detached scalars, for logs and progress displays.
+        parts: The detached losses of the groups of `Method.parts`, in their order, which add up to the total; empty
+            where there is one group, or they are not told apart.
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
+    parts: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
