@@ -26,7 +26,8 @@ class UNetShape:
 
     Attributes:
         spatial_dims: 2 or 3.
-        channels: Image channels in and out.
+        channels: Image channels that come in.
+        out_channels: Channels that come out; None for as many as come in.
         depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         z_halvings: In 3-D, number of the first halvings that halve Z too.
@@ -49,6 +50,7 @@ class UNetShape:
     top_skip: bool
     merge: Merge
     activation: Activation
+    out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -142,17 +144,21 @@ class UNet(nn.Module):
             elif self._has_skip(level):
                 joined += here
             self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, here)))
-        self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
+        self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels or shape.channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S) to images of the same shape, float32.
+        """Map normalised images (B, C, *S) to images of the same size, float32.
 
         Args:
             x: Images; every side must be a multiple of `UNetShape.reduction`.
 
         Returns:
-            Images (B, C, *S).
+            Images (B, C_out, *S).
         """
+        return self.emit(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S)."""
         skips = []
         for level, block in enumerate(self.down):
             x = block(x)
@@ -162,9 +168,13 @@ class UNet(nn.Module):
         for level in reversed(range(self.shape.depth)):
             x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
             x = self.up[level](self._join(x, skips[level], level))
+        return x
+
+    def emit(self, features: Tensor) -> Tensor:
+        """Run the last layer, pixel by pixel, on features (B, filters, *S), S of any size; (B, C_out, *S), float32."""
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
-        with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = self.head(x.float())
+        with torch.autocast(features.device.type, enabled=False):
+            out: Tensor = self.head(features.float())
         return out
 
     def _join(self, x: Tensor, skip: Tensor, level: int) -> Tensor:

@@ -79,7 +79,7 @@ class Task(Generic[Images]):
 
     Attributes:
         estimator: Its class.
-        kinds: The kinds of results, all of denoised images or all of deconvolved ones.
+        kinds: The kinds of results, all made of the same images.
     """
 
     estimator: type[Estimator[Images]]
@@ -87,10 +87,12 @@ class Task(Generic[Images]):
 
     def shown(self, drawn: Drawn[Images]) -> Images:
         """Return the images that the estimator is to see."""
-        if self.kinds[0].needs != "deconvolves":
+        seen = self.kinds[0].sees
+        if seen == "images":
             return drawn.images
-        assert drawn.deconvolved is not None, "asked for deconvolved images of a model that gives none"
-        return drawn.deconvolved
+        found = drawn.deconvolved if seen == "deconvolved" else drawn.deviation
+        assert found is not None, f"asked for the {seen} of a model that gives none"
+        return found
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,9 @@ class Panel(Generic[Images]):
         Returns:
             The panel.
         """
-        grouped: dict[tuple[type[Estimator[Images]], bool], list[Kind]] = {}
+        grouped: dict[tuple[type[Estimator[Images]], str], list[Kind]] = {}
         for kind in kinds:
-            grouped.setdefault((estimator_of(kind), kind.needs == "deconvolves"), []).append(kind)
+            grouped.setdefault((estimator_of(kind), kind.sees), []).append(kind)
         tasks = tuple(Task(estimator, tuple(group)) for (estimator, _), group in grouped.items())
         return cls(tasks, request, spatial_dims)
 
