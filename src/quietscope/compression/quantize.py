@@ -22,9 +22,9 @@ def quantize_openvino(model: Any, inputs: Sequence[Inputs], num_channels: int) -
       the patches' extremes, cuts off the brightest structures: it loses 2.8 dB where the full range loses nothing
       (W2S ch0, U-Net of 64 filters).
     * Convolutions that read or produce images, or what images are computed from, stay in floating point, because 256
-      levels from the darkest to the brightest pixel are too few for an image. These convolutions are a hundredth of the computation, and keeping them
-      in floating point saves another 0.1 dB. Normalisation, the stabilised scale and the convolution with the point
-      spread function stay in floating point too.
+      levels from the darkest to the brightest pixel are too few for an image. These convolutions are a hundredth of the
+      computation, and keeping them in floating point saves another 0.1 dB. Normalisation, the stabilised scale, the
+      likelihood of PN2V and the convolution with the point spread function stay in floating point too.
 
     Args:
         model: An `openvino.Model` in float32.

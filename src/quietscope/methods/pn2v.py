@@ -30,7 +30,6 @@ class PN2VSettings(BlindSpotSettings):
 
     Attributes:
         samples: Number K of signals that the network predicts for every pixel and channel.
-        mean_weight: Weight in the loss of the negative log-likelihood of the samples' mean; not published, see `PN2V`.
         output_factor: What the network's output is multiplied by; a factor of 10 is published, to speed up training.
         stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
             instead of in units of the images' mean and standard deviation; not published.
@@ -40,7 +39,6 @@ class PN2VSettings(BlindSpotSettings):
     filters: Count = 64
     merge: Merge = "add"
     samples: Count = 800
-    mean_weight: float = Field(default=0.0, ge=0, le=1e9)
     output_factor: float = Field(default=10.0, gt=0, le=1000)
     stabilize: bool = False
 
@@ -94,12 +92,7 @@ class PN2V(LikelihoodMethod, UNetMethod, MomentsMethod):
         observed = observed.reshape(*observed.shape[:2], 1, -1, *ones)
         evidence = torch.logsumexp(self.log_likelihood(observed, s), dim=_SAMPLES) - math.log(self.settings.samples)
         nll = -blinded.mean(evidence.flatten(2), known)
-        if self.settings.mean_weight == 0.0:
-            return Loss(nll, {"nll": nll.detach()})
-        of_mean = self.log_likelihood(observed, s.mean(dim=_SAMPLES, keepdim=True))
-        nll_of_mean = -blinded.mean(of_mean.flatten(2), known)
-        terms = {"nll": nll.detach(), "nll_of_mean": nll_of_mean.detach()}
-        return Loss(nll + self.settings.mean_weight * nll_of_mean, terms)
+        return Loss(nll, {"nll": nll.detach()})
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of p(s|x) at every pixel of x (B, C, *S), intensity units."""
