@@ -31,7 +31,7 @@ STATISTICS = Statistics(torch.tensor([100.0]), torch.tensor([20.0]))
 
 def of_prior(prior: npt.NDArray[np.float64], noise: NoiseModel, factor: float = 10.0) -> PN2V:
     """Make a method that predicts the same samples, in intensity units, for every pixel."""
-    settings = PN2VSettings(depth=1, filters=4, samples=len(prior), output_factor=factor)
+    settings = PN2VSettings(depth=1, filters=4, samples=len(prior), output_scale=factor)
     method = PN2V(settings, STATISTICS, [noise]).eval()
     with torch.no_grad():
         method.unet.head.weight.zero_()
@@ -101,7 +101,7 @@ def test_it_learns_how_signals_are_spread() -> None:
     clean = rng.normal(100, 20, (8, 48, 48))
     noisy = (clean + rng.normal(0, 10, clean.shape)).astype(np.float32)
     torch.manual_seed(0)
-    settings = PN2VSettings(depth=1, filters=8, samples=40, output_factor=10.0)
+    settings = PN2VSettings(depth=1, filters=8, samples=40, output_scale=10.0)
     method = PN2V(settings, Statistics(torch.tensor([100.0]), torch.tensor([22.4])), [Gaussian(10.0)])
     trained(method, noisy, 120)
     with torch.inference_mode():
@@ -184,5 +184,7 @@ def test_the_paper_preset_has_the_published_numbers() -> None:
     preset = find_preset("pn2v", "paper")
     network = preset.network
     assert isinstance(network, PN2VSettings)
-    assert (network.samples, network.filters, network.depth, network.merge) == (800, 64, 2, "add")
+    assert (network.samples, network.output_scale) == (800, 10.0)
+    built = PN2V(network, STATISTICS, [Gaussian(10.0)])
+    assert sum(each.numel() for each in built.parameters()) == 1_729_312, "the authors' class has one more, unused"
     assert (preset.training.patch, preset.training.batch_size, preset.steps) == (100, 20, 1000)

@@ -6,14 +6,14 @@ Computer Science 2 (2020).
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings, MomentsMethod
+from quietscope.methods.base import Citation, Count, Loss, MethodSettings, MomentsMethod
 from quietscope.methods.blind_spot import BlindSpotSettings
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
@@ -26,21 +26,26 @@ _SAMPLES = 2
 
 
 class PN2VSettings(BlindSpotSettings):
-    """Settings of PN2V, in addition to those of a blind-spot U-Net; the defaults are the published values.
+    """Settings of PN2V in addition to those of a blind-spot U-Net; the preset `paper` has the published values.
 
     Attributes:
         samples: Number K of signals that the network predicts for every pixel and channel.
-        output_factor: What the network's output is multiplied by; a factor of 10 is published, to speed up training.
+        output_scale: Factor on the output of the network; published: 10.
         stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
             instead of in units of the images' mean and standard deviation; not published.
     """
 
-    depth: Depth = 2
     filters: Count = 64
     merge: Merge = "add"
     samples: Count = 800
-    output_factor: float = Field(default=10.0, gt=0, le=1000)
+    output_scale: float = Field(default=1.0, gt=0, le=1e6)
     stabilize: bool = False
+
+    @model_validator(mode="after")
+    def _pixel_is_hidden(self) -> Self:
+        if self.residual:
+            raise ValueError("residual would add the pixel itself to what its surroundings say: leave it out")
+        return self
 
 
 @final
@@ -104,6 +109,6 @@ class PN2V(LikelihoodMethod, UNetMethod, MomentsMethod):
 
     def _signals(self, features: Tensor) -> Tensor:
         """Return the samples of every pixel's signal, (B, C, K, *S), intensity units, from features (B, F, *S)."""
-        out = self.unet.emit(features) * self.settings.output_factor
+        out = self.unet.emit(features) * self.settings.output_scale
         size = (len(out), self.statistics.num_channels, self.settings.samples, *out.shape[2:])
         return self.to_intensity(out.reshape(size))

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from quietscope.methods.base import BuiltMethod, Count, Depth, Halvings, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
-from quietscope.nn.unet import Merge, UNet, UNetShape
+from quietscope.nn.unet import Initialisation, Merge, UNet, UNetShape, Upsampling
 
 
 class UNetSettings(MethodSettings):
@@ -20,6 +20,9 @@ class UNetSettings(MethodSettings):
         top_skip: Skip connection at full resolution; N2V2 has none.
         merge: How a skip connection joins: "concat" beside the upsampled features, "add" onto them.
         activation: Non-linearity.
+        upsampling: "nearest" repeats pixels on the way up, "transposed" is a transposed convolution.
+        initialisation: How the weights of convolutions are drawn: "uniform" as PyTorch does, or "xavier".
+        residual: Whether the network's input is added to its output.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -31,6 +34,9 @@ class UNetSettings(MethodSettings):
     top_skip: bool = True
     merge: Merge = "concat"
     activation: Activation = "relu"
+    upsampling: Upsampling = "nearest"
+    initialisation: Initialisation = "uniform"
+    residual: bool = False
 
     def unet(self, channels: int, out_channels: int | None = None) -> UNetShape:
         """Return the shape of the network for images with the given number of channels, see `UNetShape`."""
@@ -46,6 +52,9 @@ class UNetSettings(MethodSettings):
             top_skip=self.top_skip,
             merge=self.merge,
             activation=self.activation,
+            upsampling=self.upsampling,
+            initialisation=self.initialisation,
+            residual=self.residual,
         )
 
 

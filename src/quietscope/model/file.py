@@ -22,6 +22,7 @@ from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_t
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.metrics.verdict import Effort
+from quietscope.model.stated_network import with_network
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Values, Word
@@ -61,6 +62,7 @@ class _Header(BaseModel):
 
     method: Word
     configuration: Values
+    network: Values | None = None
     num_channels: Channels
     noise: list[_Noise]
     axes: Axes
@@ -170,6 +172,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "format_version": FORMAT_VERSION,
         "method": method.name,
         "configuration": card.configuration.model_dump(),
+        "network": method.settings.model_dump(),
         "num_channels": method.statistics.num_channels,
         "noise": [{"kind": record.kind, "settings": dict(record.settings)} for record in records],
         "axes": card.axes,
@@ -208,9 +211,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     """
     tensors, header = _read(Path(path))
     try:
-        configuration = Configuration.of(header.configuration)
-        if configuration.method != header.method:
-            raise ValueError(f"weights of {header.method}, settings of {configuration.method}")
+        configuration = Configuration.of(with_network(header.configuration, header.method, header.network))
         method = _network(header, configuration, tensors)
         card = ModelCard(
             configuration=configuration,

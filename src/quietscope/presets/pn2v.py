@@ -8,7 +8,7 @@ FAST = Preset(
     method=PN2V.name,
     name="fast",
     summary="Minutes on two CPU cores: fewer samples, stabilised scale, cosine schedule over the budget",
-    network=PN2VSettings(depth=3, filters=32, merge="concat", samples=100, output_factor=1.0, stabilize=True),
+    network=PN2VSettings(depth=3, filters=32, merge="concat", samples=100, output_scale=1.0, stabilize=True),
     training=MINUTES.model_copy(update={"learning_rate": 1e-3}),
     budget="4m",
     steps=None,
@@ -19,7 +19,7 @@ PAPER = Preset(
     method=PN2V.name,
     name="paper",
     summary="As published (Krull et al. 2020), for a GPU",
-    network=PN2VSettings(),
+    network=PN2VSettings(depth=2, upsampling="transposed", initialisation="xavier", output_scale=10.0),
     training=TrainingSettings(
         patch=100,
         batch_size=20,
