@@ -100,5 +100,5 @@ def _signals(model: NoiseModel, pixels: Tensor) -> Tensor:
     reached = torch.cumsum(steps, 0)
     even = torch.linspace(float(reached[0]), float(reached[-1]), NUM_KNOTS, dtype=torch.float64)
     chosen = torch.searchsorted(reached, even).clamp(max=_FINE - 1)
-    signals: Tensor = fine[chosen].float().unique()
+    signals: Tensor = torch.unique(fine[chosen].float())
     return signals
