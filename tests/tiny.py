@@ -44,6 +44,7 @@ def network(method: str, width: int = 4, **changes: Any) -> Values:
         "dvlae": {**ladder, **code, "halves": (True, True)},
         "divnoising": {**unet, "latent_channels": 4, "blocks": 1},
         "noise2void": unet,
+        "pn2v": {**unet, "samples": 6},
         "deconoising": unet,
         "direct": unet,
     }

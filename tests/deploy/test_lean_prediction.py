@@ -114,6 +114,22 @@ def test_methods_of_one_image(exported: GetExported, picture: Image, method: str
         lean(case, image, ("std",))
 
 
+@pytest.mark.parametrize("augment", [False, True])
+def test_a_deviation_that_the_model_computes(exported: GetExported, picture: Image, augment: bool) -> None:
+    case = exported("pn2v")
+    image = Image(one_channel(picture, case), "TYX")
+    wanted = case.denoiser.denoise(image, tile=24, augment=augment)
+    found = lean(case, image, ("mean", "std"), Request(tile=24, augment=augment))
+    deployed = Deployed(open_session(case.path)).denoise(image, tile=24, augment=augment)
+    assert wanted.std is not None
+    assert wanted.std.max() > 1
+    for kind in ("mean", "std"):
+        for values in (found[kind], getattr(deployed, kind)):
+            np.testing.assert_allclose(values, getattr(wanted, kind), rtol=0, atol=1.0)
+    with pytest.raises(SettingsError, match="mean, std from pn2v"):
+        lean(case, image, ("samples",))
+
+
 def test_images_that_do_not_fit(exported: GetExported, picture: Image) -> None:
     case = exported("hdn")
     with pytest.raises(ChannelError, match="2 channels"):

@@ -44,11 +44,18 @@ class Blinded:
             observed: Images of the same shape.
             known: True where pixels were measured, same shape; others count as 0. None where all were.
         """
-        square = (self.at_spots(predicted) - self.at_spots(observed)).square()
+        return self.mean((self.at_spots(predicted) - self.at_spots(observed)).square(), known)
+
+    def mean(self, values: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return the mean of values at the blind spots, (B, C, P), over blind spots and channels, a scalar.
+
+        Args:
+            values: One value per blind spot and channel, see `at_spots`.
+            known: True where pixels were measured, (B, C, *S); values of others count as 0. None where all were.
+        """
         if known is not None:
-            square = torch.where(self.at_spots(known), square, 0.0)
-        error = square.mean(dim=1)
-        return (error * self.weight).sum() / self.weight.sum().clamp(min=1.0)
+            values = torch.where(self.at_spots(known), values, 0.0)
+        return (values.mean(dim=1) * self.weight).sum() / self.weight.sum().clamp(min=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from quietscope.errors import ModelFileError
 from quietscope.metrics.verdict import Effort
 from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json, validated
+from quietscope.tiling.kinds import Kind, kinds_within
 
 KEY = "quietscope"
 FILE_KIND = "exported model"
@@ -24,8 +25,8 @@ HOW_TO_MAKE_ONE = "export one with `quietscope export MODEL -o model.onnx`"
 EACH = "each image by itself, (x - mean) / deviation"
 """What tables say of a model that knows no unit of intensity."""
 Turn = Annotated[int, Ge(0), Le(7)]
-OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("sample",))
-"""What models put out, by kind: one image, one and its deconvolved twin, samples of a posterior."""
+OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("denoised", "deviation"), ("sample",))
+"""What models put out, by kind: one image, one and its deconvolved twin, one and its deviation, samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +146,16 @@ class Card:
     def deconvolves(self) -> bool:
         """Whether the model gives a deconvolved image too."""
         return "deconvolved" in self.outputs
+
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
+        return "deviation" in self.outputs
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of results that the model can give, in their usual order."""
+        return kinds_within(samples=self.samples, deconvolves=self.deconvolves, moments=self.gives_deviation)
 
     @property
     def input_names(self) -> tuple[str, ...]:

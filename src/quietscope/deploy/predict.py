@@ -25,7 +25,7 @@ from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import Kind, chosen_kinds, imported, kinds_within
+from quietscope.tiling.kinds import Kind, chosen_kinds, imported
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import MOST_PIXELS_ON_CPU, memory_for_tiles
 from quietscope.tiling.walk import Progress, walk
@@ -111,6 +111,11 @@ class NumpyEngine:
         """Channels of its images."""
         return self.model.num_channels
 
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
+        return self.model.gives_deviation
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Array]]:
         """Return the estimator that makes a kind of results without PyTorch."""
         assert kind.twin is not None, kind
@@ -136,14 +141,15 @@ class NumpyEngine:
         if not self.model.samples:
             found = self.session.run(x[None])
             for number in numbers:
-                yield Drawn(numbers=[number], images=found["denoised"], deconvolved=found.get("deconvolved"))
+                others = found.get("deconvolved"), found.get("deviation")
+                yield Drawn([number], found["denoised"], *others)
             return
         at_once = max(1, min(_MOST_AT_ONCE, self._pixels_at_once // prod(tile.outer_shape)))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
             key = {"seed": self.request.seed, "frame": frame}
             noise = tile_noise(self.model.latents, tile, **key, samples=some, pairs=self.pairs)
-            yield Drawn(numbers=some, images=self.session.run(x[None], noise)["sample"])
+            yield Drawn(some, self.session.run(x[None], noise)["sample"])
 
     def flip(self, images: Array, axes: tuple[int, ...]) -> Array:
         """Reverse axes of images."""
@@ -196,7 +202,7 @@ def tile_noise(
 
 def _check_kinds(card: Card, wanted: Iterable[str]) -> None:
     """Refuse kinds of results that the model does not give, or not without PyTorch."""
-    kinds, able = chosen_kinds(wanted), kinds_within(samples=card.samples, deconvolves=card.deconvolves)
+    kinds, able = chosen_kinds(wanted), card.kinds
     beyond = [kind.name for kind in kinds if kind not in able]
     if beyond:
         raise SettingsError(

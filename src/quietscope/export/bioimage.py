@@ -161,6 +161,7 @@ def _cite(model: Any, card: Card) -> list[Any]:
 
 _OUTPUTS = {
     "denoised": "denoised image in the intensity units of the input",
+    "deviation": "standard deviation of the denoised image, in the intensity units of the input",
     "deconvolved": "denoised image without the microscope's blur, in the intensity units of the input",
 }
 _ZERO_NOISE = (

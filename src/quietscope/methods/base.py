@@ -226,13 +226,30 @@ class ScheduledMethod(LearningMethod):
 
 
 class PointMethod(Method):
-    """A method that gives one clean image, without an uncertainty."""
+    """A method that gives one clean image; without an uncertainty, unless it is a `MomentsMethod`."""
 
     ability: ClassVar[str] = "gives one image"
 
     @abstractmethod
     def predict(self, x: Tensor) -> Tensor:
         """Turn x (B, C, *S) into s (B, C, *S), both in intensity units; S a multiple of `size_multiple`."""
+
+
+class MomentsMethod(PointMethod):
+    """A method that computes mean and standard deviation of p(s|x) at every pixel, without samples of images."""
+
+    ability: ClassVar[str] = "gives mean and deviation in one pass"
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return the mean of p(s|x), see `moments`."""
+        return self.moments(x)[0]
+
+    @abstractmethod
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn x (B, C, *S) into mean and standard deviation of p(s|x) at every pixel, (B, C, *S) each.
+
+        All are in intensity units; S is a multiple of `size_multiple`.
+        """
 
 
 class DeconvolvingMethod(PointMethod):

@@ -40,11 +40,12 @@ class UNetSettings(MethodSettings):
     residual: bool = False
     tapered: bool = False
 
-    def unet(self, channels: int) -> UNetShape:
-        """Return the shape of the network for images with the given number of channels."""
+    def unet(self, channels: int, out_channels: int | None = None) -> UNetShape:
+        """Return the shape of the network for images with the given number of channels, see `UNetShape`."""
         return UNetShape(
             spatial_dims=self.spatial_dims,
             channels=channels,
+            out_channels=out_channels,
             depth=self.depth,
             filters=self.filters,
             z_halvings=self.z_halvings,

@@ -14,7 +14,8 @@ from quietscope.data.measured import as_measured, for_network, in_intensities, r
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
-from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
+from quietscope.methods.abilities import kinds_of
+from quietscope.methods.base import Method
 from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
@@ -63,7 +64,7 @@ class Result:
 
     @property
     def std(self) -> Pixels | None:
-        """Standard deviation of the samples at every pixel, how sure the model is; None of a method without samples."""
+        """Standard deviation at every pixel, how sure the model is; None of a method that gives one image alone."""
         return self.estimates.get("std")
 
     @property
@@ -273,6 +274,4 @@ def _denoise_one(
 
 def _given_by(method: Method) -> tuple[str, ...]:
     """Return the kinds of results that are given without asking."""
-    if isinstance(method, PointMethod):
-        return ("deconvolved",) if isinstance(method, DeconvolvingMethod) else ()
-    return ("std",)
+    return tuple(kind.name for kind in kinds_of(type(method)) if kind.name in ("std", "deconvolved"))

@@ -30,7 +30,8 @@ class UNetShape:
 
     Attributes:
         spatial_dims: 2 or 3.
-        channels: Image channels in and out.
+        channels: Image channels that come in.
+        out_channels: Channels that come out; None for as many as come in.
         depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         z_halvings: In 3-D, number of the first halvings that halve Z too.
@@ -65,6 +66,7 @@ class UNetShape:
     initialisation: Initialisation = "uniform"
     residual: bool = False
     tapered: bool = False
+    out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -164,20 +166,24 @@ class UNet(nn.Module):
             if shape.merge == "concat" and self._has_skip(level):
                 joined += here
             self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, ends[level])))
-        self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
+        self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels or shape.channels, 1)
         if shape.initialisation == "xavier":
             self.apply(_draw_as_xavier)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S) to images of the same shape, float32.
+        """Map normalised images (B, C, *S) to images of the same size, float32.
 
         Args:
             x: Images; every side must be a multiple of `UNetShape.reduction`.
 
         Returns:
-            Images (B, C, *S).
+            Images (B, C_out, *S).
         """
-        image = x
+        out = self.emit(self.features(x))
+        return out + x.float() if self.shape.residual else out
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S)."""
         skips = []
         for level, block in enumerate(self.down):
             x = block(x)
@@ -186,10 +192,14 @@ class UNet(nn.Module):
                 x = self.pools[level](x)
         for level in reversed(range(self.shape.depth)):
             x = self.up[level](self._join(self._enlarge(x, level), skips[level], level))
+        return x
+
+    def emit(self, features: Tensor) -> Tensor:
+        """Run the last layer, pixel by pixel, on features (B, filters, *S), S of any size; (B, C_out, *S), float32."""
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
-        with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = self.head(x.float())
-            return out + image.float() if self.shape.residual else out
+        with torch.autocast(features.device.type, enabled=False):
+            out: Tensor = self.head(features.float())
+        return out
 
     def _enlarge(self, x: Tensor, level: int) -> Tensor:
         """Enlarge the features of the level below to the size of this one."""

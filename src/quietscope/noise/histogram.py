@@ -19,7 +19,7 @@ TAIL_SHARE = 1e-4
 """Default probability of the tail; it increases the variance by a thousandth."""
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Position of signals among the rows.
 
     Attributes:
@@ -87,9 +87,12 @@ class Histogram(NoiseModel):
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log p(x|s), broadcast over ``x`` and ``s``."""
         x, s = broadcast(x, s)
-        residual, place = x - s, self._place(s)
+        return self.log_prob_at(x - s, self._place(s))
+
+    def log_prob_at(self, residual: Tensor, place: Place) -> Tensor:
+        """Return log p(x|s) for residuals x - s, given where s lies among the rows; all of one shape."""
         left, right = (self._row_density(residual, row) for row in (place.left, place.left + 1))
-        tail = normal_log_density(residual, torch.zeros((), device=s.device), self._tail_variance(place))
+        tail = normal_log_density(residual, torch.zeros((), device=residual.device), self._tail_variance(place))
         return self._with_tail(torch.lerp(left, right, place.part), tail)
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -174,16 +177,16 @@ class Histogram(NoiseModel):
             f"over signals {low:.4g} to {high:.4g}"
         )
 
-    def _place(self, s: Tensor) -> _Place:
+    def _place(self, s: Tensor) -> Place:
         inner = self.knots[1:-1]
         left = torch.searchsorted(inner, s.detach().contiguous(), right=True)
         start, end = self.knots[left], self.knots[left + 1]
-        return _Place(left=left, part=((s - start) / (end - start)).clamp(0.0, 1.0))
+        return Place(left=left, part=((s - start) / (end - start)).clamp(0.0, 1.0))
 
-    def _row_variance(self, place: _Place) -> Tensor:
+    def _row_variance(self, place: Place) -> Tensor:
         return torch.lerp(self._variances[place.left], self._variances[place.left + 1], place.part)
 
-    def _tail_variance(self, place: _Place) -> Tensor:
+    def _tail_variance(self, place: Place) -> Tensor:
         return TAIL_WIDTH**2 * self._row_variance(place)
 
     def _with_tail(self, table: Tensor, tail: Tensor) -> Tensor:

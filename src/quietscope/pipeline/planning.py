@@ -16,6 +16,7 @@ from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
+from quietscope.tiling.kinds import kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
 
@@ -244,7 +245,7 @@ def _abilities(configuration: "Configuration") -> Abilities:
     from quietscope.presets import AUTO
 
     if configuration.method == AUTO:
-        return Abilities.named(AUTO, samples=True, deconvolves=False)
+        return Abilities.named(AUTO, kinds_within(samples=True, deconvolves=False))
     return Abilities.of(METHODS[configuration.method])
 
 
@@ -256,4 +257,4 @@ def _abilities_in(file: Path) -> Abilities:
 
         return Abilities.of(method_in(file))
     card = read_card(file)
-    return Abilities.named(card.method, samples=card.samples, deconvolves=card.deconvolves)
+    return Abilities.named(card.method, card.kinds)

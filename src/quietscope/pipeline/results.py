@@ -1,11 +1,11 @@
 """Which kinds of results a run is asked for, and which of them a model can give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
-from quietscope.tiling.kinds import chosen_kinds, kinds_within, names_of_kinds
+from quietscope.tiling.kinds import Kind, chosen_kinds, names_of_kinds
 from quietscope.wording import typed
 
 if TYPE_CHECKING:
@@ -61,17 +61,14 @@ class Abilities:
     @classmethod
     def of(cls, method: "type[Method]") -> "Abilities":
         """Return the abilities of a method."""
-        from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
+        from quietscope.methods.abilities import kinds_of
 
-        return cls.named(
-            method.name, samples=issubclass(method, PosteriorMethod), deconvolves=issubclass(method, DeconvolvingMethod)
-        )
+        return cls.named(method.name, kinds_of(method))
 
     @classmethod
-    def named(cls, method: str, *, samples: bool, deconvolves: bool) -> "Abilities":
-        """Return the abilities of a method that samples, deconvolves, or does not."""
-        able = kinds_within(samples=samples, deconvolves=deconvolves)
-        return cls(method=method, kinds=frozenset(kind.name for kind in able))
+    def named(cls, method: str, kinds: Iterable[Kind]) -> "Abilities":
+        """Return the abilities of a method of a name that gives some kinds of results."""
+        return cls(method=method, kinds=frozenset(kind.name for kind in kinds))
 
 
 def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -> tuple[str, ...]:

@@ -8,8 +8,18 @@ from math import prod
 import torch
 from torch import Tensor
 
-from quietscope.methods.abilities import DECONVOLVED, DENOISED, SAMPLE, decode, encode, latents_of, require
-from quietscope.methods.base import DeconvolvingMethod, Method, PosteriorMethod
+from quietscope.methods.abilities import (
+    DECONVOLVED,
+    DENOISED,
+    DEVIATION,
+    SAMPLE,
+    decode,
+    encode,
+    kinds_of,
+    latents_of,
+    require,
+)
+from quietscope.methods.base import DeconvolvingMethod, Method, MomentsMethod, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
@@ -76,6 +86,11 @@ class TorchEngine:
         """Channels of its images."""
         return self.model.statistics.num_channels
 
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the method computes the deviation of its image."""
+        return isinstance(self.model, MomentsMethod)
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Tensor]]:
         """Return the estimator that makes a kind of results."""
         assert kind.estimator is not None, kind
@@ -105,7 +120,8 @@ class TorchEngine:
             key = {"seed": self.request.seed, "frame": frame}
             noise = tile_noise(latents, tile, **key, samples=some, pairs=pairs, device=device)
             made = decode(self.model, encoding, noise)
-            yield Drawn(numbers=some, images=made[SAMPLE if latents else DENOISED], deconvolved=made.get(DECONVOLVED))
+            images = made[SAMPLE if latents else DENOISED]
+            yield Drawn(some, images, deconvolved=made.get(DECONVOLVED), deviation=made.get(DEVIATION))
 
     def flip(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
         """Reverse axes of images."""
@@ -131,14 +147,16 @@ def check_kinds(method: Method, wanted: Iterable[str]) -> None:
     kinds = chosen_kinds(wanted)
     if any(kind.needs == "deconvolves" for kind in kinds):
         require(method, DeconvolvingMethod)
-    sampled = [kind.name for kind in kinds if kind.needs == "samples"]
+    able = kinds_of(type(method))
+    sampled = [kind.name for kind in kinds if kind not in able]
     if sampled:
+        given = " and ".join(kind.name for kind in able)
         require(
             method,
             PosteriorMethod,
             f"for {', '.join(sampled)}",
-            "which gives one image and no more",
-            "train with {able}, or ask for the mean alone",
+            f"which gives {given} and no more",
+            f"train with {{able}}, or ask for {given} alone",
         )
 
 

@@ -81,7 +81,7 @@ def predict_frame(
         method: A trained method.
         frame: The noisy frame x, (C, *S), intensity units; any size from one pixel up.
         kinds: What to make, see `quietscope.tiling.kinds`; a point method gives the mean alone, one that deconvolves
-            also "deconvolved".
+            also "deconvolved", one that computes its deviation also "std".
         request: How to predict.
         num_samples: Number of samples, where it differs from the request's.
         frame_index: Number of the frame in its series; gives every frame noise of its own.

@@ -80,8 +80,7 @@ class Task(Generic[Images]):
 
     Attributes:
         estimator: Its class.
-        kinds: The kinds of results, all of denoised images or all of deconvolved ones; where samples pair, all of them
-            expectations or none.
+        kinds: The kinds of results, all made of the same images; where samples pair, all of them expectations or none.
     """
 
     estimator: type[Estimator[Images]]
@@ -94,14 +93,13 @@ class Task(Generic[Images]):
 
     def shown(self, drawn: Drawn[Images], pairs: Pairs) -> Images | None:
         """Return the images that the estimator is to see; None where it is to see none of them."""
-        images = drawn.images
-        if self.kinds[0].needs == "deconvolves":
-            assert drawn.deconvolved is not None, "asked for deconvolved images of a model that gives none"
-            images = drawn.deconvolved
+        seen = self.kinds[0].sees
+        found = {"images": drawn.images, "deconvolved": drawn.deconvolved, "deviation": drawn.deviation}[seen]
+        assert found is not None, f"asked for the {seen} of a model that gives none"
         served = [n for n, each in enumerate(drawn.numbers) if pairs.serves(each, expectation=self.is_expectation)]
         if len(served) == len(drawn.numbers):
-            return images
-        some: Images | None = images[served] if served else None
+            return found
+        some: Images | None = found[served] if served else None
         return some
 
 
@@ -142,10 +140,10 @@ class Panel(Generic[Images]):
         Returns:
             The panel.
         """
-        grouped: dict[tuple[type[Estimator[Images]], bool, bool], list[Kind]] = {}
+        grouped: dict[tuple[type[Estimator[Images]], str, bool], list[Kind]] = {}
         for kind in kinds:
             apart = bool(pairs.count) and kind.is_expectation
-            grouped.setdefault((estimator_of(kind), kind.needs == "deconvolves", apart), []).append(kind)
+            grouped.setdefault((estimator_of(kind), kind.sees, apart), []).append(kind)
         tasks = tuple(Task(estimator, tuple(group)) for (estimator, *_), group in grouped.items())
         return cls(tasks, request, spatial_dims, pairs)
 

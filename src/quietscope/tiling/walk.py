@@ -20,7 +20,7 @@ from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.drawn import Drawn, Images, cropped
 from quietscope.tiling.estimators import Estimator, Panel, Site
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import Kind, chosen_kinds
+from quietscope.tiling.kinds import Kind, as_made, chosen_kinds
 from quietscope.tiling.orientations import Turn, turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import Predictable, TileSpec, automatic_tile, check_shape
@@ -41,6 +41,10 @@ class Engine(Protocol[Images]):
     @property
     def num_channels(self) -> int:
         """Channels of its images."""
+
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
 
     def estimator_of(self, kind: Kind) -> type[Estimator[Images]]:
         """Return the estimator that makes a kind of results of its images."""
@@ -137,7 +141,8 @@ class _Route(Generic[Images]):
     def of(
         cls, engine: Engine[Images], kinds: Sequence[Kind], request: Request, size: tuple[int, ...]
     ) -> "_Route[Images]":
-        estimates = [kind for kind in kinds if kind.estimator is not None]
+        made = [as_made(kind, moments=engine.gives_deviation) for kind in kinds]
+        estimates = [kind for kind in made if kind.estimator is not None]
         panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
         spec = request.tiles_for(engine.model) or automatic_tile(
             engine.model, size, engine.most_pixels(panel.bytes_per_value), panel.margin
