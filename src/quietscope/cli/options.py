@@ -101,6 +101,10 @@ class TrainingOptions:
         Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass."),
     ] = None
     dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
+    normalize: Annotated[
+        Literal["together", "each"] | None,
+        Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
+    ] = None
     seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
@@ -120,7 +124,7 @@ class TrainingOptions:
         if self.budget is not None and self.budget.strip().isdecimal():
             number = self.budget.strip()
             raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
-        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "seed", "direct")
+        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "normalize", "seed", "direct")
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
             "direction": self.direction,

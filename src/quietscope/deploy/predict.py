@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from quietscope.data.measured import as_measured, for_network, restoring
+from quietscope.data.by_itself import for_model
+from quietscope.data.measured import for_network, restoring
 from quietscope.deploy.card import Card, CardLatent, History
 from quietscope.deploy.moments import BYTES_OF_MOMENTS
 from quietscope.deploy.session import Array, Session
@@ -76,7 +77,7 @@ class LeanPredictor:
         """
         card = self.session.card
         _check_kinds(card, sinks)
-        image = as_measured(image)
+        image = for_model(image, card.history.normalize)
         chosen = replace(request.settled(sinks), spread=request.spread * card.spread_factor)
         walk(
             NumpyEngine(session=self.session, request=chosen),

@@ -35,6 +35,12 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     Raises:
         ExportError: If bioimageio.core or a library for ONNX is not installed, or the description is not valid.
     """
+    if card.history.normalize == "each":
+        raise ExportError(
+            "a model that knows intensities, as the BioImage Model Zoo describes them",
+            "one that normalises each image by itself",
+            "export it to .onnx, which `quietscope predict` takes, or train on images of one scale",
+        )
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
     model = imported("bioimageio.spec.model.v0_5", ExportError)

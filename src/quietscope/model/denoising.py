@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
+from quietscope.data.by_itself import for_model
 from quietscope.data.mask import masked
-from quietscope.data.measured import as_measured, for_network, restoring
+from quietscope.data.measured import as_measured, for_network, in_intensities, restoring
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
@@ -217,7 +218,7 @@ def denoise_into(
             estimate what is asked for.
     """
     method = ready(model)
-    image = as_measured(image)
+    image = for_model(image, model.history.normalize)
     predict_image(
         method,
         image.layout(method.spatial_dims),
@@ -256,7 +257,7 @@ def _denoise_one(
 ) -> Result:
     image = as_measured(image)
     out = request.arrays(wanted, image.shape)
-    judged = judging(image, out)
+    judged = judging(replace(image, data=in_intensities(image.data)), out)
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,

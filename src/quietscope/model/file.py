@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
-from quietscope.deploy.card import History
+from quietscope.deploy.card import EACH, History
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
@@ -139,12 +139,12 @@ def history_of(method: Method, card: ModelCard) -> History:
         The history.
     """
     if card.seen:
-        return History(seen=card.seen, effort=card.effort)
+        return History(seen=card.seen, effort=card.effort, normalize=card.configuration.normalize)
     quantiles = method.statistics.quantiles
     low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
     each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
     seen = tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
-    return History(seen=seen, effort=card.effort)
+    return History(seen=seen, effort=card.effort, normalize=card.configuration.normalize)
 
 
 def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
@@ -264,6 +264,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows["normalisation"] = EACH if card.configuration.normalize == "each" else ""
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
     rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}
