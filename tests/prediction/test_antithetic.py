@@ -125,6 +125,13 @@ def test_tiled_equals_untiled(kinds: tuple[str, ...], augment: bool) -> None:
     assert np.abs(independent.mean - whole.mean).max() > 0.05
 
 
+def test_turns_that_get_no_pair_are_not_looked_at() -> None:
+    method = Conjugate()
+    request = Request(num_samples=6, augment=True, tile=TileSpec((16, 16), (0, 0)))
+    predict_frame(method, frame_of(1, 16, 16), kinds=("mean",), request=request)
+    assert len(method.calls) == 3
+
+
 def test_an_odd_number_draws_nothing_in_vain_and_a_point_method_does_not_pair() -> None:
     seen: list[tuple[int, int]] = []
     frame = frame_of(1, 16, 16)

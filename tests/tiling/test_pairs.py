@@ -79,6 +79,15 @@ def test_pairs_follow_from_what_is_wanted(num_samples: int, kinds: list[str], dr
     assert found.drawn_pairs.count == pairs
 
 
+def test_every_orientation_gets_a_pair() -> None:
+    for request in (Request(augment=True), Request(num_samples=16, augment=True)):
+        settled = request.settled(["mean", "std"] if request.num_samples == 50 else ["mean"])
+        pairs = settled.drawn_pairs
+        assert pairs.count == 8
+        for turn in range(8):
+            assert sum(pairs.serves(n, expectation=True) for n in pairs.of_turn(turn, 8, settled.num_samples)) == 2
+
+
 def test_whoever_chooses_the_pairs_gets_them() -> None:
     assert Request(num_samples=50, pairs=0).settled(["mean"]) == Request(num_samples=50, pairs=0)
     assert Request(num_samples=6, pairs=3).settled(["mean", "samples"]).drawn_pairs == Pairs(first=0, count=3)
@@ -96,6 +105,7 @@ def test_a_mean_alone_takes_fewer_samples() -> None:
     assert usual_samples(["mean"]) == SAMPLES_FOR_A_MEAN == 10
     for kinds in (["mean", "std"], ["map"], ["samples"]):
         assert usual_samples(kinds) == USUAL_SAMPLES == 50
+    assert usual_samples(["mean"], augment=True) == 16
     assert [usual_pairs(n, alone=False) for n in (1, 3, 4, 20, 50, 100)] == [0, 0, 1, 5, 5, 10]
 
 

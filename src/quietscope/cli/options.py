@@ -182,8 +182,8 @@ class PredictionOptions:
     samples: Annotated[
         int | None,
         Parameter(
-            help="Posterior samples behind the estimates; methods without them take none. Default: 50, or 10 where "
-            "predict writes the mean alone."
+            help="Posterior samples behind the estimates; methods without them take none. Default: 50, or 10 (16 "
+            "with --augment) where predict writes the mean alone."
         ),
     ] = None
     pairs: Annotated[
@@ -253,7 +253,7 @@ class PredictionOptions:
         from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request, usual_samples
 
         return Request(
-            num_samples=usual_samples(kinds) if self.samples is None else self.samples,
+            num_samples=usual_samples(kinds, augment=self.augment) if self.samples is None else self.samples,
             pairs=self.pairs,
             seed=seed,
             tile=self.tile,

@@ -74,6 +74,8 @@ class Pairs:
 
 
 NO_PAIRS = Pairs()
+ENOUGH_PAIRS = 5
+ENOUGH_FOR_ORIENTATIONS = 8
 
 
 def last_pairs(num_samples: int, count: int) -> Pairs:
@@ -81,7 +83,7 @@ def last_pairs(num_samples: int, count: int) -> Pairs:
     return Pairs(first=2 * (num_samples // 2 - count), count=count)
 
 
-def usual_pairs(num_samples: int, *, alone: bool) -> int:
+def usual_pairs(num_samples: int, *, alone: bool, enough: int = ENOUGH_PAIRS) -> int:
     """Return the number of pairs that serves both an expectation and what is wanted beside it.
 
     Five pairs make a mean as good as that of 240 independent samples or more (``benchmarks/antithetic.py``: HDN on FISH
@@ -90,9 +92,10 @@ def usual_pairs(num_samples: int, *, alone: bool) -> int:
     Args:
         num_samples: Number of samples.
         alone: Whether nothing but expectations is wanted.
+        enough: How many make a good mean; more where the image is looked at in several orientations, one for each.
 
     Returns:
-        All pairs there can be, where expectations are alone; else five, or a tenth of the samples where that is more,
-        or a quarter of them where that is less: each pair takes one independent sample from the other estimates.
+        All pairs there can be, where expectations are alone; else `enough`, or a tenth of the samples where that is
+        more, or a quarter of them where that is less: each pair takes one independent sample from other estimates.
     """
-    return num_samples // 2 if alone else min(num_samples // 4, max(5, num_samples // 10))
+    return num_samples // 2 if alone else min(num_samples // 4, max(enough, num_samples // 10))

@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import SettingsError
-from quietscope.tiling.antithetic import NO_PAIRS, Pairs, last_pairs, usual_pairs
+from quietscope.tiling.antithetic import (
+    ENOUGH_FOR_ORIENTATIONS,
+    ENOUGH_PAIRS,
+    NO_PAIRS,
+    Pairs,
+    last_pairs,
+    usual_pairs,
+)
 from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.spec import Predictable, TileSpec
 from quietscope.wording import typed
@@ -19,7 +26,7 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 DEFAULT_BANDWIDTH = 0.1
 DEFAULT_PROBABILITIES = (0.05, 0.5, 0.95)
 USUAL_SAMPLES = 50
-SAMPLES_FOR_A_MEAN = 10
+SAMPLES_FOR_A_MEAN = 2 * ENOUGH_PAIRS
 """In antithetic pairs these make a mean as good as that of 240 independent samples (``benchmarks/antithetic.py``)."""
 
 
@@ -120,7 +127,7 @@ class Request:
         elif not any(expected) or any(kind.estimator is None for kind in chosen):
             pairs = 0
         else:
-            pairs = usual_pairs(self.num_samples, alone=alone)
+            pairs = usual_pairs(self.num_samples, alone=alone, enough=_enough(self.augment))
         return replace(self, num_samples=2 * pairs if alone and pairs else self.num_samples, pairs=pairs)
 
     @property
@@ -156,6 +163,10 @@ class Request:
 DEFAULT_REQUEST = Request()
 
 
-def usual_samples(kinds: Iterable[str]) -> int:
+def usual_samples(kinds: Iterable[str], *, augment: bool = False) -> int:
     """Return how many samples are drawn where nobody says how many: fewer where the mean is all that is wanted."""
-    return SAMPLES_FOR_A_MEAN if all(kind.is_expectation for kind in chosen_kinds(kinds)) else USUAL_SAMPLES
+    return 2 * _enough(augment) if all(kind.is_expectation for kind in chosen_kinds(kinds)) else USUAL_SAMPLES
+
+
+def _enough(augment: bool) -> int:
+    return ENOUGH_FOR_ORIENTATIONS if augment else ENOUGH_PAIRS

@@ -166,9 +166,11 @@ class _Route(Generic[Images]):
         engine, site = self.engine, Site.of(inner, self.panel.margin, self.turns[0].size)
         estimators = self.panel.at(site)
         num_draws = engine.num_draws(len(self.turns))
-        for place, turn in enumerate(self.turns[:num_draws]):
+        shares = (tuple(engine.pairs.of_turn(n, len(self.turns), num_draws)) for n in range(len(self.turns)))
+        for turn, mine in zip(self.turns, shares, strict=True):
+            if not mine:  # fewer images than turns: a look would cost an encoding
+                continue
             tile = turn.tile(site.core, self.spec.halo, engine.model.size_multiple)
-            mine = tuple(engine.pairs.of_turn(place, len(self.turns), num_draws))
             for outer in engine.draw(turn.read(read, tile), tile, frame=frame, numbers=mine):
                 drawn = outer.changed(partial(self._core, turn=turn, tile=tile))
                 estimators.update(drawn)
