@@ -30,9 +30,14 @@ class KeptMemory:
         self._alive: list[Tensor] = []
 
     @property
+    def between_passes(self) -> int:
+        """Bytes that are kept from a forward pass to its gradients."""
+        return sum(self._outside.values())
+
+    @property
     def num_bytes(self) -> int:
-        """What was counted so far."""
-        return sum(self._outside.values()) + max((sum(sizes.values()) for sizes in self._inside), default=0)
+        """Bytes that are kept at most: those, and the largest block where blocks are computed again."""
+        return self.between_passes + max((sum(sizes.values()) for sizes in self._inside), default=0)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
