@@ -81,6 +81,15 @@ def test_signal_and_noise_decoder_share_no_gradients(monkeypatch: pytest.MonkeyP
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
+def test_the_losses_of_its_parts_add_up() -> None:
+    method = build()
+    loss = method.loss(100 + 20 * torch.randn(2, 1, 16, 16))
+    assert len(loss.parts) == len(method.parts()) == 2
+    assert not any(part.requires_grad for part in loss.parts)
+    assert float(sum(loss.parts)) == pytest.approx(float(loss.total.detach()), rel=1e-6)
+    assert torch.equal(loss.parts[1], loss.terms["signal"])
+
+
 @pytest.mark.parametrize(
     ("direction", "turns"), [("x", (0, FLIP_Y)), ("y", (0, FLIP_X)), ("none", ALL_TURNS), ("z", ALL_TURNS)]
 )

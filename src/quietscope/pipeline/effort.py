@@ -169,7 +169,10 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     method.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         with kept.counted():
-            torch.autograd.backward(method.loss(batch).total)
+            loss = method.loss(batch).total
+        if not settings.checkpointing:
+            torch.autograd.backward(loss)
+        del loss
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         started = time.perf_counter()  # the first time also paid for what is made once

@@ -32,10 +32,10 @@ class TrainingSettings(BaseModel):
         betas: Decay of the running means of gradient and squared gradient, for "adam".
         learning_rate: Highest learning rate.
         schedule: "plateau" multiplies the rate by `plateau_factor` when the validation loss stalls (published for HDN,
-            with a factor of 0.5); "plateaus" does so for every part of a method that shares no gradients with others,
-            by its own loss (published for DVLAE; for a method of one part it is "plateau"), and the first part, DVLAE's
-            autoencoder, decides on early stopping and the best weights; "cosine" lets the rate fall to 1 % over the
-            budget, which is better for runs of a few minutes.
+            with a factor of 0.5). "plateaus" does so for every part of a method that shares no gradients with others,
+            by its own loss (published for DVLAE; for a method of one part it is "plateau"); the first part, DVLAE's
+            autoencoder, decides on early stopping, the best weights, and the rate of a direct denoiser trained along.
+            "cosine" lets the rate fall to 1 % over the budget, which is better for runs of a few minutes.
         warmup_steps: Steps over which the rate rises from zero.
         plateau_patience: Validations without improvement before the rate is cut.
         plateau_factor: Factor by which the rate is cut.
