@@ -169,3 +169,20 @@ def test_pixels_in_a_row_are_ranged_as_images_are(model: NoiseModel) -> None:
     assert range_note(model, *observed_range([frame.ravel()])) is None
     low, high = observed_range([np.full(4, 300.0)])
     assert (low, high) == (300.0, 300.0)
+
+
+def test_rare_bright_pixels_tell_the_line_where_all_others_have_one_signal() -> None:
+    """A flat ground, whose pseudo-signal differs by a little of its own noise alone, and one bright pixel in 500."""
+    generator = torch.Generator().manual_seed(3)
+    clean = torch.full((200_000,), 200.0)
+    clean[:400] = torch.linspace(300.0, 3000.0, 400)
+    x = TRUTH.sample(clean, generator)
+    # As Noise2Void gives it on a flat ground: correlated by 0.2 with the pixel's own noise, at a fiftieth of its width.
+    other = torch.randn(clean.shape, generator=generator) * TRUTH.variance(clean).sqrt()
+    s = clean + 0.0044 * (x - clean) + 0.022 * other
+    at = torch.tensor([200.0, 1000.0, 3000.0])
+    for kind in ("poisson-gaussian", "gaussian-mixture", "histogram"):
+        steps = 200 if kind == GaussianMixture.kind else None
+        model = fit_noise(kind, s, x, num_iterations=steps, percentiles=(0.5, 99.5))
+        ratio = model.variance(at).sqrt() / TRUTH.variance(at).sqrt()
+        assert float((ratio - 1.0).abs().max()) < 0.1, (kind, ratio.tolist())

@@ -163,7 +163,7 @@ def _make_grid(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels) ->
     low, high = float(s.min()), float(s.max())
     if not high > low:
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
-    bins = bins_from_pairs(s, x, NUM_BINS_OF_LINE, clip)
+    bins = bins_from_pairs(s, x, NUM_BINS_OF_LINE, clip, rare=True)
     gain, intercept = fit_line(bins, clip.low)
     usable = (bins.clipped_low <= MAX_CLIPPED) & (bins.clipped_high <= MAX_CLIPPED) & (bins.variance > 0.0)
     smallest = float(bins.variance[usable if usable.any() else bins.variance > 0.0].min())

@@ -79,7 +79,7 @@ def fit_mixture(
     if not high > low:
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
     ends = find_clip_levels(x) if clip is None else clip
-    bins = bins_from_pairs(s, x, NUM_BINS, ends)
+    bins = bins_from_pairs(s, x, NUM_BINS, ends, rare=True)
     line = fit_line(bins, ends.low)
     inside = (s >= low) & (s <= high)
     s, x = s[inside], x[inside]
