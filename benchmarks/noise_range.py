@@ -7,8 +7,9 @@ bootstrap does: the shape fitted within its percentiles, the line on all pairs (
 
 The truth is the standard deviation of observation less clean reference in bands of the clean signal, about its mean, at
 the mean observation; where more than 0.5 % of a band are clipped, that of the normal noise that makes the band most
-likely (of FISH's brightest band 56 % are clipped, so that its truth rests on that shape more than on pixels). Of the drawn scene, sparse spots on a dim ground, it is what was drawn. Held-out log-likelihoods are those of
-clean pairs, in nats per pixel: of all, and of the brightest 0.5 %.
+likely (of FISH's brightest band 56 % are clipped, so that its truth rests on that shape more than on pixels). Of the
+drawn scene, sparse spots on a dim ground, it is what was drawn. Log-likelihoods are those of clean pairs, in nats per
+pixel: of all, and of the brightest 0.5 %.
 
 Run: ``python benchmarks/noise_range.py``; with ``--keep FOLDER`` pseudo-signals are kept there for the next run.
 """
@@ -102,8 +103,9 @@ def kept_pairs(name: str, noisy: _Array, steps: int, keep: Path | None) -> Pseud
     [pairs] = pseudo_pairs(frames, steps=steps, seed=0, device=None, watch=None)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {"signal": pairs.signal.astype(np.float32), "observation": pairs.observation.astype(np.float32)}
-        np.savez(file, clip=np.array([pairs.clip.low, pairs.clip.high, pairs.clip.step]), **arrays)
+        signal, observation = (part.astype(np.float32) for part in (pairs.signal, pairs.observation))
+        clip = np.array([pairs.clip.low, pairs.clip.high, pairs.clip.step])
+        np.savez(file, signal=signal, observation=observation, clip=clip)
     return pairs
 
 
