@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 import tifffile
 from scipy.ndimage import convolve1d, gaussian_filter
+from scipy.signal import lfilter
 
 from quietscope.diagnosis import deterministic_levels, diagnose, notes, reason, verdict
 from quietscope.diagnosis.advice import Advice, AxisDoubt
@@ -73,6 +74,61 @@ def test_noise_along_one_axis_is_told_with_its_direction(clean: Plane, axis: str
     part = found.x if axis == "x" else found.y
     np.testing.assert_allclose(part.values[1:4], [0.51, 0.32, 0.13], atol=0.06)
     assert part.length == 4
+
+
+def smeared(shape: tuple[int, int], axis: int, length: float, rng: np.random.Generator) -> Plane:
+    """Unit noise, correlated by exp(-lag / length) along one axis."""
+    share, before = np.exp(-1.0 / length), int(8 * length)
+    along_last = shape if axis == 1 else shape[::-1]
+    white = rng.standard_normal((along_last[0], along_last[1] + before))
+    smear: Plane = lfilter([np.sqrt(1.0 - share**2)], [1.0, -share], white, axis=1)[:, before:]
+    return smear if axis == 1 else smear.T
+
+
+@pytest.mark.parametrize("sigma", [15.0, 30.0])
+@pytest.mark.parametrize(("axis", "other"), [("x", "y"), ("y", "x")])
+def test_a_smear_of_thirty_pixels_is_followed_to_its_end(clean: Plane, axis: str, other: str, sigma: float) -> None:
+    rng = np.random.default_rng(5)
+    found = diagnose([clean + sigma * smeared(clean.shape, ALONG[axis], 30.0, rng)])
+    lengths = {"x": found.x.length, "y": found.y.length}
+    assert 35 <= lengths[axis] <= 85  # exp(-lag / 30) is 0.1 at 69 pixels
+    assert lengths[other] == 1
+    assert (found.advice.direction, found.advice.is_far, found.advice.is_unending) == (axis, True, False)
+    assert verdict(found).endswith(f", over about {lengths[axis]} pixels")
+
+
+def test_smears_are_told_by_their_length(clean: Plane) -> None:
+    lengths = []
+    for length in (4.0, 12.0, 40.0):
+        noise = smeared(clean.shape, 1, length, np.random.default_rng(7))
+        lengths.append(diagnose([clean + 20.0 * noise]).x.length)
+    assert lengths[0] < 16 < lengths[1] < 35 < lengths[2]
+
+
+@pytest.mark.parametrize("sigma", [15.0, 30.0])
+@pytest.mark.parametrize(("axis", "lines"), [("x", "rows"), ("y", "columns")])
+def test_offsets_of_whole_rows_have_no_end_and_are_told(clean: Plane, axis: str, lines: str, sigma: float) -> None:
+    rng = np.random.default_rng(6)
+    offsets = rng.standard_normal((len(clean), 1) if axis == "x" else (1, len(clean)))
+    noise = np.sqrt(0.6) * rng.standard_normal(clean.shape) + np.sqrt(0.4) * offsets
+    found = diagnose([clean + sigma * noise])
+    assert (found.advice.method, found.advice.direction, found.advice.is_unending) == ("dvlae", axis, True)
+    assert verdict(found).endswith(f"whole {lines} are offset")
+    assert any("Whole rows or columns are offset" in line for line in notes(found))
+
+
+def test_short_correlation_is_not_looked_for_further(clean: Plane) -> None:
+    found = diagnose([clean + 20.0 * along(clean.shape, 1, np.random.default_rng(2))])
+    assert (found.x.reach, found.advice.is_far) == (None, False)
+    assert "over" not in verdict(found)
+
+
+def test_small_images_say_how_far_they_could_look() -> None:
+    rng = np.random.default_rng(6)
+    noise = np.sqrt(0.6) * rng.standard_normal((64, 64)) + np.sqrt(0.4) * rng.standard_normal((64, 1))
+    found = diagnose([scene((64, 64)) + 40.0 * noise])
+    assert found.kind == "row-correlated"
+    assert 8 <= found.x.length < 64
 
 
 def test_noise_that_grows_with_the_signal_keeps_its_direction(clean: Plane) -> None:

@@ -21,6 +21,8 @@ def noise(kind: str, shape: tuple[int, ...], seed: int = 0) -> Any:
     if kind == "both":
         blurred = gaussian_filter(white, 0.8, axes=(-2, -1))
         return blurred / blurred.std()
+    if kind == "offset rows":
+        return np.sqrt(0.6) * white + np.sqrt(0.4) * rng.standard_normal((*shape[:-1], 1))
     axis = {"row": -1, "column": -2, "z": -3}[kind]
     return convolve1d(white, np.array([0.6, 0.8]), axis=axis, mode="wrap")
 
@@ -94,3 +96,23 @@ def test_a_method_that_is_no_name_is_refused_in_one_line() -> None:
         with pytest.raises(SettingsError) as caught:
             Configuration.of({"method": method})
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["auto", "dvlae"])
+def test_the_noise_decoder_sees_as_far_as_the_noise_reaches(method: str) -> None:
+    images = frames("offset rows", shape=(256, 256))
+    found, told = settled({"method": method}, images)
+    settings = found.method_settings().model_dump()
+    assert (found.method, found.network["direction"]) == ("dvlae", "x")
+    assert (settings["kernel"] - 1) * sum(settings["dilations"]) == 40
+    assert any("sees 40 earlier pixels at most" in line for line in told)
+    near, told = settled({"method": method}, frames("row", shape=(256, 256)))
+    assert "dilations" not in near.network
+    assert not any("at most" in line for line in told)
+
+
+def test_the_noise_decoder_stays_within_small_images_and_dilations_of_ones_own() -> None:
+    small = settled({"method": "dvlae"}, frames("offset rows", shape=(64, 36)))[0].method_settings().model_dump()
+    assert 8 <= (small["kernel"] - 1) * sum(small["dilations"]) < 36
+    own = {"method": "dvlae", "network": {"dilations": (1, 2)}}
+    assert settled(own, frames("offset rows", shape=(256, 256)))[0].network["dilations"] == (1, 2)

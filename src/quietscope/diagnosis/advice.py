@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from quietscope.diagnosis.blocks import MAX_LAG
 from quietscope.diagnosis.correlation import AxisCorrelation, Doubt
 from quietscope.diagnosis.kind import Kind
 
@@ -41,6 +42,8 @@ class Advice:
             `deterministic_levels`.
         neighbours_x: Measured correlation of neighbouring pixels along x, -1 to 1.
         neighbours_y: The same along y.
+        reach: Pixels that the noise is correlated over; 1 for independent noise.
+        is_unending: Whether whole rows or columns are offset.
         doubts: The axes that could not be decided; empty unless the kind is "not sure".
     """
 
@@ -50,7 +53,14 @@ class Advice:
     deterministic_levels: tuple[int, ...] = ()
     neighbours_x: float = 0.0
     neighbours_y: float = 0.0
+    reach: int = 1
+    is_unending: bool = False
     doubts: tuple[AxisDoubt, ...] = ()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the noise is correlated further than the 8 pixels that a small noise decoder sees."""
+        return self.reach > MAX_LAG
 
     @property
     def sure(self) -> bool:
@@ -88,6 +98,7 @@ def advise(kind: Kind, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
         method, direction = "dvlae", _DIRECTIONS[kind]
     elif kind == "correlated both ways":
         levels = deterministic_levels(max(x.length, y.length))
+    correlated = [part for part in (x, y) if part.verdict == "correlated"]
     return Advice(
         kind=kind,
         method=method,
@@ -95,6 +106,8 @@ def advise(kind: Kind, x: AxisCorrelation, y: AxisCorrelation) -> Advice:
         deterministic_levels=levels,
         neighbours_x=x.neighbours,
         neighbours_y=y.neighbours,
+        reach=max((part.length for part in correlated), default=1),
+        is_unending=any(part.is_unending for part in correlated),
         doubts=doubts,
     )
 

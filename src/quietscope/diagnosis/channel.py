@@ -18,6 +18,7 @@ from quietscope.diagnosis.correlation import AxisCorrelation, choose_flat, corre
 from quietscope.diagnosis.defects import Defects, count_defects
 from quietscope.diagnosis.hot_pixels import find_hot_pixels, without
 from quietscope.diagnosis.kind import Kind, kind_of, noise_to_signal
+from quietscope.diagnosis.reach import with_reach
 from quietscope.diagnosis.successive import measure_successive
 from quietscope.diagnosis.tiles import Plane, sample_tiles
 from quietscope.diagnosis.traces import Trace, find_trace
@@ -108,7 +109,10 @@ def diagnose(
         if pairs
     }
     differences = steps["t"].in_plane if "t" in steps else None
-    x, y = correlate_plane(blocks, flat) if differences is None else differences
+    x, y = (
+        with_reach(part, mended, blocks, flat)
+        for part in (correlate_plane(blocks, flat) if differences is None else differences)
+    )
     z, t = (steps[axis].along if axis in steps else None for axis in "zt")
 
     estimate = _measured_strength(mended, seed)

@@ -64,6 +64,9 @@ class AxisCorrelation:
         errors: Standard errors, shape (L,).
         verdict: Whether neighbours are correlated.
         doubt: Why the verdict is "not sure"; None for the other verdicts.
+        reach: Pixels after which a correlation that goes on beyond these lags is below 0.1, or the longest lag that
+            could be measured; None where it ends within them.
+        is_unending: Whether the correlation does not fall with distance: whole rows or columns are offset.
     """
 
     axis: str
@@ -71,6 +74,8 @@ class AxisCorrelation:
     errors: FloatArray
     verdict: Verdict
     doubt: Doubt | None = None
+    reach: int | None = None
+    is_unending: bool = False
 
     @property
     def neighbours(self) -> float:
@@ -80,6 +85,8 @@ class AxisCorrelation:
     @property
     def length(self) -> int:
         """Correlation length in pixels: the first lag with a correlation below 0.1; 1 for independent noise."""
+        if self.reach is not None:
+            return self.reach
         below = np.flatnonzero(self.values < UNCORRELATED)
         return int(below[0]) if below.size else int(self.values.size)
 

@@ -30,9 +30,9 @@ def reason(advice: Advice) -> str:
     along_x, along_y = (round(value, 2) + 0.0 for value in (advice.neighbours_x, advice.neighbours_y))  # no minus zero
     values = f"lag-1 correlation {along_x:.2f} along x, {along_y:.2f} along y"
     if advice.direction != "none":
-        return f"the noise is correlated along {advice.direction} alone ({values})"
+        return f"the noise is correlated along {advice.direction} alone ({values}){_far(advice)}"
     if advice.kind == "correlated both ways":
-        return f"the noise is correlated along both axes ({values})"
+        return f"the noise is correlated along both axes ({values}){_far(advice)}"
     return f"the noise is independent from pixel to pixel ({values})"
 
 
@@ -56,9 +56,23 @@ def notes(diagnosis: Diagnosis) -> list[str]:
             f"{defects.num_hot} hot pixels were found in the sample ({defects.hot:.3%}{where}): "
             "replace them by the median of their neighbours, or subtract a dark frame, before denoising"
         )
+    if diagnosis.advice.is_unending:
+        lines.append(
+            "Whole rows or columns are offset: a noise decoder sees 40 pixels of them at most, and levels that are "
+            "closed less, so that faint stripes may be left in the result; subtracting from each row or column the "
+            "median of its difference to its neighbours, before denoising, takes out what goes through all of it"
+        )
     if defects.has_clipped_low:
         lines.append(f"{defects.clipped_low:.2%} of the pixels lie at the lower end of the scale")
     return lines
+
+
+def _far(advice: Advice) -> str:
+    """Return how far the noise is correlated, where that is further than a few pixels."""
+    if advice.is_unending:
+        lines = {"x": "rows", "y": "columns"}.get(advice.direction, "rows or columns")
+        return f", without end: whole {lines} are offset"
+    return f", over about {advice.reach} pixels" if advice.is_far else ""
 
 
 def _doubt(doubt: AxisDoubt) -> str:

@@ -52,8 +52,8 @@ class ExportHistogram(nn.Module):
         last = len(self.model.knots) - 1
         position = self.row(s).clamp(0, last)
         left = position.to(torch.int64).clamp(max=last - 1)
-        residual = x - s
-        return self.model.log_prob_at(residual, Place(left=left, part=position - left))
+        place = Place(left=left, part=position - left, stretch=self.model.stretch(s))
+        return self.model.log_prob_at(x - s, place)
 
 
 class ExportCensored(nn.Module):

@@ -24,6 +24,7 @@ def fit_noise(
     *,
     num_components: int | None = None,
     num_iterations: int | None = None,
+    percentiles: tuple[float, float] | None = None,
     clip: ClipLevels | None = None,
 ) -> NoiseModel:
     """Fit a noise model to pairs, and add the clipping levels to it if pixels are clipped.
@@ -34,6 +35,7 @@ def fit_noise(
         observation: Noisy observation, the same shape.
         num_components: Number of Gaussians of a mixture, or None for its default.
         num_iterations: Steps of a mixture's fit, or None for its default.
+        percentiles: Range of the signal that a mixture's shape is fitted on, in percent, or None for its default.
         clip: Clipping levels, or None to find them.
 
     Returns:
@@ -48,7 +50,7 @@ def fit_noise(
     clip = clip_levels_of_pairs(signal, observation) if clip is None else clip
     options: dict[str, Any] = {}
     if kind == GaussianMixture.kind:
-        given = {"num_components": num_components, "num_iterations": num_iterations}
+        given = {"num_components": num_components, "num_iterations": num_iterations, "percentiles": percentiles}
         options = {name: value for name, value in given.items() if value is not None}
     return censor(BASE_MODELS[kind].fit(signal, observation, clip=clip, **options), clip)
 

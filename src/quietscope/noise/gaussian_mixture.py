@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
+from quietscope.noise.beyond import Beyond
 from quietscope.noise.clipping import ClipLevels
-from quietscope.noise.mixture_density import Components, mixture_components, mixture_log_density, mixture_log_tail
+from quietscope.noise.mixture_density import (
+    Components,
+    mixture_components,
+    mixture_log_density,
+    mixture_log_tail,
+    mixture_variance,
+)
 from quietscope.noise.mixture_fit import MixtureFitSettings, fit_mixture
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
 from quietscope.noise.normal import broadcast
@@ -27,7 +34,8 @@ class GaussianMixture(NoiseModel):
     ``a = softmax_k(sum_i w[2K+k, i] t^i)``, ``p(x|s) = sum_k a_k N(x; s + m_k - sum_j a_j m_j, v_k)``
 
     The shift of the means makes E[x|s] = s at every signal. Outside [min_signal, max_signal], where nothing was fitted,
-    the shape of the noise is that at the nearer end. Densities are added by log-sum-exp; the common trick of adding a
+    the shape of the noise is that at the nearer end, and its variance goes on along the photon-transfer line
+    (`quietscope.noise.beyond`). Densities are added by log-sum-exp; the common trick of adding a
     small number before taking the logarithm would make all distant pixels equally likely, with gradient zero.
 
     Source: Prakash, Lalit, Tomancak, Krull, Jug, "Fully unsupervised probabilistic Noise2Void", ISBI 2020.
@@ -38,27 +46,41 @@ class GaussianMixture(NoiseModel):
         min_signal: Lowest signal that was fitted, in intensity units.
         max_signal: Highest signal that was fitted, above ``min_signal``.
         min_sigma: Lower bound of the VARIANCE of each component, in squared intensity units (published name).
+        gain: Slope of the photon-transfer line outside the range, intensity units; 0 keeps the width of the noise at
+            the nearer end, which is what files without a gain mean.
 
     Raises:
-        NoiseError: If the weight has another shape or is not finite, or the range is empty.
+        NoiseError: If the weight has another shape or is not finite, the range is empty, or the gain is negative.
     """
 
     kind: ClassVar[str] = "gaussian-mixture"
     weight: Tensor
 
-    def __init__(self, weight: Tensor, min_signal: float, max_signal: float, min_sigma: float = MIN_SIGMA) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        min_signal: float,
+        max_signal: float,
+        min_sigma: float = MIN_SIGMA,
+        gain: float = 0.0,
+    ) -> None:
         super().__init__()
         if weight.ndim != 2 or weight.shape[0] == 0 or weight.shape[0] % 3 or weight.shape[1] == 0:
             raise NoiseError("a weight of shape (3 K, C)", f"{tuple(weight.shape)}", "fit the mixture again")
         usable = math.isfinite(min_signal) and math.isfinite(max_signal) and max_signal > min_signal
+        usable = usable and math.isfinite(gain) and gain >= 0.0
         if not (usable and min_sigma > 0.0 and bool(torch.isfinite(weight).all())):
             raise NoiseError(
-                "finite weights, min_signal below max_signal and min_sigma above zero",
-                f"min_signal={min_signal}, max_signal={max_signal}, min_sigma={min_sigma}",
+                "finite weights, min_signal below max_signal, min_sigma above zero and a gain of zero or more",
+                f"min_signal={min_signal}, max_signal={max_signal}, min_sigma={min_sigma}, gain={gain}",
                 "fit the mixture again",
             )
         self.min_signal, self.max_signal, self.min_sigma = float(min_signal), float(max_signal), float(min_sigma)
+        self.gain = float(gain)
         self.register_buffer("weight", weight.detach().float().clone(), persistent=False)
+        ends = torch.tensor([0.0, 1.0], device=weight.device)
+        first, last = mixture_variance(mixture_components(self.weight, ends, self.min_sigma)).tolist()
+        self._beyond = Beyond(self.signal_range, (first, last), self.gain)
 
     @property
     def signal_range(self) -> tuple[float, float]:
@@ -99,12 +121,15 @@ class GaussianMixture(NoiseModel):
 
     def variance(self, s: Tensor) -> Tensor:
         """Return sum_k a_k (v_k + (m_k - mean m)^2) in the shape of ``s``."""
-        log_weights, shifts, variances = self._components(s.float())
-        return (log_weights.exp() * (variances + shifts * shifts)).sum(dim=0)
+        return mixture_variance(self._components(s.float()))
 
     def _components(self, s: Tensor) -> Components:
         t = ((s - self.min_signal) / (self.max_signal - self.min_signal)).clamp(0.0, 1.0)
-        return mixture_components(self.weight, t, self.min_sigma)
+        inside = mixture_components(self.weight, t, self.min_sigma)
+        if self.gain == 0.0:
+            return inside
+        growth = self._beyond.growth(s)
+        return Components(inside.log_weights, inside.shifts * growth.sqrt(), inside.variances * growth)
 
     @classmethod
     def fit(
@@ -136,7 +161,8 @@ class GaussianMixture(NoiseModel):
             num_coefficients: Coefficients of each polynomial; 2 for straight lines.
             min_sigma: Lower bound of the variance of a component, in squared intensity units. None for 50, or a tenth
                 of the smallest variance of the data if that is less.
-            percentiles: Range of the signal that is fitted, in percent; (0.5, 99.5) for an estimated signal.
+            percentiles: Range of the signal that the shape is fitted on, in percent; (0.5, 99.5) for an estimated
+                signal. The photon-transfer line, along which the variance goes on outside, is that of all pairs.
             num_iterations: Steps of Adam.
             batch_size: Pairs per step.
             seed: Seed of the initial means and of the batches.
@@ -157,21 +183,24 @@ class GaussianMixture(NoiseModel):
             seed=seed,
         )
         fitted = fit_mixture(signal, observation, MIN_SIGMA, settings, clip)
-        return cls(fitted.weight, fitted.min_signal, fitted.max_signal, fitted.min_variance)
+        return cls(fitted.weight, fitted.min_signal, fitted.max_signal, fitted.min_variance, fitted.gain)
 
     def to_record(self) -> NoiseRecord:
-        """Return a record with the weight as a tensor and the three bounds as settings."""
+        """Return a record with the weight as a tensor, and the three bounds and the gain, where not 0, as settings."""
         settings = {"min_signal": self.min_signal, "max_signal": self.max_signal, "min_sigma": self.min_sigma}
+        if self.gain > 0.0:
+            settings["gain"] = self.gain
         return NoiseRecord(kind=self.kind, tensors={"weight": self.weight.detach().cpu()}, settings=settings)
 
     @classmethod
     def from_record(cls, record: NoiseRecord) -> Self:
-        """Rebuild the model from its weight and bounds."""
+        """Rebuild the model from its weight, bounds and gain; records of older versions have no gain."""
         return cls(
             weight=record.tensors["weight"],
             min_signal=float(record.settings["min_signal"]),
             max_signal=float(record.settings["max_signal"]),
             min_sigma=float(record.settings["min_sigma"]),
+            gain=float(record.settings.get("gain", 0.0)),
         )
 
     def describe(self) -> str:

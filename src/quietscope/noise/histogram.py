@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import NoiseError
+from quietscope.noise.beyond import Beyond
 from quietscope.noise.clipping import ClipLevels
 from quietscope.noise.histogram_fit import fit_histogram
 from quietscope.noise.noise_model import NoiseModel, NoiseRecord, Samples, standard_normal_like
@@ -25,10 +26,12 @@ class Place(NamedTuple):
     Attributes:
         left: Index of the row at or below the signal.
         part: Distance to that row, as a share of the distance between it and the next row, 0 to 1.
+        stretch: Width of the noise over that of the nearest row; 1 between the first and the last row.
     """
 
     left: Tensor
     part: Tensor
+    stretch: Tensor
 
 
 @final
@@ -44,8 +47,8 @@ class Histogram(NoiseModel):
     Every polygon integrates to 1 and has mean 0, so equation (1) of `quietscope.noise` holds. Two rows are averaged at
     equal residual. Averaged at equal x, two rows of different means would give a density with two peaks, whose slope in
     s comes from the weights t instead of from the noise. Below the first and above the last knot the nearest row is
-    used. The normal term is three times as wide as the row; it gives residuals outside the table a finite log density
-    that falls off with distance.
+    used, as wide as the photon-transfer line says (`quietscope.noise.beyond`). The normal term is three times as wide
+    as the row; it gives residuals outside the table a finite log density that falls off with distance.
 
     Source: the table is that of Krull, Vicar, Prakash, Lalit, Jug, "Probabilistic Noise2Void", Frontiers in Computer
     Science 2 (2020); read as a density with values at bin centres, which avoids its bias of half a bin.
@@ -55,9 +58,11 @@ class Histogram(NoiseModel):
         widths: Distance between the nodes of each row, shape (R,), positive, intensity units.
         masses: Probabilities of the nodes, shape (R, K), zero or more, each row with a positive sum.
         tail_share: Probability e of the normal term, above 0 and below 1.
+        gain: Slope of the photon-transfer line outside the knots, intensity units; 0 keeps the width of the nearest
+            row, which is what files without a gain mean.
 
     Raises:
-        NoiseError: If the shapes do not fit together, a value is not finite, or a row is empty.
+        NoiseError: If the shapes do not fit together, a value is not finite, a row is empty, or the gain is negative.
     """
 
     kind: ClassVar[str] = "histogram"
@@ -70,14 +75,17 @@ class Histogram(NoiseModel):
     _above: Tensor
     _variances: Tensor
 
-    def __init__(self, knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float = TAIL_SHARE) -> None:
+    def __init__(
+        self, knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float = TAIL_SHARE, gain: float = 0.0
+    ) -> None:
         super().__init__()
-        _check(knots, widths, masses, tail_share)
-        self.tail_share = float(tail_share)
+        _check(knots, widths, masses, tail_share, gain)
+        self.tail_share, self.gain = float(tail_share), float(gain)
         for name, tensor in (("knots", knots), ("widths", widths), ("masses", masses)):
             self.register_buffer(name, tensor.detach().float().clone(), persistent=False)
         for name, tensor in _polygons(self.widths.double(), self.masses.double()).items():
             self.register_buffer(name, tensor.float(), persistent=False)
+        self._beyond = Beyond(self.signal_range, (float(self._variances[0]), float(self._variances[-1])), self.gain)
 
     @property
     def signal_range(self) -> tuple[float, float]:
@@ -91,9 +99,14 @@ class Histogram(NoiseModel):
 
     def log_prob_at(self, residual: Tensor, place: Place) -> Tensor:
         """Return log p(x|s) for residuals x - s, given where s lies among the rows; all of one shape."""
+        residual = residual / place.stretch
         left, right = (self._row_density(residual, row) for row in (place.left, place.left + 1))
         tail = normal_log_density(residual, torch.zeros((), device=residual.device), self._tail_variance(place))
-        return self._with_tail(torch.lerp(left, right, place.part), tail)
+        return self._with_tail(torch.lerp(left, right, place.part), tail) - torch.log(place.stretch)
+
+    def stretch(self, s: Tensor) -> Tensor:
+        """Return the width of the noise over that of the nearest row; 1 between the first and the last row."""
+        return self._beyond.growth(s).sqrt()
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return ``log_prob``: the density is fitted to the noise, so no quasi-likelihood is needed."""
@@ -102,7 +115,8 @@ class Histogram(NoiseModel):
     def log_tail(self, limit: float, s: Tensor, *, upper: bool) -> Tensor:
         """Return the log probability beyond ``limit``, in the shape of ``s``, from the integrals of the polygons."""
         s = s.float()
-        residual, place = limit - s, self._place(s)
+        place = self._place(s)
+        residual = (limit - s) / place.stretch
         left, right = (self._row_tail(residual, row, upper) for row in (place.left, place.left + 1))
         zero = torch.zeros((), device=s.device)
         tail = normal_log_tail(residual, zero, self._tail_variance(place), upper=upper)
@@ -123,7 +137,7 @@ class Histogram(NoiseModel):
         node = self._draw_node(row, uniform[1]) + uniform[2] + uniform[3] - 1.0
         from_row = (node - self._centres[row]) * self.widths[row]
         from_tail = self._tail_variance(place).sqrt() * standard_normal_like(s, generator)
-        return s + torch.where(uniform[4] < self.tail_share, from_tail, from_row)
+        return s + place.stretch * torch.where(uniform[4] < self.tail_share, from_tail, from_row)
 
     def mean(self, s: Tensor) -> Tensor:
         """Return ``s``: every row has mean zero."""
@@ -132,7 +146,8 @@ class Histogram(NoiseModel):
     def variance(self, s: Tensor) -> Tensor:
         """Return ``(1 - e) v(s) + e tau(s)^2``, v(s) interpolated between the rows, in the shape of ``s``."""
         place = self._place(s.float())
-        return self._row_variance(place) * (1.0 - self.tail_share) + self.tail_share * self._tail_variance(place)
+        inside = self._row_variance(place) * (1.0 - self.tail_share) + self.tail_share * self._tail_variance(place)
+        return place.stretch.square() * inside
 
     @classmethod
     def fit(cls, signal: Samples, observation: Samples, *, clip: ClipLevels | None = None, num_bins: int = 256) -> Self:
@@ -154,18 +169,20 @@ class Histogram(NoiseModel):
         """
         fitted = fit_histogram(signal, observation, num_bins, ClipLevels() if clip is None else clip)
         knots, widths, masses = (torch.from_numpy(part) for part in (fitted.knots, fitted.widths, fitted.masses))
-        return cls(knots, widths, masses, max(TAIL_SHARE, fitted.share_outside))
+        return cls(knots, widths, masses, max(TAIL_SHARE, fitted.share_outside), fitted.gain)
 
     def to_record(self) -> NoiseRecord:
-        """Return a record with knots, widths and masses as tensors, and the share of the tail as a setting."""
+        """Return a record with the table as tensors; the share of the tail and the gain, where not 0, as settings."""
         tensors = {name: getattr(self, name).detach().cpu() for name in ("knots", "widths", "masses")}
-        return NoiseRecord(kind=self.kind, tensors=tensors, settings={"tail_share": self.tail_share})
+        settings = {"tail_share": self.tail_share} | ({"gain": self.gain} if self.gain > 0.0 else {})
+        return NoiseRecord(kind=self.kind, tensors=tensors, settings=settings)
 
     @classmethod
     def from_record(cls, record: NoiseRecord) -> Self:
-        """Rebuild the model from its table."""
-        tensors = record.tensors
-        return cls(tensors["knots"], tensors["widths"], tensors["masses"], float(record.settings["tail_share"]))
+        """Rebuild the model from its table; records of older versions have no gain."""
+        tensors, share = record.tensors, float(record.settings["tail_share"])
+        gain = float(record.settings.get("gain", 0.0))
+        return cls(tensors["knots"], tensors["widths"], tensors["masses"], share, gain)
 
     def describe(self) -> str:
         """Return, for example, ``Histogram: 256 rows of 256 bins, sigma 3.1 to 48 over signals 4 to 251``."""
@@ -181,7 +198,8 @@ class Histogram(NoiseModel):
         inner = self.knots[1:-1]
         left = torch.searchsorted(inner, s.detach().contiguous(), right=True)
         start, end = self.knots[left], self.knots[left + 1]
-        return Place(left=left, part=((s - start) / (end - start)).clamp(0.0, 1.0))
+        part = ((s - start) / (end - start)).clamp(0.0, 1.0)
+        return Place(left=left, part=part, stretch=self.stretch(s))
 
     def _row_variance(self, place: Place) -> Tensor:
         return torch.lerp(self._variances[place.left], self._variances[place.left + 1], place.part)
@@ -248,7 +266,7 @@ def _polygons(widths: Tensor, masses: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _check(knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float) -> None:
+def _check(knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float, gain: float) -> None:
     fits = masses.ndim == 2 and masses.shape[1] > 0 and knots.shape == widths.shape == masses.shape[:1]
     if not (fits and knots.numel() >= 2):
         raise NoiseError(
@@ -266,3 +284,5 @@ def _check(knots: Tensor, widths: Tensor, masses: Tensor, tail_share: float) -> 
         )
     if not 0.0 < tail_share < 1.0:
         raise NoiseError("a tail_share above 0 and below 1", f"{tail_share}", f"leave it out for {TAIL_SHARE:g}")
+    if not 0.0 <= gain < math.inf:
+        raise NoiseError("a finite gain of zero or more", f"{gain}", "leave it out for 0")

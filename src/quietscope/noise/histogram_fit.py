@@ -63,6 +63,7 @@ class HistogramFit:
     knots: FloatArray
     widths: FloatArray
     masses: FloatArray
+    gain: float
     share_outside: float
 
 
@@ -75,6 +76,7 @@ class _Grid(NamedTuple):
         start: Residual of the first node, in standard deviations.
         end: Residual of the last node, in standard deviations.
         num_nodes: Nodes in each row.
+        gain: Slope of the photon-transfer line, intensity units.
     """
 
     knots: FloatArray
@@ -82,6 +84,7 @@ class _Grid(NamedTuple):
     start: float
     end: float
     num_nodes: int
+    gain: float
 
     @property
     def step(self) -> float:
@@ -150,6 +153,7 @@ def fit_histogram(signal: Samples, observation: Samples, num_bins: int, clip: Cl
         knots=grid.knots,
         widths=grid.sigma * grid.step * shrink,
         masses=masses,
+        gain=grid.gain,
         share_outside=min(max(outside, 0.0), LARGEST_SHARE_OUTSIDE),
     )
 
@@ -159,7 +163,7 @@ def _make_grid(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels) ->
     low, high = float(s.min()), float(s.max())
     if not high > low:
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
-    bins = bins_from_pairs(s, x, NUM_BINS_OF_LINE, clip)
+    bins = bins_from_pairs(s, x, NUM_BINS_OF_LINE, clip, rare=True)
     gain, intercept = fit_line(bins, clip.low)
     usable = (bins.clipped_low <= MAX_CLIPPED) & (bins.clipped_high <= MAX_CLIPPED) & (bins.variance > 0.0)
     smallest = float(bins.variance[usable if usable.any() else bins.variance > 0.0].min())
@@ -178,6 +182,7 @@ def _make_grid(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels) ->
         start=max(min(float(start), 0.0) - MARGIN, -WIDEST),
         end=min(max(float(end), 0.0) + MARGIN, WIDEST),
         num_nodes=num_bins,
+        gain=gain,
     )
 
 

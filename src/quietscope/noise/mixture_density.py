@@ -55,6 +55,11 @@ def mixture_log_tail(limit: Tensor | float, s: Tensor, components: Components, *
     return torch.logsumexp(components.log_weights + tails, dim=0)
 
 
+def mixture_variance(components: Components) -> Tensor:
+    """Return the variance ``sum_k a_k (v_k + shift_k^2)``, in the shape of the signals."""
+    return (components.log_weights.exp() * (components.variances + components.shifts**2)).sum(dim=0)
+
+
 def _polynomial(coefficients: Tensor, t: Tensor) -> Tensor:
     """Evaluate K polynomials, coefficients (K, C), at ``t``: shape (K, *t.shape), by Horner's rule.
 

@@ -30,6 +30,7 @@ class MixtureFit:
     min_signal: float
     max_signal: float
     min_variance: float
+    gain: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def fit_mixture(
             `quietscope.noise`.
 
     Returns:
-        The weight of the last step and its bounds, in intensity units.
+        The weight of the last step, its bounds and the slope of the line, in intensity units.
 
     Raises:
         NoiseError: If the shapes differ, signal and observation are equal, or all pixels have the same signal.
@@ -77,11 +78,11 @@ def fit_mixture(
     low, high = (float(bound) for bound in np.percentile(s, settings.percentiles))
     if not high > low:
         raise NoiseError("signals of more than one intensity", f"{low:g} throughout", "use sigma=NUMBER instead")
+    ends = find_clip_levels(x) if clip is None else clip
+    bins = bins_from_pairs(s, x, NUM_BINS, ends, rare=True)
+    line = fit_line(bins, ends.low)
     inside = (s >= low) & (s <= high)
     s, x = s[inside], x[inside]
-    ends = find_clip_levels(x) if clip is None else clip
-    bins = bins_from_pairs(s, x, NUM_BINS, ends)
-    line = fit_line(bins, ends.low)
     bins = _below_the_ends(bins, ends.low)
     min_variance = settings.min_variance
     if min_variance is None:
@@ -95,7 +96,7 @@ def fit_mixture(
     num = settings.num_components
     weight[:num] *= unit
     weight[num : 2 * num] += 2.0 * math.log(unit)
-    return MixtureFit(weight=weight, min_signal=low, max_signal=high, min_variance=min_variance)
+    return MixtureFit(weight=weight, min_signal=low, max_signal=high, min_variance=min_variance, gain=line[0])
 
 
 class _Pixels(NamedTuple):

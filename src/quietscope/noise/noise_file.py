@@ -52,8 +52,9 @@ def save_noise_model(path: str | os.PathLike[str], model: NoiseModel, *, overwri
 
     Args:
         path: Target ending in ``.safetensors`` (any model), ``.npz`` (Gaussian mixtures, as PPN2V stores them) or
-            ``.npy`` (histograms, as PN2V stores them). The clipping levels of a censored mixture become extra entries
-            of the ``.npz``, which other programs ignore; a ``.npy`` cannot hold them, so only the histogram is stored.
+            ``.npy`` (histograms, as PN2V stores them). The gain and the clipping levels of a mixture become extra
+            entries of the ``.npz``, which other programs ignore; a ``.npy`` cannot hold them, so only the histogram is
+            stored.
         model: The noise model.
         overwrite: Whether an existing file may be replaced.
 
@@ -197,6 +198,7 @@ def _read_npz(path: Path) -> NoiseModel:
             arrays = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
         weight = torch.from_numpy(arrays.pop("trained_weight").astype(np.float32))
         settings = {name: float(arrays[name].item()) for name in ("min_signal", "max_signal", "min_sigma")}
+        settings |= {name: float(arrays[name].item()) for name in ("gain",) if name in arrays}
         limits = {name: float(arrays[name].item()) for name in ("low", "high", "step") if name in arrays}
     except KeyError as error:
         raise NoiseError(expected, f"{path} without {error}", HOW_TO_MAKE_ONE) from error

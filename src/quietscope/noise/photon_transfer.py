@@ -34,6 +34,12 @@ NUM_SMOOTHED = 5
 FEWEST_IN_BIN = 8
 """Least number of pairs in a bin; the variance of fewer is too uncertain to help the fit."""
 
+FEWEST_OF_RARE = 100
+"""Least number of pairs in a bin of rare, bright pixels; their variance is known to 14 %, chance alone."""
+
+SAME_SIGNAL = 0.1
+"""Distance in signal, in standard deviations of the noise, over which the bias of a reference is averaged."""
+
 HUBER = 2.0
 """Distance of a bin from the line, in standard errors, beyond which its influence stops growing."""
 
@@ -72,12 +78,17 @@ class VarianceBins:
         return VarianceBins(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
 
-def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels | None = None) -> VarianceBins:
+def bins_from_pairs(
+    s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevels | None = None, *, rare: bool = False
+) -> VarianceBins:
     """Group pairs by their signal, with about equally many pairs in every bin.
 
     The signal of a bin is its mean OBSERVATION, not its mean s: the variance belongs to E[x|s], and a reference that
-    was rounded, bleached or rescaled differs from it by more than the darkest bins tolerate. The variance is that of
-    x - s, so the range of signals within a bin does not add to it.
+    was rounded, bleached or rescaled differs from it by more than the darkest bins tolerate. The difference is averaged
+    over bins whose signals are a tenth of a standard deviation apart at most: on a flat ground an estimated signal
+    differs by a trace of the pixel's own noise alone, and bins sorted by it are sorted by their noise, their mean
+    observations far apart at one true signal. The variance is that of x - s, so the range of signals within a bin does
+    not add to it.
 
     Args:
         s: Clean signal, shape (N,), intensity units.
@@ -85,12 +96,17 @@ def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevel
         num_bins: Wanted number of bins; there are fewer if many values of ``s`` are equal (integer references) or if
             there are few pairs.
         clip: Clipping levels, or None to find them.
+        rare: Whether the brightest bin is halved, and its brighter half again, down to 100 pairs, so that bright
+            structure has points of its own on the curve however rare it is. Where nearly all pixels have one signal,
+            nothing else tells the slope of the line.
 
     Returns:
         The bins, in ascending order of s.
     """
     num_bins = max(1, min(num_bins, s.size // FEWEST_IN_BIN))
-    edges = np.unique(np.quantile(s, np.linspace(0.0, 1.0, num_bins + 1)[1:-1]))
+    places = np.linspace(0.0, 1.0, num_bins + 1)[1:-1]
+    halvings = int(max(0.0, np.log2(s.size / num_bins / FEWEST_OF_RARE))) if rare else 0
+    edges = np.unique(np.quantile(s, np.append(places, 1.0 - 0.5 ** np.arange(1, halvings + 1) / num_bins)))
     index = np.searchsorted(edges, s, side="right")
     clip = find_clip_levels(x) if clip is None else clip
     filled = np.bincount(index, minlength=edges.size + 1) >= 2
@@ -106,13 +122,20 @@ def bins_from_pairs(s: FloatArray, x: FloatArray, num_bins: int, clip: ClipLevel
     square = (residual - bias[index]) ** 2
     variance = bin_mean(square)
     return VarianceBins(
-        signal=bin_mean(x),
+        signal=bin_mean(s) + _averaged(bias[filled], bin_mean(s), np.sqrt(variance), count),
         variance=variance * count / (count - 1.0),
         relative_error=relative_error(variance, bin_mean(square**2), count),
         count=count,
         clipped_low=bin_mean(clip.is_low(x)),
         clipped_high=bin_mean(clip.is_high(x)),
     )
+
+
+def _averaged(bias: FloatArray, signal: FloatArray, sigma: FloatArray, count: FloatArray) -> FloatArray:
+    """Average the bias of each bin over the bins of about its signal, weighted by their pixels; all of shape (K,)."""
+    weight = (np.abs(signal[:, None] - signal) <= SAME_SIGNAL * sigma[:, None]) * count
+    averaged: FloatArray = weight @ bias / weight.sum(axis=1)
+    return averaged
 
 
 def relative_error(variance: FloatArray, fourth_moment: FloatArray, count: FloatArray) -> FloatArray:

@@ -179,7 +179,7 @@ class PoissonGaussian(NoiseModel):
         """
         s, x = flatten_pairs(signal, observation)
         clip = find_clip_levels(x) if clip is None else clip
-        gain, intercept = fit_line(bins_from_pairs(s, x, num_bins, clip), clip.low)
+        gain, intercept = fit_line(bins_from_pairs(s, x, num_bins, clip, rare=True), clip.low)
         return cls.from_line(gain, intercept, offset=offset)
 
     @classmethod

@@ -81,7 +81,12 @@ class NoiseChoice:
 
 
 def choose_model(
-    signal: Samples, observation: Samples, *, seed: int = 0, clip: ClipLevels | None = None
+    signal: Samples,
+    observation: Samples,
+    *,
+    seed: int = 0,
+    clip: ClipLevels | None = None,
+    percentiles: tuple[float, float] | None = None,
 ) -> NoiseChoice:
     """Choose between Gaussian, Poisson-Gaussian and mixtures of 1 to 4 components by held-out likelihood.
 
@@ -95,6 +100,8 @@ def choose_model(
         observation: Noisy observation, the same shape.
         seed: Seed of the random halves, and of the choice of pairs if there are more than two million.
         clip: Clipping levels, or None to find them.
+        percentiles: Range of the signal that the shapes of mixtures are fitted on, in percent; None for all of it.
+            All pairs count in lines and scores.
 
     Returns:
         The model, the reason and the scores.
@@ -106,14 +113,14 @@ def choose_model(
     s, x = drawn_pairs(signal, observation, MOST_PAIRS, seed)
     clip = clip_levels_of_pairs(s, x) if clip is None else clip
     half = s.size // 2
-    scores = [_held_out(candidate, s, x, half, clip) for candidate in CANDIDATES]
+    scores = [_held_out(candidate, s, x, half, clip, percentiles) for candidate in CANDIDATES]
     table = tuple(
         Candidate(name=candidate.name, log_likelihood=float(score.mean()), standard_error=_standard_error(score))
         for candidate, score in zip(CANDIDATES, scores, strict=True)
     )
     winner = _simplest(scores)
     won = CANDIDATES[winner]
-    model = fit_noise(won.kind, s, x, num_components=won.num_components, clip=clip)
+    model = fit_noise(won.kind, s, x, num_components=won.num_components, percentiles=percentiles, clip=clip)
     return NoiseChoice(model=model, reason=_reason(table, winner), table=table)
 
 
@@ -170,7 +177,14 @@ def drawn_pairs(signal: Samples, observation: Samples, most: int, seed: int) -> 
     return s[chosen], x[chosen]
 
 
-def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: ClipLevels) -> FloatArray:
+def _held_out(
+    candidate: _Kind,
+    s: FloatArray,
+    x: FloatArray,
+    half: int,
+    clip: ClipLevels,
+    percentiles: tuple[float, float] | None = None,
+) -> FloatArray:
     """Log-likelihood of every pixel of the second half, by the candidate fitted to the first half; shape (N,)."""
     iterations = TRIAL_ITERATIONS if candidate.num_components is not None else None
     model = fit_noise(
@@ -179,6 +193,7 @@ def _held_out(candidate: _Kind, s: FloatArray, x: FloatArray, half: int, clip: C
         x[:half],
         num_components=candidate.num_components,
         num_iterations=iterations,
+        percentiles=percentiles,
         clip=clip,
     )
     return _log_likelihood(model, s[half:], x[half:])

@@ -35,7 +35,8 @@ STEPS = 400
 
 MOST_PAIRS = 4 << 20
 PERCENTILES = (0.5, 99.5)
-"""Range of the pseudo-signal that is fitted, as published: beyond it few pixels are seen, and these badly denoised."""
+"""Range of the pseudo-signal that the shape of the noise is fitted on, as published: beyond it few pixels are seen.
+They count in the photon-transfer line, along which the variance of a mixture goes on there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +126,11 @@ def bootstrap_noise(
         raise NoiseError(f"one of {', '.join(BASE_MODELS)}", repr(kind), "leave it out to choose by likelihood")
     pairs = pseudo_pairs(frames, preset=preset, steps=steps, seed=seed, device=device, watch=watch)
     if kind is None:
-        return [choose_model(each.signal, each.observation, seed=seed, clip=each.clip) for each in pairs]
-    fitted = [fit_noise(kind, each.signal, each.observation, clip=each.clip) for each in pairs]
+        return [
+            choose_model(each.signal, each.observation, seed=seed, clip=each.clip, percentiles=PERCENTILES)
+            for each in pairs
+        ]
+    fitted = [fit_noise(kind, each.signal, each.observation, percentiles=PERCENTILES, clip=each.clip) for each in pairs]
     return [NoiseChoice(model=model, reason=f"{model.describe()}, as asked for", table=()) for model in fitted]
 
 
@@ -150,8 +154,7 @@ def pseudo_pairs(
         watch: Called after every training step.
 
     Returns:
-        Pairs of each channel, from at most 4 million pixels of frames spread evenly, or of the middle of a larger one;
-        signals within `PERCENTILES`.
+        Pairs of each channel, from at most 4 million pixels of frames spread evenly, or of the middle of a larger one.
 
     Raises:
         KeyboardInterrupt: If the user ended the training.
@@ -200,8 +203,4 @@ def _pairs_of_channel(
     known = ~np.isnan(observation)
     if not known.all():
         signal, observation = signal[known], observation[known]
-    # Before the brightest are dropped: they are where the scale ends.
-    clip = clip_levels_of_pairs(signal, observation)
-    low, high = np.percentile(signal, PERCENTILES)
-    inside = (signal >= low) & (signal <= high)
-    return PseudoPairs(signal=signal[inside], observation=observation[inside], clip=clip)
+    return PseudoPairs(signal=signal, observation=observation, clip=clip_levels_of_pairs(signal, observation))

@@ -1,6 +1,6 @@
 """Method, direction and deterministic levels, chosen by the noise of the images where the configuration says "auto"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,10 @@ from quietscope.methods.abilities import able_to_set
 from quietscope.methods.base import PointMethod
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import DIRECTION, LEVELS, speaks_no_unit
+
+DILATIONS = "dilations"
+FARTHEST_SEEN = 40
+"""Earlier pixels that the published noise decoder sees."""
 
 
 def choose_method(configuration: Configuration, frames: Frames, notify: Notify | None = None) -> Configuration:
@@ -47,9 +51,17 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     if LEVELS in names:
         answers[LEVELS] = found.levels(Configuration.of({**values, "network": _without(values["network"], LEVELS)}))
     chosen = {name: answers[name] for name in names}
+    if DIRECTION in chosen and DILATIONS not in values["network"]:
+        settled = Configuration.of({**values, "network": {**values["network"], **chosen}})
+        chosen |= found.dilations(settled, min(min(frames.spatial_shape(n)) for n in range(len(frames))))
     for name, value in chosen.items():
         words = value if isinstance(value, str) else ",".join(map(str, value)) or "none"
         tell(f"{name.replace('_', ' ')}: {words}, as {found.reason}")
+    if found.reaches_beyond(chosen):
+        tell(
+            f"the noise decoder sees {FARTHEST_SEEN} earlier pixels at most, as the published one does: what the noise "
+            "keeps further than that may be left in the result; `quietscope diagnose` says what helps"
+        )
     for line in dict.fromkeys(line for each in found.channels for line in processing(each)):
         tell(f"the image {line}")
     return Configuration.of({**values, "network": {**values["network"], **chosen}})
@@ -102,6 +114,32 @@ class _Found:
         """Return the levels to close, of the hierarchy that a configuration has."""
         num_levels = configuration.method_settings().num_levels
         return deterministic_levels(max(each.correlation_length for each in self.channels), num_levels)
+
+    def dilations(self, configuration: Configuration, shortest: int) -> dict[str, tuple[int, ...]]:
+        """Return dilations with which the noise decoder sees as far as the noise is correlated; none where it does.
+
+        It is never made to see further than the published one does, 40 pixels, since a noise decoder that sees much
+        explains the image too, nor than patches and images are long, whose shortest side is `shortest`.
+        """
+        settings, direction = configuration.method_settings().model_dump(), configuration.network[DIRECTION]
+        if DILATIONS not in settings or direction not in ("x", "y"):
+            return {}
+        reach = max(part.length for each in self.channels for part in (each.x, each.y) if part.axis == direction)
+        taps = settings["kernel"] - 1
+        wanted = min(reach, FARTHEST_SEEN, shortest - 1, configuration.training_settings().patch - 1)
+        if wanted <= taps * sum(settings[DILATIONS]):
+            return {}
+        widened = [1]
+        while (left := wanted // taps - sum(widened)) > 0:
+            widened.append(min(taps * widened[-1], left))
+        return {DILATIONS: tuple(widened)}
+
+    def reaches_beyond(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether noise along the chosen direction reaches further than any noise decoder is made to see."""
+        axis = chosen.get(DIRECTION)
+        return any(
+            part.length > FARTHEST_SEEN for each in self.channels for part in (each.x, each.y) if part.axis == axis
+        )
 
     @property
     def reason(self) -> str:

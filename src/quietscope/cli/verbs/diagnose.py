@@ -103,6 +103,8 @@ def denoise_command(
     """
     if advice.method is None:
         return ""
+    if advice.direction != "none" and advice.is_far:  # then the noise decoder must see further than its preset's
+        return _line("auto", images, [], output, read_with)
     options: list[str] = []
     if advice.direction != "none":
         options += ["--direction", advice.direction, *(["--dims", "3"] if advice.direction == "z" else [])]
