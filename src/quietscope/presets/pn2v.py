@@ -1,9 +1,9 @@
 """Presets of PN2V.
 
 After a few hundred steps PN2V is 1 to 2 dB behind Noise2Void. On Confocal_FISH (quarters of two fields) the plain mean
-of its samples has 31.9 dB then, the posterior's mean 30.5 dB: the samples are spread too widely yet, and the weights let
-the pixel's own noise in. The shape of the noise matters as much as its variance: on the samples of a run with the blind
-Poisson-Gaussian estimate, weights by that estimate gave 29.8 dB, by a histogram fitted to clean and noisy pairs 30.9 dB.
+of its samples has 31.9 dB then, the posterior's mean 30.5 dB: the samples are spread too widely yet, and the weights
+let the pixel's own noise in. The shape of the noise matters as much as its variance: on the samples of a run with the
+blind Poisson-Gaussian estimate, weights by that estimate gave 29.8 dB, by a histogram fitted to pairs 30.9 dB.
 Published for Convallaria: 36.6 dB, Noise2Void 35.9 dB; the preset `paper` was not trained in full by QuietScope.
 """
 
