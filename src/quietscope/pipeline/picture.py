@@ -19,7 +19,12 @@ from quietscope.report.view import describe_part
 
 
 def overview_of(
-    image: Image, shown: Panels, found: Predicted, trained: Trained, clean: Image | None = None
+    image: Image,
+    shown: Panels,
+    found: Predicted,
+    trained: Trained,
+    clean: Image | None = None,
+    num_samples: int | None = None,
 ) -> Overview:
     """Put the picture of an image together.
 
@@ -29,6 +34,7 @@ def overview_of(
         found: What prediction has given: the results there, by kind, as `Panels.planes` gives them, and the verdict.
         trained: The model.
         clean: The clean reference, where there is one.
+        num_samples: How many samples the deviation was made of; None for one that was computed.
 
     Returns:
         What the picture shows.
@@ -38,7 +44,8 @@ def overview_of(
     noisy = box.reshape(len(box), *box.shape[-2:]).astype(np.float32)
     truth = None if clean is None else _reference(clean, shown)
     first, *others = (
-        _channel(n, noisy, planes, truth, image.channel_names, trained.noise) for n in range(planes["mean"].shape[0])
+        _with_reference(_channel(n, noisy, planes, image.channel_names, trained.noise), truth, n, num_samples)
+        for n in range(planes["mean"].shape[0])
     )
     return replace(
         first,
@@ -55,13 +62,12 @@ def _channel(
     number: int,
     noisy: npt.NDArray[np.float32],
     planes: Mapping[str, npt.NDArray[Any]],
-    truth: npt.NDArray[np.float32] | None,
     names: Sequence[str],
     noise: Sequence[str],
 ) -> Overview:
     """Return what is shown of one channel."""
     own = {kind: values[..., number, :, :] for kind, values in planes.items()}
-    overview = Overview(
+    return Overview(
         noisy=noisy[number],
         mean=own["mean"],
         std=own.get("std"),
@@ -72,7 +78,6 @@ def _channel(
         method="",
         noise=noise[number] if number < len(noise) else "no noise model",
     )
-    return overview if truth is None or number >= len(truth) else _with_reference(overview, truth[number])
 
 
 def _reference(clean: Image, shown: Panels) -> npt.NDArray[np.float32]:
@@ -82,14 +87,19 @@ def _reference(clean: Image, shown: Panels) -> npt.NDArray[np.float32]:
     return truth.region(clean.data, frame, (view.rows, view.columns)).astype(np.float32)
 
 
-def _with_reference(overview: Overview, reference: npt.NDArray[np.float32]) -> Overview:
-    titles = {}
+def _with_reference(
+    overview: Overview, truth: npt.NDArray[np.float32] | None, number: int, num_samples: int | None
+) -> Overview:
+    """Add the clean reference of a channel, where there is one, and what it says of the results."""
+    if truth is None or number >= len(truth):
+        return overview
+    reference, titles = truth[number], {}
     if np.ptp(reference) > 0:
         shown = {"noisy": overview.noisy, "mean": overview.mean}
         titles = {name: f"({psnr(pixels, reference):.1f} dB)" for name, pixels in shown.items()}
     found = None
     if overview.std is not None:
-        found = calibration_of_moments([(overview.mean, overview.std, reference)])
+        found = calibration_of_moments([(overview.mean, overview.std, reference)], num_samples=num_samples)
     return replace(overview, clean=reference, titles=titles, calibration=found)
 
 

@@ -128,7 +128,9 @@ def describe_image(image: Image) -> str:
     return f"{' x '.join(map(str, image.shape))} {image.axes} {image.dtype}"
 
 
-def honesty(mean: Image, std: Image, clean: Image, measured: Image | None = None) -> str:
+def honesty(
+    mean: Image, std: Image, clean: Image, measured: Image | None = None, num_samples: int | None = None
+) -> str:
     """Say in words how often the intervals of mean and deviation hold the clean image.
 
     Args:
@@ -136,6 +138,7 @@ def honesty(mean: Image, std: Image, clean: Image, measured: Image | None = None
         std: Its deviation.
         clean: The reference.
         measured: An image of the same shape, whose pixels that were never measured are left out; None for none.
+        num_samples: How many samples the deviation was made of; None for one that was computed.
 
     Returns:
         One line.
@@ -148,4 +151,4 @@ def honesty(mean: Image, std: Image, clean: Image, measured: Image | None = None
         (one.known(one.image), one.known(other.image), one.known(one.clean))
         for one, other in zip(judged, spread, strict=True)
     )
-    return calibration_of_moments(parts).describe()
+    return calibration_of_moments(parts, num_samples=num_samples).describe()

@@ -48,13 +48,14 @@ def report(
     """
     with step(events, "report"):
         target, clean = plan.targets[0], plan.references[0] if plan.references else None
-        picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean)
+        samples = "samples" in Abilities.of(type(trained.denoiser.method)).kinds
+        count = target.request.num_independent(target.files) if samples else None
+        picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean, count)
         write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
         events(Written(name="overview", path=plan.overview))
         nothing = [None] * len(predicted)
         each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
-        images = tuple(judge(*parts) for parts in each)
-    samples = "samples" in Abilities.of(type(trained.denoiser.method)).kinds
+        images = tuple(judge(*parts, samples=samples) for parts in each)
     files = plan.training.files
     return Outcome(
         trained=trained,
@@ -64,7 +65,14 @@ def report(
     )
 
 
-def judge(target: Target, found: Predicted, clean: Image | None = None, before: Score | None = None) -> Denoised:
+def judge(
+    target: Target,
+    found: Predicted,
+    clean: Image | None = None,
+    before: Score | None = None,
+    *,
+    samples: bool = False,
+) -> Denoised:
     """Say what was written for an image, and compare it with its clean reference, where there is one.
 
     Args:
@@ -72,6 +80,7 @@ def judge(target: Target, found: Predicted, clean: Image | None = None, before: 
         found: What prediction has given.
         clean: The clean reference.
         before: Score of the noisy image against it.
+        samples: Whether the method draws samples, which its deviation is then made of.
 
     Returns:
         The image's part of the outcome.
@@ -82,7 +91,8 @@ def judge(target: Target, found: Predicted, clean: Image | None = None, before: 
         images = {kind: read_image(target.files[kind], target.image.axes) for kind in judged}
         noisy = as_measured(target.image)
         after = score(images[target.main], clean, noisy) if target.main in images else None
-        words = honesty(images["mean"], images["std"], clean, noisy) if {"mean", "std"} <= judged else ""
+        count = target.request.num_independent(target.files) if samples else None
+        words = honesty(images["mean"], images["std"], clean, noisy, count) if {"mean", "std"} <= judged else ""
     return Denoised(
         source=target.image.path,
         what=describe_image(target.image),

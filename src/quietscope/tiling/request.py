@@ -135,6 +135,11 @@ class Request:
         """Which samples pair; none before it is `settled`."""
         return last_pairs(self.num_samples, self.pairs) if self.pairs else NO_PAIRS
 
+    def num_independent(self, kinds: Iterable[str]) -> int:
+        """Return how many samples a deviation is made of where these kinds of results are wanted, see `settled`."""
+        chosen = self.settled(kinds)
+        return chosen.drawn_pairs.seen(chosen.num_samples, expectation=False)
+
     def arrays(self, names: Iterable[str], shape: Sequence[int]) -> dict[str, npt.NDArray[np.float32]]:
         """Make arrays to put results into.
 
