@@ -92,6 +92,7 @@ def load(name: str, fields: int) -> DataSet:
 def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
     method, preset = choice.split(":")
     needs_noise = METHODS[method].needs_noise
+    training = {"precision": args.precision, **({"batch_size": args.batch_size} if args.batch_size else {})}
     denoiser = Denoiser(
         method=method,
         preset=preset,
@@ -99,7 +100,7 @@ def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
         budget=args.budget,
         steps=args.steps,
         seed=args.seed,
-        training={"precision": args.precision},
+        training=training,
         device=args.device,
     )
     return denoiser.fit(data.train, axes="QYX", watch=told_every_minute(choice), notify=print)
@@ -221,6 +222,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--fields", type=int, default=8, help="evaluation fields")
     parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument(
+        "--batch-size", type=int, default=None, help="patches per step; that of the preset if not given"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", default="auto", help="auto, bfloat16 or float32")
     parser.add_argument("--device", default=None)

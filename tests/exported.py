@@ -10,7 +10,8 @@ from filelock import FileLock
 from quietscope import Denoiser
 from quietscope.export import export_model
 from quietscope.methods import METHODS
-from tests.tiny import Values, denoiser
+from quietscope.noise import Censored
+from tests.tiny import NOISE, Values, denoiser
 
 CARD = {"axes": "TYX", "pixel_size_um": {"Y": 0.1, "X": 0.1}, "training": {"steps": 3.0}, "spread_factor": 1.25}
 SMALL = {"blocks": 0, "final_blocks": 0}
@@ -22,6 +23,7 @@ CASES: dict[str, tuple[str, Values, Values]] = {
     "noise2void": (".onnx", {"preset": "n2v2", "dims": 3, "z_halvings": 1}, {}),
     # The deviation is less than bfloat16's step at the mean, to which OpenVINO may round.
     "deconoising": (".xml", {"psf_sigma": (0.6, 1.0)}, {"mean": 30_000.0}),
+    "pn2v": (".xml", {}, {"noise": Censored(NOISE, high=380.0, step=1.0)}),
     "direct": (".pt2", {}, {}),
 }
 """By method: the format, the settings of the network, and the scene that it is for, see `tests.tiny`."""

@@ -44,6 +44,7 @@ def network(method: str, width: int = 4, **changes: Any) -> Values:
         "dvlae": {**ladder, **code, "halves": (True, True)},
         "divnoising": {**unet, "latent_channels": 4, "blocks": 1},
         "noise2void": unet,
+        "pn2v": {**unet, "samples": 6},
         "deconoising": unet,
         "direct": unet,
     }
@@ -79,7 +80,7 @@ def untrained(
     chosen = configuration(kind.name, **settings).method_settings()
     with seeded(0):
         made = kind.build(chosen, Statistics(mean * share, std * share), [noise] * channels if kind.needs_noise else [])
-        _enliven(made)
+        enliven(made)
     assert isinstance(made, kind)
     return made.eval()
 
@@ -99,7 +100,7 @@ def denoiser(
     return Denoiser.of(untrained(kind, **(scene or {}), **settings), written, "cpu")
 
 
-def _enliven(method: Method) -> None:
+def enliven(method: Method) -> None:
     """Give running statistics unlike those of a fresh network, and shake every weight, as some start at zero."""
     for module in method.modules():
         if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):

@@ -8,11 +8,13 @@ from typing import Any, Literal, Self, final
 
 import torch
 
+from quietscope.data.by_itself import for_model
 from quietscope.data.frames import Frames
 from quietscope.data.look import look_at
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
+from quietscope.data.scaled import Normalize
 from quietscope.deploy.card import History
 from quietscope.distillation.student import Student, check_trainable
 from quietscope.errors import ModelFileError
@@ -47,6 +49,9 @@ class Denoiser:
         budget: Training time such as "4m"; the preset's where neither this nor `steps` is given.
         steps: Training steps.
         dims: 2 to denoise planes, 3 to denoise volumes.
+        normalize: "each" brings every channel of every image to a mean of 0 and a deviation of 1 by itself, in training
+            and in prediction, for images of unlike scale; for methods without a noise model. Results are in the
+            intensities of the image all the same.
         seed: Seed of everything random in training.
         direct: "mean" or "median" trains a direct denoiser along, which gives that in one pass, see `direct`.
         network: Settings of the method that differ from the preset's.
@@ -83,6 +88,7 @@ class Denoiser:
         budget: str | float | None = None,
         steps: int | None = None,
         dims: int = 2,
+        normalize: Normalize = "together",
         seed: int = 0,
         direct: Literal["mean", "median"] | None = None,
         network: Mapping[str, Any] | None = None,
@@ -91,7 +97,7 @@ class Denoiser:
     ) -> None:
         values: dict[str, Any] = {"method": method, "preset": preset, "noise": noise, "psf": psf, "direct": direct}
         values |= {"budget": None if budget is None else str(budget), "steps": steps, "dims": dims, "seed": seed}
-        values |= {"network": dict(network or {}), "training": dict(training or {})}
+        values |= {"normalize": normalize, "network": dict(network or {}), "training": dict(training or {})}
         self._start(Configuration.of(values), device)
 
     @classmethod
@@ -215,6 +221,7 @@ class Denoiser:
         watch: Watcher | None,
         notify: Notify | None,
     ) -> None:
+        opened = [for_model(image, self.configuration.normalize) for image in opened]
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -273,7 +280,8 @@ class Denoiser:
         """
         if self.configuration.unsettled:
             opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
-            frames = Frames.of(opened, self.configuration.dims)
+            learnt = [for_model(image, self.configuration.normalize) for image in opened]
+            frames = Frames.of(learnt, self.configuration.dims)
             self.configuration = choose_method(self.configuration, frames, notify)
         return self.configuration
 

@@ -7,6 +7,7 @@ import pytest
 
 from quietscope import Denoiser, read_image
 from quietscope.cli import run
+from quietscope.cli.options import PredictionOptions
 from quietscope.io import write_image
 from quietscope.setup.bootstrap import bootstrap_noise
 from tests.cli.command_line import Quietscope, refused
@@ -14,6 +15,7 @@ from tests.cli.command_line import Quietscope, refused
 TINY = {
     "divnoising": "network: {depth: 1, filters: 8, latent_channels: 4, blocks: 1}",
     "noise2void": "network: {depth: 1, filters: 8}",
+    "pn2v": "network: {depth: 1, filters: 8, samples: 20}",
 }
 TRAINING = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, precision: float32}"
 
@@ -58,6 +60,52 @@ def test_denoise_with_divnoising(quietscope: Quietscope, images: Path, configs: 
     assert "divnoising" in out
     assert "4 samples" in out
     assert "90 % interval covers" in out
+
+
+def test_a_mean_alone_takes_ten_samples_in_pairs(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    for words, wanted in (("mean", 10), ("mean,std", 50), ("map", 50)):
+        options = PredictionOptions(save=words)
+        assert options.request(0, options.results().asked).num_samples == wanted
+    assert PredictionOptions(samples=7).request(0, {"mean"}).num_samples == 7
+
+    def mean(*options: str) -> np.ndarray:
+        words = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "mean.tif", "--overwrite"]
+        status, _, err = quietscope(*words, *options)
+        assert status in (0, 3), err  # what three steps have taught is of no use
+        return np.asarray(read_image(tmp_path / "mean.tif").data)
+
+    np.testing.assert_array_equal(mean(), mean("--samples", "10", "--pairs", "5"))
+    assert np.abs(mean() - mean("--samples", "10", "--pairs", "0")).max() > 1e-3
+    too_many = ["predict", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "no.tif", "--pairs", "6"]
+    refused(quietscope(*too_many), "from 0 to 5 pairs among 10 samples; got 6", "--pairs 0")
+
+
+def test_denoise_with_pn2v_writes_a_deviation_and_draws_no_samples(
+    quietscope: Quietscope, images: Path, configs: Path, tmp_path: Path
+) -> None:
+    words = ["denoise", images / "cells.tif", "-o", tmp_path, "--method", "pn2v", "--noise", "sigma=8", "--steps", "3"]
+    status, out, err = quietscope(*words, "--config", configs / "pn2v.yaml", "--clean", images / "clean.tif")
+    assert status == 0, err
+    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert "90 % interval covers" in out
+    assert "0 samples" not in out
+    refused(
+        quietscope(*words, "--config", configs / "pn2v.yaml", "--save", "samples", "--overwrite"),
+        "mean and std alone from pn2v, which draws no samples",
+    )
+
+
+def test_a_deviation_without_samples_is_recalibrated(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    model, cells, clean = trained["pn2v"], images / "cells.tif", images / "clean.tif"
+    status, out, err = quietscope("recalibrate", model, cells, "--clean", clean, "-o", tmp_path / "honest.safetensors")
+    assert status == 0, err
+    assert "deviations are multiplied by" in out
+    assert Denoiser.load(tmp_path / "honest.safetensors").spread != 1.0
 
 
 def test_denoise_with_noise2void_writes_no_deviation(

@@ -12,7 +12,9 @@ NETWORKS: dict[str, Values] = {
     "noise2void n2v2": {"preset": "n2v2"},
     "noise2void paper": {"preset": "paper"},
     "noise2void 3-D": {"dims": 3, "z_halvings": 1},
-    "deconoising add": {"preset": "paper"},
+    "pn2v": {},
+    "pn2v 3-D": {"preset": "paper", "dims": 3, "initialisation": "uniform"},
+    "deconoising add": {"preset": "paper", "initialisation": "uniform"},  # else some live channel is next to dead
     "deconoising 3-D": {"dims": 3, "psf_sigma": (0.3, 1.0, 1.0)},
     "direct": {"stabilize": True},
     "divnoising": {},

@@ -43,7 +43,7 @@ def test_a_deconvolved_image_counts_as_well() -> None:
     full = build_method("deconoising add", DecoNoising)
     other = copy.deepcopy(full)
     bias = other.get_parameter("unet.head.bias")
-    bias.data += 1.0
+    bias.data += 1.0 / full.settings.output_scale
     x = torch.full((2, 1, 32, 32), 150.0)
     loss = Apprentice(other, Master(full), 0.0, 1.0).loss(x)
     assert set(loss.terms) == {"full"}

@@ -14,7 +14,7 @@ from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.nn.autoregressive import CausalNetwork
 from quietscope.nn.conv import Gate
-from quietscope.nn.ladder import DecoderLevel
+from quietscope.nn.ladder import DecoderLevel, Ladder
 from tests.compression.networks import build
 
 OUT_OF_IMAGE_OR_LATENTS = ("head", "posterior", "posterior_conv", "prior_conv")
@@ -26,6 +26,11 @@ def free_layers(method: Method) -> dict[str, Convolution]:
     # A level that is closed to the image has a merge that nobody uses.
     levels = [(name, module) for name, module in method.named_modules() if isinstance(module, DecoderLevel)]
     spared += [f"{name}.merge" for name, level in levels if level.is_deterministic]
+    # Without a last convolution, the channels that run through the finest level are those of the code.
+    headless = [name for name, module in method.named_modules() if isinstance(module, Ladder) and module.head is None]
+    spared += [
+        f"{name}.{part}" for name in headless for part in ("final", "levels.0.blocks.0", "levels.0.blocks.1.branch.6")
+    ]
     return {
         name: module
         for name, module in method.named_modules()

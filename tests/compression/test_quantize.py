@@ -44,7 +44,9 @@ def test_volumes_are_calibrated_in_blocks() -> None:
     assert first["x"].shape == (1, 1, 16, 64, 64)
 
 
-@pytest.mark.parametrize(("name", "backend"), [("divnoising", "openvino"), ("direct", "onnx")])
+@pytest.mark.parametrize(
+    ("name", "backend"), [("divnoising", "openvino"), ("direct", "onnx"), ("pn2v", "openvino"), ("pn2v", "onnx")]
+)
 def test_int8_answers_nearly_as_float(planes: np.ndarray, name: str, backend: str) -> None:
     graph = Graph.of(build(name).method)
     library = BACKENDS[backend]

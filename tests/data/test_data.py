@@ -176,3 +176,15 @@ def test_images_of_unlike_scale_are_refused_in_one_training() -> None:
         prepare(frames_of(pixels, pixels / 65535))
     with pytest.raises(PixelError, match=r"\(uint16\) in image 0 and .* \(uint8\) in image 1"):
         prepare(frames_of((20 * pixels).astype(np.uint16), pixels.astype(np.uint8)))
+
+
+def test_every_channel_is_of_one_scale_and_of_one_offset() -> None:
+    """Also a channel that is not the first; the brightness of a scene may differ, the zero of a camera may not."""
+    pixels = np.random.default_rng(0).normal(100.0, 10.0, (1, 2, 16, 16))
+    other = pixels * np.array([1.0, 1 / 65535])[:, None, None]
+    with pytest.raises(PixelError, match=r"channel 1.*normalize=.each"):
+        prepare(frames_of(pixels, other))
+    with pytest.raises(PixelError, match="one scale"):
+        prepare(frames_of(pixels, pixels + 1000.0))
+    prepare(frames_of(pixels, pixels + 60.0))
+    prepare(frames_of(pixels, 20 * pixels))

@@ -59,6 +59,23 @@ def test_a_hidden_pixel_never_keeps_its_value(
         assert bool(torch.isfinite(blind.pixels).all())
 
 
+def test_a_pixel_of_the_window_may_be_the_hidden_one_as_published_for_bsd68() -> None:
+    """One in 25 hidden pixels stays as it is, and every place of the window gives as many replacements."""
+    x = numbered(400, 1, 9, 9)
+    torch.manual_seed(0)
+    blind = spots(replacement="uniform_with_centre", share=1 / 81).apply(x)
+    index, after = blind.index[:, 0], blind.at_spots(blind.pixels)[:, 0, 0].long() % 81
+    rows, columns = index // 9, index % 9
+    inner = (rows >= 2) & (rows < 7) & (columns >= 2) & (columns < 7)
+    offsets = torch.stack((after // 9 - rows, after % 9 - columns), dim=1)[inner]
+    assert int(offsets.abs().max()) == 2
+    places = (offsets[:, 0] + 2) * 5 + offsets[:, 1] + 2
+    counts = torch.bincount(places, minlength=25).double()
+    chi_square = float(((counts - counts.mean()).square() / counts.mean()).sum())
+    assert chi_square < 50, "24 degrees of freedom"
+    assert counts[12] > 0
+
+
 def test_pixels_elsewhere_stay_and_the_share_is_right() -> None:
     torch.manual_seed(0)
     x = numbered(8, 2, 61, 67)

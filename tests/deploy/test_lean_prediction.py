@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,21 @@ def test_samples_are_those_of_pytorch(exported: GetExported, picture: Image, til
     assert told[-1][0] == told[-1][1]
 
 
+@pytest.mark.parametrize("kinds", [("mean",), ("mean", "std")])
+def test_antithetic_pairs_are_those_of_pytorch(exported: GetExported, picture: Image, kinds: tuple[str, ...]) -> None:
+    case = exported("hdn")
+    request = Request(num_samples=8, seed=3, tile=24, augment=True)
+    found = lean(case, picture, kinds, request)
+    others = [{kind: np.empty_like(values) for kind, values in found.items()} for _ in range(3)]
+    case.denoiser.denoise_into(picture, others[0], request)
+    Deployed(open_session(case.path)).denoise_into(picture, others[1], request)
+    for kind in kinds:
+        for other in others[:2]:
+            np.testing.assert_allclose(found[kind], other[kind], rtol=1e-4, atol=1e-2)
+    case.denoiser.denoise_into(picture, others[2], replace(request, pairs=0))
+    assert np.abs(others[2]["mean"] - found["mean"]).max() > 0.1
+
+
 def test_everything_else_works_on_an_exported_model_too(exported: GetExported, picture: Image) -> None:
     case = exported("hdn")
     deployed = Deployed(open_session(case.path))
@@ -96,6 +112,22 @@ def test_methods_of_one_image(exported: GetExported, picture: Image, method: str
     assert deployed.std is None
     with pytest.raises(SettingsError, match="mean"):
         lean(case, image, ("std",))
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_a_deviation_that_the_model_computes(exported: GetExported, picture: Image, augment: bool) -> None:
+    case = exported("pn2v")
+    image = Image(one_channel(picture, case), "TYX")
+    wanted = case.denoiser.denoise(image, tile=24, augment=augment)
+    found = lean(case, image, ("mean", "std"), Request(tile=24, augment=augment))
+    deployed = Deployed(open_session(case.path)).denoise(image, tile=24, augment=augment)
+    assert wanted.std is not None
+    assert wanted.std.max() > 1
+    for kind in ("mean", "std"):
+        for values in (found[kind], getattr(deployed, kind)):
+            np.testing.assert_allclose(values, getattr(wanted, kind), rtol=0, atol=1.0)
+    with pytest.raises(SettingsError, match="mean, std from pn2v"):
+        lean(case, image, ("samples",))
 
 
 def test_images_that_do_not_fit(exported: GetExported, picture: Image) -> None:

@@ -12,6 +12,7 @@ from quietscope.deploy.predict import tile_noise
 from quietscope.methods.base import LatentSpec
 from quietscope.prediction import StreamingMoments
 from quietscope.prediction.latent_noise import tile_noise as torch_tile_noise
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.estimators import Site
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import KINDS, Kind, imported
@@ -61,11 +62,12 @@ def test_moments_do_not_mind_a_large_offset() -> None:
     np.testing.assert_allclose(moments.std(), samples.astype(float).std(0, ddof=1), rtol=1e-3)
 
 
+@pytest.mark.parametrize("pairs", [NO_PAIRS, Pairs(first=6, count=3)], ids=["independent", "pairs"])
 @pytest.mark.parametrize("dims", [2, 3])
-def test_noise_of_a_tile(dims: int) -> None:
+def test_noise_of_a_tile(dims: int, pairs: Pairs) -> None:
     latents = tuple(LatentSpec(level=n, channels=n + 2, reduction=(2**n,) * dims, is_random=n != 1) for n in range(3))
     box = tuple(slice(start, start + 24) for start in (8, 20, 40)[:dims])
-    key: dict[str, Any] = {"seed": 5, "frame": 2, "samples": [0, 7, 8]}
+    key: dict[str, Any] = {"seed": 5, "frame": 2, "samples": [0, 7, 8], "pairs": pairs}
     on_card = [CardLatent(**vars(spec)) for spec in latents]
     found = tile_noise(on_card, Tile(box, box), **key), torch_tile_noise(latents, Tile(box, box), **key)
     for mine, theirs, spec in zip(*found, latents, strict=True):

@@ -14,6 +14,7 @@ from quietscope.methods.noise2void import Noise2Void
 from quietscope.prediction import predict_frame
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.grid import Tile
+from quietscope.tiling.request import Request
 from quietscope.tiling.spec import TileSpec
 from tests.explore.methods import tiny_dvlae, tiny_hdn
 from tests.tiny import untrained
@@ -43,7 +44,7 @@ def test_with_every_level_informed_it_is_the_denoised_image(changes: dict[str, A
     method = tiny_hdn(**changes)
     frame = noisy(changes.get("channels", 1), *((6, 14, 19) if "dims" in changes else (27, 41)))
     found = levels(method, frame, num_samples=3, seed=4, frame_index=2)
-    expected = predict_frame(method, frame, kinds=("mean",), num_samples=3, frame_index=2)
+    expected = predict_frame(method, frame, kinds=("mean",), request=Request(num_samples=3, pairs=0), frame_index=2)
     assert np.abs(found.reconstructions[0] - expected.mean).max() > 0.1  # another seed, another image
     again = levels(method, frame, num_samples=3, frame_index=2)
     np.testing.assert_allclose(again.reconstructions[0], expected.mean, rtol=1e-5)
@@ -55,7 +56,7 @@ def test_a_hierarchy_that_learns_its_noise_has_levels_too() -> None:
     method = tiny_dvlae(**THREE, halves=(False, True, True), components=2)
     frame = noisy(1, 27, 33)
     found = levels(method, frame, num_samples=3)
-    expected = predict_frame(method, frame, kinds=("mean",), num_samples=3)
+    expected = predict_frame(method, frame, kinds=("mean",), request=Request(num_samples=3, pairs=0))
     np.testing.assert_allclose(found.reconstructions[0], expected.mean, rtol=1e-5)
     assert [each.shape for each in found.kl] == [(27, 33), (14, 17), (7, 9)]
     assert (found.kl_per_pixel > 0).all()

@@ -11,7 +11,7 @@ from quietscope.export import Graph
 from quietscope.export.centre import Centre, centred
 from quietscope.export.program import traced
 from quietscope.methods import METHODS
-from quietscope.methods.base import DeconvolvingMethod, PointMethod, PosteriorMethod
+from quietscope.methods.base import DeconvolvingMethod, MomentsMethod, PointMethod, PosteriorMethod
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
 from tests.tiny import untrained
@@ -35,6 +35,8 @@ def test_graph_equals_method(method: str, dims: int) -> None:
             assert graph.output_names == ("sample",)
         elif isinstance(original, DeconvolvingMethod):
             wanted = [original.predict(x), original.deconvolve(x)]
+        elif isinstance(original, MomentsMethod):
+            wanted = [*original.moments(x)]
         else:
             assert isinstance(original, PointMethod)
             wanted = [original.predict(x)]

@@ -7,12 +7,13 @@ from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import OUTPUTS
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.methods.abilities import able, decode, encode, latents_of, outputs, require, respond
+from quietscope.methods.abilities import able, decode, encode, kinds_of, latents_of, outputs, require, respond
 from quietscope.methods.base import (
     DeconvolvingMethod,
     GenerativeMethod,
     HierarchicalMethod,
     Method,
+    MomentsMethod,
     PointMethod,
     PosteriorMethod,
 )
@@ -25,6 +26,7 @@ SMALL = {
     "divnoising": {"depth": 1, "filters": 8, "latent_channels": 4},
     "noise2void": {"depth": 1, "filters": 8},
     "deconoising": {"depth": 1, "filters": 8},
+    "pn2v": {"depth": 1, "filters": 8, "samples": 4},
 }
 
 
@@ -63,6 +65,17 @@ def test_a_deconvolving_method_answers_with_both_images() -> None:
         found = respond(method, x)
         assert torch.equal(found["denoised"], method.predict(x))
         assert torch.equal(found["deconvolved"], method.deconvolve(x))
+
+
+def test_a_method_of_moments_answers_with_both() -> None:
+    method, x = require(made("pn2v"), MomentsMethod), 150 + 30 * torch.randn(2, 1, 16, 16)
+    with torch.inference_mode():
+        found, (mean, deviation) = respond(method, x), method.moments(x)
+        assert torch.equal(found["denoised"], mean)
+        assert torch.equal(method.predict(x), mean)
+    assert torch.equal(found["deviation"], deviation)
+    assert [kind.name for kind in kinds_of(type(method))] == ["mean", "std"]
+    assert [kind.name for kind in kinds_of(METHODS["deconoising"])] == ["mean", "deconvolved"]
 
 
 def test_samples_of_one_image_come_from_one_encoding() -> None:

@@ -1,10 +1,12 @@
 """DecoNoising: it sees through the blur it is shown, and what it gives obeys it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
@@ -14,7 +16,7 @@ from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.deconoising import DecoNoising, DecoNoisingSettings
 from quietscope.nn.convolve import convolve
 from quietscope.nn.seeding import seeded
-from quietscope.presets import Configuration
+from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS, orient
 from quietscope.training.budget import Budget
@@ -31,6 +33,64 @@ def small(psf: torch.Tensor | None = None, **values: Any) -> DecoNoising:
     if psf is not None:
         method.show_psf(psf)
     return method.eval()
+
+
+def published_unet(weights: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """State the published U-Net a second time: two halvings, sums as skips, transposed convolutions on the way up."""
+
+    def twice(name: str, h: torch.Tensor) -> torch.Tensor:
+        for number in ("first", "second"):
+            h = F.relu(F.conv2d(h, weights[f"{name}.{number}.weight"], weights[f"{name}.{number}.bias"], padding=1))
+        return h
+
+    skips: list[torch.Tensor] = []
+    for level in range(2):
+        skips.append(twice(f"down{level}", x if level == 0 else F.max_pool2d(skips[-1], 2)))
+    h = twice("down2", F.max_pool2d(skips[-1], 2))
+    for level in (1, 0):
+        risen = F.conv_transpose2d(h, weights[f"rise{level}.weight"], weights[f"rise{level}.bias"], stride=2)
+        h = twice(f"up{level}", risen + skips[level])
+    return F.conv2d(h, weights["last.weight"], weights["last.bias"])
+
+
+def paper() -> DecoNoising:
+    settings = find_preset("deconoising", "paper").network
+    with seeded(0):
+        return DecoNoising.build(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])), []).eval()
+
+
+def test_paper_preset_is_the_published_network() -> None:
+    """The authors' class counts one number more, the width of noise that it never uses: 1,677,378."""
+    method = paper()
+    assert sum(p.numel() for p in method.parameters()) == 1_677_378 - 1
+    assert method.size_multiple == (4, 4)
+    names = {f"unet.{part}.{n}": f"{part}{n}" for part in ("down", "up", "rise") for n in range(3)}
+    names |= {
+        f"{block}.{place}": f"{word}.{number}"
+        for block, word in names.items()
+        for place, number in ((0, "first"), (2, "second"))
+    }
+    names["unet.head"] = "last"
+    weights = {}
+    for name, value in method.named_parameters():
+        layer, _, kind = name.rpartition(".")
+        weights[f"{names[layer]}.{kind}"] = value
+    x = 100 + 20 * torch.randn(1, 1, 20, 28)
+    with torch.no_grad():
+        expected = 10.0 * published_unet(weights, (x - 100) / 20) * 20 + 100
+        assert torch.allclose(method.deconvolve(x), expected, rtol=1e-5, atol=1e-3)
+
+
+def test_paper_preset_starts_as_published() -> None:
+    for module in paper().unet.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            outs, ins, *kernel = module.weight.shape
+            expected = (2.0 / ((outs + ins) * kernel[0] * kernel[1])) ** 0.5
+            assert float(module.weight.detach().std()) == pytest.approx(expected, rel=0.25), (
+                "Glorot's normal distribution"
+            )
+            assert module.bias is not None
+            assert not module.bias.any()
 
 
 @pytest.mark.parametrize("turn", ALL_TURNS)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
@@ -26,6 +27,41 @@ def test_paper_preset_has_the_published_number_of_parameters() -> None:
     method = DivNoising.build(settings, Statistics(torch.zeros(1), torch.ones(1)), [Gaussian(1.0)])
     assert sum(p.numel() for p in method.parameters()) == 261_281
     assert method.size_multiple == (4, 4)
+
+
+def test_the_answer_of_the_paper_preset_is_that_of_the_published_network() -> None:
+    """Its layers stated again: nothing but convolutions, ReLU after all but the transposed ones, and two maxima."""
+    torch.manual_seed(0)
+    settings = find_preset("divnoising", "paper").network
+    method = DivNoising.build(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])), [Gaussian(1.0)]).eval()
+    w = method.state_dict()
+
+    def conv(name: str, h: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(h, w[f"vae.{name}.weight"], w[f"vae.{name}.bias"], padding=1)
+
+    x = torch.randn(2, 1, 16, 24)
+    h = x
+    for first, second in ((0, 2), (5, 7)):
+        h = F.max_pool2d(F.relu(conv(f"encoder.{second}", F.relu(conv(f"encoder.{first}", h)))), 2)
+    mean, log_variance = conv("posterior", h).chunk(2, dim=1)
+    noise = torch.randn_like(mean)
+    h = mean + torch.exp(0.5 * log_variance) * noise
+    for first, second, up in ((0, 2, 4), (6, 8, 10)):
+        h = F.relu(conv(f"decoder.{second}", F.relu(conv(f"decoder.{first}", h))))
+        h = F.conv_transpose2d(h, w[f"vae.decoder.{up}.weight"], w[f"vae.decoder.{up}.bias"], stride=2)
+    with torch.no_grad():
+        found = method.decode(method.encode(100 + 20 * x), [noise])
+    assert torch.allclose(found, 100 + 20 * conv("head", h), rtol=1e-4, atol=1e-3)
+
+
+def test_paper_preset_stops_as_published() -> None:
+    """After 22 million patches, or 100 epochs of Convallaria without a loss lower by 1e-6; Adam as PyTorch has it."""
+    preset = find_preset("divnoising", "paper")
+    training = preset.training
+    assert preset.steps is not None
+    assert preset.steps * training.batch_size == 22_000_000
+    assert training.validate_every * training.batch_size == 85 * 8 * 100
+    assert (training.early_stop, training.early_stop_delta, training.betas) == (100, 1e-6, (0.9, 0.999))
 
 
 def test_loss_is_the_evidence_lower_bound() -> None:

@@ -54,9 +54,11 @@ def test_presets_have_the_published_sizes() -> None:
     for settings in (paper, tutorial):
         assert settings.causal(1).receptive_field == 40
         assert settings.noise_filters == 64
-        assert settings.components in (3, 4, 5)
+        assert settings.components == 5
         assert (settings.activation, settings.latent_width, settings.batch_norm) == ("mish", "softplus", True)
         assert settings.ladder(1).gate == "tanh"
+        assert settings.signal_filters == settings.code_channels
+        assert settings.causal(1).activation == "relu"
     assert build(**paper.model_dump(include={"filters", "latent_channels", "halves"})).size_multiple == (128, 128)
 
 
@@ -77,6 +79,15 @@ def test_signal_and_noise_decoder_share_no_gradients(monkeypatch: pytest.MonkeyP
     assert all(p.grad is None for p in signal)
     alone = [p.grad for p in autoencoder if p.grad is not None]
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_the_losses_of_its_parts_add_up() -> None:
+    method = build()
+    loss = method.loss(100 + 20 * torch.randn(2, 1, 16, 16))
+    assert len(loss.parts) == len(method.parts()) == 2
+    assert not any(part.requires_grad for part in loss.parts)
+    assert float(sum(loss.parts)) == pytest.approx(float(loss.total.detach()), rel=1e-6)
+    assert torch.equal(loss.parts[1], loss.terms["signal"])
 
 
 @pytest.mark.parametrize(
@@ -155,6 +166,7 @@ def test_kl_that_is_reported_is_not_propped_up_by_free_bits() -> None:
     [
         ({"network": {"direction": "z"}}, "planes have no direction z"),
         ({"network": {"halves": (True,)}}, "one entry per level"),
+        ({"preset": "paper", "network": {"code_channels": 64}}, "without final_conv"),
         ({"network": {"dilations": (0,)}}, "dilations"),
         ({"network": {"context_fade": (0.5, 0.2)}}, "context_fade"),
     ],

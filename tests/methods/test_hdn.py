@@ -10,6 +10,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN, HDNSettings
+from quietscope.nn.seeding import seeded
 from quietscope.noise import Gaussian
 from quietscope.prediction import predict_frame
 from quietscope.presets import Configuration, find_preset
@@ -17,6 +18,9 @@ from quietscope.testing.method_contract import toy_settings
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
+from tests.methods.stated_ladder import HDN as STYLE
+from tests.methods.stated_ladder import convolved, stated_ladder
+from tests.tiny import enliven
 
 TINY = {"filters": (8, 8), "latent_channels": (4, 4), "blocks": 1, "final_blocks": 1, "stem_filters": 8}
 
@@ -41,6 +45,32 @@ def test_paper_preset_has_the_published_number_of_parameters() -> None:
     method = HDN.build(settings, Statistics(torch.zeros(1), torch.ones(1)), [Gaussian(1.0)])
     assert sum(p.numel() for p in method.parameters()) == 7_301_697
     assert method.ladder.levels[-1].prior_parameters.shape == (1, 64, 1, 1)
+
+
+def test_the_answer_of_the_paper_preset_is_that_of_the_published_network() -> None:
+    """With fewer filters and levels, and every latent at its mean, so that the smooth bound of widths plays no part."""
+    settings = find_preset("hdn", "paper").network
+    small = {"filters": (8,) * 3, "latent_channels": (4,) * 3, "stem_filters": 8}
+    with seeded(0):
+        chosen = HDNSettings.model_validate({**settings.model_dump(), **small})
+        method = HDN(chosen, Statistics(torch.tensor([100.0]), torch.tensor([20.0])), [Gaussian(1.0)]).eval()
+        enliven(method)
+    w = method.state_dict()
+    x = torch.randn(2, 1, 16, 24, generator=torch.Generator().manual_seed(1))
+    noise = [torch.zeros(2, *method.ladder.latent_shape(level, (16, 24))) for level in range(3)]
+    with torch.no_grad():
+        found = (method.decode(method.encode(100 + 20 * x), noise) - 100) / 20
+    expected = convolved(w, "ladder.head", stated_ladder(w, STYLE, x, (True,) * 3))
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.std()))
+
+
+def test_bsd68_preset_is_trained_as_published() -> None:
+    preset, microscopy = find_preset("hdn", "bsd68"), find_preset("hdn", "paper")
+    assert preset.network == microscopy.network
+    training = preset.training
+    assert (training.patch, training.batch_size, training.at_once, preset.steps) == (128, 16, 8, 200_000)
+    assert (training.validate_every, training.optimizer, training.learning_rate) == (500, "adamax", 3e-4)
+    assert (microscopy.training.patch, microscopy.training.batch_size, microscopy.training.at_once) == (64, 64, 8)
 
 
 def test_loss_is_the_free_bits_elbo() -> None:

@@ -3,16 +3,19 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
+from quietscope.nn.seeding import seeded
 from quietscope.presets import Configuration, find_preset
 from quietscope.testing.method_contract import toy_settings
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
+from tests.tiny import enliven
 
 
 def test_the_loss_does_not_see_the_hidden_pixel() -> None:
@@ -57,7 +60,73 @@ def test_n2v2_preset_is_n2v2() -> None:
     assert (network.replacement, network.blur_pool, network.top_skip) == ("median", True, False)
 
 
-@pytest.mark.parametrize("network", [{"window": 4}, {"mask_extent": 2}, {"masked_share": 0.9}, {"mask_axes": "z"}])
+def test_paper_preset_is_that_of_the_published_bsd68_runs() -> None:
+    """A residual network, its input added to its output; replacement by any pixel of 5 x 5, 8 of 64 x 64 at a time."""
+    preset = find_preset("noise2void", "paper")
+    settings = preset.network
+    assert isinstance(settings, Noise2VoidSettings)
+    assert (settings.depth, settings.filters, settings.batch_norm, settings.residual) == (2, 96, True, True)
+    spots = settings.blind_spots()
+    assert (spots.window, len(spots.source_offsets)) == (5, 25)
+    method = Noise2Void(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])))
+    assert 7 <= float(method.blind_spots.apply(torch.randn(64, 1, 64, 64)).weight.sum(dim=1).mean()) <= 10
+    for parameter in method.unet.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = 100 + 20 * torch.randn(1, 1, 8, 8)
+    assert torch.allclose(method.eval().predict(x), x, atol=1e-3)
+
+
+def test_the_answer_of_the_paper_preset_is_that_of_the_published_network() -> None:
+    """Two halvings, norm after every convolution, skips beside; the last of each two convolutions has fewer filters."""
+    with seeded(0):
+        settings = find_preset("noise2void", "paper").network
+        method = Noise2Void.build(settings, Statistics(torch.tensor([100.0]), torch.tensor([20.0])), []).eval()
+        enliven(method)
+    w = method.state_dict()
+    widths = [
+        (1, 96),
+        (96, 96),
+        (96, 192),
+        (192, 192),
+        (192, 384),
+        (384, 192),
+        (384, 192),
+        (192, 96),
+        (192, 96),
+        (96, 96),
+    ]
+    assert sum(p.numel() for p in method.parameters()) == sum(9 * a * b + 3 * b for a, b in widths) + 96 + 1
+
+    def twice(name: str, h: torch.Tensor) -> torch.Tensor:
+        for conv, norm in ((0, 1), (3, 4)):
+            h = F.conv2d(h, w[f"unet.{name}.{conv}.weight"], w[f"unet.{name}.{conv}.bias"], padding=1)
+            at = f"unet.{name}.{norm}"
+            h = F.relu(
+                F.batch_norm(h, w[f"{at}.running_mean"], w[f"{at}.running_var"], w[f"{at}.weight"], w[f"{at}.bias"])
+            )
+        return h
+
+    x = torch.randn(1, 1, 16, 24, generator=torch.Generator().manual_seed(1))
+    first = twice("down.0", x)
+    second = twice("down.1", F.max_pool2d(first, 2))
+    h = twice("down.2", F.max_pool2d(second, 2))
+    for name, skip in (("up.1", second), ("up.0", first)):
+        h = twice(name, torch.cat((F.interpolate(h, scale_factor=2, mode="nearest"), skip), dim=1))
+    expected = F.conv2d(h, w["unet.head.weight"], w["unet.head.bias"]) + x
+    with torch.no_grad():
+        assert torch.allclose(method.predict(100 + 20 * x), 100 + 20 * expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"window": 4},
+        {"mask_extent": 2},
+        {"masked_share": 0.9},
+        {"mask_axes": "z"},
+        {"replacement": "uniform_with_centre", "mask_axes": "x"},
+    ],
+)
 def test_settings_that_do_not_fit_are_refused(network: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         Configuration.of({"method": "noise2void", "network": network})

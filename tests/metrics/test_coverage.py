@@ -110,6 +110,24 @@ def test_few_samples_cover_what_they_say(count: int) -> None:
     assert found.spread_factor == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("count", [4, 10, 50])
+@pytest.mark.parametrize("variance", [0.0, 1.0])
+def test_mean_and_deviation_of_few_samples_cover_what_they_say(count: int, variance: float) -> None:
+    """Of ten samples, an interval of 1.645 deviations would cover 85 for 90 %."""
+    truth, mean = conjugate()
+    seen = truth + math.sqrt(variance) * np.random.default_rng(7).normal(size=SHAPE)
+    samples = posterior_samples(mean, count)
+    parts = [(samples.mean(0), samples.std(0, ddof=1), seen)]
+    folded = exposure(variance) if variance else None
+    honest = calibration_of_moments(parts, exposure=folded, num_samples=count)
+    # Welch's degrees of freedom are an approximation where noise is folded in.
+    is_exact = not variance or count > 4
+    np.testing.assert_allclose(honest.measured, LEVELS, atol=TOLERANCE if is_exact else 0.015)
+    assert honest.spread_factor == pytest.approx(1, abs=0.03 if is_exact else 0.1)
+    plain = calibration_of_moments(parts, exposure=folded)
+    assert plain.measured[LEVELS.index(0.9)] < honest.measured[LEVELS.index(0.9)]
+
+
 def test_samples_of_any_shape_and_of_few_values_are_exchangeable() -> None:
     rng = np.random.default_rng(0)
     for drawn in (rng.exponential(1, (26, *SHAPE)), rng.poisson(0.7, (26, *SHAPE))):

@@ -32,6 +32,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"method": ["hdn"]}, "method"),
         ({"method": "dvlae"}, "noise models|settings of hdn"),
         ({"pruned": {"share": 2}}, "pruned.share"),
+        ({"network": [1]}, "network"),
+        ({"network": {"filters": 3}}, "filters"),
+        ({"network": {}}, "not the one of its configuration"),
         ({"channel_names": [[1]]}, "channel_names"),
         ({"origins": 3}, "origins"),
         ({"created": "x" * 5000}, "created"),
@@ -49,8 +52,10 @@ def test_values_that_cannot_be(model: Path, tmp_path: Path, changes: dict[str, A
 
 def test_a_network_far_larger_than_its_weights_is_not_built(model: Path, tmp_path: Path) -> None:
     tensors, header = read_tensor_file(model)
-    network = {**header["configuration"]["network"], "filters": [4096, 4096], "latent_channels": [4096, 4096]}
+    wide = {"filters": [4096, 4096], "latent_channels": [4096, 4096]}
+    configuration = {**header["configuration"], "network": {**header["configuration"]["network"], **wide}}
     path = tmp_path / "m.safetensors"
-    write_tensor_file(path, tensors, {**header, "configuration": {**header["configuration"], "network": network}})
+    changed = {"configuration": configuration, "network": {**header["network"], **wide}}
+    write_tensor_file(path, tensors, {**header, **changed})
     with pytest.raises(ModelFileError, match="smaller than the one described"):
         load_model(path)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from quietscope.nn.unet import BlurPool, Merge, UNet, UNetShape
+from quietscope.nn.unet import BlurPool, Merge, UNet, UNetShape, Upsampling
 from quietscope.nn.vae import VAE, VAEShape
 
 UNET = UNetShape(
@@ -38,11 +38,21 @@ VAE_SHAPE = VAEShape(
 @pytest.mark.parametrize("blur_pool", [False, True])
 @pytest.mark.parametrize("top_skip", [False, True])
 @pytest.mark.parametrize("merge", ["concat", "add"])
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+@pytest.mark.parametrize("tapered", [False, True])
 @pytest.mark.parametrize(("dims", "z_halvings", "reduction"), [(2, 0, (4, 4)), (3, 0, (1, 4, 4)), (3, 2, (4, 4, 4))])
 def test_unet_keeps_the_size(
-    blur_pool: bool, top_skip: bool, merge: Merge, dims: int, z_halvings: int, reduction: tuple[int, ...]
+    blur_pool: bool,
+    top_skip: bool,
+    merge: Merge,
+    upsampling: Upsampling,
+    tapered: bool,
+    dims: int,
+    z_halvings: int,
+    reduction: tuple[int, ...],
 ) -> None:
     options: dict[str, Any] = {"blur_pool": blur_pool, "top_skip": top_skip, "merge": merge}
+    options |= {"upsampling": upsampling, "tapered": tapered}
     shape = replace(UNET, spatial_dims=dims, z_halvings=z_halvings, **options)
     assert shape.reduction == reduction
     size = tuple(3 * step for step in reduction)
@@ -53,8 +63,9 @@ def test_without_top_skip_no_full_resolution_feature_reaches_the_end() -> None:
     """The gradient of the output with respect to the first block's output passes through the pool alone."""
     torch.manual_seed(0)
     merges: tuple[Merge, ...] = ("concat", "add")
-    for merge, reaches in product(merges, (True, False)):
-        net = UNet(replace(UNET, merge=merge, top_skip=reaches)).eval()
+    ways: tuple[Upsampling, ...] = ("nearest", "transposed")
+    for merge, upsampling, reaches in product(merges, ways, (True, False)):
+        net = UNet(replace(UNET, merge=merge, upsampling=upsampling, top_skip=reaches)).eval()
         for pool in net.pools:
             pool.register_forward_hook(lambda _m, _i, output: output * 0.0)
         features: list[torch.Tensor] = []
@@ -62,6 +73,17 @@ def test_without_top_skip_no_full_resolution_feature_reaches_the_end() -> None:
         out = net(torch.randn(1, 2, 8, 8))
         gradient = torch.autograd.grad(out.sum(), features[0], allow_unused=True)[0]
         assert (gradient is not None and bool(gradient.abs().sum() > 0)) == reaches
+
+
+def test_a_residual_network_gives_its_input_where_its_last_layer_gives_nothing() -> None:
+    net = UNet(replace(UNET, residual=True)).eval()
+    x = torch.randn(1, 2, 8, 8)
+    for parameter in net.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    assert torch.equal(net(x), x)
+    plain = UNet(UNET).eval()
+    net.load_state_dict(plain.state_dict())
+    assert torch.allclose(net(x), plain(x) + x, atol=1e-6)
 
 
 def test_blur_pool_keeps_a_constant_and_spreads_a_maximum() -> None:

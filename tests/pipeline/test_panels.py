@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quietscope.io import Image
+from quietscope.methods.hdn import HDN
 from quietscope.pipeline.panels import Panels, Tap
 from quietscope.pipeline.results import Abilities
 
 SIZES = {"T": 2, "C": 2, "S": 3, "Z": 5, "Y": 7, "X": 9}
-ABLE = Abilities.named("hdn", samples=True, deconvolves=False)
+ABLE = Abilities.of(HDN)
 
 
 @pytest.mark.parametrize("axes", ["YX", "XY", "TCYX", "CTXY", "ZYX", "TZCYX", "YXS", "CZYXS"])

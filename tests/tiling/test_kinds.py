@@ -98,6 +98,7 @@ def test_every_record_holds() -> None:
 def test_kinds_keep_their_order_and_know_their_models() -> None:
     assert [kind.name for kind in chosen_kinds(["samples", "mean"])] == ["mean", "samples"]
     assert [kind.name for kind in kinds_within(samples=False, deconvolves=True)] == ["mean", "deconvolved"]
+    assert [kind.name for kind in kinds_within(samples=False, deconvolves=False, moments=True)] == ["mean", "std"]
     assert [kind.name for kind in kinds_within(samples=True, deconvolves=False)] == [
         "mean",
         "std",

@@ -10,6 +10,7 @@ import pytest
 from quietscope.axes import Layout
 from quietscope.deploy.predict import NumpyEngine
 from quietscope.errors import AxesError, ChannelError, SettingsError
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Request
@@ -24,11 +25,11 @@ LAYOUT = Layout.of("TYX", IMAGE.shape)
 class Engine:
     """Sample k of frame n is the image and ``10 n + k``; there are as many as asked for, two at a time."""
 
-    model, num_channels = Sizes(), 1
+    model, num_channels, gives_deviation = Sizes(), 1, False
     estimator_of, flip, to_memory = NumpyEngine.estimator_of, NumpyEngine.flip, NumpyEngine.to_memory
 
-    def __init__(self, num_samples: int) -> None:
-        self.num_samples = num_samples
+    def __init__(self, num_samples: int, pairs: Pairs = NO_PAIRS) -> None:
+        self.num_samples, self.pairs = num_samples, pairs
         self.kept: float | None = None
 
     def most_pixels(self, bytes_per_value: float) -> int:

@@ -2,18 +2,22 @@
 
 import errno
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from quietscope.errors import ModelFileError, OutputError
+from quietscope.methods.base import LearningMethod
+from quietscope.methods.dvlae import DVLAE
 from quietscope.methods.hdn import HDN
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training import checkpoint
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.fit import fit
+from tests.tiny import untrained
 
 CPU = torch.device("cpu")
 
@@ -27,7 +31,14 @@ def test_a_kill_leaves_a_whole_resume_file(build: Callable[[], HDN], tmp_path: P
     assert (tmp_path / "resume.ckpt").stat().st_size > size // 2
 
 
-def test_a_killed_run_resumes_as_if_never_killed(build: Callable[[], HDN], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "schedule"),
+    [(partial(untrained, HDN), "plateau"), (partial(untrained, DVLAE, preset="paper"), "plateaus")],
+    ids=["plateau", "plateaus"],
+)
+def test_a_killed_run_resumes_as_if_never_killed(
+    make: Callable[[], LearningMethod], schedule: str, tmp_path: Path
+) -> None:
     """A kill leaves the resume file of the last validation; what came after it is trained again, to the same end."""
     (tmp_path / "killed").mkdir()
 
@@ -36,8 +47,8 @@ def test_a_killed_run_resumes_as_if_never_killed(build: Callable[[], HDN], tmp_p
             copied = (tmp_path / "run" / "resume.ckpt").read_bytes()
             (tmp_path / "killed" / "resume.ckpt").write_bytes(copied)
 
-    settings = toy_settings(schedule="plateau", plateau_patience=1)
-    whole, again = build(), build()
+    settings = toy_settings(schedule=schedule, plateau_patience=1)
+    whole, again = make(), make()
     folders = (tmp_path / "run", tmp_path / "killed")
     one = fit(whole, toy_frames(whole), settings, Budget(steps=20), device=CPU, folder=folders[0], watch=watch)
     two = fit(again, toy_frames(again), settings, Budget(steps=20), device=CPU, folder=folders[1], resume=True)

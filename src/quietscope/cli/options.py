@@ -12,7 +12,7 @@ from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from quietscope.io import Image
     from quietscope.pipeline.results import Results
@@ -101,6 +101,10 @@ class TrainingOptions:
         Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass."),
     ] = None
     dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
+    normalize: Annotated[
+        Literal["together", "each"] | None,
+        Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
+    ] = None
     seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
@@ -120,7 +124,7 @@ class TrainingOptions:
         if self.budget is not None and self.budget.strip().isdecimal():
             number = self.budget.strip()
             raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
-        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "seed", "direct")
+        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "normalize", "seed", "direct")
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
             "direction": self.direction,
@@ -176,8 +180,19 @@ class PredictionOptions:
         Parameter(help=f"What to write: {', '.join(names_of_kinds())}. Default of predict: the estimate."),
     ] = None
     samples: Annotated[
-        int, Parameter(help="Posterior samples behind the estimates; methods without them take none.")
-    ] = 50
+        int | None,
+        Parameter(
+            help="Posterior samples behind the estimates; methods without them take none. Default: 50, or 10 (16 "
+            "with --augment) where predict writes the mean alone."
+        ),
+    ] = None
+    pairs: Annotated[
+        int | None,
+        Parameter(
+            help="How many antithetic pairs are among the samples: the mean is made of these, the other estimates of "
+            "independent samples. 0 for none. Default: all for the mean alone, some beside other estimates."
+        ),
+    ] = None
     quantiles: Annotated[
         str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
     ] = None
@@ -201,7 +216,7 @@ class PredictionOptions:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        if self.samples < 1:
+        if self.samples is not None and self.samples < 1:
             raise SettingsError("at least one sample", f"{self.samples}", "pass e.g. `--samples 50`")
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
@@ -233,12 +248,13 @@ class PredictionOptions:
                 raise SettingsError(f"{option} for {kind}", f"no {kind} among the results", f"add {kind} to `--save`")
         return Results(kinds=words, estimate=self.estimate, dtype=self.dtype, format=format)
 
-    def request(self, seed: int = 0) -> "Request":
-        """Return what is asked of a prediction with a seed."""
-        from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request
+    def request(self, seed: int = 0, kinds: "Collection[str]" = ("mean", "std")) -> "Request":
+        """Return what is asked of a prediction with a seed, of which these kinds of results are wanted."""
+        from quietscope.tiling.request import DEFAULT_BANDWIDTH, Request, usual_samples
 
         return Request(
-            num_samples=self.samples,
+            num_samples=usual_samples(kinds, augment=self.augment) if self.samples is None else self.samples,
+            pairs=self.pairs,
             seed=seed,
             tile=self.tile,
             augment=self.augment,

@@ -9,9 +9,11 @@ from quietscope.compression.backend import TorchRunner
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
 from quietscope.compression.report import Row
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
+from quietscope.data.by_itself import for_model, in_units
 from quietscope.data.frames import Frames
-from quietscope.data.measured import as_measured, for_network, gap_notes
+from quietscope.data.measured import for_network, gap_notes
 from quietscope.data.preparation import prepare
+from quietscope.data.scaled import ScaledArray
 from quietscope.data.split import split_measured
 from quietscope.denoiser import Denoiser
 from quietscope.errors import ChannelError, SizeError
@@ -89,7 +91,8 @@ class Bench:
             QuietScopeError: If the images do not fit the model, or the references do not fit the images.
         """
         method = denoiser.method
-        found = [as_measured(image) for image in images]
+        normalize = denoiser.history.normalize
+        found = [for_model(image, normalize) for image in images]
         frames = Frames.of(found, method.spatial_dims)
         seen = Frames.of([for_network(image) for image in found], method.spatial_dims)
         wanted = method.statistics.num_channels
@@ -102,6 +105,8 @@ class Bench:
         references = None if clean is None else Frames.of(clean, method.spatial_dims)
         if references is not None:
             _check_alike(frames, references)
+            if frames.own_units:
+                references = Frames.of(_in_units_of(found, clean or ()), method.spatial_dims)
         tell = notify or (lambda _: None)
         for text in gap_notes(found):
             tell(text)
@@ -185,6 +190,18 @@ def rows_of(candidates: Sequence[Candidate], graph: Graph, seed: int) -> tuple[t
             )
         )
     return tuple(rows), size
+
+
+def _in_units_of(noisy: Sequence[Image], clean: Sequence[Image]) -> list[Image]:
+    """Return clean references in the units of their noisy images, each of which has its own.
+
+    Raises:
+        SizeError: If there is not one reference for each image.
+    """
+    if len(noisy) != len(clean):
+        raise SizeError(f"{len(noisy)} clean references, one for each image", f"{len(clean)}", "pass them one by one")
+    units = [image.data.units for image in noisy if isinstance(image.data, ScaledArray)]
+    return [in_units(reference, own) for reference, own in zip(clean, units, strict=True)]
 
 
 def _check_alike(noisy: Frames, clean: Frames) -> None:

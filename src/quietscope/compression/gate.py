@@ -12,6 +12,7 @@ from quietscope.compression.calibration import latent_noise
 from quietscope.data.frames import Frames
 from quietscope.data.patches import pad_to_patch
 from quietscope.errors import CompressionError
+from quietscope.methods.abilities import DECONVOLVED, DENOISED, DEVIATION
 from quietscope.methods.base import LatentSpec
 from quietscope.metrics import psnr
 from quietscope.wording import typed
@@ -71,7 +72,7 @@ class Verdict:
         psnr: PSNR of the estimates against the truth, all images together, in dB.
         estimates: One denoised image (C, *S) per noisy image; for a method that samples, the mean over samples.
         deconvolved: One deconvolved image (C, *S) per noisy image; empty if the method does not deconvolve.
-        deviation: Mean over all pixels of the samples' standard deviation, intensity units; None for a point method.
+        deviation: Mean over all pixels of the standard deviation, intensity units; None if the method gives none.
         known: Which pixels count; None where all do.
     """
 
@@ -210,12 +211,13 @@ def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -
         for number, image in enumerate(trial.noisy)
     ]
     estimates = tuple(each.mean for each in found)
+    deviations = [each.deviation for each in found if each.deviation is not None]
     return Verdict(
         psnr=_psnr(estimates, trial.truth, trial.known),
         known=trial.known,
         estimates=estimates,
         deconvolved=tuple(each.deconvolved for each in found if each.deconvolved is not None),
-        deviation=float(np.mean([each.deviation for each in found])) if latents else None,
+        deviation=float(np.mean(deviations)) if deviations else None,
     )
 
 
@@ -251,13 +253,18 @@ def check_loss(costs: Mapping[str, float], allowed: float, kind: Kind = "clean")
 class _Estimate:
     mean: Array
     deconvolved: Array | None
-    deviation: float
+    deviation: float | None
 
 
 def _estimate(run: Runner, image: Array, latents: Sequence[LatentSpec], rng: np.random.Generator) -> _Estimate:
     if not latents:
-        mean, *others = (out[0] for out in run(image[None], {}).values())
-        return _Estimate(mean=mean, deconvolved=others[0] if others else None, deviation=0.0)
+        out = {name: images[0] for name, images in run(image[None], {}).items()}
+        given = out.get(DEVIATION)
+        return _Estimate(
+            mean=out[DENOISED],
+            deconvolved=out.get(DECONVOLVED),
+            deviation=None if given is None else float(given.mean()),
+        )
     total, squares = np.zeros(image.shape), np.zeros(image.shape)
     at_once = max(1, min(NUM_SAMPLES, _PIXELS_AT_ONCE // prod(image.shape[1:])))
     for first in range(0, NUM_SAMPLES, at_once):

@@ -21,10 +21,10 @@ def quantize_openvino(model: Any, inputs: Sequence[Inputs], num_channels: int) -
     * Ranges reach from the lowest to the highest value in the calibration patches. NNCF's default range, the mean of
       the patches' extremes, cuts off the brightest structures: it loses 2.8 dB where the full range loses nothing
       (W2S ch0, U-Net of 64 filters).
-    * Convolutions that read or produce images stay in floating point, because 256 levels from the darkest to the
-      brightest pixel are too few for an image. These convolutions are a hundredth of the computation, and keeping them
-      in floating point saves another 0.1 dB. Normalisation, the stabilised scale and the convolution with the point
-      spread function stay in floating point too.
+    * Convolutions that read or produce images, or what images are computed from, stay in floating point, because 256
+      levels from the darkest to the brightest pixel are too few for an image. These convolutions are a hundredth of the
+      computation, and keeping them in floating point saves another 0.1 dB. Normalisation, the stabilised scale, the
+      likelihood of PN2V and the convolution with the point spread function stay in floating point too.
 
     Args:
         model: An `openvino.Model` in float32.
@@ -73,14 +73,17 @@ def _quantize(model: Any, inputs: Sequence[Inputs], spared: list[str], spared_ty
 def _spared_openvino(model: Any, num_channels: int) -> list[str]:
     """Return the names of the OpenVINO nodes that stay in floating point."""
     ordered = list(model.get_ordered_ops())
+    convolutions = {node.get_friendly_name() for node in ordered if node.get_type_name() in _CONVOLUTIONS}
     spared: set[str] = set()
     for node in ordered:
         if node.get_type_name() in _CONVOLUTIONS:
             reads, makes = (_is_image(port, num_channels) for port in (node.input(0), node.output(0)))
+            after = _reached(node, _targets)
+            makes = makes or not after & convolutions
             spared |= {node.get_friendly_name()} if reads or makes else set()
             # A point spread function reads and makes an image. The nodes before it are the network, to be quantised.
             spared |= _reached(node, _sources) if reads and not makes else set()
-            spared |= _reached(node, _targets) if makes else set()
+            spared |= after if makes else set()
     return [name for name in (node.get_friendly_name() for node in ordered) if name in spared]
 
 
@@ -113,22 +116,25 @@ def _spared_onnx(model: Any, num_channels: int) -> list[str]:
     """Return the names of the ONNX nodes that stay in floating point."""
     shapes = {each.name: list(each.dims) for each in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
+    convolutions = {node.name for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose")}
     takers: dict[str, list[Any]] = {}
     for node in model.graph.node:
         for name in node.input:
             takers.setdefault(name, []).append(node)
     spared: set[str] = set()
     for node in model.graph.node:
-        if node.op_type not in ("Conv", "ConvTranspose") or node.input[1] not in shapes:
+        if node.name not in convolutions or node.input[1] not in shapes:
             continue
         first, second = shapes[node.input[1]][:2]
         groups = next((each.i for each in node.attribute if each.name == "group"), 1)
         ins, outs = (second * groups, first) if node.op_type == "Conv" else (first, second * groups)
-        spared |= {node.name} if min(ins, outs) <= num_channels else set()
-        if ins <= num_channels < outs:
+        after = _walk(node, lambda each: [taker for name in each.output for taker in takers.get(name, [])])
+        reads, makes = ins <= num_channels, outs <= num_channels or not after & convolutions
+        spared |= {node.name} if reads or makes else set()
+        if reads and not makes:
             spared |= _walk(node, lambda each: [makers[name] for name in each.input if name in makers])
-        if outs <= num_channels:
-            spared |= _walk(node, lambda each: [taker for name in each.output for taker in takers.get(name, [])])
+        if makes:
+            spared |= after
     return [node.name for node in model.graph.node if node.name in spared]
 
 

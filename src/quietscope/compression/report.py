@@ -28,7 +28,7 @@ class Row:
         loss: PSNR of the full model in float32 minus PSNR of this model, in dB.
         agreement: PSNR against the output of the full model in float32, in dB; None for the full model.
         agreement_deconvolved: The same for the deconvolved image; None if there is none.
-        deviation_change: Samples' mean deviation divided by the full model's, minus 1; None for a point method.
+        deviation_change: Mean deviation divided by the full model's, minus 1; None if the method gives none.
     """
 
     name: str

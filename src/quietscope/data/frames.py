@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
-from quietscope.data.measured import MeasuredArray, stored
+from quietscope.data.measured import in_intensities, measured_in, stored
+from quietscope.data.scaled import OwnUnits, ScaledArray
 from quietscope.errors import ChannelError
 from quietscope.io import Image
 
@@ -85,7 +86,22 @@ class Frames(Sequence[Frame]):
     @property
     def has_gaps(self) -> bool:
         """Whether NaN stands for pixels that were never measured in any frame."""
-        return any(isinstance(array, MeasuredArray) for array, _ in self.parts)
+        return any(measured_in(array) is not None for array, _ in self.parts)
+
+    @property
+    def own_units(self) -> bool:
+        """Whether every image is read in units of its own."""
+        return any(isinstance(array, ScaledArray) for array, _ in self.parts)
+
+    @property
+    def in_intensities(self) -> "Frames":
+        """The same frames in the units of their files."""
+        return Frames(tuple((in_intensities(array), layout) for array, layout in self.parts))
+
+    def units(self, index: int) -> OwnUnits | None:
+        """Return the units of the image that a frame belongs to; None where it is read as it is stored."""
+        array = self._locate(index)[0]
+        return array.units if isinstance(array, ScaledArray) else None
 
     @property
     def num_channels(self) -> int:
@@ -95,7 +111,7 @@ class Frames(Sequence[Frame]):
     def is_measured(self, index: int) -> bool:
         """Return whether any pixel of a frame was measured; a frame is read only where some may be missing."""
         array, layout, n = self._locate(index)
-        return not isinstance(array, MeasuredArray) or not np.isnan(layout.take(array, n)).all()
+        return measured_in(array) is None or not np.isnan(layout.take(array, n)).all()
 
     @cached_property
     def measured(self) -> list[int]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quietscope.data.measured import PIECE, pieces_of
+from quietscope.data.pieces import PIECE, pieces_of
 from quietscope.io import Image
 
 MENTIONED = 0.005

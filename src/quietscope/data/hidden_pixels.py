@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-Replacement: TypeAlias = Literal["uniform", "median"]
+Replacement: TypeAlias = Literal["uniform", "uniform_with_centre", "median"]
 MaskAxes: TypeAlias = Literal["none", "x", "y", "both"]
 
 
@@ -44,11 +44,18 @@ class Blinded:
             observed: Images of the same shape.
             known: True where pixels were measured, same shape; others count as 0. None where all were.
         """
-        square = (self.at_spots(predicted) - self.at_spots(observed)).square()
+        return self.mean((self.at_spots(predicted) - self.at_spots(observed)).square(), known)
+
+    def mean(self, values: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return the mean of values at the blind spots, (B, C, P), over blind spots and channels, a scalar.
+
+        Args:
+            values: One value per blind spot and channel, see `at_spots`.
+            known: True where pixels were measured, (B, C, *S); values of others count as 0. None where all were.
+        """
         if known is not None:
-            square = torch.where(self.at_spots(known), square, 0.0)
-        error = square.mean(dim=1)
-        return (error * self.weight).sum() / self.weight.sum().clamp(min=1.0)
+            values = torch.where(self.at_spots(known), values, 0.0)
+        return (values.mean(dim=1) * self.weight).sum() / self.weight.sum().clamp(min=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +64,15 @@ class BlindSpots:
 
     In each box of a regular grid one pixel at a random place is hidden (stratified sampling). The hidden pixel, and
     with `mask_axes` also a line of `mask_extent` pixels around it, is replaced by other pixels of a window around it.
-    Neither the pixel itself nor its line is used as a replacement, not even at the borders of the image.
+    Neither the pixel itself nor its line is used as a replacement, not even at the borders of the image, except that
+    "uniform_with_centre" may leave a pixel as it is.
 
     Attributes:
         spatial_dims: 2 or 3.
         share: Share of the pixels that are hidden, 0 to 1.
         window: Side of the window that replacements are taken from, in pixels, odd.
-        replacement: "uniform" takes a random pixel of the window, "median" the median of all its pixels.
+        replacement: "uniform" takes a random other pixel of the window, "uniform_with_centre" any random pixel of it,
+            "median" the median of all other pixels.
         mask_axes: Axes along which a line around each blind spot is hidden too.
         mask_extent: Length of this line in pixels, odd.
     """
@@ -107,6 +116,9 @@ class BlindSpots:
         """Offsets from a blind spot to possible replacements: the window without hidden pixels, (K, spatial_dims)."""
         reach = self.window // 2
         hidden = {tuple(offset) for offset in self.hidden_offsets.tolist()}
+        if self.replacement == "uniform_with_centre":
+            assert hidden == {(0,) * self.spatial_dims}, "a line would show the pixel that it is hidden with"
+            hidden = set()
         window = product(range(-reach, reach + 1), repeat=self.spatial_dims)
         return torch.tensor([offset for offset in window if offset not in hidden])
 

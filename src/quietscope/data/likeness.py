@@ -20,6 +20,9 @@ HOPELESS = 6.0
 SCALES_APART = 100.0
 """Factor between two ranges of one data type from which images cannot have been recorded in the same units."""
 
+OFFSETS_APART = 3.0
+"""Widths of a range between two ranges of about that width from which images have different offsets."""
+
 _TO_DEVIATION = 0.6745 * 2.0  # of normal noise: its median size, and what the difference of four pixels adds up to
 
 
@@ -137,9 +140,13 @@ def of_one_scale(one: Seen, other: Seen) -> bool:
     """Whether two images can be learnt from together, in the same units.
 
     Images of one type differ by a factor of ten with exposure, and by more where a recording bleaches; those of two
-    types (16 and 8 bits, 0 to 1) were mostly recorded or saved in different units.
+    types (16 and 8 bits, 0 to 1) were mostly recorded or saved in different units. Ranges of about one width that lie
+    several of it apart have different offsets: exposure would have widened the brighter one too.
     """
-    return _ratio(one.range, other.range) <= (SCALES_APART if one.dtype == other.dtype else HOPELESS)
+    ratio, gap = _ratio(one.range, other.range), max(other.low - one.high, one.low - other.high)
+    if ratio < NOTEWORTHY and gap > OFFSETS_APART * max(one.range, other.range):
+        return False
+    return ratio <= (SCALES_APART if one.dtype == other.dtype else HOPELESS)
 
 
 def _is_apart(one: Seen, other: Seen) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import prod
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,15 +12,11 @@ import numpy.typing as npt
 from quietscope.data.gap_areas import REACH
 from quietscope.data.gaps import Gaps, find_gaps
 from quietscope.data.mask import Given, without_missing
+from quietscope.data.pieces import pieces_of, upright
+from quietscope.data.scaled import ScaledArray, Unscaled
 from quietscope.errors import PixelError
 from quietscope.io.image import ArrayLike, Image, Sink, whole_key
 from quietscope.io.pixel_check import check_finite
-
-MOST_LOOKED_AT = 256
-"""Pieces of planes that are looked at in each channel, evenly spread over an image."""
-
-PIECE = 2048
-"""Side of such a piece, in pixels."""
 
 OF_INTENSITIES = ("mean", "map", "deconvolved", "samples", "quantiles")
 """Kinds of results that pixels without a measurement keep their value in; in all others 0 stands for them."""
@@ -127,12 +122,12 @@ class MeasuredArray:
         block = Block(pixels=pixels, areas=missing, absurd=np.zeros(pixels.shape, dtype=bool))
         for place in _planes(self.axes, pixels.shape):
             gaps = self.gaps[self._channel(place, spans)]
-            plane, areas = _upright(pixels[place], self.axes), _upright(missing[place], self.axes)
+            plane, areas = upright(pixels[place], self.axes), upright(missing[place], self.axes)
             if self.given is not None:
                 plane = without_missing(plane, areas)
             areas = areas | gaps.areas(plane)
-            block.areas[place] = _upright(areas, self.axes)
-            block.absurd[place] = _upright(gaps.absurd_in(plane, areas), self.axes)
+            block.areas[place] = upright(areas, self.axes)
+            block.absurd[place] = upright(gaps.absurd_in(plane, areas), self.axes)
         left_out = block.areas | block.absurd
         check_finite(pixels[~left_out] if left_out.any() else pixels, self.name)
         return block
@@ -207,9 +202,21 @@ def _within(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.where(np.isfinite(pixels) & (np.abs(pixels) > np.finfo(dtype).max), np.nan, pixels)
 
 
+def in_intensities(array: Any) -> Any:
+    """Return an array in the units of its file, whatever units it is read in."""
+    return array.inner if isinstance(array, ScaledArray) else array
+
+
+def measured_in(array: Any) -> MeasuredArray | None:
+    """Return the array in which NaN stands for pixels that were never measured; None where all of them were."""
+    found = in_intensities(array)
+    return found if isinstance(found, MeasuredArray) else None
+
+
 def stored(array: Any) -> Any:
     """Return an array as it is stored, whether or not NaN stands for something in it."""
-    return array.original if isinstance(array, MeasuredArray) else array
+    found = in_intensities(array)
+    return found.original if isinstance(found, MeasuredArray) else found
 
 
 def as_measured(image: Image) -> Image:
@@ -225,7 +232,7 @@ def as_measured(image: Image) -> Image:
         SizeError: If the image has a mask that does not fit it.
         PixelError: If nothing is left by it.
     """
-    if isinstance(image.data, MeasuredArray):
+    if isinstance(image.data, MeasuredArray | ScaledArray):
         return image
     if image.path is None:  # an array may be another one the next time
         return _looked_through(image)
@@ -287,91 +294,40 @@ def is_smooth_and_rounded(image: Image) -> bool:
 
 def for_network(image: Image) -> Image:
     """Return an image as a network reads it, with something harmless where nothing was measured; others as they are."""
-    return replace(image, data=Filled(image.data)) if isinstance(image.data, MeasuredArray) else image
+    found = measured_in(image.data)
+    if found is None:
+        return image
+    filled = Filled(found)
+    return replace(image, data=image.data.around(filled) if isinstance(image.data, ScaledArray) else filled)
 
 
 def restoring(image: Image, sinks: Mapping[str, Sink]) -> dict[str, Sink]:
-    """Return sinks, by kind of result, that put back what was never measured of an image; the same for other images."""
-    data = image.data
-    if not isinstance(data, MeasuredArray):
-        return dict(sinks)
-    return {kind: Restored(data, sink, kind in OF_INTENSITIES) for kind, sink in sinks.items()}
+    """Return sinks, by kind of result, that put back what was never measured of an image, and its intensities.
+
+    The same sinks for an image all of which was measured, and which is read as it is stored.
+    """
+    found, received = measured_in(image.data), dict(sinks)
+    if found is not None:
+        received = {kind: Restored(found, sink, kind in OF_INTENSITIES) for kind, sink in received.items()}
+    if isinstance(image.data, ScaledArray):
+        placed = image.data.placed
+        received = {kind: Unscaled(placed, sink, kind not in OF_INTENSITIES) for kind, sink in received.items()}
+    return received
 
 
 def gap_notes(images: Sequence[Image], *, with_given: bool = True) -> Iterator[str]:
     """Tell in one line for each image and channel what was never measured of it, also what a user has said of it."""
     for number, image in enumerate(images):
-        if not isinstance(image.data, MeasuredArray):
+        found = measured_in(image.data)
+        if found is None:
             continue
         name = f"{image.path.name}: " if image.path is not None else f"image {number}: " if len(images) > 1 else ""
-        if image.data.given is not None and with_given:
-            yield f"{name}{image.data.given.words}."
-        for channel, gaps in enumerate(image.data.gaps):
+        if found.given is not None and with_given:
+            yield f"{name}{found.given.words}."
+        for channel, gaps in enumerate(found.gaps):
             if not gaps.is_empty:
-                where = f"channel {channel}: " if len(image.data.gaps) > 1 else ""
+                where = f"channel {channel}: " if len(found.gaps) > 1 else ""
                 yield f"{name}{where}{gaps.words()}."
-
-
-def pieces_of(image: Image, most: int = MOST_LOOKED_AT) -> list["Pieces"]:
-    """Return planes of each channel, or parts of planes that are larger than `PIECE` pixels, evenly spread.
-
-    Args:
-        image: The image.
-        most: How many of each channel at most.
-
-    Returns:
-        One sequence for each channel; a plane is read when it is indexed.
-    """
-    axes, given = image.layout().axes, Given.of(image)
-    sizes = [size for letter, size in zip(axes, image.shape, strict=True) if letter in "CS"]
-    return [Pieces(image.data, axes, channel, given, most) for channel in np.ndindex(*sizes)]
-
-
-class Pieces(Sequence[npt.NDArray[Any]]):
-    """Pieces of the planes of one channel, evenly spread; each is read when it is indexed."""
-
-    def __init__(
-        self, data: ArrayLike, axes: str, channel: Sequence[int], given: Given | None, most: int = MOST_LOOKED_AT
-    ) -> None:
-        self._data, self._axes, self._given, channels = data, axes, given, iter(channel)
-        choices: list[Sequence[int | slice]] = []
-        for letter, size in zip(axes, data.shape, strict=True):
-            if letter in "YX":
-                choices.append([slice(start, min(size, start + PIECE)) for start in range(0, size, PIECE)])
-            else:
-                choices.append([next(channels)] if letter in "CS" else range(size))
-        self._choices, self._counts = choices, [len(each) for each in choices]
-        self.total = prod(self._counts)
-        self._chosen = sorted({int(at) for at in np.linspace(0, self.total - 1, min(self.total, most)).round()})
-
-    def __len__(self) -> int:
-        return len(self._chosen)
-
-    def are_missing(self) -> bool:
-        """Tell whether a user has said of every pixel that it was not measured."""
-        keys = (self._key(index) for index in range(len(self)))
-        return self._given is not None and all(
-            self._given.missing(np.asarray(self._data[key]), key).all() for key in keys
-        )
-
-    def _key(self, index: int) -> tuple[int | slice, ...]:
-        places = np.unravel_index(self._chosen[index], self._counts)
-        return tuple(each[int(at)] for each, at in zip(self._choices, places, strict=True))
-
-    def __getitem__(self, index: Any) -> Any:
-        key = self._key(index)
-        plane = np.asarray(self._data[key])
-        if self._given is not None:
-            missing = self._given.missing(plane, key)
-            if missing.all():
-                return plane[:0, :0]  # nothing there to look for anything in
-            plane = without_missing(plane, missing)
-        return _upright(plane, self._axes)
-
-
-def _upright(plane: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
-    """Turn a plane whose axes are stored as (X, Y) into (Y, X), or back."""
-    return plane.T if axes.index("X") < axes.index("Y") else plane
 
 
 def _planes(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | slice, ...]]:

@@ -1,9 +1,11 @@
 """Check of the training images before training, and their statistics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames, spread
@@ -13,6 +15,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.errors import PixelError
 from quietscope.io.image import LazyArray
 from quietscope.io.pixel_check import check_finite, check_resolved, check_varied, saturated_share
+from quietscope.wording import typed
 
 Notify: TypeAlias = Callable[[str], None]
 """Function that is called with one line for a person."""
@@ -37,8 +40,10 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
     """
     tell = notify or (lambda _: None)
     chosen = spread(frames)
-    _check_all_finite(frames)
-    _check_one_scale(frames)
+    recorded = frames.in_intensities
+    _check_all_finite(recorded)
+    if not frames.own_units:
+        _check_one_scale(frames)
     low, high = np.full(frames.num_channels, np.inf), np.full(frames.num_channels, -np.inf)
     for n in chosen:
         frame = frames[n]
@@ -46,7 +51,7 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
         low, high = np.fmin(low, np.fmin.reduce(flat, axis=1)), np.fmax(high, np.fmax.reduce(flat, axis=1))
     for channel in range(frames.num_channels):
         _check_channel(float(low[channel]), float(high[channel]), channel, frames)
-    share = saturated_share((frames[n] for n in chosen), frames.stored_dtype)
+    share = _saturated_share(recorded, by_image=frames.own_units)
     if share > NOTEWORTHY_SATURATION:
         tell(
             f"{share:.2%} of the pixels are saturated: their true brightness is lost, and the result there is a guess."
@@ -106,29 +111,62 @@ def _check_measured(array: MeasuredArray, layout: Layout, number: int) -> None:
         raise PixelError(f"{error.expected}, frame {number}", error.got, error.fix) from error
 
 
+def _saturated_share(frames: Frames, *, by_image: bool) -> float:
+    """Return the share of saturated pixels; images of unlike scale are looked at one by one, each up to its own top."""
+    if not by_image:
+        return saturated_share((frames[n] for n in spread(frames)), frames.stored_dtype)
+    images = [Frames((part,)) for part in frames.parts]
+    shares = [_saturated_share(image, by_image=False) for image in images]
+    return float(np.average(shares, weights=[len(image) for image in images]))
+
+
 def _check_one_scale(frames: Frames) -> None:
-    """Refuse images whose intensities have nothing in common, such as 0 to 1 beside 16 bits; by their first frames."""
+    """Refuse images whose intensities have nothing in common, such as 0 to 1 beside 16 bits; by their first frames.
+
+    The frames of one array are not compared with each other: they were recorded together, and some may be dark.
+    """
     if len(frames.parts) == 1:
         return
     looks = [_first_look(array, layout) for array, layout in frames.parts]
-    # Of each type the narrowest and the widest are enough; a blank image says nothing about its scale.
-    order = sorted((n for n, look in enumerate(looks) if look.range > 0.0), key=lambda n: looks[n].range)
-    ends = {looks[n].dtype: n for n in reversed(order)}.values(), {looks[n].dtype: n for n in order}.values()
-    for low in ends[0]:
-        for high in ends[1]:
-            if not of_one_scale(looks[low], looks[high]):
-                raise PixelError(
-                    "training images of one scale",
-                    f"{looks[low].words()} in image {low} and {looks[high].words()} in image {high}, counted from 0",
-                    "bring them to the same units, or train one model for each kind of image",
-                )
+    for channel, seen in enumerate(zip(*looks, strict=True)):
+        _check_alike(seen, f" (channel {channel})" if frames.num_channels > 1 else "")
 
 
-def _first_look(array: Any, layout: Layout) -> Seen:
-    """Return what the first channel of an image looks like, from the first of its frames that has any pixel."""
+def _check_alike(looks: Sequence[Seen], channel: str) -> None:
+    """Refuse images of which one channel is of unlike scale; a blank image says nothing about its scale."""
+    known = [n for n, look in enumerate(looks) if look.range > 0.0]
+    for low, high in _extremes(looks, known):
+        if not of_one_scale(looks[low], looks[high]):
+            raise PixelError(
+                "training images of one scale",
+                " and ".join(f"{looks[n].words()} in image {n}" for n in (low, high)) + f", counted from 0{channel}",
+                f"bring them to the same units, let `{typed(normalize='each')}` do it, which wants a method without a "
+                f"noise model, or train one model for each kind of image",
+            )
+
+
+def _extremes(looks: Sequence[Seen], known: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of images that differ most: of each type the narrowest and the widest, the darkest and brightest.
+
+    Not all pairs, of which there may be millions.
+    """
+    orders = (sorted(known, key=lambda n: looks[n].range), sorted(known, key=lambda n: looks[n].middle))
+    for order in orders:
+        lowest, highest = ({looks[n].dtype: n for n in each}.values() for each in (reversed(order), order))
+        yield from product(lowest, highest)
+
+
+def _first_look(array: Any, layout: Layout) -> tuple[Seen, ...]:
+    """Return what each channel of an image looks like, from the first of its frames that has any pixel."""
     for number in range(layout.num_frames):
         frame = np.asarray(layout.take(array, number))
         if not np.isnan(frame).all():
             break
-    planes = frame[0].reshape(-1, *frame.shape[-2:])
-    return Seen.of(planes[len(planes) // 2 :][:1], str(np.dtype(stored(array).dtype)))
+    dtype = str(np.dtype(stored(array).dtype))
+    return tuple(_look(channel.reshape(-1, *frame.shape[-2:]), dtype) for channel in frame)
+
+
+def _look(planes: npt.NDArray[Any], dtype: str) -> Seen:
+    """Return what the plane in the middle looks like; a channel in which nothing was measured looks blank."""
+    plane = planes[len(planes) // 2]
+    return Seen(dtype=dtype, low=0.0, middle=0.0, high=0.0) if np.isnan(plane).all() else Seen.of([plane], dtype)

@@ -9,10 +9,12 @@ from typing import Annotated
 from annotated_types import Ge, Le, Len, MaxLen
 
 from quietscope.data.likeness import Seen
+from quietscope.data.scaled import Normalize
 from quietscope.errors import ModelFileError
 from quietscope.metrics.verdict import Effort
 from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json, validated
+from quietscope.tiling.kinds import Kind, kinds_within
 
 KEY = "quietscope"
 FILE_KIND = "exported model"
@@ -20,9 +22,11 @@ FORMAT_VERSION = 1
 MOST_BYTES = MOST_BYTES_OF_JSON
 """Largest size of a card, in bytes."""
 HOW_TO_MAKE_ONE = "export one with `quietscope export MODEL -o model.onnx`"
+EACH = "each image by itself, (x - mean) / deviation"
+"""What tables say of a model that knows no unit of intensity."""
 Turn = Annotated[int, Ge(0), Le(7)]
-OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("sample",))
-"""What models put out, by kind: one image, one and its deconvolved twin, samples of a posterior."""
+OUTPUTS = (("denoised",), ("denoised", "deconvolved"), ("denoised", "deviation"), ("sample",))
+"""What models put out, by kind: one image, one and its deconvolved twin, one and its deviation, samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +53,13 @@ class History:
     Attributes:
         seen: What each channel of the training images looked like.
         effort: How long it was trained.
+        normalize: "each" where every image is brought to a mean of 0 and a deviation of 1 by itself before the model
+            sees it, see `quietscope.data.by_itself`.
     """
 
     seen: Annotated[tuple[Seen, ...], MaxLen(4096)] = ()
     effort: Effort | None = None
+    normalize: Normalize = "together"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +148,16 @@ class Card:
         return "deconvolved" in self.outputs
 
     @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
+        return "deviation" in self.outputs
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of results that the model can give, in their usual order."""
+        return kinds_within(samples=self.samples, deconvolves=self.deconvolves, moments=self.gives_deviation)
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """Names of what goes in: the image, and the noise of each entry of `latents`."""
         return ("x", *(f"noise_{n}" for n in range(len(self.latents))))
@@ -212,6 +229,7 @@ def describe_card(card: Card) -> dict[str, str]:
         "noise levels": ", ".join(f"{each.channels} of 1/{each.reduction[-1]} size" for each in card.latents),
         "image sizes": f"multiples of {sizes(card.size_multiple)}",
         "halo": sizes(card.halo),
+        "normalisation": "" if card.history.normalize == "together" else EACH,
         "compression": ", ".join(card.compression),
         "precision": "float32" if card.precision == "float32" else "the fastest of the machine",
         "deviation": "" if card.spread_factor == 1.0 else f"recalibrated: multiplied by {card.spread_factor:.3g}",

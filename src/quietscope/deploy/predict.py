@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from quietscope.data.measured import as_measured, for_network, restoring
+from quietscope.data.by_itself import for_model
+from quietscope.data.measured import for_network, restoring
 from quietscope.deploy.card import Card, CardLatent, History
 from quietscope.deploy.moments import BYTES_OF_MOMENTS
 from quietscope.deploy.session import Array, Session
@@ -20,10 +21,11 @@ from quietscope.io.image import Image, Sink
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.main_memory import free_main_memory
 from quietscope.nn.keyed import keyed_normal, noise_key
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import Kind, chosen_kinds, imported, kinds_within
+from quietscope.tiling.kinds import Kind, chosen_kinds, imported
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import MOST_PIXELS_ON_CPU, memory_for_tiles
 from quietscope.tiling.walk import Progress, walk
@@ -75,8 +77,8 @@ class LeanPredictor:
         """
         card = self.session.card
         _check_kinds(card, sinks)
-        image = as_measured(image)
-        chosen = replace(request, spread=request.spread * card.spread_factor)
+        image = for_model(image, card.history.normalize)
+        chosen = replace(request.settled(sinks), spread=request.spread * card.spread_factor)
         walk(
             NumpyEngine(session=self.session, request=chosen),
             image.layout(card.spatial_dims),
@@ -109,6 +111,11 @@ class NumpyEngine:
         """Channels of its images."""
         return self.model.num_channels
 
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
+        return self.model.gives_deviation
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Array]]:
         """Return the estimator that makes a kind of results without PyTorch."""
         assert kind.twin is not None, kind
@@ -120,6 +127,11 @@ class NumpyEngine:
         needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
         return min(MOST_PIXELS_ON_CPU, int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed))
 
+    @property
+    def pairs(self) -> Pairs:
+        """Which samples are antithetic pairs; none of the images of a point method."""
+        return self.request.drawn_pairs if self.model.samples else NO_PAIRS
+
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
         return self.request.num_samples if self.model.samples else num_turns
@@ -129,13 +141,15 @@ class NumpyEngine:
         if not self.model.samples:
             found = self.session.run(x[None])
             for number in numbers:
-                yield Drawn(numbers=[number], images=found["denoised"], deconvolved=found.get("deconvolved"))
+                others = found.get("deconvolved"), found.get("deviation")
+                yield Drawn([number], found["denoised"], *others)
             return
         at_once = max(1, min(_MOST_AT_ONCE, self._pixels_at_once // prod(tile.outer_shape)))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
-            noise = tile_noise(self.model.latents, tile, seed=self.request.seed, frame=frame, samples=some)
-            yield Drawn(numbers=some, images=self.session.run(x[None], noise)["sample"])
+            key = {"seed": self.request.seed, "frame": frame}
+            noise = tile_noise(self.model.latents, tile, **key, samples=some, pairs=self.pairs)
+            yield Drawn(some, self.session.run(x[None], noise)["sample"])
 
     def flip(self, images: Array, axes: tuple[int, ...]) -> Array:
         """Reverse axes of images."""
@@ -152,7 +166,13 @@ class NumpyEngine:
 
 
 def tile_noise(
-    latents: Sequence[CardLatent], tile: Tile, *, seed: int, frame: int, samples: Sequence[int]
+    latents: Sequence[CardLatent],
+    tile: Tile,
+    *,
+    seed: int,
+    frame: int,
+    samples: Sequence[int],
+    pairs: Pairs = NO_PAIRS,
 ) -> tuple[Array, ...]:
     """Make the noise of some samples over one tile: `quietscope.prediction.latent_noise.tile_noise` in NumPy.
 
@@ -162,17 +182,19 @@ def tile_noise(
         seed: Seed of the whole prediction.
         frame: Number of the frame.
         samples: Numbers of the samples.
+        pairs: Which samples pair.
 
     Returns:
         Per level (len(samples), C_l, *S_l): standard normal, or zeros where the level is not random.
     """
-    noise = []
+    noise, sources = [], [pairs.source(sample) for sample in samples]
     for spec in latents:
         origin, reduced = tile.reduced(spec.reduction)
         shape = (spec.channels, *reduced)
         if spec.is_random:
-            keys = [noise_key(seed, frame, sample, spec.level) for sample in samples]
-            noise.append(np.stack([keyed_normal(key, origin, shape) for key in keys]))
+            keys = {source: noise_key(seed, frame, source, spec.level) for source, _ in sources}
+            drawn = {source: keyed_normal(key, origin, shape) for source, key in keys.items()}
+            noise.append(np.stack([drawn[source] if sign > 0 else -drawn[source] for source, sign in sources]))
         else:
             noise.append(np.zeros((len(samples), *shape), np.float32))
     return tuple(noise)
@@ -180,7 +202,7 @@ def tile_noise(
 
 def _check_kinds(card: Card, wanted: Iterable[str]) -> None:
     """Refuse kinds of results that the model does not give, or not without PyTorch."""
-    kinds, able = chosen_kinds(wanted), kinds_within(samples=card.samples, deconvolves=card.deconvolves)
+    kinds, able = chosen_kinds(wanted), card.kinds
     beyond = [kind.name for kind in kinds if kind not in able]
     if beyond:
         raise SettingsError(

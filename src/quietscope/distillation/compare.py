@@ -9,16 +9,18 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.data.by_itself import for_model, in_units
 from quietscope.data.frames import Frames
 from quietscope.data.mask import NAN
 from quietscope.data.measured import as_measured
+from quietscope.data.scaled import OwnUnits
 from quietscope.data.split import split_measured
 from quietscope.errors import PixelError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.io.pixel_check import check_finite
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
-from quietscope.model.denoising import denoise
+from quietscope.model.denoising import Options, denoise
 from quietscope.model.trained import RecordedModel, TrainedModel, remember
 from quietscope.tiling.walk import Progress
 from quietscope.wording import typed
@@ -129,7 +131,8 @@ def compare(
     assert isinstance(direct.method, DirectDenoiser)
     check_num_samples(num_samples)
     centre, dims, seed = direct.method.settings.loss, direct.method.spatial_dims, direct.card.configuration.seed
-    noisy = Frames.of([as_measured(image) for image in as_images(images, axes)], dims)
+    opened = [for_model(image, teacher.history.normalize) for image in as_images(images, axes)]
+    noisy, recorded = Frames.of(opened, dims), Frames.of(opened, dims).in_intensities
     truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
     if truth is not None:
         _check_frames(noisy, truth)
@@ -140,7 +143,8 @@ def compare(
     for number, n in enumerate(judged):
         box = _middle(noisy.spatial_shape(n))
         told = None if progress is None else _part(progress, number, len(judged))
-        against = _Yardstick.draw(teacher, noisy.region(n, box), centre, num_samples, seed, told)
+        image = _seen(recorded.region(n, box), noisy.units(n))
+        against = _Yardstick.draw(teacher, image, centre, num_samples, seed, told)
         rows.append(against.judge(direct, None if truth is None else truth.region(n, box)))
     size = tuple(part.stop - part.start for part in _middle(noisy.spatial_shape(judged[0])))
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
@@ -189,37 +193,33 @@ def _check_frames(noisy: Frames, clean: Frames) -> None:
 class _Yardstick:
     """A teacher's result for one frame (C, *S): the estimate, the estimate's variance, and the time in seconds."""
 
-    frame: Frame
-    axes: str
+    image: Image
     estimate: Frame
     variance: Frame
     seconds: float
 
     @classmethod
     def draw(
-        cls, teacher: TrainedModel, frame: Frame, centre: str, num_samples: int, seed: int, progress: Progress | None
+        cls, teacher: TrainedModel, image: Image, centre: str, num_samples: int, seed: int, progress: Progress | None
     ) -> "_Yardstick":
-        axes, quantiles = "CZYX" if frame.ndim == 4 else "CYX", (0.5,) if centre == "median" else None
-        result, seconds = _timed(
-            lambda: denoise(
-                teacher, _seen(frame, axes), num_samples=num_samples, seed=seed, quantiles=quantiles, progress=progress
-            )
-        )
+        quantiles = (0.5,) if centre == "median" else None
+        options = Options(num_samples=num_samples, pairs=0, seed=seed, quantiles=quantiles, progress=progress)
+        result, seconds = _timed(lambda: denoise(teacher, image, **options))
         assert result.std is not None, "a teacher samples"
         variance = np.square(result.std / teacher.spread) / num_samples
-        variance = np.where(np.isnan(frame), np.nan, variance)
+        variance = np.where(np.isnan(np.asarray(image)), np.nan, variance)
         if result.quantiles is None:
-            return cls(frame=frame, axes=axes, estimate=result.mean, variance=variance, seconds=seconds)
+            return cls(image=image, estimate=result.mean, variance=variance, seconds=seconds)
         # The variance of the median of many normal numbers is pi / 2 times the variance of their mean.
-        return cls(frame=frame, axes=axes, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
+        return cls(image=image, estimate=result.quantiles[0], variance=np.pi / 2 * variance, seconds=seconds)
 
     def judge(self, direct: TrainedModel, clean: Frame | None) -> dict[str, float]:
-        runs = [_timed(lambda: denoise(direct, _seen(self.frame, self.axes)).mean) for _ in range(1 + REPEATS)]
+        runs = [_timed(lambda: denoise(direct, self.image).mean) for _ in range(1 + REPEATS)]
         image = runs[0][0]
         peak = np.square([np.nanmax(channel) - np.nanmin(channel) for channel in self.estimate])
         noise = np.maximum([np.nanmean(channel) for channel in self.variance], np.finfo(np.float64).tiny)
         if clean is not None:
-            check_finite(clean[~np.isnan(self.frame)], "the clean reference")
+            check_finite(clean[~np.isnan(np.asarray(self.image))], "the clean reference")
         row = {
             "psnr_to_samples": _psnr(image, self.estimate),
             "psnr_of_samples": float(np.mean(10 * np.log10(peak / noise))),
@@ -235,9 +235,11 @@ class _Yardstick:
         }
 
 
-def _seen(frame: Frame, axes: str) -> Image:
-    """Return a frame as an image, in which NaN stands for pixels that were never measured."""
-    return Image(frame, axes, mask=NAN if np.isnan(frame).any() else None)
+def _seen(frame: Frame, units: OwnUnits | None) -> Image:
+    """Return a part of a frame as an image: NaN where nothing was measured, in the units of the whole if it has any."""
+    axes = "CZYX" if frame.ndim == 4 else "CYX"
+    image = as_measured(Image(frame, axes, mask=NAN if np.isnan(frame).any() else None))
+    return image if units is None else in_units(image, units)
 
 
 def _psnr(image: Frame, truth: Frame) -> float:

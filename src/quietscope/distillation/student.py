@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quietscope.data.normalize import Statistics
+from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
@@ -53,7 +54,13 @@ class Student:
         if configuration.direct is None:
             return None
         precision = configuration.training_settings().precision
-        own = student_configuration(teacher, loss=configuration.direct, seed=configuration.seed, precision=precision)
+        own = student_configuration(
+            teacher,
+            loss=configuration.direct,
+            seed=configuration.seed,
+            precision=precision,
+            normalize=configuration.normalize,
+        )
         return cls.of(teacher, own)
 
     def companion(self, teacher: Configuration) -> Companion:
@@ -105,6 +112,7 @@ def student_configuration(
     steps: int | None = None,
     seed: int = 0,
     precision: str = "auto",
+    normalize: Normalize = "together",
     network: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> Configuration:
@@ -118,6 +126,7 @@ def student_configuration(
         steps: Training steps.
         seed: Seed of everything random.
         precision: Precision in which networks compute; should be the teacher's.
+        normalize: How images are normalised, see `quietscope.Denoiser`; must be the teacher's way.
         network: Settings of the network that differ from the preset's.
         training: Training settings that differ from the preset's.
 
@@ -134,6 +143,7 @@ def student_configuration(
             "method": DirectDenoiser.name,
             "preset": preset,
             "dims": teacher.spatial_dims,
+            "normalize": normalize,
             "budget": None if budget is None else str(budget),
             "steps": steps,
             "seed": seed,

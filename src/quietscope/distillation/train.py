@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
 
+from quietscope.data.by_itself import for_model
 from quietscope.data.frames import Frames
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, gap_notes
@@ -70,13 +71,13 @@ def distill(
     Raises:
         QuietScopeError: If the model draws no samples, or images or settings cannot be used.
     """
-    method = teacher.method
-    chosen = student_configuration(method, loss=loss, precision=teacher.precision, **settings)
+    method, normalize = teacher.method, teacher.history.normalize
+    chosen = student_configuration(method, loss=loss, precision=teacher.precision, normalize=normalize, **settings)
     opened = [as_measured(masked(image, mask)) for image in as_images(images, axes)]
     tell = notify or (lambda _: None)
     for text in gap_notes(opened):
         tell(text)
-    frames = Frames.of(opened, chosen.dims)
+    frames = Frames.of([for_model(image, chosen.normalize) for image in opened], chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()
     prepare(frames, notify)

@@ -117,8 +117,9 @@ def levels(
 
     * reconstruction l: ``E[emit(z)]``, with ``z_k ~ q(z_k | z_>k, x)`` for k >= l and ``z_k = mu_p(z_>k)`` for k < l.
       Levels k >= l are drawn and not set to their means, because in training the network has seen only drawn latents;
-      entry 0 is then exactly the image that prediction gives with this seed. Drawing the levels k < l from the prior
-      instead of using its means changes the squared error of these images by a few per cent, and makes them random.
+      entry 0 is then exactly the image that prediction gives with this seed and without antithetic pairs. Drawing the
+      levels k < l from the prior instead of using its means changes the squared error of these images by a few per
+      cent, and makes them random.
     * spread l: the deviation of ``emit(z)``, with ``z_l ~ q(z_l | z_>l, x)`` and ``z_k = mu_q(z_>k, x)`` for k != l.
 
     Tiles influence the results only through pixels beyond the halo. Memory does not grow with the number of samples.

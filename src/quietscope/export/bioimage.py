@@ -35,6 +35,12 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
     Raises:
         ExportError: If bioimageio.core or a library for ONNX is not installed, or the description is not valid.
     """
+    if card.history.normalize == "each":
+        raise ExportError(
+            "a model that knows intensities, as the BioImage Model Zoo describes them",
+            "one that normalises each image by itself",
+            "export it to .onnx, which `quietscope predict` takes, or train on images of one scale",
+        )
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)
     model = imported("bioimageio.spec.model.v0_5", ExportError)
@@ -155,6 +161,7 @@ def _cite(model: Any, card: Card) -> list[Any]:
 
 _OUTPUTS = {
     "denoised": "denoised image in the intensity units of the input",
+    "deviation": "standard deviation of the denoised image, in the intensity units of the input",
     "deconvolved": "denoised image without the microscope's blur, in the intensity units of the input",
 }
 _ZERO_NOISE = (

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from quietscope.data.stabilize import Stabilizer
+from quietscope.export.export_noise import export_noise
 from quietscope.export.export_scale import ExportScale, ExportStatistics
 from quietscope.methods.abilities import latents_of, outputs, respond
-from quietscope.methods.base import LatentSpec, Method, TaughtMethod
+from quietscope.methods.base import LatentSpec, Method, MomentsMethod, TaughtMethod
 
 IMAGE = "x"
 _LEAST_EXAMPLE = 32
@@ -27,8 +28,9 @@ class Graph(nn.Module):
     * Inputs: ``x`` (1, C, *S), intensity units, S multiples of `size_multiple`. For a method that samples also
       ``noise_0``, ``noise_1``, ..., one per entry of `latents`, (K, c_l, *S_l): standard normal, or zeros if the
       entry is not random.
-    * Outputs: ``denoised`` (1, C, *S); a method that deconvolves also has ``deconvolved`` (1, C, *S); a method that
-      samples has only ``sample`` (K, C, *S). x is encoded once and its encoding repeated K times.
+    * Outputs: ``denoised`` (1, C, *S); a method that deconvolves also has ``deconvolved`` (1, C, *S), one that gives
+      its deviation in one pass ``deviation`` (1, C, *S); a method that samples has only ``sample`` (K, C, *S). x is
+      encoded once and its encoding repeated K times.
 
     Args:
         method: A method prepared for export; use `Graph.of` to make a graph of any method.
@@ -42,8 +44,11 @@ class Graph(nn.Module):
     def of(cls, method: Method) -> "Graph":
         """Make the graph of a trained method; the method is not changed."""
         own = copy.deepcopy(method).to("cpu").float()
-        own.noise_models = nn.ModuleList()  # noise models are needed in training only
         statistics = own.statistics
+        kept = own.channel_noise if isinstance(own, MomentsMethod) else ()  # others need them in training only
+        own.noise_models = nn.ModuleList(
+            export_noise(model, pixels) for model, pixels in zip(kept, statistics.quantiles, strict=False)
+        )
         own.statistics = ExportStatistics(statistics.mean, statistics.std, statistics.quantiles)
         if isinstance(own, TaughtMethod):
             own.learn_from(None)

@@ -7,12 +7,21 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.methods.base import DeconvolvingMethod, Encoding, LatentSpec, Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import (
+    DeconvolvingMethod,
+    Encoding,
+    LatentSpec,
+    Method,
+    MomentsMethod,
+    PointMethod,
+    PosteriorMethod,
+)
+from quietscope.tiling.kinds import Kind, kinds_within
 from quietscope.wording import typed
 
 Capability = TypeVar("Capability", bound=Method)
 
-DENOISED, DECONVOLVED, SAMPLE = "denoised", "deconvolved", "sample"
+DENOISED, DECONVOLVED, DEVIATION, SAMPLE = "denoised", "deconvolved", "deviation", "sample"
 
 
 def outputs(method: Method) -> tuple[str, ...]:
@@ -22,10 +31,13 @@ def outputs(method: Method) -> tuple[str, ...]:
         method: The method.
 
     Returns:
-        "sample" for a method that samples; "denoised" and "deconvolved" for one that deconvolves; else "denoised".
+        "sample" for a method that samples; "denoised" and "deconvolved" for one that deconvolves; "denoised" and
+        "deviation" for one that gives both in one pass; else "denoised".
     """
     if isinstance(method, PosteriorMethod):
         return (SAMPLE,)
+    if isinstance(method, MomentsMethod):
+        return (DENOISED, DEVIATION)
     return (DENOISED, DECONVOLVED) if isinstance(method, DeconvolvingMethod) else (DENOISED,)
 
 
@@ -59,6 +71,9 @@ def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mappi
     if isinstance(method, DeconvolvingMethod):
         deconvolved = method.deconvolve(x)
         return {DENOISED: method.blur(deconvolved), DECONVOLVED: deconvolved}
+    if isinstance(method, MomentsMethod):
+        mean, deviation = method.moments(x)
+        return {DENOISED: mean, DEVIATION: deviation}
     assert isinstance(method, PointMethod), f"{type(method)} neither predicts nor samples"
     return {DENOISED: method.predict(x)}
 
@@ -66,6 +81,15 @@ def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mappi
 def latents_of(method: Method) -> tuple[LatentSpec, ...]:
     """Return the shapes of a method's noise inputs; empty for a method that does not sample."""
     return method.latents() if isinstance(method, PosteriorMethod) else ()
+
+
+def kinds_of(method: type[Method]) -> tuple[Kind, ...]:
+    """Return the kinds of results that a method can give, in their usual order."""
+    return kinds_within(
+        samples=issubclass(method, PosteriorMethod),
+        deconvolves=issubclass(method, DeconvolvingMethod),
+        moments=issubclass(method, MomentsMethod),
+    )
 
 
 def able(capability: type[Method]) -> Iterator[str]:

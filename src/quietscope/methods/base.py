@@ -58,10 +58,18 @@ class Citation:
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimise, and its named terms (detached scalars) for logs and progress displays."""
+    """A scalar to minimise.
+
+    Attributes:
+        total: The scalar, of shape ().
+        terms: Its named terms, detached scalars, for logs and progress displays.
+        parts: The detached losses of the groups of `Method.parts`, in their order, which add up to the total; empty
+            where there is one group, or they are not told apart.
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
+    parts: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,13 +226,30 @@ class ScheduledMethod(LearningMethod):
 
 
 class PointMethod(Method):
-    """A method that gives one clean image, without an uncertainty."""
+    """A method that gives one clean image; without an uncertainty, unless it is a `MomentsMethod`."""
 
     ability: ClassVar[str] = "gives one image"
 
     @abstractmethod
     def predict(self, x: Tensor) -> Tensor:
         """Turn x (B, C, *S) into s (B, C, *S), both in intensity units; S a multiple of `size_multiple`."""
+
+
+class MomentsMethod(PointMethod):
+    """A method that computes mean and standard deviation of p(s|x) at every pixel, without samples of images."""
+
+    ability: ClassVar[str] = "gives mean and deviation in one pass"
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return the mean of p(s|x), see `moments`."""
+        return self.moments(x)[0]
+
+    @abstractmethod
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn x (B, C, *S) into mean and standard deviation of p(s|x) at every pixel, (B, C, *S) each.
+
+        All are in intensity units; S is a multiple of `size_multiple`.
+        """
 
 
 class DeconvolvingMethod(PointMethod):

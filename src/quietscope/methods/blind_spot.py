@@ -18,7 +18,8 @@ class BlindSpotSettings(UNetSettings):
     Attributes:
         masked_share: Share of pixels hidden in each patch.
         window: Side of the window that replacements come from, in pixels, odd.
-        replacement: "uniform": a random other pixel of the window; "median": the median of the other pixels, as in
+        replacement: "uniform": a random other pixel of the window; "uniform_with_centre": a random pixel of the window,
+            which may be the hidden one itself, as published for BSD68; "median": the median of the other pixels, as in
             N2V2.
         mask_axes: For noise correlated along rows ("x"), columns ("y") or both: hide a line around each pixel.
         mask_extent: Length of the hidden line, in pixels, odd.
@@ -35,6 +36,8 @@ class BlindSpotSettings(UNetSettings):
         for name in ("window", "mask_extent"):
             if getattr(self, name) % 2 == 0:
                 raise ValueError(f"{name} must be odd, so that it has a middle")
+        if self.replacement == "uniform_with_centre" and self.mask_axes != "none":
+            raise ValueError("uniform_with_centre would show the hidden pixel in its line: set replacement to uniform")
         return self
 
     @property

@@ -23,9 +23,10 @@ from quietscope.wording import typed
 
 
 class DecoNoisingSettings(BlindSpotSettings):
-    """Settings of DecoNoising in addition to those of a blind-spot U-Net; the defaults are the published values.
+    """Settings of DecoNoising in addition to those of a blind-spot U-Net; the preset `paper` has the published values.
 
     Attributes:
+        output_scale: Factor on the output of the network, which then learns faster; published: 10.
         psf_sigma: Standard deviation of a Gaussian PSF in pixels, one number or one per spatial axis; used if no PSF is
             given to the method.
         psf_size: Size of the PSF given to the method, odd, in pixels per spatial axis; empty if none is given.
@@ -37,6 +38,7 @@ class DecoNoisingSettings(BlindSpotSettings):
 
     filters: Count = 64
     merge: Merge = "add"
+    output_scale: float = Field(default=1.0, gt=0, le=1e6)
     psf_sigma: FiniteFloat | tuple[FiniteFloat, ...] = 1.0
     psf_size: tuple[Count, ...] = ()
     positivity: float = Field(default=1.0, ge=0, le=1e9)
@@ -133,7 +135,7 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         x, psf = self._turn(self.statistics.normalize(x))
         x, known = split_gaps(x, 0.0)
         blinded = self.blind_spots.apply(x)
-        d = self.unet(blinded.pixels)
+        d = self._network(blinded.pixels)
         error = blinded.mean_square(convolve(d, psf), x, known)
         background = (self.background - self.statistics.mean) / self.statistics.std
         below = (d - background.reshape(1, -1, *[1] * self.spatial_dims)).clamp(max=0.0).abs().mean()
@@ -147,11 +149,16 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
 
     def deconvolve(self, x: Tensor) -> Tensor:
         """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; no pixels are hidden."""
-        return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))
+        return self.statistics.denormalize(self._network(self.statistics.normalize(x)))
 
     def blur(self, d: Tensor) -> Tensor:
         """Convolve d (B, C, *S) with the PSF; computed on the normalised scale, where float32 is most precise."""
         return self.statistics.denormalize(convolve(self.statistics.normalize(d), self.psf))
+
+    def _network(self, x: Tensor) -> Tensor:
+        """Return the deconvolved image of normalised pixels, both (B, C, *S)."""
+        out: Tensor = self.unet(x)
+        return out if self.settings.output_scale == 1.0 else self.settings.output_scale * out
 
     def _turn(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Turn every patch at random, and the PSF (B, C, *K) with it, if `orientations` lacks turns of the settings."""

@@ -35,7 +35,7 @@ from quietscope.noise.noise_model import NoiseModel
 
 
 class DivNoisingSettings(MethodSettings):
-    """Settings of DivNoising; the defaults are the published values (261,281 parameters for one channel in 2-D).
+    """Settings of DivNoising; the preset `paper` has the published values (261,281 parameters, one channel, 2-D).
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
@@ -46,6 +46,7 @@ class DivNoisingSettings(MethodSettings):
             that every latent sees; not published.
         z_halvings: In 3-D, how many of the first levels halve Z too.
         activation: Non-linearity.
+        activates_up: Whether features pass through the non-linearity after a transposed convolution; as published, not.
         stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
             instead of in units of the images' mean and standard deviation; not published.
     """
@@ -57,6 +58,7 @@ class DivNoisingSettings(MethodSettings):
     blocks: Blocks = 0
     z_halvings: Halvings = 0
     activation: Activation = "relu"
+    activates_up: bool = True
     stabilize: bool = False
 
 
@@ -91,6 +93,7 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
                 blocks=settings.blocks,
                 z_halvings=settings.z_halvings,
                 activation=settings.activation,
+                activates_up=settings.activates_up,
             )
         )
 

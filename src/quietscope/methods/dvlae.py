@@ -46,7 +46,7 @@ _TURNS = {"x": (0, FLIP_Y), "y": (0, FLIP_X)}
 
 
 class DVLAESettings(LadderSettings):
-    """Settings of DVLAE in addition to the settings of its ladder; the defaults are the published values.
+    """Settings of DVLAE in addition to the settings of its ladder; the preset `paper` has the published values.
 
     Attributes:
         direction: The axis along which noise is correlated; "none" learns noise that is independent between pixels.
@@ -58,7 +58,12 @@ class DVLAESettings(LadderSettings):
             earlier pixels.
         noise_filters: Filters of the noise decoder.
         components: Number of Gaussians in the noise distribution of a pixel.
-        signal_filters: Filters of the signal decoder.
+        component_width: Function that turns the noise decoder's output into the widths of these Gaussians.
+        preactivated: Whether the blocks of the noise decoder activate their input; as published, they activate inside
+            alone, and the first layer has an activation and a 1-wide convolution of its own.
+        signal_filters: Filters of the signal decoder; as published, as many as the code has channels.
+        decoder_activation: Non-linearity of the noise decoder and of the signal decoder; that of the ladder if None.
+        final_conv: Whether a convolution ends the ladder; without one, `stem_filters` must equal `code_channels`.
         stabilize: Read images on a scale on which the noise has about the same standard deviation everywhere, start
             with Gaussians of that width, and weight the signal decoder's squared error by the noise's variance; not
             published. A rough estimate of the noise is enough: errors of the estimate slow training down, but do not
@@ -84,7 +89,11 @@ class DVLAESettings(LadderSettings):
     dilations: tuple[Count, ...] = Field(default=(1, 1, 2, 1, 2, 1, 1, 1), min_length=1, max_length=64)
     noise_filters: Count = 64
     components: int = Field(default=5, ge=1, le=1000)
+    component_width: Width = "exponential"
+    preactivated: bool = True
     signal_filters: Count = 64
+    decoder_activation: Activation | None = None
+    final_conv: bool = True
     stabilize: bool = False
     context_fade: tuple[float, float] = (0.0, 0.0)
 
@@ -92,6 +101,8 @@ class DVLAESettings(LadderSettings):
     def _parts_agree(self) -> Self:
         if len(self.halves) != self.num_levels:
             raise ValueError("filters, latent_channels and halves must have one entry per level")
+        if not self.final_conv and self.stem_filters != self.code_channels:
+            raise ValueError("without final_conv, the code has stem_filters channels: set code_channels to as many")
         if self.direction == "z" and self.spatial_dims == 2:
             raise ValueError(f"planes have no direction z: choose x or y, or denoise volumes with `{typed(dims=3)}`")
         if not 0 <= self.context_fade[0] <= self.context_fade[1] <= 1:
@@ -110,7 +121,9 @@ class DVLAESettings(LadderSettings):
 
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images with the given number of channels."""
-        return self.ladder_shape(channels, self.code_channels, self.halves, "tanh", self.latent_width)
+        return self.ladder_shape(
+            channels, self.code_channels, self.halves, "tanh", self.latent_width, final_conv=self.final_conv
+        )
 
     def causal(self, channels: int) -> CausalShape:
         """Return the shape of the noise decoder for images with the given number of channels."""
@@ -123,7 +136,8 @@ class DVLAESettings(LadderSettings):
             kernel=self.kernel,
             dilations=self.dilations,
             out_channels=PARAMETERS * self.components * channels,
-            activation=self.activation,
+            activation=self.decoder_activation or self.activation,
+            preactivated=self.preactivated,
         )
 
 
@@ -156,7 +170,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         self.ladder = Ladder(settings.ladder(channels))
         self.noise_decoder = CausalNetwork(settings.causal(channels))
         self.signal_decoder = SignalDecoder(
-            settings.spatial_dims, settings.code_channels, channels, settings.signal_filters, settings.activation
+            settings.spatial_dims,
+            settings.code_channels,
+            channels,
+            settings.signal_filters,
+            settings.decoder_activation or settings.activation,
         )
         # The noise decoder has its own scale. The scale that the ladder reads is stretched far below the darkest
         # signal, so that the ladder can tell where an image is dark (1 dB on W2S after 2,000 steps); a noise density on
@@ -213,7 +231,8 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         # The KL divergence for the log is measured without free bits, which would hide that a level is empty.
         spent = divergences.detach().mean(dim=0).sum() / x[0].numel()
         terms = {"nll": nll.detach(), "kl": spent, "signal": signal.detach()}
-        return Loss(nll + self.kl_weight * kl + signal, terms)
+        bound = nll + self.kl_weight * kl
+        return Loss(bound + signal, terms, (bound.detach(), signal.detach()))
 
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""
@@ -233,7 +252,7 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         return self.statistics.normalize(x) if self.noise_scale is None else self.noise_scale(x.float())
 
     def _mixture(self, out: Tensor) -> PixelMixture:
-        return PixelMixture.of(out, self.noise_width)
+        return PixelMixture.of(out, self.noise_width, self.settings.component_width)
 
     def _signal_error(self, x: Tensor, known: Tensor | None, code: Tensor) -> Tensor:
         """Return the squared error of the decoded signal, in units of the images' variance or the noise's variance."""

@@ -17,8 +17,8 @@ from quietscope.methods.base import (
     LatentSpec,
     MethodSettings,
 )
-from quietscope.nn.conv import Activation, GateActivation
-from quietscope.nn.ladder import Ladder, LadderShape
+from quietscope.nn.conv import Activation, Edges, GateActivation
+from quietscope.nn.ladder import Ladder, LadderShape, Resampling
 from quietscope.nn.latent import Width
 
 NumBlocks: TypeAlias = Blocks
@@ -45,6 +45,10 @@ class LadderSettings(MethodSettings):
         gated: Gated residual blocks.
         stochastic_skip: Merge the top-down path past each latent.
         free_bits: KL in nats, per level and image, below which the loss does not reduce the KL of a level further.
+        resampling: How levels change the size of features: "transposed" convolutions, or "nearest" pixels and 1-wide
+            convolutions, with none on a level that keeps the size.
+        edges: What convolutions see outside the image, residual blocks excepted: "zeros", or "replicate" for the
+            nearest pixel.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -60,6 +64,8 @@ class LadderSettings(MethodSettings):
     gated: bool = True
     stochastic_skip: bool = True
     free_bits: Nats
+    resampling: Resampling = "transposed"
+    edges: Edges = "zeros"
 
     @model_validator(mode="after")
     def _levels_agree(self) -> Self:
@@ -80,6 +86,7 @@ class LadderSettings(MethodSettings):
         gate: GateActivation,
         width: Width = "exponential",
         deterministic_levels: tuple[int, ...] = (),
+        final_conv: bool = True,
     ) -> LadderShape:
         """Return the shape of the ladder.
 
@@ -90,6 +97,7 @@ class LadderSettings(MethodSettings):
             gate: Activation of the gates, for gated blocks.
             width: Function that turns the network's output into the latents' standard deviations.
             deterministic_levels: Levels whose posterior does not see the image.
+            final_conv: Whether a convolution ends the ladder.
         """
         strides, halvings = [], 0
         for is_halving in halves:
@@ -114,6 +122,9 @@ class LadderSettings(MethodSettings):
             stochastic_skip=self.stochastic_skip,
             width=width,
             deterministic_levels=deterministic_levels,
+            resampling=self.resampling,
+            edges=self.edges,
+            final_conv=final_conv,
         )
 
 

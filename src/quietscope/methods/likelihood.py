@@ -1,7 +1,7 @@
 """Base class of methods with a noise model: the likelihood log p(x|s), and the stabilised scale made from it."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,15 @@ class LikelihoodMethod(ScaledMethod, BuiltMethod):
             self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles)
 
     def log_likelihood(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return the (quasi-)log-likelihood log p(x|s) of every pixel, in nats; x, s and result are (B, C, *S)."""
-        channels = [model.quasi_log_prob(x[:, c], s[:, c]) for c, model in enumerate(self.channel_noise)]
+        """Return the (quasi-)log-likelihood log p(x|s) of every pixel, in nats.
+
+        Args:
+            x: Noisy pixels (B, C, *S), intensity units.
+            s: Signals, the same shape, or one that x is broadcast against behind its channels.
+
+        Returns:
+            The log-likelihood in the broadcast shape.
+        """
+        models: list[Any] = list(self.noise_models)  # others in a graph, see `quietscope.export.export_noise`
+        channels = [model.quasi_log_prob(x[:, c], s[:, c]) for c, model in enumerate(models)]
         return torch.stack(channels, dim=1)

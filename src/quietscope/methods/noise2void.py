@@ -15,7 +15,7 @@ from quietscope.methods.missing import split_gaps
 
 
 class Noise2VoidSettings(BlindSpotSettings):
-    """Settings of Noise2Void, see `BlindSpotSettings`; the defaults are the published values."""
+    """Settings of Noise2Void, see `BlindSpotSettings`; the preset `paper` has the values published for BSD68."""
 
     depth: Depth = 2
     filters: Count = 96

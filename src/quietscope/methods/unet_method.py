@@ -4,7 +4,7 @@ from pydantic import Field
 
 from quietscope.methods.base import BuiltMethod, Count, Depth, Halvings, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
-from quietscope.nn.unet import Merge, UNet, UNetShape
+from quietscope.nn.unet import Initialisation, Merge, UNet, UNetShape, Upsampling
 
 
 class UNetSettings(MethodSettings):
@@ -20,6 +20,10 @@ class UNetSettings(MethodSettings):
         top_skip: Skip connection at full resolution; N2V2 has none.
         merge: How a skip connection joins: "concat" beside the upsampled features, "add" onto them.
         activation: Non-linearity.
+        upsampling: "nearest" repeats pixels on the way up, "transposed" is a transposed convolution.
+        initialisation: How the weights of convolutions are drawn: "uniform" as PyTorch does, or "xavier".
+        residual: Whether the network's input is added to its output.
+        tapered: Whether levels reduce their filters before features are enlarged, not after.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -31,12 +35,17 @@ class UNetSettings(MethodSettings):
     top_skip: bool = True
     merge: Merge = "concat"
     activation: Activation = "relu"
+    upsampling: Upsampling = "nearest"
+    initialisation: Initialisation = "uniform"
+    residual: bool = False
+    tapered: bool = False
 
-    def unet(self, channels: int) -> UNetShape:
-        """Return the shape of the network for images with the given number of channels."""
+    def unet(self, channels: int, out_channels: int | None = None) -> UNetShape:
+        """Return the shape of the network for images with the given number of channels, see `UNetShape`."""
         return UNetShape(
             spatial_dims=self.spatial_dims,
             channels=channels,
+            out_channels=out_channels,
             depth=self.depth,
             filters=self.filters,
             z_halvings=self.z_halvings,
@@ -45,6 +54,10 @@ class UNetSettings(MethodSettings):
             top_skip=self.top_skip,
             merge=self.merge,
             activation=self.activation,
+            upsampling=self.upsampling,
+            initialisation=self.initialisation,
+            residual=self.residual,
+            tapered=self.tapered,
         )
 
 

@@ -28,6 +28,8 @@ MOSTLY_NOISE = 0.75
 MIN_SAMPLES = 3
 FACTORS_PER_PART = 1 << 16
 """Pixels of each image that the spread factor is computed from; it is then precise to half a percent."""
+_SHARES = 257
+"""Shares at which Student's t is computed; between them it is taken as straight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,14 +154,14 @@ def calibration_of_moments(
     levels: Sequence[float] = LEVELS,
     num_samples: int | None = None,
 ) -> Calibration:
-    """Measure the coverage of normal intervals, ``mean +- z sqrt(std^2 + v)``.
+    """Measure the coverage of normal intervals, ``mean +- z sqrt(std^2 + v)``; of few samples, of Student's intervals.
 
     Args:
         parts: Triples (mean, std, truth), one per image; three arrays of the same shape, intensity units.
         exposure: Noise of the reference if it is not clean; None for a clean one.
         levels: Nominal coverages, 0 to 1.
-        num_samples: Number of samples that mean and std were computed from, if known; the spread factor then takes into
-            account that they were few.
+        num_samples: Number of samples that mean and std were computed from, if known; intervals and spread factor then
+            take into account that they were few.
 
     Returns:
         The coverage over all pixels of all images.
@@ -172,9 +174,7 @@ def calibration_of_moments(
     for mean, std, truth in parts:
         centre = mean if exposure is None else exposure.mean(mean)
         moments = _Moments.checked(centre, std, truth, None if exposure is None else exposure.variance(mean))
-        half = np.sqrt(moments.std**2 + moments.noise)
-        inside = [np.mean(np.abs(moments.error) <= _normal(level) * half) for level in levels]
-        tally.add(inside, moments, num_samples)
+        tally.add([_inside(moments, level, num_samples) for level in levels], moments, num_samples)
     return tally.result()
 
 
@@ -325,24 +325,37 @@ class _Tally:
 
 
 def _needed(moments: _Moments, level: float, num_samples: int | None) -> FloatPlane:
-    """Return, for every pixel, the smallest factor for the deviation with which its interval contains the truth.
-
-    The deviation of K samples is itself uncertain, the noise of the reference is not. So Student's t has
-    ``(K - 1) / q^2`` degrees of freedom, with q the share of the samples' variance in the total variance (Welch 1947,
-    Satterthwaite 1946).
-    """
-    spread, reach = moments.std, np.asarray(_normal(level))
-    if num_samples is not None:
-        from scipy.special import stdtrit
-
-        spread = moments.std * np.sqrt(1.0 + 1.0 / num_samples)
-        variance = spread**2 + moments.noise
-        part = np.divide(spread**2, variance, out=np.ones(variance.shape), where=variance > 0.0)
-        reach = stdtrit((num_samples - 1) / np.maximum(part, 1e-3) ** 2, 0.5 * (1.0 + level))
+    """Return, for every pixel, the smallest factor for the deviation with which its interval contains the truth."""
+    spread, reach = _interval(moments, level, num_samples)
     short = np.sqrt(np.maximum((moments.error / reach) ** 2 - moments.noise, 0.0))
     beyond = np.where(short > 0.0, np.inf, 0.0)
     factors: FloatPlane = np.divide(short, spread, out=beyond, where=spread > 0.0)
     return factors
+
+
+def _inside(moments: _Moments, level: float, num_samples: int | None) -> float:
+    """Return the share of the pixels whose interval contains the truth."""
+    spread, reach = _interval(moments, level, num_samples)
+    return float(np.mean(np.abs(moments.error) <= reach * np.sqrt(spread**2 + moments.noise)))
+
+
+def _interval(moments: _Moments, level: float, num_samples: int | None) -> tuple[FloatPlane, FloatPlane]:
+    """Return deviation s and reach z of the intervals ``mean +- z sqrt(s^2 + v)``, for every pixel.
+
+    The mean of K samples has an error of its own, ``std^2 / K``, which s contains, and their deviation is uncertain,
+    which the noise of the reference is not. So z is Student's t with ``(K - 1) / q^2`` degrees of freedom, with q the
+    share of the samples' variance in the total variance (Welch 1947, Satterthwaite 1946).
+    """
+    if num_samples is None:
+        return moments.std, np.asarray(_normal(level))
+    from scipy.special import stdtrit
+
+    spread = moments.std * np.sqrt(1.0 + 1.0 / num_samples)
+    variance = spread**2 + moments.noise
+    part = np.divide(spread**2, variance, out=np.ones(variance.shape), where=variance > 0.0)
+    shares = np.linspace(0.0, 1.0, _SHARES)
+    reaches = stdtrit((num_samples - 1) / np.maximum(shares, 1e-3) ** 2, 0.5 * (1.0 + level))
+    return spread, np.interp(part, shares, reaches)
 
 
 def _normal(level: float) -> float:

@@ -8,18 +8,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
+from quietscope.data.by_itself import for_model
 from quietscope.data.mask import masked
-from quietscope.data.measured import as_measured, for_network, restoring
+from quietscope.data.measured import as_measured, for_network, in_intensities, restoring
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
-from quietscope.methods.base import DeconvolvingMethod, Method, PointMethod
+from quietscope.methods.abilities import kinds_of
+from quietscope.methods.base import Method
 from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
 from quietscope.prediction import predict_image
 from quietscope.tiling.judged import judging, verdict_of
 from quietscope.tiling.kinds import with_leading
-from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, Request
+from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
 
 Estimate: TypeAlias = Literal["mean", "map"]
@@ -62,7 +64,7 @@ class Result:
 
     @property
     def std(self) -> Pixels | None:
-        """Standard deviation of the samples at every pixel, how sure the model is; None of a method without samples."""
+        """Standard deviation at every pixel, how sure the model is; None of a method that gives one image alone."""
         return self.estimates.get("std")
 
     @property
@@ -112,6 +114,7 @@ class Options(TypedDict, total=False):
 
     estimate: Estimate
     num_samples: int
+    pairs: int | None
     seed: int
     axes: str | None
     mask: ImageSource | None
@@ -134,7 +137,8 @@ def denoise(
     images: ImageSource | Sequence[ImageSource],
     *,
     estimate: Estimate = "mean",
-    num_samples: int = 50,
+    num_samples: int = USUAL_SAMPLES,
+    pairs: int | None = None,
     seed: int = 0,
     axes: str | None = None,
     mask: ImageSource | None = None,
@@ -153,6 +157,8 @@ def denoise(
         estimate: "mean" is closest on average; "map", the most probable image, is sharper and keeps all samples of
             a tile in memory. The mean comes in any case.
         num_samples: Posterior samples behind the estimates.
+        pairs: How many antithetic pairs are among them, which the mean is made of; chosen if None, see
+            `quietscope.Request`.
         seed: Seed of the samples.
         axes: Axes of the images where they do not name them.
         mask: Where pixels were measured, as for `quietscope.Denoiser.fit`; all others keep their value, with a spread
@@ -175,6 +181,7 @@ def denoise(
         raise SettingsError("mean or map", f"estimate {estimate!r}", 'pass e.g. estimate="map"')
     request = Request(
         num_samples=num_samples,
+        pairs=pairs,
         seed=seed,
         tile=tile,
         augment=augment,
@@ -212,7 +219,7 @@ def denoise_into(
             estimate what is asked for.
     """
     method = ready(model)
-    image = as_measured(image)
+    image = for_model(image, model.history.normalize)
     predict_image(
         method,
         image.layout(method.spatial_dims),
@@ -251,7 +258,7 @@ def _denoise_one(
 ) -> Result:
     image = as_measured(image)
     out = request.arrays(wanted, image.shape)
-    judged = judging(image, out)
+    judged = judging(replace(image, data=in_intensities(image.data)), out)
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,
@@ -267,6 +274,4 @@ def _denoise_one(
 
 def _given_by(method: Method) -> tuple[str, ...]:
     """Return the kinds of results that are given without asking."""
-    if isinstance(method, PointMethod):
-        return ("deconvolved",) if isinstance(method, DeconvolvingMethod) else ()
-    return ("std",)
+    return tuple(kind.name for kind in kinds_of(type(method)) if kind.name in ("std", "deconvolved"))

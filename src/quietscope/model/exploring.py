@@ -4,14 +4,17 @@ Each function takes the model first, and is a method of `quietscope.Denoiser` an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from quietscope import explore
+from quietscope.data.by_itself import for_model
+from quietscope.data.scaled import OwnUnits, ScaledArray
+from quietscope.errors import SettingsError
 from quietscope.explore import Generation, Levels
-from quietscope.io import ImageSource, Sink, as_image
+from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.abilities import require
 from quietscope.methods.base import GenerativeMethod
 from quietscope.model.trained import Pixels, TrainedModel, frame_of, only_frame_of, ready
@@ -64,8 +67,9 @@ def generation(model: TrainedModel, *, size: int | Sequence[int] = 256, **settin
         The specification, for `generate_into`.
 
     Raises:
-        SettingsError: If the method has no prior, or a setting lies outside its range.
+        SettingsError: If the method has no prior, a setting lies outside its range, or the model knows no intensities.
     """
+    _check_intensities(model, "an image that is like no other has none")
     return Generation.of(require(model.method, GenerativeMethod), size, precision=model.precision, **settings)
 
 
@@ -115,8 +119,10 @@ def interpolate(
         Clean images (num, *S), or (num, C, *S) where there is more than one channel; S is (Y, X) or (Z, Y, X).
 
     Raises:
-        QuietScopeError: If the images differ in size, hold several frames, or do not fit the model.
+        QuietScopeError: If the images differ in size, hold several frames, or do not fit the model, or if the model
+            knows no intensities.
     """
+    _check_intensities(model, "between two images there are none")
     method = ready(model)
     start, end = (only_frame_of(as_image(image, axes), method.spatial_dims) for image in (a, b))
     images = explore.interpolate(
@@ -151,11 +157,13 @@ def renoise(
         QuietScopeError: If the image holds several frames or does not fit the model, or the model knows no noise.
     """
     method = ready(model)
-    frame = only_frame_of(as_image(image, axes), method.spatial_dims)
+    opened = for_model(as_image(image, axes), model.history.normalize)
+    frame = only_frame_of(opened, method.spatial_dims)
     images = explore.renoise(
         method, frame, num=num, seed=seed, device=model.device, precision=model.precision, progress=progress
     )
-    return _without_single_channel(images)
+    units = _units(opened)
+    return _without_single_channel(images if units is None else units.intensities(images, method.spatial_dims))
 
 
 def levels(
@@ -188,8 +196,9 @@ def levels(
         QuietScopeError: If the method has no hierarchy, or the image does not fit the model.
     """
     method = ready(model)
-    pixels = frame_of(as_image(image, axes), frame, method.spatial_dims)
-    return explore.levels(
+    opened = for_model(as_image(image, axes), model.history.normalize)
+    pixels = frame_of(opened, frame, method.spatial_dims)
+    found = explore.levels(
         method,
         pixels,
         num_samples=num_samples,
@@ -200,6 +209,29 @@ def levels(
         precision=model.precision,
         progress=progress,
     )
+    units = _units(opened)
+    if units is None:
+        return found
+    return replace(
+        found,
+        reconstructions=units.intensities(found.reconstructions, method.spatial_dims),
+        prior=units.intensities(found.prior, method.spatial_dims),
+        spread=units.intensities(found.spread, method.spatial_dims, is_spread=True),
+    )
+
+
+def _units(image: Image) -> OwnUnits | None:
+    return image.data.units if isinstance(image.data, ScaledArray) else None
+
+
+def _check_intensities(model: TrainedModel, why: str) -> None:
+    """Refuse a model that sees every image in units of its own where nothing tells these units."""
+    if model.history.normalize == "each":
+        raise SettingsError(
+            "a model that knows intensities",
+            f"one that normalises each image by itself ({why})",
+            "train one on images of one scale",
+        )
 
 
 @dataclass(frozen=True)

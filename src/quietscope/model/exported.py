@@ -20,6 +20,7 @@ from quietscope.methods.base import (
     MeasuredMethod,
     Method,
     MethodSettings,
+    MomentsMethod,
     PointMethod,
     PosteriorMethod,
 )
@@ -93,6 +94,8 @@ def as_method(session: Session) -> Method:
     """Return an exported model as a method of its kind."""
     if session.card.samples:
         return _Posterior(session)
+    if session.card.gives_deviation:
+        return _Moments(session)
     return _Deconvolving(session) if session.card.deconvolves else _Point(session)
 
 
@@ -147,6 +150,15 @@ class _Point(_Exported, PointMethod):
 
     def predict(self, x: Tensor) -> Tensor:
         return torch.cat([self.run(image[None])[0] for image in x])
+
+
+@final
+class _Moments(_Exported, MomentsMethod):
+    name: ClassVar[str] = "an exported model that gives mean and deviation"
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, deviation = zip(*(self.run(image[None]) for image in x), strict=True)
+        return torch.cat(mean), torch.cat(deviation)
 
 
 @final

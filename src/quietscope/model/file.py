@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
-from quietscope.deploy.card import History
+from quietscope.deploy.card import EACH, History
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
@@ -22,6 +22,7 @@ from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_t
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod, Method
 from quietscope.metrics.verdict import Effort
+from quietscope.model.stated_network import with_network
 from quietscope.nn.narrow import narrow
 from quietscope.noise import NOISE_MODELS, NoiseModel, NoiseRecord, noise_model_from_record
 from quietscope.outside.bounded import Axes, Channels, Numbers, PixelSize, Positive, Values, Word
@@ -61,6 +62,7 @@ class _Header(BaseModel):
 
     method: Word
     configuration: Values
+    network: Values | None = None
     num_channels: Channels
     noise: list[_Noise]
     axes: Axes
@@ -139,12 +141,12 @@ def history_of(method: Method, card: ModelCard) -> History:
         The history.
     """
     if card.seen:
-        return History(seen=card.seen, effort=card.effort)
+        return History(seen=card.seen, effort=card.effort, normalize=card.configuration.normalize)
     quantiles = method.statistics.quantiles
     low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
     each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
     seen = tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
-    return History(seen=seen, effort=card.effort)
+    return History(seen=seen, effort=card.effort, normalize=card.configuration.normalize)
 
 
 def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
@@ -170,6 +172,7 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "format_version": FORMAT_VERSION,
         "method": method.name,
         "configuration": card.configuration.model_dump(),
+        "network": method.settings.model_dump(),
         "num_channels": method.statistics.num_channels,
         "noise": [{"kind": record.kind, "settings": dict(record.settings)} for record in records],
         "axes": card.axes,
@@ -208,9 +211,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     """
     tensors, header = _read(Path(path))
     try:
-        configuration = Configuration.of(header.configuration)
-        if configuration.method != header.method:
-            raise ValueError(f"weights of {header.method}, settings of {configuration.method}")
+        configuration = Configuration.of(with_network(header.configuration, header.method, header.network))
         method = _network(header, configuration, tensors)
         card = ModelCard(
             configuration=configuration,
@@ -264,6 +265,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows["normalisation"] = EACH if card.configuration.normalize == "each" else ""
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
     rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}

@@ -13,6 +13,7 @@ from quietscope.data.measured import MeasuredArray, as_measured, only
 from quietscope.errors import NoiseError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.io.pixel_check import check_finite
+from quietscope.methods.abilities import latents_of
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.denoising import denoise_into
 from quietscope.model.trained import RecordedModel, TrainedModel
@@ -45,11 +46,11 @@ def recalibrate(
     means and samples stay as they are. Use an image that is not to be judged by the result.
 
     Args:
-        model: A trained model that samples.
+        model: A trained model that gives a deviation.
         image: A noisy image.
         reference: Its clean reference, or an independent exposure of the same scene.
         num_exposures: None for a clean reference; else how many exposures it is the mean of.
-        num_samples: Posterior samples.
+        num_samples: Posterior samples, where the model draws them.
         seed: Seed of the samples.
         axes: Axes of both where they do not name them.
         mask: Where the image was measured, see `quietscope.Denoiser.fit`; the rest is not judged.
@@ -87,12 +88,12 @@ def judge(
     """Compare the intervals ``mean +- z std`` of an image with a reference.
 
     Args:
-        model: A trained model that samples.
+        model: A trained model that gives a deviation.
         image: The noisy image; pixels that were never measured are not judged.
         reference: Its clean reference, or an independent exposure of the same scene.
         num_exposures: None for a clean reference; else how many exposures it is the mean of: the model's noise is then
             folded into the intervals.
-        num_samples: Posterior samples.
+        num_samples: Posterior samples, where the model draws them.
         seed: Seed of the samples.
         progress: Called with (done, total) posterior samples.
 
@@ -102,7 +103,7 @@ def judge(
     Raises:
         SizeError: If image and reference differ in frames, channels or size.
         NoiseError: If the model has no noise model to fold in.
-        SettingsError: If the method does not sample, or there are too few samples.
+        SettingsError: If the method gives no deviation, or there are too few samples.
         PixelError: If the reference holds NaN or infinite pixels where the image was measured.
     """
     image, reference = as_measured(image), only(as_measured(reference), absurd=True)
@@ -114,13 +115,14 @@ def judge(
             f"{truth.num_frames} x {truth.frame_shape}",
             "pass the reference of this very image",
         )
-    if num_samples < MIN_SAMPLES:
+    draws = bool(latents_of(model.method))
+    if draws and num_samples < MIN_SAMPLES:
         raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=50)}`")
     noise = model.method.channel_noise
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
-    request = Request(num_samples=num_samples, seed=seed)
+    request = Request(num_samples=num_samples, seed=seed, pairs=0)  # Student's t counts independent samples
     denoise_into(model, image, {"mean": mean, "std": std}, request, progress=progress)
 
     def parts(channel: int) -> Iterator[Moments]:
@@ -137,7 +139,7 @@ def judge(
         calibration_of_moments(
             parts(channel),
             exposure=None if num_exposures is None else exposure_of(noise[channel], num_exposures, seed + channel),
-            num_samples=num_samples,
+            num_samples=num_samples if draws else None,
         )
         for channel in range(layout.num_channels)
     )

@@ -72,7 +72,7 @@ def checked_pixels(image: Image, name: str = "the image") -> CheckedArray:
 
 
 def frame_of(image: Image, number: int, spatial_dims: int) -> npt.NDArray[Any]:
-    """Read one frame of an image, with something harmless where nothing was measured.
+    """Read one frame of an image for a network, with something harmless where nothing was measured.
 
     Args:
         image: The image.

@@ -32,6 +32,9 @@ class CausalShape:
         dilations: Dilation of each convolution; there are as many layers.
         out_channels: Numbers per pixel in the output.
         activation: Non-linearity.
+        preactivated: Whether blocks and the last layer activate their input, and the first layer has no output of its
+            own. If false, as published: blocks activate inside alone, the last layer reads the blocks' output, and the
+            first layer is activated and mixed by a 1-wide convolution.
     """
 
     spatial_dims: int
@@ -43,6 +46,7 @@ class CausalShape:
     dilations: tuple[int, ...]
     out_channels: int
     activation: Activation
+    preactivated: bool = True
 
     @property
     def receptive_field(self) -> int:
@@ -94,7 +98,7 @@ class CausalConv(nn.Module):
 
 
 class CausalBlock(nn.Module):
-    """Residual block: ``h + W act(causal(act(h)) + V code)``.
+    """Residual block: ``h + W act(causal(act(h)) + V code)``; unless `preactivated`, causal reads h itself.
 
     Args:
         shape: Shape of the network.
@@ -104,15 +108,21 @@ class CausalBlock(nn.Module):
     def __init__(self, shape: CausalShape, dilation: int) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[shape.activation]()
+        self.preactivated = shape.preactivated
         self.causal = CausalConv(shape, shape.filters, dilation)
         self.code = conv(shape.spatial_dims, shape.code_channels, shape.filters, 1)
         self.out = conv(shape.spatial_dims, shape.filters, shape.filters, 1)
 
     def forward(self, h: Tensor, code: Tensor) -> Tensor:
         """Map features (B, F, *S) and code (B, C_s, *S) to features."""
-        inner = self.causal(self.activation(h)) + self.code(code)
+        inner = self.causal(self.read(h)) + self.code(code)
         out: Tensor = h + self.out(self.activation(inner))
         return out
+
+    def read(self, h: Tensor) -> Tensor:
+        """Return what the causal convolution sees of features of any shape."""
+        read: Tensor = self.activation(h) if self.preactivated else h
+        return read
 
 
 class CausalNetwork(nn.Module):
@@ -131,6 +141,7 @@ class CausalNetwork(nn.Module):
         if shape.axis is not None:
             self.context = CausalConv(shape, shape.channels, first, excludes_current=True)
         self.code = conv(shape.spatial_dims, shape.code_channels, shape.filters, 1)
+        self.mix = None if shape.preactivated else conv(shape.spatial_dims, shape.filters, shape.filters, 1)
         self.blocks = nn.ModuleList(CausalBlock(shape, dilation) for dilation in rest)
         self.activation = ACTIVATIONS[shape.activation]()
         self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels, 1)
@@ -149,8 +160,15 @@ class CausalNetwork(nn.Module):
         h = self.code(code)
         if self.context is not None:
             h = h + share * self.context(x)
+        if self.mix is not None:
+            h = self.mix(self.activation(h))
         for block in self.blocks:
             h = block(h, code)
         with torch.autocast(h.device.type, enabled=False):
-            out: Tensor = self.head(self.activation(h.to(self.head.weight.dtype)))
+            out: Tensor = self.head(self.leave(h.to(self.head.weight.dtype)))
         return out
+
+    def leave(self, h: Tensor) -> Tensor:
+        """Return what the last layer sees of features of any shape."""
+        left: Tensor = self.activation(h) if self.shape.preactivated else h
+        return left

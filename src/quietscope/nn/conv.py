@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Activation = Literal["elu", "silu", "relu", "mish"]
 GateActivation = Activation | Literal["tanh"]
+Edges = Literal["zeros", "replicate"]
+"""What a convolution sees outside the image: zeros, or the nearest pixel of the image."""
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "silu": nn.SiLU, "relu": nn.ReLU, "mish": nn.Mish}
 _CONV: dict[int, Callable[..., nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _CONV_TRANSPOSE: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -16,14 +19,18 @@ BATCH_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.Batc
 _DROPOUT: dict[int, Callable[..., nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
 
 
-def conv(spatial_dims: int, in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d | nn.Conv3d:
-    """Make a zero-padded convolution that keeps the image size, with a square or cubic kernel."""
-    return _CONV[spatial_dims](in_channels, out_channels, kernel, padding=kernel // 2)
+def conv(
+    spatial_dims: int, in_channels: int, out_channels: int, kernel: int, edges: Edges = "zeros"
+) -> nn.Conv2d | nn.Conv3d:
+    """Make a padded convolution that keeps the image size, with a square or cubic kernel."""
+    return _CONV[spatial_dims](in_channels, out_channels, kernel, padding=kernel // 2, padding_mode=edges)
 
 
-def conv_down(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
+def conv_down(
+    spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...], edges: Edges = "zeros"
+) -> nn.Module:
     """Make a strided convolution, 3 pixels wide; it halves the even length of an axis of stride 2."""
-    return _CONV[spatial_dims](in_channels, out_channels, 3, stride=stride, padding=1)
+    return _CONV[spatial_dims](in_channels, out_channels, 3, stride=stride, padding=1, padding_mode=edges)
 
 
 def conv_up(spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
@@ -40,6 +47,26 @@ def conv_transpose(spatial_dims: int, in_channels: int, out_channels: int, strid
 def total_stride(strides: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     """Multiply the strides of successive levels, one factor per spatial axis."""
     return tuple(math.prod(steps) for steps in zip(*strides, strict=True))
+
+
+class NearestUp(nn.Module):
+    """Enlarge features by repeating their pixels, after a 1-wide convolution, which may as well come after.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Factor per spatial axis.
+    """
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
+        super().__init__()
+        self.conv = conv(spatial_dims, in_channels, out_channels, 1)
+        self.factors = [float(step) for step in stride]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, C, *S) to (B, C_out, *(S stride))."""
+        return F.interpolate(self.conv(x), scale_factor=self.factors, mode="nearest")
 
 
 class Gate(nn.Module):

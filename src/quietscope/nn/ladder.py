@@ -5,7 +5,7 @@ Sønderby et al. 2016 (ladder VAE); Prakash et al. 2022, arXiv 2104.01374 (HDN).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from quietscope.nn.conv import (
     ACTIVATIONS,
     Activation,
+    Edges,
     GateActivation,
+    NearestUp,
     ResidualBlock,
     conv,
     conv_down,
@@ -21,6 +23,9 @@ from quietscope.nn.conv import (
     total_stride,
 )
 from quietscope.nn.latent import GaussianLatent, Width, gaussian_kl
+
+Resampling: TypeAlias = Literal["transposed", "nearest"]
+"""How levels change the size of their features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,11 @@ class LadderShape:
         width: How the widths of latents are computed from the output of the network.
         deterministic_levels: Levels whose posterior does not see the image, only the features from above, and of which
             prediction uses the mean. Structured noise has the scale of pixels, which the low levels represent.
+        resampling: "transposed": every level begins with a 3-wide convolution, of its stride, on the way up, and a
+            transposed one on the way down. "nearest": on the way down pixels are repeated, next to a 1-wide
+            convolution, and a level that keeps size and number of filters has neither convolution.
+        edges: What convolutions see outside the image, those of the residual blocks excepted, which see zeros.
+        final_conv: Whether a 3-wide convolution ends the ladder; without, `out_channels` must equal `stem_filters`.
     """
 
     spatial_dims: int
@@ -63,6 +73,9 @@ class LadderShape:
     stochastic_skip: bool
     width: Width = "exponential"
     deterministic_levels: tuple[int, ...] = ()
+    resampling: Resampling = "transposed"
+    edges: Edges = "zeros"
+    final_conv: bool = True
 
     @property
     def num_levels(self) -> int:
@@ -77,6 +90,20 @@ class LadderShape:
         """Make one residual block of this ladder."""
         gate = None if is_stem else self.gate  # in the publication the block of the stem is the only one without a gate
         return ResidualBlock(self.spatial_dims, channels, self.activation, self.batch_norm, self.dropout, gate)
+
+    def down(self, before: int, after: int, stride: tuple[int, ...]) -> list[nn.Module]:
+        """Make what a level begins with on the way up: a convolution, or nothing."""
+        if self.resampling == "transposed" or max(stride) > 1:
+            return [conv_down(self.spatial_dims, before, after, stride, self.edges)]
+        return [conv(self.spatial_dims, before, after, 1)] if before != after else []
+
+    def up(self, before: int, after: int, stride: tuple[int, ...]) -> list[nn.Module]:
+        """Make the counterpart of `down` on the way down."""
+        if self.resampling == "transposed":
+            return [conv_up(self.spatial_dims, before, after, stride)]
+        if max(stride) > 1:
+            return [NearestUp(self.spatial_dims, before, after, stride)]
+        return [conv(self.spatial_dims, before, after, 1)] if before != after else []
 
 
 class Merge(nn.Module):
@@ -99,15 +126,15 @@ class Encoder(nn.Module):
     def __init__(self, shape: LadderShape) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5),
+            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5, shape.edges),
             ACTIVATIONS[shape.activation](),
             shape.block(shape.stem_filters, is_stem=True),
         )
         self.levels = nn.ModuleList()
         below = shape.stem_filters
         for filters, stride in zip(shape.filters, shape.strides, strict=True):
-            down = conv_down(shape.spatial_dims, below, filters, stride)
-            self.levels.append(nn.Sequential(down, *(shape.block(filters) for _ in range(shape.blocks))))
+            down = shape.down(below, filters, stride)
+            self.levels.append(nn.Sequential(*down, *(shape.block(filters) for _ in range(shape.blocks))))
             below = filters
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -130,17 +157,17 @@ class DecoderLevel(nn.Module):
         self.width = shape.width
         self.is_top = level == shape.num_levels - 1
         self.is_deterministic = level in shape.deterministic_levels
-        self.posterior_conv = conv(dims, filters, 2 * latents, 3)
-        self.latent_conv = conv(dims, latents, filters, 3)
+        self.posterior_conv = conv(dims, filters, 2 * latents, 3, shape.edges)
+        self.latent_conv = conv(dims, latents, filters, 3, shape.edges)
         if self.is_top:
             self.prior_parameters = nn.Parameter(torch.zeros(1, 2 * latents, *[1] * dims))
         else:
-            self.prior_conv = conv(dims, filters, 2 * latents, 3)
+            self.prior_conv = conv(dims, filters, 2 * latents, 3, shape.edges)
             self.merge = Merge(shape, filters)
             self.skip = Merge(shape, filters) if shape.stochastic_skip else None
-        # As published, the transposed convolution comes first, so the blocks run at the finer resolution.
-        up = conv_up(dims, filters, below, shape.strides[level])
-        self.blocks = nn.Sequential(up, *(shape.block(below) for _ in range(shape.blocks)))
+        # As published, features are enlarged first, so the blocks run at the finer resolution.
+        up = shape.up(filters, below, shape.strides[level])
+        self.blocks = nn.Sequential(*up, *(shape.block(below) for _ in range(shape.blocks)))
 
     def prior(self, above: Tensor | None) -> GaussianLatent:
         """Return the prior of the latents given the features from above; at the top (None) it is a learnt constant."""
@@ -180,7 +207,8 @@ class Ladder(nn.Module):
         self.encoder = Encoder(shape)
         self.levels = nn.ModuleList(DecoderLevel(shape, level) for level in range(shape.num_levels))
         self.final = nn.Sequential(*(shape.block(shape.stem_filters) for _ in range(shape.final_blocks)))
-        self.head = conv(shape.spatial_dims, shape.stem_filters, shape.out_channels, 3)
+        assert shape.final_conv or shape.out_channels == shape.stem_filters
+        self.head = conv(shape.spatial_dims, shape.stem_filters, shape.out_channels, 3) if shape.final_conv else None
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map normalised images (B, C, *S) to the features of all levels, finest first.
@@ -263,7 +291,7 @@ class Ladder(nn.Module):
         h = self.final(h)
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(h.device.type, enabled=False):
-            out: Tensor = self.head(h.float())
+            out: Tensor = h.float() if self.head is None else self.head(h.float())
         return out
 
 

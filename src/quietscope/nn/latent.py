@@ -15,7 +15,7 @@ from torch import Tensor
 from quietscope.nn.keyed import GOLDEN, MASK64, ROUNDS
 
 Width = Literal["exponential", "softplus"]
-"""How the width of a latent is computed from the output of a network."""
+"""How the width of a Gaussian is computed from the output of a network."""
 LOG_VARIANCE_BOUND = 10.0
 _SOFTPLUS_FLOOR = -8.0
 _PIXELS_IN_CACHE = 1 << 14
@@ -45,13 +45,17 @@ class GaussianLatent:
         """
         mean, raw = parameters.float().chunk(2, dim=1)
         if width == "softplus":
-            log_std = torch.where(raw > _SOFTPLUS_FLOOR, torch.log(F.softplus(raw.clamp(min=_SOFTPLUS_FLOOR))), raw)
-            return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(2.0 * log_std / LOG_VARIANCE_BOUND))
+            return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(2.0 * log_softplus(raw) / LOG_VARIANCE_BOUND))
         return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
 
     def sample(self, noise: Tensor) -> Tensor:
         """Return ``mean + exp(log_variance / 2) * noise``; the noise is broadcast to (B, C, *S)."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+
+def log_softplus(raw: Tensor) -> Tensor:
+    """Return ``log(log(1 + exp(raw)))``, elementwise; for raw far below zero it is raw."""
+    return torch.where(raw > _SOFTPLUS_FLOOR, torch.log(F.softplus(raw.clamp(min=_SOFTPLUS_FLOOR))), raw)
 
 
 def gaussian_kl(q: GaussianLatent, p: GaussianLatent) -> Tensor:

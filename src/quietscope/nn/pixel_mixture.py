@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from quietscope.nn.latent import Width, log_softplus
+
 LOG_WIDTH_BOUND = 7.0
 PARAMETERS = 3
 
@@ -26,14 +28,16 @@ class PixelMixture:
     log_width: Tensor
 
     @classmethod
-    def of(cls, out: Tensor, width: Tensor) -> "PixelMixture":
-        """Split the output of a network into the parameters; an output of zeros gives Gaussians of the usual width.
+    def of(cls, out: Tensor, width: Tensor, kind: Width = "exponential") -> "PixelMixture":
+        """Split the output of a network into the parameters.
 
-        ``log_width = log width + b tanh(raw / b)``, b = 7.
+        ``log_width = log width + b tanh(u / b)``, b = 7, where u is the raw output for "exponential", so that zeros
+        give Gaussians of the usual width, and ``log(softplus(raw))`` for "softplus".
 
         Args:
             out: Output of a network, shape (B, 3 K C, *S).
             width: Usual width of each channel, shape (C,).
+            kind: How widths are computed from the output.
 
         Returns:
             The mixture.
@@ -41,6 +45,7 @@ class PixelMixture:
         parts = out.float().reshape(out.shape[0], width.numel(), PARAMETERS, -1, *out.shape[2:])
         log_weight, mean, raw = parts.unbind(2)
         usual = torch.log(width).reshape(1, -1, *[1] * (raw.ndim - 2))
+        raw = log_softplus(raw) if kind == "softplus" else raw
         log_width = usual + LOG_WIDTH_BOUND * torch.tanh(raw / LOG_WIDTH_BOUND)
         return cls(F.log_softmax(log_weight, dim=2), mean, log_width)
 

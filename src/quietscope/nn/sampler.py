@@ -53,10 +53,12 @@ def _sample_rows(network: CausalNetwork, mixture: Mixture, code: Rows, choice: R
     histories = [_History(block.causal, code.shape[0], length) for block in blocks]
     for t in range(length):
         h = start[:, t] + seen.convolve(t)
+        if network.mix is not None:
+            h = _pointwise(network.mix, network.activation(h))
         for block, history, given in zip(blocks, histories, codes, strict=True):
-            history.put(t, block.activation(h))
+            history.put(t, block.read(h))
             h = h + _pointwise(block.out, block.activation(history.convolve(t) + given[:, t]))
-        out = _pointwise(network.head, network.activation(h))
+        out = _pointwise(network.head, network.leave(h))
         x[:, t] = mixture(out.unsqueeze(2)).sample(choice[:, t].unsqueeze(2), noise[:, t].unsqueeze(2)).squeeze(2)
         seen.put(t, x[:, t])
     return x

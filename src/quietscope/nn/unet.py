@@ -11,10 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, total_stride
+from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, conv_transpose, total_stride
 
 Merge: TypeAlias = Literal["concat", "add"]
 """How the features of a skip connection and those from the level below are joined."""
+Upsampling: TypeAlias = Literal["nearest", "transposed"]
+"""How the features from the level below are enlarged."""
+Initialisation: TypeAlias = Literal["uniform", "xavier"]
+"""How the weights of convolutions are drawn."""
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 _CONVOLVE = {2: F.conv2d, 3: F.conv3d}
 _BINOMIAL = (1.0, 2.0, 1.0)
@@ -26,7 +30,8 @@ class UNetShape:
 
     Attributes:
         spatial_dims: 2 or 3.
-        channels: Image channels in and out.
+        channels: Image channels that come in.
+        out_channels: Channels that come out; None for as many as come in.
         depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         z_halvings: In 3-D, number of the first halvings that halve Z too.
@@ -37,6 +42,14 @@ class UNetShape:
         merge: "concat" concatenates the skip with the upsampled features. "add" reduces these to the number of its
             channels by a 1-wide convolution and adds both, which needs fewer parameters.
         activation: Non-linearity.
+        upsampling: "nearest" repeats pixels. "transposed" is a transposed convolution whose kernel is as large as its
+            stride, which also reduces the features to the number of channels of the skip connection.
+        initialisation: "uniform" draws weights and biases as PyTorch does. "xavier" draws the weights of convolutions
+            from a normal distribution of variance ``2 / (fan_in + fan_out)`` (Glorot, Bengio, AISTATS 2010) and sets
+            their biases to zero; transposed convolutions stay as PyTorch draws them.
+        residual: Whether the input is added to the output, so that the network learns the difference.
+        tapered: Whether the last convolution of the deepest level, and of every level on the way up, has the filters of
+            the next finer level already.
     """
 
     spatial_dims: int
@@ -49,6 +62,11 @@ class UNetShape:
     top_skip: bool
     merge: Merge
     activation: Activation
+    upsampling: Upsampling = "nearest"
+    initialisation: Initialisation = "uniform"
+    residual: bool = False
+    tapered: bool = False
+    out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -113,7 +131,7 @@ class MaxPool(nn.Module):
 
 
 class UNet(nn.Module):
-    """U-Net with two 3-wide convolutions per level down and up, nearest-neighbour upsampling, and a 1-wide last layer.
+    """U-Net with two 3-wide convolutions per level down and up, and a 1-wide last layer.
 
     Args:
         shape: Depth, filters and options.
@@ -126,33 +144,46 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         self.pools = nn.ModuleList()
         before = shape.channels
+        ends = [widths[max(0, level - 1)] if shape.tapered else width for level, width in enumerate(widths)]
         for level, width in enumerate(widths):
-            self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, width)))
+            after = width if level < shape.depth else ends[level]
+            self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, after)))
             if level < shape.depth:
                 self.pools.append(BlurPool(shape.stride(level)) if shape.blur_pool else MaxPool(shape.stride(level)))
             before = width
         self.up = nn.ModuleList()
         self.narrow = nn.ModuleList()
+        self.rise = nn.ModuleList()
         for level in range(shape.depth):
             here = widths[level]
-            joined = widths[level + 1]
-            if shape.merge == "add":
+            joined = ends[level + 1]
+            if shape.upsampling == "transposed":
+                self.rise.append(conv_transpose(shape.spatial_dims, joined, here, shape.stride(level)))
+                joined = here
+            elif shape.merge == "add":
                 self.narrow.append(conv(shape.spatial_dims, joined, here, 1))
                 joined = here
-            elif self._has_skip(level):
+            if shape.merge == "concat" and self._has_skip(level):
                 joined += here
-            self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, here)))
-        self.head = conv(shape.spatial_dims, shape.filters, shape.channels, 1)
+            self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, ends[level])))
+        self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels or shape.channels, 1)
+        if shape.initialisation == "xavier":
+            self.apply(_draw_as_xavier)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S) to images of the same shape, float32.
+        """Map normalised images (B, C, *S) to images of the same size, float32.
 
         Args:
             x: Images; every side must be a multiple of `UNetShape.reduction`.
 
         Returns:
-            Images (B, C, *S).
+            Images (B, C_out, *S).
         """
+        out = self.emit(self.features(x))
+        return out + x.float() if self.shape.residual else out
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S)."""
         skips = []
         for level, block in enumerate(self.down):
             x = block(x)
@@ -160,16 +191,26 @@ class UNet(nn.Module):
                 skips.append(x)
                 x = self.pools[level](x)
         for level in reversed(range(self.shape.depth)):
-            x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
-            x = self.up[level](self._join(x, skips[level], level))
+            x = self.up[level](self._join(self._enlarge(x, level), skips[level], level))
+        return x
+
+    def emit(self, features: Tensor) -> Tensor:
+        """Run the last layer, pixel by pixel, on features (B, filters, *S), S of any size; (B, C_out, *S), float32."""
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
-        with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = self.head(x.float())
+        with torch.autocast(features.device.type, enabled=False):
+            out: Tensor = self.head(features.float())
         return out
+
+    def _enlarge(self, x: Tensor, level: int) -> Tensor:
+        """Enlarge the features of the level below to the size of this one."""
+        if self.shape.upsampling == "transposed":
+            risen: Tensor = self.rise[level](x)
+            return risen
+        x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
+        return self.narrow[level](x) if self.shape.merge == "add" else x
 
     def _join(self, x: Tensor, skip: Tensor, level: int) -> Tensor:
         if self.shape.merge == "add":
-            x = self.narrow[level](x)
             return x + skip if self._has_skip(level) else x
         return torch.cat((x, skip), dim=1) if self._has_skip(level) else x
 
@@ -182,3 +223,10 @@ def _convolve(shape: UNetShape, before: int, after: int) -> list[nn.Module]:
     if shape.batch_norm:
         layers.append(BATCH_NORM[shape.spatial_dims](after))
     return [*layers, ACTIVATIONS[shape.activation]()]
+
+
+def _draw_as_xavier(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Conv3d):
+        nn.init.xavier_normal_(module.weight)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)

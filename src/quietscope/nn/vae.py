@@ -25,6 +25,7 @@ class VAEShape:
         blocks: Residual blocks at the bottleneck, before and after the latents.
         z_halvings: In 3-D, number of the first halvings that halve Z too.
         activation: Non-linearity.
+        activates_up: Whether enlarged features pass through the non-linearity.
     """
 
     spatial_dims: int
@@ -35,6 +36,7 @@ class VAEShape:
     blocks: int
     z_halvings: int
     activation: Activation
+    activates_up: bool = True
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -76,7 +78,8 @@ class VAE(nn.Module):
         for level in reversed(range(shape.depth)):
             width = shape.width(level)
             up = conv_transpose(shape.spatial_dims, width, width, shape.stride(level))
-            decoder += [*_twice(shape, before, width), up, ACTIVATIONS[shape.activation]()]
+            after = ACTIVATIONS[shape.activation]() if shape.activates_up else nn.Identity()
+            decoder += [*_twice(shape, before, width), up, after]
             before = width
         self.decoder = nn.Sequential(*decoder)
         self.head = conv(shape.spatial_dims, before, shape.channels, 3)

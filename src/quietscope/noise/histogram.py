@@ -20,7 +20,7 @@ TAIL_SHARE = 1e-4
 """Default probability of the tail; it increases the variance by a thousandth."""
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Position of signals among the rows.
 
     Attributes:
@@ -95,10 +95,13 @@ class Histogram(NoiseModel):
     def log_prob(self, x: Tensor, s: Tensor) -> Tensor:
         """Return log p(x|s), broadcast over ``x`` and ``s``."""
         x, s = broadcast(x, s)
-        place = self._place(s)
-        residual = (x - s) / place.stretch
+        return self.log_prob_at(x - s, self._place(s))
+
+    def log_prob_at(self, residual: Tensor, place: Place) -> Tensor:
+        """Return log p(x|s) for residuals x - s, given where s lies among the rows; all of one shape."""
+        residual = residual / place.stretch
         left, right = (self._row_density(residual, row) for row in (place.left, place.left + 1))
-        tail = normal_log_density(residual, torch.zeros((), device=s.device), self._tail_variance(place))
+        tail = normal_log_density(residual, torch.zeros((), device=residual.device), self._tail_variance(place))
         return self._with_tail(torch.lerp(left, right, place.part), tail) - torch.log(place.stretch)
 
     def quasi_log_prob(self, x: Tensor, s: Tensor) -> Tensor:
@@ -187,17 +190,21 @@ class Histogram(NoiseModel):
             f"over signals {low:.4g} to {high:.4g}"
         )
 
-    def _place(self, s: Tensor) -> _Place:
+    def _place(self, s: Tensor) -> Place:
         inner = self.knots[1:-1]
         left = torch.searchsorted(inner, s.detach().contiguous(), right=True)
         start, end = self.knots[left], self.knots[left + 1]
         part = ((s - start) / (end - start)).clamp(0.0, 1.0)
-        return _Place(left=left, part=part, stretch=self._beyond.growth(s).sqrt())
+        return Place(left=left, part=part, stretch=self.stretch(s))
 
-    def _row_variance(self, place: _Place) -> Tensor:
+    def stretch(self, s: Tensor) -> Tensor:
+        """Return the width of the noise at signals over that of the nearest row, 1 between the rows; shape of `s`."""
+        return self._beyond.growth(s).sqrt()
+
+    def _row_variance(self, place: Place) -> Tensor:
         return torch.lerp(self._variances[place.left], self._variances[place.left + 1], place.part)
 
-    def _tail_variance(self, place: _Place) -> Tensor:
+    def _tail_variance(self, place: Place) -> Tensor:
         return TAIL_WIDTH**2 * self._row_variance(place)
 
     def _with_tail(self, table: Tensor, tail: Tensor) -> Tensor:

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import pad_to_patch
 from quietscope.io import Image
 from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
+from quietscope.nn.recompute import recomputing
+from quietscope.pipeline.kept_memory import KeptMemory
 from quietscope.prediction import predict_frame, ready_to_predict
 from quietscope.prediction.engine import most_pixels_of_tile
 from quietscope.prediction.memory import bytes_per_pixel
@@ -119,7 +121,7 @@ def seconds_per_pixel(
     looks = len(turns(method, part.shape[1:], request.augment))
 
     def seconds(num_samples: int) -> float:
-        asked = replace(request, num_samples=num_samples, augment=False, tile=None)
+        asked = replace(request, num_samples=num_samples, pairs=0, augment=False, tile=None)
         started = time.perf_counter()
         predict_frame(method, part, kinds=wanted, request=asked, device=device)
         return time.perf_counter() - started
@@ -161,34 +163,29 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     sides = (settings.patch_z, settings.patch, settings.patch)[-method.spatial_dims :]
     patch = tuple(round_up(n, m) for n, m in zip(sides, method.size_multiple, strict=True))
     x = torch.from_numpy(pad_to_patch(part_of(frames, patch), patch).astype(np.float32)).to(device)
-    few = min(settings.batch_size, FEW_PATCHES)
+    few = min(settings.at_once, FEW_PATCHES)
     batch = x.expand(few, *x.shape).contiguous()
-    kept: dict[int, int] = {}
-    weights = {parameter.data_ptr() for parameter in method.parameters()}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
+    kept = KeptMemory(method, settings.checkpointing)
     method.train()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            torch.autograd.backward(method.loss(batch).total)
+        with kept.counted():
+            loss = method.loss(batch).total
+        if not settings.checkpointing:
+            torch.autograd.backward(loss)
+        del loss
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         started = time.perf_counter()  # the first time also paid for what is made once
-        torch.autograd.backward(method.loss(batch).total)
+        with recomputing([method]) if settings.checkpointing else nullcontext():
+            torch.autograd.backward(method.loss(batch).total)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - started
     method.zero_grad(set_to_none=True)
     method.eval()
-    share = settings.batch_size / few
     size = sum(parameter.nbytes for parameter in method.parameters())
     return StepCost(
         patch=patch,
-        seconds=seconds * share,
-        num_bytes=round(COPIES_OF_WEIGHTS * size + share * sum(kept.values())),
+        seconds=seconds * settings.batch_size / few,
+        num_bytes=round(COPIES_OF_WEIGHTS * size + settings.at_once / few * kept.num_bytes),
     )

@@ -1,8 +1,7 @@
 """A model is not used on images that are unlike those that it learnt from without a word."""
 
-from collections.abc import Sequence
-
-from quietscope.data.likeness import Seen, differences
+from quietscope.data.likeness import differences
+from quietscope.deploy.card import History
 from quietscope.errors import PixelError
 from quietscope.io import Image
 from quietscope.pipeline.events import Listener, Note
@@ -14,11 +13,12 @@ UNKNOWN = (
 )
 
 
-def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, insist: bool) -> None:
+def check_likeness(history: History, image: Image, events: Listener, *, insist: bool) -> None:
     """Compare an image with those that a model has learnt from.
 
     Args:
-        learnt: What the model has learnt from, one record per channel; none where that is not known.
+        history: What the model has learnt from; nothing where that is not known. Where each image is normalised by
+            itself, images are compared after that.
         image: The noisy image.
         events: Told one note for each difference.
         insist: Whether to go on where the result must be wrong.
@@ -26,14 +26,16 @@ def check_likeness(learnt: Sequence[Seen], image: Image, events: Listener, *, in
     Raises:
         PixelError: If the result must be wrong, unless `insist`.
     """
+    learnt = history.seen
     if not learnt:
         events(Note(text=UNKNOWN))
     if len(learnt) != image.layout().num_channels:  # refused by the model in its own words
         return
+    from quietscope.data.by_itself import for_model
     from quietscope.data.look import look_at
-    from quietscope.data.measured import as_measured
 
-    for channel, (before, now) in enumerate(zip(learnt, look_at([as_measured(image)], 2), strict=False)):
+    seen = look_at([for_model(image, history.normalize)], 2)
+    for channel, (before, now) in enumerate(zip(learnt, seen, strict=False)):
         name = f"channel {channel + 1}: " if len(learnt) > 1 else ""
         for each in differences(before, now):
             if each.is_hopeless and not insist:

@@ -148,6 +148,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     Raises:
         QuietScopeError: If images, settings or files cannot be used.
     """
+    from quietscope.data.by_itself import for_model
     from quietscope.data.frames import Frames
     from quietscope.data.measured import as_measured, gap_notes
     from quietscope.nn.hardware import chosen_device, place
@@ -156,14 +157,14 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     if isinstance(plan, PredictPlan):
         raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files` and `target`")
     plan.check()
-    training = plan.training
+    training, configuration = plan.training, plan.training.configuration
     images = [as_measured(image) for image in training.images]
     found = tuple(gap_notes(images))
     for text in found:
         events(Note(text=text))
-    frames = Frames.of(images, training.configuration.dims)
+    frames = Frames.of([for_model(image, configuration.normalize) for image in images], configuration.dims)
     device = chosen_device(training.device)
-    settled = preview(training.configuration, images, frames, notify=lambda text: events(Note(text=text)))
+    settled = preview(configuration, images, frames, notify=lambda text: events(Note(text=text)))
     method = settled.build(device)
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}

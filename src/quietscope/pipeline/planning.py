@@ -16,6 +16,7 @@ from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
+from quietscope.tiling.kinds import kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
 
@@ -77,7 +78,8 @@ def plan_denoise(
         raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
     noisy = _noisy(images, axes, series, mask, configuration)
-    kinds = choose_kinds(results, _abilities(configuration), USUAL)
+    able = _abilities(configuration)
+    kinds, seen = choose_kinds(results, able, USUAL), {"mean", "std"} & able.kinds
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(
         folder=place,
@@ -94,11 +96,14 @@ def plan_denoise(
                 image=image,
                 files=named,
                 main=results.main,
-                request=replace(request, seed=configuration.seed),
+                # The picture shows the first image's deviation and samples, whatever is written.
+                request=replace(request, seed=configuration.seed).settled(kinds if number else {*kinds, *seen}),
                 dtype=results.dtype,
                 overwrite=overwrite,
             )
-            for image, named in zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
+            for number, (image, named) in enumerate(
+                zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
+            )
         ),
         references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
@@ -201,7 +206,7 @@ def plan_predict(
         image=noisy,
         files=files_beside(Path(output), kinds, results.main),
         main=results.main,
-        request=request,
+        request=request.settled(kinds),
         dtype=results.dtype,
         overwrite=overwrite,
     )
@@ -240,7 +245,7 @@ def _abilities(configuration: "Configuration") -> Abilities:
     from quietscope.presets import AUTO
 
     if configuration.method == AUTO:
-        return Abilities.named(AUTO, samples=True, deconvolves=False)
+        return Abilities.named(AUTO, kinds_within(samples=True, deconvolves=False))
     return Abilities.of(METHODS[configuration.method])
 
 
@@ -252,4 +257,4 @@ def _abilities_in(file: Path) -> Abilities:
 
         return Abilities.of(method_in(file))
     card = read_card(file)
-    return Abilities.named(card.method, samples=card.samples, deconvolves=card.deconvolves)
+    return Abilities.named(card.method, card.kinds)

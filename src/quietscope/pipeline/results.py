@@ -1,11 +1,11 @@
 """Which kinds of results a run is asked for, and which of them a model can give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
-from quietscope.tiling.kinds import chosen_kinds, kinds_within, names_of_kinds
+from quietscope.tiling.kinds import Kind, chosen_kinds, names_of_kinds
 from quietscope.wording import typed
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ class Results:
         """The kind that is the denoised image."""
         return self.estimate or "mean"
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """The kinds that are asked for, by name or as the estimate; the estimate alone where nobody says anything."""
+        if self.kinds is None:
+            return frozenset({self.main})
+        return frozenset({*self.kinds, *([] if self.estimate is None else [self.estimate])})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Abilities:
@@ -54,17 +61,14 @@ class Abilities:
     @classmethod
     def of(cls, method: "type[Method]") -> "Abilities":
         """Return the abilities of a method."""
-        from quietscope.methods.base import DeconvolvingMethod, PosteriorMethod
+        from quietscope.methods.abilities import kinds_of
 
-        return cls.named(
-            method.name, samples=issubclass(method, PosteriorMethod), deconvolves=issubclass(method, DeconvolvingMethod)
-        )
+        return cls.named(method.name, kinds_of(method))
 
     @classmethod
-    def named(cls, method: str, *, samples: bool, deconvolves: bool) -> "Abilities":
-        """Return the abilities of a method that samples, deconvolves, or does not."""
-        able = kinds_within(samples=samples, deconvolves=deconvolves)
-        return cls(method=method, kinds=frozenset(kind.name for kind in able))
+    def named(cls, method: str, kinds: Iterable[Kind]) -> "Abilities":
+        """Return the abilities of a method of a name that gives some kinds of results."""
+        return cls(method=method, kinds=frozenset(kind.name for kind in kinds))
 
 
 def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -> tuple[str, ...]:
@@ -81,10 +85,8 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
     Raises:
         SettingsError: If there is no such kind, or the model cannot give it.
     """
-    if results.kinds is None:
-        wanted = {results.main, *(kind for kind in usual if kind in able.kinds)}
-    else:
-        wanted = {*results.kinds, *([] if results.estimate is None else [results.estimate])}
+    beside = {kind for kind in usual if kind in able.kinds} if results.kinds is None else set()
+    wanted = results.asked | beside
     kinds = tuple(kind.name for kind in chosen_kinds(wanted))
     if not kinds:
         raise SettingsError("at least one kind of results", "none", 'ask e.g. for "mean"')

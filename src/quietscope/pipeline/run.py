@@ -138,7 +138,7 @@ def _train(plan: TrainPlan, events: Listener) -> Outcome:
 def _predict(plan: PredictPlan, events: Listener) -> Outcome:
     """Denoise an image with a model that there is."""
     model = open_model(plan)
-    check_likeness(model.history.seen, plan.target.image, events, insist=plan.insist)
+    check_likeness(model.history, plan.target.image, events, insist=plan.insist)
     found = predict(model, plan.target, events)
     return Outcome(images=(judge(plan.target, found),))
 

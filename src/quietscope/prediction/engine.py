@@ -8,11 +8,22 @@ from math import prod
 import torch
 from torch import Tensor
 
-from quietscope.methods.abilities import DECONVOLVED, DENOISED, SAMPLE, decode, encode, latents_of, require
-from quietscope.methods.base import DeconvolvingMethod, Method, PosteriorMethod
+from quietscope.methods.abilities import (
+    DECONVOLVED,
+    DENOISED,
+    DEVIATION,
+    SAMPLE,
+    decode,
+    encode,
+    kinds_of,
+    latents_of,
+    require,
+)
+from quietscope.methods.base import DeconvolvingMethod, Method, MomentsMethod, PosteriorMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
+from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.border import Pixels
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator
@@ -75,6 +86,11 @@ class TorchEngine:
         """Channels of its images."""
         return self.model.statistics.num_channels
 
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the method computes the deviation of its image."""
+        return isinstance(self.model, MomentsMethod)
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Tensor]]:
         """Return the estimator that makes a kind of results."""
         assert kind.estimator is not None, kind
@@ -85,20 +101,27 @@ class TorchEngine:
         """Return the pixels of an outer box that networks and estimators fill a quarter of the free memory with."""
         return most_pixels_of_tile(self.model, self.device, bytes_per_value, self.request.max_memory)
 
+    @property
+    def pairs(self) -> Pairs:
+        """Which samples are antithetic pairs; none of the images of a point method."""
+        return self.request.drawn_pairs if latents_of(self.model) else NO_PAIRS
+
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
         return self.request.num_samples if latents_of(self.model) else num_turns
 
     def draw(self, x: Pixels, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
         """Draw images of one tile, whose pixels are (C, *outer): encoded once, decoded per sample."""
-        latents, device = latents_of(self.model), self.device
+        latents, device, pairs = latents_of(self.model), self.device, self.pairs
         encoding = encode(self.model, torch.from_numpy(x).to(device).unsqueeze(0))
         at_once = max(1, _PIXELS_AT_ONCE.get(device.type, 1) // prod(tile.outer_shape)) if latents else 1
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
-            noise = tile_noise(latents, tile, seed=self.request.seed, frame=frame, samples=some, device=device)
+            key = {"seed": self.request.seed, "frame": frame}
+            noise = tile_noise(latents, tile, **key, samples=some, pairs=pairs, device=device)
             made = decode(self.model, encoding, noise)
-            yield Drawn(numbers=some, images=made[SAMPLE if latents else DENOISED], deconvolved=made.get(DECONVOLVED))
+            images = made[SAMPLE if latents else DENOISED]
+            yield Drawn(some, images, deconvolved=made.get(DECONVOLVED), deviation=made.get(DEVIATION))
 
     def flip(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
         """Reverse axes of images."""
@@ -124,14 +147,16 @@ def check_kinds(method: Method, wanted: Iterable[str]) -> None:
     kinds = chosen_kinds(wanted)
     if any(kind.needs == "deconvolves" for kind in kinds):
         require(method, DeconvolvingMethod)
-    sampled = [kind.name for kind in kinds if kind.needs == "samples"]
+    able = kinds_of(type(method))
+    sampled = [kind.name for kind in kinds if kind not in able]
     if sampled:
+        given = " and ".join(kind.name for kind in able)
         require(
             method,
             PosteriorMethod,
             f"for {', '.join(sampled)}",
-            "which gives one image and no more",
-            "train with {able}, or ask for the mean alone",
+            f"which gives {given} and no more",
+            f"train with {{able}}, or ask for {given} alone",
         )
 
 

@@ -81,7 +81,7 @@ def predict_frame(
         method: A trained method.
         frame: The noisy frame x, (C, *S), intensity units; any size from one pixel up.
         kinds: What to make, see `quietscope.tiling.kinds`; a point method gives the mean alone, one that deconvolves
-            also "deconvolved".
+            also "deconvolved", one that computes its deviation also "std".
         request: How to predict.
         num_samples: Number of samples, where it differs from the request's.
         frame_index: Number of the frame in its series; gives every frame noise of its own.
@@ -148,6 +148,7 @@ def predict_image(
         SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
     """
     check_kinds(method, sinks)
+    request = request.settled(sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
         engine = TorchEngine(model=method, request=request, device=where)
         walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
+from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, any_of
-from quietscope.methods.base import MethodSettings, PsfMethod
+from quietscope.methods.base import LearnedNoiseMethod, MethodSettings, PsfMethod, TaughtMethod
 from quietscope.outside.bounded import Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
 from quietscope.outside.regular_file import read_bounded
@@ -49,6 +50,9 @@ class Configuration(BaseModel):
         psf: For a method that removes the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels or one
             per channel separated by commas; None uses the PSF of the network settings.
         dims: 2 to denoise planes, 3 to denoise volumes.
+        normalize: "together" learns from the images in the one unit that they share; "each" brings every channel of
+            every image to a mean of 0 and a deviation of 1 by itself, for images of unlike scale, and wants a method
+            without a noise model.
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
         seed: Seed of everything random.
@@ -66,6 +70,7 @@ class Configuration(BaseModel):
     noise: FileNames = "auto"
     psf: FileNames | None = None
     dims: Literal[2, 3] = 2
+    normalize: Normalize = "together"
     budget: Word | None = None
     steps: int | None = Field(default=None, ge=1, le=10**9)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -97,6 +102,7 @@ class Configuration(BaseModel):
             return configuration
         find_preset(configuration.method, configuration.preset)
         _check_noise(configuration)
+        _check_normalize(configuration)
         _check_psf(configuration)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
@@ -165,6 +171,8 @@ def _check_before_choice(configuration: Configuration) -> None:
     if configuration.psf is not None:
         fix = f"pass {any_of(able(PsfMethod))}"
         raise SettingsError("a PSF only with a method that uses one", "method auto", fix)
+    if configuration.normalize == "each" and configuration.noise != AUTO:
+        raise _not_in_one_unit(f"noise = {configuration.noise!r}", "leave the noise out")
     if configuration.network:
         raise SettingsError(
             "no network settings for a method that is yet to be chosen",
@@ -181,6 +189,28 @@ def _check_noise(configuration: Configuration) -> None:
             f"noise = {configuration.noise!r}",
             f"leave it out, or choose `{typed(method='hdn')}`",
         )
+
+
+def speaks_no_unit(method: str) -> bool:
+    """Tell whether a method can learn from images that have a unit each: no likelihood of it is a noise model."""
+    kind = METHODS[method]
+    return not issubclass(kind, TaughtMethod) and (not kind.needs_noise or issubclass(kind, LearnedNoiseMethod))
+
+
+def _check_normalize(configuration: Configuration) -> None:
+    """Refuse images that have a unit each for a method whose noise model speaks one unit."""
+    if configuration.normalize == "together":
+        return
+    if configuration.noise != AUTO:
+        raise _not_in_one_unit(f"noise = {configuration.noise!r}", "leave the noise out")
+    kind = METHODS[configuration.method]
+    if not issubclass(kind, TaughtMethod) and not speaks_no_unit(kind.name):
+        fix = f"pass {any_of(filter(speaks_no_unit, METHODS))}"
+        raise _not_in_one_unit(f"{kind.name}, whose noise model is in intensities", fix)
+
+
+def _not_in_one_unit(got: str, fix: str) -> SettingsError:
+    return SettingsError("a method without a noise model for images normalised each by itself", got, fix)
 
 
 def _check_psf(configuration: Configuration) -> None:

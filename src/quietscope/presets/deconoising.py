@@ -21,7 +21,8 @@ PAPER = Preset(
     method=DecoNoising.name,
     name="paper",
     summary="As published (Goncharova et al. 2020), for a GPU",
-    network=DecoNoisingSettings(),
+    network=DecoNoisingSettings(depth=2, upsampling="transposed", initialisation="xavier", output_scale=10.0),
+    former_network=DecoNoisingSettings(),
     training=TrainingSettings(
         patch=100,
         batch_size=20,

@@ -4,21 +4,39 @@ from quietscope.methods.hdn import HDN, HDNSettings
 from quietscope.presets.record import MINUTES, Preset
 from quietscope.training.settings import TrainingSettings
 
+_PUBLISHED_TRAINING = TrainingSettings(
+    patch=64,
+    batch_size=64,
+    micro_batch=8,  # batch normalisation sees 8 patches at a time
+    optimizer="adamax",
+    learning_rate=3e-4,
+    schedule="plateau",
+    plateau_patience=10,
+    plateau_factor=0.5,
+    validate_every=400,
+    validation_patches=256,
+    early_stop=30,
+    early_stop_delta=0.0,
+)
+
 PAPER = Preset(
     method=HDN.name,
     name="paper",
-    summary="As published (Prakash et al. 2022), for a GPU and a day",
+    summary="As published for microscopy (Prakash et al. 2022, Convallaria), for a GPU and a day",
     network=HDNSettings(),
-    training=TrainingSettings(
-        patch=64,
-        batch_size=64,
-        optimizer="adamax",
-        learning_rate=3e-4,
-        schedule="plateau",
-        plateau_patience=10,
-        plateau_factor=0.5,
-        validate_every=400,
-        validation_patches=256,
+    training=_PUBLISHED_TRAINING,
+    budget=None,
+    steps=200_000,
+    measured=(),
+)
+
+BSD68 = Preset(
+    method=HDN.name,
+    name="bsd68",
+    summary="As published for natural images (Prakash et al. 2022, BSD68), for a GPU and a day",
+    network=HDNSettings(),
+    training=_PUBLISHED_TRAINING.model_copy(
+        update={"patch": 128, "batch_size": 16, "validate_every": 500, "early_stop": 100}
     ),
     budget=None,
     steps=200_000,
@@ -50,4 +68,4 @@ FAST = Preset(
     ),
 )
 
-PRESETS = (FAST, PAPER)
+PRESETS = (FAST, PAPER, BSD68)

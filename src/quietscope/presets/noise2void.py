@@ -11,7 +11,8 @@ PAPER = Preset(
     method=Noise2Void.name,
     name="paper",
     summary="As published for BSD68 (Krull et al. 2019), for a GPU",
-    network=Noise2VoidSettings(),
+    network=Noise2VoidSettings(residual=True, tapered=True, replacement="uniform_with_centre"),
+    former_network=Noise2VoidSettings(),
     training=TrainingSettings(
         patch=64,
         batch_size=128,

@@ -2,7 +2,7 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, noise2void
+from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, noise2void, pn2v
 from quietscope.presets.record import Preset
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
@@ -12,6 +12,7 @@ _OWN = (
     *divnoising.PRESETS,
     *dvlae.PRESETS,
     *noise2void.PRESETS,
+    *pn2v.PRESETS,
     *deconoising.PRESETS,
     *direct.PRESETS,
 )

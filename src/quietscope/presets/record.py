@@ -19,6 +19,8 @@ class Preset:
         budget: Training time if the user gives neither time nor steps; None if `steps` is set.
         steps: Training steps if the user gives neither time nor steps; None if `budget` is set.
         measured: Measured results, each with data, budget and hardware.
+        former_network: What `network` was in versions whose model files name the preset and do not state the network;
+            None if it was the same.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Preset:
     budget: str | None
     steps: int | None
     measured: tuple[str, ...]
+    former_network: MethodSettings | None = None
 
     @property
     def key(self) -> str:

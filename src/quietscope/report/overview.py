@@ -165,7 +165,8 @@ def _rows_of_channel(overview: Overview) -> list[_Row]:
         words = overview.titles.get("mean" if pixels is overview.mean else title.split()[0], "")
         return _Panel(f"{name_of_channel}{title}   {words}".strip(), pixels, "gray", limits, UNITS)
 
-    name = "denoised" if overview.std is None else "mean of the samples"
+    of_samples = " of the samples" if len(overview.samples) else ""
+    name = f"mean{of_samples}" if of_samples else "denoised"
     noisy, results = image("noisy", overview.noisy), [image(name, overview.mean)]
     if overview.deconvolved is not None:
         sharp = overview.deconvolved  # brighter than the blurred image at its peaks, by far
@@ -174,7 +175,7 @@ def _rows_of_channel(overview: Overview) -> list[_Row]:
     judged: list[_Panel | Calibration] = []
     if overview.std is not None:
         limits_of_std = (0.0, _spread(overview.std)[1])
-        judged.append(_Panel("standard deviation of the samples", overview.std, "inferno", limits_of_std, UNITS))
+        judged.append(_Panel(f"standard deviation{of_samples}", overview.std, "inferno", limits_of_std, UNITS))
     judged.append(_residual_panel(overview, "residual: noisy - denoised"))
     judged += _autocorrelation_panel(residual)
     if overview.calibration is not None:

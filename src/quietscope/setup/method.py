@@ -8,9 +8,11 @@ from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.diagnosis import Diagnosis, deterministic_levels, processing, reason
 from quietscope.diagnosis.recording import diagnose_frames
+from quietscope.methods import METHODS
 from quietscope.methods.abilities import able_to_set
+from quietscope.methods.base import PointMethod
 from quietscope.presets import Configuration
-from quietscope.presets.configuration import DIRECTION, LEVELS
+from quietscope.presets.configuration import DIRECTION, LEVELS, speaks_no_unit
 
 DILATIONS = "dilations"
 FARTHEST_SEEN = 40
@@ -41,9 +43,10 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     values: dict[str, Any] = configuration.model_dump()
     names = configuration.unsettled
     if names == ("method",):
-        values["method"] = method_with(found.wanted_setting)
+        setting, by_itself = found.wanted_setting, configuration.normalize == "each"
+        values["method"] = _without_noise_model(setting) if by_itself else method_with(setting)
         tell(f"method: {values['method']}, as {found.reason}")
-        names = (found.wanted_setting,)
+        names = Configuration.of(values).unsettled if by_itself else (setting,)
     answers: dict[str, Any] = {DIRECTION: found.direction}
     if LEVELS in names:
         answers[LEVELS] = found.levels(Configuration.of({**values, "network": _without(values["network"], LEVELS)}))
@@ -67,6 +70,13 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
 def method_with(setting: str) -> str:
     """Return the name of the first method whose network has a setting of that name."""
     return next(able_to_set(setting))
+
+
+def _without_noise_model(setting: str) -> str:
+    """Return a method for images that have a unit each: the one with the setting, or else the first point method."""
+    names = list(filter(speaks_no_unit, METHODS))
+    points = [name for name in names if issubclass(METHODS[name], PointMethod)]
+    return next((name for name in names if METHODS[name].has_setting(setting)), points[0])
 
 
 @dataclass(frozen=True)

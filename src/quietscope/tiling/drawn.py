@@ -25,7 +25,7 @@ def cropped(images: Images, box: tuple[slice, ...]) -> Images:
     return part
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Drawn(Generic[Images]):
     """Some images of one tile, (K, C, *S) each, intensity units.
 
@@ -33,13 +33,15 @@ class Drawn(Generic[Images]):
         numbers: Their numbers.
         images: Denoised images.
         deconvolved: The same without the microscope's blur, from a model that gives them.
+        deviation: How far the denoised images may be off, standard deviations, from a model that computes them.
     """
 
     numbers: Sequence[int]
     images: Images
     deconvolved: Images | None = None
+    deviation: Images | None = None
 
     def changed(self, change: Callable[[Images], Images]) -> "Drawn[Images]":
         """Return the same with all images changed alike."""
-        other = None if self.deconvolved is None else change(self.deconvolved)
-        return Drawn(numbers=self.numbers, images=change(self.images), deconvolved=other)
+        others = (None if each is None else change(each) for each in (self.deconvolved, self.deviation))
+        return Drawn(self.numbers, change(self.images), *others)

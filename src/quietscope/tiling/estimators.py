@@ -5,9 +5,10 @@ What an estimator is, and those that one prediction needs.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Self
 
+from quietscope.tiling.antithetic import Pairs
 from quietscope.tiling.drawn import Drawn, Images
 from quietscope.tiling.kinds import Kind
 from quietscope.tiling.request import Request
@@ -79,18 +80,27 @@ class Task(Generic[Images]):
 
     Attributes:
         estimator: Its class.
-        kinds: The kinds of results, all of denoised images or all of deconvolved ones.
+        kinds: The kinds of results, all made of the same images; where samples pair, all of them expectations or none.
     """
 
     estimator: type[Estimator[Images]]
     kinds: tuple[Kind, ...]
 
-    def shown(self, drawn: Drawn[Images]) -> Images:
-        """Return the images that the estimator is to see."""
-        if self.kinds[0].needs != "deconvolves":
-            return drawn.images
-        assert drawn.deconvolved is not None, "asked for deconvolved images of a model that gives none"
-        return drawn.deconvolved
+    @property
+    def is_expectation(self) -> bool:
+        """Whether antithetic pairs serve it."""
+        return self.kinds[0].is_expectation
+
+    def shown(self, drawn: Drawn[Images], pairs: Pairs) -> Images | None:
+        """Return the images that the estimator is to see; None where it is to see none of them."""
+        seen = self.kinds[0].sees
+        found = {"images": drawn.images, "deconvolved": drawn.deconvolved, "deviation": drawn.deviation}[seen]
+        assert found is not None, f"asked for the {seen} of a model that gives none"
+        served = [n for n, each in enumerate(drawn.numbers) if pairs.serves(each, expectation=self.is_expectation)]
+        if len(served) == len(drawn.numbers):
+            return found
+        some: Images | None = found[served] if served else None
+        return some
 
 
 @dataclass(frozen=True)
@@ -101,11 +111,13 @@ class Panel(Generic[Images]):
         tasks: What each of them is to make.
         request: How to predict.
         spatial_dims: 2 or 3.
+        pairs: Which samples pair.
     """
 
     tasks: tuple[Task[Images], ...]
     request: Request
     spatial_dims: int
+    pairs: Pairs
 
     @classmethod
     def of(
@@ -114,6 +126,7 @@ class Panel(Generic[Images]):
         estimator_of: Callable[[Kind], type[Estimator[Images]]],
         request: Request,
         spatial_dims: int,
+        pairs: Pairs,
     ) -> Self:
         """Give every estimator one task, however many kinds of results it makes.
 
@@ -122,30 +135,38 @@ class Panel(Generic[Images]):
             estimator_of: Finds the estimator that makes a kind of results.
             request: How to predict.
             spatial_dims: 2 or 3.
+            pairs: Which samples pair.
 
         Returns:
             The panel.
         """
-        grouped: dict[tuple[type[Estimator[Images]], bool], list[Kind]] = {}
+        grouped: dict[tuple[type[Estimator[Images]], str, bool], list[Kind]] = {}
         for kind in kinds:
-            grouped.setdefault((estimator_of(kind), kind.needs == "deconvolves"), []).append(kind)
-        tasks = tuple(Task(estimator, tuple(group)) for (estimator, _), group in grouped.items())
-        return cls(tasks, request, spatial_dims)
+            apart = bool(pairs.count) and kind.is_expectation
+            grouped.setdefault((estimator_of(kind), kind.sees, apart), []).append(kind)
+        tasks = tuple(Task(estimator, tuple(group)) for (estimator, *_), group in grouped.items())
+        return cls(tasks, request, spatial_dims, pairs)
 
     @property
     def margin(self) -> tuple[int, ...]:
         """Pixels needed around a tile's inner box, one number per spatial axis."""
-        margins = [task.estimator.margin(self.request, self.spatial_dims) for task in self.tasks]
+        margins = [task.estimator.margin(self._request(task), self.spatial_dims) for task in self.tasks]
         return tuple(max(widths) for widths in zip((0,) * self.spatial_dims, *margins, strict=True))
 
     @property
     def bytes_per_value(self) -> float:
         """Bytes kept per pixel and channel."""
-        return sum(task.estimator.bytes_per_value(self.request) for task in self.tasks)
+        return sum(task.estimator.bytes_per_value(self._request(task)) for task in self.tasks)
 
     def at(self, site: Site) -> "TileEstimators[Images]":
         """Make the estimators of one tile."""
-        return TileEstimators(tuple((task, task.estimator.of(self.request, site)) for task in self.tasks))
+        at_work = tuple((task, task.estimator.of(self._request(task), site)) for task in self.tasks)
+        return TileEstimators(at_work, self.pairs)
+
+    def _request(self, task: Task[Images]) -> Request:
+        """Return the request as an estimator sees it, with the samples that are shown to it."""
+        seen = self.pairs.seen(self.request.num_samples, expectation=task.is_expectation)
+        return replace(self.request, num_samples=seen, pairs=0)
 
 
 @dataclass(frozen=True)
@@ -154,14 +175,18 @@ class TileEstimators(Generic[Images]):
 
     Attributes:
         at_work: Every task with the estimator that does it.
+        pairs: Which samples pair.
     """
 
     at_work: tuple[tuple[Task[Images], Estimator[Images]], ...]
+    pairs: Pairs
 
     def update(self, drawn: Drawn[Images]) -> None:
         """Show a batch of images, (K, C, *core), to all estimators."""
         for task, estimator in self.at_work:
-            estimator.update(task.shown(drawn))
+            images = task.shown(drawn, self.pairs)
+            if images is not None:
+                estimator.update(images)
 
     def result(self) -> Mapping[str, Images]:
         """Return what was asked for, by name of its kind, (..., C, *inner)."""

@@ -5,14 +5,17 @@ estimator, a subclass of `quietscope.tiling.estimators.Estimator`, and one recor
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
 
-Ability: TypeAlias = Literal["point", "samples", "deconvolves"]
-"""What a model can do: give one image (every model can), draw posterior samples, give a deconvolved image."""
+Ability: TypeAlias = Literal["point", "deviates", "samples", "deconvolves"]
+"""What a model can do: give one image (every model can), say how far it may be off, which takes samples or a model that
+computes it, draw posterior samples, give a deconvolved image."""
+Seen: TypeAlias = Literal["images", "deviation", "deconvolved"]
+"""Which images of `quietscope.tiling.drawn.Drawn` an estimator sees."""
 
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
 SAMPLE_LETTERS = "RQPHAE"
@@ -33,6 +36,9 @@ class Kind:
             for the images themselves.
         twin: Class that makes the same without PyTorch, where there is one.
         output: What the estimator calls it; its own name where empty.
+        is_expectation: Whether it is the mean of the images, which antithetic pairs serve, see
+            `quietscope.tiling.antithetic`.
+        sees: Which images of a model the estimator sees.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Kind:
     estimator: str | None = None
     twin: str | None = None
     output: str = ""
+    is_expectation: bool = False
+    sees: Seen = "images"
 
     @property
     def needs_torch(self) -> bool:
@@ -57,7 +65,7 @@ class Kind:
 _MOMENTS, _NUMPY_MOMENTS = "quietscope.prediction.moments:StreamingMoments", "quietscope.deploy.moments:Moments"
 
 KINDS: tuple[Kind, ...] = (
-    Kind(name="mean", word="mean", needs="point", estimator=_MOMENTS, twin=_NUMPY_MOMENTS),
+    Kind(name="mean", word="mean", needs="point", estimator=_MOMENTS, twin=_NUMPY_MOMENTS, is_expectation=True),
     Kind(
         name="deconvolved",
         word="deconvolved",
@@ -66,11 +74,13 @@ KINDS: tuple[Kind, ...] = (
         estimator=_MOMENTS,
         twin=_NUMPY_MOMENTS,
         output="mean",
+        is_expectation=True,
+        sees="deconvolved",
     ),
     Kind(
         name="std",
         word="deviation",
-        needs="samples",
+        needs="deviates",
         is_rounded=False,  # it is often below one
         estimator=_MOMENTS,
         twin=_NUMPY_MOMENTS,
@@ -122,10 +132,35 @@ def kind_of(name: str) -> Kind:
     return kind
 
 
-def kinds_within(*, samples: bool, deconvolves: bool) -> tuple[Kind, ...]:
-    """Return the kinds of results that a model can give which draws samples, or deconvolves, or does not."""
-    able = {"point": True, "samples": samples, "deconvolves": deconvolves}
+def kinds_within(*, samples: bool, deconvolves: bool, moments: bool = False) -> tuple[Kind, ...]:
+    """Return the kinds of results that a model can give.
+
+    Args:
+        samples: Whether it draws samples.
+        deconvolves: Whether it gives a deconvolved image.
+        moments: Whether it computes a deviation beside its image.
+
+    Returns:
+        The kinds, in their usual order.
+    """
+    able = {"point": True, "deviates": samples or moments, "samples": samples, "deconvolves": deconvolves}
     return tuple(kind for kind in KINDS if able[kind.needs])
+
+
+def as_made(kind: Kind, *, moments: bool) -> Kind:
+    """Return a kind with the estimator that makes it of a model's images.
+
+    Args:
+        kind: The kind, with the estimator that makes it of samples.
+        moments: Whether the model computes a deviation itself, of which "std" is made then.
+
+    Returns:
+        The kind.
+    """
+    if not (moments and kind.name == "std"):
+        return kind
+    given = "quietscope.tiling.given_deviation:GivenDeviation"
+    return replace(kind, estimator=given, twin=given, sees="deviation")
 
 
 def with_leading(axes: str) -> str:

@@ -1,13 +1,21 @@
 """How to predict: one frozen record, checked once, for models of every kind."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import SettingsError
+from quietscope.tiling.antithetic import (
+    ENOUGH_FOR_ORIENTATIONS,
+    ENOUGH_PAIRS,
+    NO_PAIRS,
+    Pairs,
+    last_pairs,
+    usual_pairs,
+)
 from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.spec import Predictable, TileSpec
 from quietscope.wording import typed
@@ -17,6 +25,9 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 DEFAULT_BANDWIDTH = 0.1
 DEFAULT_PROBABILITIES = (0.05, 0.5, 0.95)
+USUAL_SAMPLES = 50
+SAMPLES_FOR_A_MEAN = 2 * ENOUGH_PAIRS
+"""In antithetic pairs these make a mean as good as that of 240 independent samples (``benchmarks/antithetic.py``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +35,7 @@ class Request:
     """How to predict.
 
     Attributes:
-        num_samples: Samples to draw; the error of the mean falls with their square root. A point method draws none.
+        num_samples: Samples to draw; the error of an estimate falls with their square root. A point method draws none.
         seed: Seed of the samples: equal seeds, equal samples.
         tile: How to cut frames: the side of a tile in pixels, or tiles and halo in full; chosen from the free memory
             if None.
@@ -38,12 +49,16 @@ class Request:
             factor that a recalibrated model brings along.
         max_memory: Bytes that a tile may take beside the program; tiles are cut to fit. A share of the free memory if
             None.
+        pairs: How many antithetic pairs the last samples are: the second of a pair takes the latent noise of the first
+            with its sign turned. Mean and deconvolved image are then made of the pairs alone, all other estimates of
+            samples that are independent of each other, which are this many fewer. 0 for none; chosen by what is wanted
+            if None, see `settled`.
 
     Raises:
         SettingsError: If a value lies outside its range.
     """
 
-    num_samples: int = 50
+    num_samples: int = USUAL_SAMPLES
     seed: int = 0
     tile: int | TileSpec | None = None
     precision: Precision | None = None
@@ -53,10 +68,17 @@ class Request:
     probabilities: tuple[float, ...] = DEFAULT_PROBABILITIES
     spread: float = 1.0
     max_memory: int | None = None
+    pairs: int | None = None
 
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise SettingsError("at least 1 sample", str(self.num_samples), f"try `{typed(num_samples=100)}`")
+        if self.pairs is not None and not 0 <= 2 * self.pairs <= self.num_samples:
+            raise SettingsError(
+                f"from 0 to {self.num_samples // 2} pairs among {self.num_samples} samples",
+                str(self.pairs),
+                f"leave it out, or pass `{typed(pairs=0)}`",
+            )
         if self.max_memory is not None and self.max_memory < 1:
             raise SettingsError(
                 "memory above zero", str(self.max_memory), "leave it out, or pass bytes, e.g. max_memory=2_000_000_000"
@@ -81,6 +103,37 @@ class Request:
                 ", ".join(map(str, self.probabilities)) or "none",
                 "pass e.g. quantiles=(0.05, 0.5, 0.95)",
             )
+
+    def settled(self, kinds: Iterable[str]) -> Self:
+        """Choose the pairs by what is wanted, and draw nothing in vain.
+
+        Args:
+            kinds: Names of the kinds of results that are wanted.
+
+        Returns:
+            The same where pairs were chosen; else with all samples in pairs where nothing but the mean (or the
+            deconvolved image) is wanted, some where it is wanted beside other estimates, see
+            `quietscope.tiling.antithetic.usual_pairs`, and none where it is not, or the samples themselves are. Where
+            the mean is all, samples that are in no pair are left out.
+
+        Raises:
+            SettingsError: If a name is unknown.
+        """
+        chosen = chosen_kinds(kinds)
+        expected = [kind.is_expectation for kind in chosen]
+        alone = bool(chosen) and all(expected)
+        if self.pairs is not None:
+            pairs = self.pairs
+        elif not any(expected) or any(kind.estimator is None for kind in chosen):
+            pairs = 0
+        else:
+            pairs = usual_pairs(self.num_samples, alone=alone, enough=_enough(self.augment))
+        return replace(self, num_samples=2 * pairs if alone and pairs else self.num_samples, pairs=pairs)
+
+    @property
+    def drawn_pairs(self) -> Pairs:
+        """Which samples pair; none before it is `settled`."""
+        return last_pairs(self.num_samples, self.pairs) if self.pairs else NO_PAIRS
 
     def arrays(self, names: Iterable[str], shape: Sequence[int]) -> dict[str, npt.NDArray[np.float32]]:
         """Make arrays to put results into.
@@ -108,3 +161,12 @@ class Request:
 
 
 DEFAULT_REQUEST = Request()
+
+
+def usual_samples(kinds: Iterable[str], *, augment: bool = False) -> int:
+    """Return how many samples are drawn where nobody says how many: fewer where the mean is all that is wanted."""
+    return 2 * _enough(augment) if all(kind.is_expectation for kind in chosen_kinds(kinds)) else USUAL_SAMPLES
+
+
+def _enough(augment: bool) -> int:
+    return ENOUGH_FOR_ORIENTATIONS if augment else ENOUGH_PAIRS

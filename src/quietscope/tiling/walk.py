@@ -15,11 +15,12 @@ import numpy.typing as npt
 from quietscope.axes import Layout
 from quietscope.io.image import Sink
 from quietscope.io.pixel_check import check_result
+from quietscope.tiling.antithetic import Pairs
 from quietscope.tiling.border import Pixels, ReadBox
 from quietscope.tiling.drawn import Drawn, Images, cropped
 from quietscope.tiling.estimators import Estimator, Panel, Site
 from quietscope.tiling.grid import Tile
-from quietscope.tiling.kinds import Kind, chosen_kinds
+from quietscope.tiling.kinds import Kind, as_made, chosen_kinds
 from quietscope.tiling.orientations import Turn, turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import Predictable, TileSpec, automatic_tile, check_shape
@@ -41,6 +42,10 @@ class Engine(Protocol[Images]):
     def num_channels(self) -> int:
         """Channels of its images."""
 
+    @property
+    def gives_deviation(self) -> bool:
+        """Whether the model computes the deviation of its image."""
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Images]]:
         """Return the estimator that makes a kind of results of its images."""
 
@@ -50,6 +55,10 @@ class Engine(Protocol[Images]):
         Args:
             bytes_per_value: What estimators keep per pixel and channel.
         """
+
+    @property
+    def pairs(self) -> Pairs:
+        """Which of its images are antithetic pairs."""
 
     def num_draws(self, num_turns: int) -> int:
         """Return how many images there are of every tile where frames are looked at in that many orientations."""
@@ -132,8 +141,9 @@ class _Route(Generic[Images]):
     def of(
         cls, engine: Engine[Images], kinds: Sequence[Kind], request: Request, size: tuple[int, ...]
     ) -> "_Route[Images]":
-        estimates = [kind for kind in kinds if kind.estimator is not None]
-        panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims)
+        made = [as_made(kind, moments=engine.gives_deviation) for kind in kinds]
+        estimates = [kind for kind in made if kind.estimator is not None]
+        panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
         spec = request.tiles_for(engine.model) or automatic_tile(
             engine.model, size, engine.most_pixels(panel.bytes_per_value), panel.margin
         )
@@ -156,9 +166,11 @@ class _Route(Generic[Images]):
         engine, site = self.engine, Site.of(inner, self.panel.margin, self.turns[0].size)
         estimators = self.panel.at(site)
         num_draws = engine.num_draws(len(self.turns))
-        for place, turn in enumerate(self.turns[:num_draws]):
+        shares = (tuple(engine.pairs.of_turn(n, len(self.turns), num_draws)) for n in range(len(self.turns)))
+        for turn, mine in zip(self.turns, shares, strict=True):
+            if not mine:  # fewer images than turns: a look would cost an encoding
+                continue
             tile = turn.tile(site.core, self.spec.halo, engine.model.size_multiple)
-            mine = range(place, num_draws, len(self.turns))
             for outer in engine.draw(turn.read(read, tile), tile, frame=frame, numbers=mine):
                 drawn = outer.changed(partial(self._core, turn=turn, tile=tile))
                 estimators.update(drawn)

@@ -42,8 +42,8 @@ class FitReport:
     Attributes:
         steps: Optimiser steps, earlier parts of a resumed run included.
         seconds: Training time, earlier parts of a resumed run included.
-        best_validation_loss: Lowest validation loss, in nats per pixel for a method with a likelihood; infinite if the
-            run ended before its first validation.
+        best_validation_loss: Lowest validation loss, in nats per pixel for a method with a likelihood; with the
+            schedule "plateaus" that of the first part. Infinite if the run ended before its first validation.
         fall_at_the_end: Share, 0 to 1, of all that the validation loss has fallen by that it fell by in the last fifth
             of the run; NaN where there were too few validations to tell.
         skipped_steps: Number of steps whose loss or gradient was not finite.

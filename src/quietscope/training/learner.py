@@ -1,14 +1,16 @@
 """The parts of one training step: loss, gradients, clipping, and the weights."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from quietscope.errors import SettingsError
 from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, ScheduledMethod
 from quietscope.nn.hardware import gains_from_bf16, place
+from quietscope.nn.recompute import blocks_of, recomputing
 from quietscope.nn.seeding import seeded
 from quietscope.training.companion import Companion
 from quietscope.training.settings import TrainingSettings
@@ -25,8 +27,8 @@ TRAINING, VALIDATION = 0, 1
 _COMPANION_SEED = 1 << 31
 """Offset of the companion's seeds; step numbers stay below it, so method and companion never share random numbers."""
 
-_PROCESS_SEED = 1 << 26
-"""Offset between the seeds of the processes of a team, so that each process draws different random numbers."""
+_PLACE_SEED = 1 << 26
+"""Offset between the seeds of the pieces of a batch, and so of the processes of a team: each draws other numbers."""
 
 _RATE = "relative_rate"
 
@@ -42,6 +44,9 @@ class Learner:
         settings: Training settings.
         team: The processes that train together, and the device of this process.
         companion: A second method, trained in place in the same run.
+
+    Raises:
+        SettingsError: If the setting `checkpointing` finds nothing to compute again.
     """
 
     def __init__(
@@ -51,15 +56,22 @@ class Learner:
         self.companion = None if companion is None else companion.method
         self._settings, self._team = settings, team
         self._roles = {METHOD: method} if companion is None else {METHOD: method, COMPANION: companion.method}
+        if settings.checkpointing and not all(map(blocks_of, self.methods)):
+            raise SettingsError(
+                "networks with blocks that can be computed again",
+                f"checkpointing of {' and '.join(each.name for each in self.methods)}",
+                "set checkpointing to false",
+            )
         for each in self._roles.values():
             place(each, team.device, method.spatial_dims)
             # A method that has been at work, such as one that was pruned, comes in evaluation mode.
             each.train()
-        rates = (1.0, 1.0 if companion is None else companion.relative_rate)
-        groups = [
-            {"params": list(each.parameters()), _RATE: rate}
-            for each, rate in zip(self._roles.values(), rates, strict=False)
-        ]
+        parts = method.parts() if settings.schedule == "plateaus" else (list(method.parameters()),)
+        self.num_rates = len(parts)
+        """Number of learning rates: that of the method's parts with the schedule "plateaus", otherwise 1."""
+        groups: list[dict[str, Any]] = [{"params": part, _RATE: 1.0} for part in parts]
+        if companion is not None:
+            groups.append({"params": list(companion.method.parameters()), _RATE: companion.relative_rate})
         self.optimizer = _optimizer(groups, settings)
         self._loss: Callable[[Tensor], Loss] = torch.compile(method.loss) if settings.compile else method.loss
 
@@ -68,14 +80,14 @@ class Learner:
         """The method, and its companion if there is one."""
         return tuple(self._roles.values())
 
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate of the next step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group[_RATE]
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Set the learning rates of the next step, `num_rates` of them; a companion follows the first."""
+        for number, group in enumerate(self.optimizer.param_groups):
+            group["lr"] = rates[number if number < len(rates) else 0] * group[_RATE]
 
     @property
     def rate(self) -> float:
-        """The learning rate of the method."""
+        """The learning rate of the method, or of its first part."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def set_loss(self, *, kl_weight: float, progress: float) -> None:
@@ -90,19 +102,23 @@ class Learner:
         if isinstance(self.method, ScheduledMethod):
             self.method.advance(progress)
 
-    def loss(self, patches: Tensor, number: int, stream: int) -> Loss:
+    def loss(self, patches: Tensor, number: int, stream: int, place: int | None = None) -> Loss:
         """Return the loss of the method, with random numbers that depend only on seed, number and stream.
 
         Args:
             patches: Shape (B, C, *S), intensity units.
             number: Number of the step, or of the batch in validation.
             stream: `TRAINING` or `VALIDATION`.
+            place: Number of a piece of a batch; that of the process if None.
         """
         with self._precision():
-            return self._seeded(self._loss, patches, (stream << 32) + number)
+            place = self._team.rank if place is None else place
+            return self._seeded(self._loss, patches, (stream << 32) + number, place)
 
     def backward(self, patches: Tensor, step: int) -> Loss:
         """Compute the gradients of a step, averaged over the team.
+
+        Every piece of a batch, see the setting `micro_batch`, draws the random numbers of a process of its number.
 
         Args:
             patches: Shape (B, C, *S), intensity units.
@@ -111,15 +127,27 @@ class Learner:
         Returns:
             The loss of the method; the companion's loss is one of its terms.
         """
-        own = self.loss(patches, step, TRAINING)
-        total, terms = own.total, own.terms
-        if self.companion is not None:
-            with self._precision():
-                other = self._seeded(self.companion.loss, patches, _COMPANION_SEED + step)
-            total, terms = total + other.total, {**terms, self.companion.name: other.total.detach()}
         self.optimizer.zero_grad()
-        torch.autograd.backward(total)
+        pieces = torch.tensor_split(patches, self._settings.num_pieces(len(patches)))
+        shares = [len(piece) / len(patches) for piece in pieces]
+        first = self._team.rank * len(pieces)
+        losses = [
+            self._backward(piece, step, first + number, share)
+            for number, (piece, share) in enumerate(zip(pieces, shares, strict=True))
+        ]
         self._team.average(p.grad for each in self._roles.values() for p in each.parameters() if p.grad is not None)
+        return losses[0] if len(losses) == 1 else _mean_of(losses, shares)
+
+    def _backward(self, patches: Tensor, step: int, place: int, share: float) -> Loss:
+        """Add the share of a piece, whose place is that in the batches of all processes, to the gradients of a step."""
+        with recomputing(self.methods) if self._settings.checkpointing else nullcontext():
+            own = self.loss(patches, step, TRAINING, place)
+            total, terms = own.total, own.terms
+            if self.companion is not None:
+                with self._precision():
+                    other = self._seeded(self.companion.loss, patches, _COMPANION_SEED + step, place)
+                total, terms = total + other.total, {**terms, self.companion.name: other.total.detach()}
+        torch.autograd.backward(total if share == 1.0 else share * total)
         return Loss(own.total.detach(), terms)
 
     def clip(self) -> set[str]:
@@ -171,8 +199,8 @@ class Learner:
     def _clip(self, parameters: list[torch.nn.Parameter]) -> bool:
         return bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)))
 
-    def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int) -> Loss:
-        seed = ((self._settings.seed * 2) << 32) + number + self._team.rank * _PROCESS_SEED
+    def _seeded(self, loss: Callable[[Tensor], Loss], patches: Tensor, number: int, place: int) -> Loss:
+        seed = ((self._settings.seed * 2) << 32) + number + place * _PLACE_SEED
         with seeded(seed, patches.device):
             return loss(patches)
 
@@ -181,6 +209,17 @@ class Learner:
         lower = wanted == "bfloat16" or (wanted == "auto" and gains_from_bf16(device))
         # No cache: weights that were cast without gradients would be reused, and would then get no gradients.
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)
+
+
+def _mean_of(losses: Sequence[Loss], shares: Sequence[float]) -> Loss:
+    """Return the mean of the losses of the pieces of a batch, and of their terms, each weighted by its share."""
+    weights = torch.tensor(shares, device=losses[0].total.device)
+
+    def mean(values: list[Tensor]) -> Tensor:
+        return (weights * torch.stack(values)).sum()
+
+    terms = {name: mean([each.terms[name] for each in losses]) for name in losses[0].terms}
+    return Loss(mean([each.total for each in losses]), terms)
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.Optimizer:

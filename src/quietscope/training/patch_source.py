@@ -104,14 +104,22 @@ def check_batch(method: Method, settings: TrainingSettings) -> None:
         settings: Training settings.
 
     Raises:
-        SettingsError: If there is one patch a batch, of which the deepest level of the network keeps one pixel.
+        SettingsError: If there is one patch at a time, of which the deepest level of the network keeps one pixel.
     """
     patch = patch_size(method, settings)
-    if settings.batch_size > 1 or any(n > multiple for n, multiple in zip(patch, method.size_multiple, strict=True)):
+    smallest = settings.batch_size // settings.num_pieces(settings.batch_size)
+    if smallest > 1 or any(n > multiple for n, multiple in zip(patch, method.size_multiple, strict=True)):
         return
     if any(isinstance(each, nn.BatchNorm2d | nn.BatchNorm3d) for each in method.modules()):
         raise SettingsError(
             "more than one pixel a batch at the network's deepest level, for batch normalisation",
-            f"batch_size = 1 and a patch of {' x '.join(map(str, patch))}, of which that level keeps one",
-            "set batch_size to 2 or more, take a larger patch or fewer levels, or set batch_norm to false",
+            f"{_one_at_a_time(settings)} and a patch of {' x '.join(map(str, patch))}, of which that level keeps one",
+            "set batch_size to 2 or more, take a larger patch or fewer levels, or set batch_norm to false"
+            if settings.micro_batch is None
+            else "leave micro_batch out, take a larger patch or fewer levels, or set batch_norm to false",
         )
+
+
+def _one_at_a_time(settings: TrainingSettings) -> str:
+    pieces = "" if settings.micro_batch is None else f", micro_batch = {settings.micro_batch}"
+    return f"batch_size = {settings.batch_size}{pieces}"

@@ -80,7 +80,7 @@ class Rollback:
             )
         self._learner.load(self._safe)
         self._learner.optimizer.load_state_dict(copy.deepcopy(self._safe_optimizer))
-        self._rate.cuts *= ROLLBACK_FACTOR
+        self._rate.cut(ROLLBACK_FACTOR)
         self.rollbacks += 1
         self._skipped_in_a_row = 0
         self._notify(

@@ -45,7 +45,7 @@ class TrainingRun:
         self.step = 0
         """Optimiser steps so far, earlier parts of a resumed run included."""
         self.clock = Clock(budget, team)
-        self.rate = LearningRate(settings)
+        self.rate = LearningRate(settings, learner.num_rates)
         self.collapse = CollapseGuard()
         self.rollback = Rollback(learner, self.rate, notify)
         self.validation = Validation(learner, fixed, settings, self.rate, team)
@@ -54,7 +54,7 @@ class TrainingRun:
     def set_schedule(self) -> None:
         """Set learning rate, weight of the KL divergence and the loss's own schedule for the next step."""
         progress = self.clock.progress
-        self._learner.set_rate(self.rate.value(progress, self.step - self.collapse.started_at))
+        self._learner.set_rates(self.rate.values(progress, self.step - self.collapse.started_at))
         self._learner.set_loss(
             kl_weight=self.collapse.kl_weight(progress), progress=self.collapse.progress_since_start(progress)
         )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quietscope.methods.base import AnnealedMethod
+from quietscope.methods.base import AnnealedMethod, Loss
 from quietscope.training.learner import VALIDATION, Learner, Weights
 from quietscope.training.schedule import LearningRate
 from quietscope.training.settings import TrainingSettings
@@ -68,8 +68,8 @@ class Validation:
         self, learner: Learner, patches: Tensor, settings: TrainingSettings, rate: LearningRate, team: Team
     ) -> None:
         self._learner, self._rate, self._team = learner, rate, team
-        self._parts = torch.split(patches, settings.batch_size)
-        self._shares = [len(part) / len(patches) for part in self._parts]
+        self._batches = torch.split(patches, settings.at_once)
+        self._shares = [len(batch) / len(patches) for batch in self._batches]
         self.loss = math.nan
         self.kl = math.nan
         """KL divergence in nats per pixel; NaN for a method that has none."""
@@ -85,13 +85,13 @@ class Validation:
         learner.set_loss(kl_weight=1.0, progress=1.0)
         learner.method.eval()
         with torch.no_grad():
-            losses = [learner.loss(part, number, VALIDATION) for number, part in enumerate(self._parts)]
+            losses = [learner.loss(batch, number, VALIDATION) for number, batch in enumerate(self._batches)]
         learner.method.train()
         self.loss = self._mean([each.total for each in losses])
         self.losses.append(self.loss)
         if isinstance(learner.method, AnnealedMethod):
             self.kl = self._mean([each.terms["kl"] for each in losses])
-        if math.isfinite(self.loss) and self._rate.observe(self.loss):
+        if math.isfinite(self.loss) and self._rate.observe(*self._parts_of(losses)):
             self.best = learner.weights()
 
     def forget(self) -> None:
@@ -107,6 +107,13 @@ class Validation:
         self.loss, self.kl = float(state["loss"]), float(state["kl"])
         self.losses = [float(each) for each in state.get("losses", [])]  # none in files of earlier versions
         self.best = {role: dict(weights) for role, weights in state["best"].items()}
+
+    def _parts_of(self, losses: list[Loss]) -> list[float]:
+        """Return the loss that each learning rate depends on."""
+        number = self._learner.num_rates
+        if number == 1 or not all(len(each.parts) == number for each in losses):
+            return [self.loss] * number
+        return [self._mean([each.parts[part] for each in losses]) for part in range(number)]
 
     def _mean(self, values: list[Tensor]) -> float:
         return self._team.mean(sum(float(value) * share for value, share in zip(values, self._shares, strict=True)))

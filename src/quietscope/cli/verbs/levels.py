@@ -10,7 +10,9 @@ from rich.table import Table
 
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
 from quietscope.cli.screen import Screen
+from quietscope.data.by_itself import for_model, in_units
 from quietscope.data.measured import for_network
+from quietscope.data.scaled import ScaledArray
 from quietscope.errors import ChannelError, OutputError, SettingsError, SizeError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import check_target
@@ -68,10 +70,13 @@ def levels(
     view = choose_view(opened, layout, frame, channel, SIDE)
     box = view.box if save is None else tuple(slice(0, length) for length in layout.spatial_shape)
     pixels = layout.region(for_network(opened).data, frame, box)
+    whole = for_model(opened, denoiser.history.normalize).data
     with screen.predicting("taking apart") as progress:
         options: dict[str, Any] = {"num_samples": samples, "seed": seed, "progress": progress}
         if save is None:
-            found = denoiser.levels(Image(pixels, "C" + "ZYX"[-method.spatial_dims :], path=opened.path), **options)
+            part = Image(pixels, "C" + "ZYX"[-method.spatial_dims :], path=opened.path)
+            part = in_units(part, whole.units) if isinstance(whole, ScaledArray) else part
+            found = denoiser.levels(part, **options)
         else:
             found = denoiser.levels(opened, frame=frame, **options)
     if save is not None:

@@ -37,7 +37,7 @@ def predict(
     from quietscope.pipeline.planning import plan_predict
     from quietscope.pipeline.run import run
 
-    screen = Screen(data_only=json)
+    screen, results = Screen(data_only=json), prediction.results()
     plan = plan_predict(
         model,
         image,
@@ -46,8 +46,8 @@ def predict(
         series=series,
         mask=mask,
         device=device,
-        results=prediction.results(),
-        request=prediction.request(seed),
+        results=results,
+        request=prediction.request(seed, results.asked),
         overwrite=prediction.overwrite,
         insist=insist,
     )

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from quietscope.cli.options import Flag
 from quietscope.cli.screen import Screen
-from quietscope.tiling.kinds import kinds_within
 
 if TYPE_CHECKING:
     from quietscope.methods.base import BuiltMethod
@@ -132,14 +131,12 @@ def _noise_of(method: "type[BuiltMethod]") -> str:
 
 
 def _gifts_of(method: "type[BuiltMethod]") -> tuple[str, ...]:
-    from quietscope.methods.base import DeconvolvingMethod, GenerativeMethod, HierarchicalMethod, PosteriorMethod
+    from quietscope.methods.abilities import kinds_of
+    from quietscope.methods.base import GenerativeMethod, HierarchicalMethod
 
-    kinds = kinds_within(
-        samples=issubclass(method, PosteriorMethod), deconvolves=issubclass(method, DeconvolvingMethod)
-    )
     verbs = {"generate": GenerativeMethod, "levels": HierarchicalMethod}
     able = (verb for verb, ability in verbs.items() if issubclass(method, ability))
-    return (*(kind.name for kind in kinds), *able)
+    return (*(kind.name for kind in kinds_of(method)), *able)
 
 
 def _count_parameters(preset: "Preset", method: "type[BuiltMethod]") -> int:
