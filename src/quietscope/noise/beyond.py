@@ -43,4 +43,4 @@ class Beyond:
         above, below = F.relu(s - self._high), F.relu(self._low - s)
         # 1 - (1 - l) (1 - exp(-d / (1 - l))): slope -1 at d = 0, and l in the end
         room = 1.0 - LEAST_BELOW
-        return 1.0 + self._rise * above + room * torch.expm1(-self._fall * below / room)
+        return 1.0 + self._rise * above + room * (torch.exp(-self._fall * below / room) - 1.0)
