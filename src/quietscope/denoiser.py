@@ -22,7 +22,8 @@ from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.model import denoising, exploring, honesty, trained
-from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
+from quietscope.model.file import EARLIER_STEPS, ModelCard, describe_model, history_of, load_model, save_model
+from quietscope.model.starting import take_weights, with_start
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
@@ -114,6 +115,27 @@ class Denoiser:
         self = cls.__new__(cls)
         self._start(configuration, device)
         return self
+
+    @classmethod
+    def starting_from(
+        cls, model: str | os.PathLike[str], *, device: str | torch.device | None = None, **changes: Any
+    ) -> Self:
+        """Make a denoiser that starts from a trained model's weights: fewer steps on images like its own, or new ones.
+
+        Args:
+            model: A model file.
+            device: Where to compute; the best there is if None.
+            **changes: Settings as for `Configuration` that differ from the model's, such as budget, steps or noise; its
+                method, preset, network, dims and normalize are taken over.
+
+        Returns:
+            The denoiser, to be trained with `fit`.
+
+        Raises:
+            ModelFileError: If the file is no model.
+            SettingsError: If a setting is unknown, out of range, or not the model's method.
+        """
+        return cls.from_configuration(Configuration.of(with_start({**changes, "start": str(model)})), device=device)
 
     def _start(self, configuration: Configuration, device: str | torch.device | None) -> None:
         tune_allocator()
@@ -235,6 +257,7 @@ class Denoiser:
         )
         self.configuration = settled.configuration
         self._method = settled.build(self.device)
+        earlier = take_weights(self._method, self.configuration)
         settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
@@ -245,12 +268,14 @@ class Denoiser:
             device=self.device,
             folder=folder,
             resume=resume,
-            watch=EnoughSteps(settings, budget, watch, notify or print),
+            watch=EnoughSteps(settings, budget, watch, notify or print, earlier),
             notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
         seen = look_at(opened, self.configuration.dims)
         self._card = ModelCard.of(self.configuration, opened[0], self.fit_report, seen)
+        if earlier:
+            trained.remember(self, {EARLIER_STEPS: earlier})
         if student is not None:
             student.method.learn_from(None)
             card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)

@@ -15,6 +15,7 @@ _SETTINGS_ONLY = ("precision",)
 
 _OPTIONS = {
     "num_samples": "samples",
+    "start": "from",
     "kinds": "save",
     "share": "prune",
     "numerical_aperture": "na",

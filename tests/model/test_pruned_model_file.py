@@ -18,6 +18,7 @@ from tests.tiny import Values, denoiser
 
 VARIANTS: dict[str, Values] = {
     "noise2void": {"preset": "paper"},
+    "pn2v": {"preset": "paper"},
     "deconoising": {"preset": "paper"},
     "direct": {"stabilize": True},
     "divnoising": {"dims": 3},

@@ -1,5 +1,6 @@
 """Options that several verbs share, grouped so that a verb takes two or three groups instead of twenty names."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,10 @@ class TrainingOptions:
         Literal["mean", "median"] | None,
         Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass."),
     ] = None
+    start: Annotated[
+        Path | None,
+        Parameter(name="--from", help="Start from the weights of this model file, with its method and network."),
+    ] = None
     dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
     normalize: Annotated[
         Literal["together", "each"] | None,
@@ -125,6 +130,8 @@ class TrainingOptions:
             number = self.budget.strip()
             raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
         names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "normalize", "seed", "direct")
+        if self.start is not None:
+            values["start"] = os.fspath(self.start)
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
             "direction": self.direction,
@@ -153,7 +160,7 @@ class TrainingOptions:
         from quietscope.methods import METHODS, canonical
         from quietscope.methods.abilities import able_to_set, any_of
 
-        method = values.get("method", "hdn")
+        method = _method_of(values)
         kind = METHODS.get(canonical(method)) if isinstance(method, str) else None
         for name in ("direction", "deterministic_levels", "background"):
             option = "--" + name.replace("_", "-")
@@ -165,6 +172,16 @@ class TrainingOptions:
 
 
 DEFAULT_QUANTILES = "0.05,0.25,0.5,0.75,0.95"
+
+
+def _method_of(values: dict[str, Any]) -> Any:
+    """Return the method of a run: the one named, that of the model to start from, or the usual one."""
+    start = values.get("start")
+    if "method" in values or not isinstance(start, str):
+        return values.get("method", "hdn")
+    from quietscope.model.file import configuration_in
+
+    return configuration_in(start).method
 
 
 @dataclass(frozen=True, kw_only=True)

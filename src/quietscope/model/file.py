@@ -16,7 +16,7 @@ from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import EACH, History
 from quietscope.deploy.formats import holds_model, is_exported
-from quietscope.errors import ModelFileError, PluginError
+from quietscope.errors import ModelFileError, PluginError, SettingsError
 from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
@@ -37,6 +37,8 @@ FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
+EARLIER_STEPS = "earlier_steps"
+"""Name, among the numbers of a training, of the steps behind the weights that it started from."""
 _NUMBERS = {
     "rollbacks": "returns to an earlier state",
     "restarts": "fresh starts",
@@ -105,6 +107,12 @@ class ModelCard:
     created: str = ""
 
     @property
+    def earlier_steps(self) -> int:
+        """Training steps behind the weights that training started from; 0 for random ones."""
+        steps = self.training.get(EARLIER_STEPS, 0)
+        return int(steps) if isinstance(steps, int | float) else 0
+
+    @property
     def effort(self) -> Effort | None:
         """How long the model was trained; None where the file does not tell."""
         steps, seconds, falling = map(self.training.get, ("steps", "training_seconds", FALL_AT_THE_END))
@@ -112,7 +120,7 @@ class ModelCard:
             return None
         return Effort(
             steps=int(steps),
-            needed=self.configuration.training_settings().least_steps,
+            needed=max(0, self.configuration.training_settings().least_steps - self.earlier_steps),
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
             falling=float(falling) if isinstance(falling, int | float) else 0.0,
         )
@@ -245,6 +253,19 @@ def method_in(path: str | os.PathLike[str]) -> type[BuiltMethod]:
     """
     _, header = _read(Path(path))
     return METHODS[header.method]
+
+
+def configuration_in(path: str | os.PathLike[str]) -> Configuration:
+    """Return how a model was trained, from its file; the model is not made.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
+    """
+    _, header = _read(Path(path))
+    try:
+        return Configuration.of(header.configuration)
+    except SettingsError as error:
+        raise _unfit(Path(path), error) from error
 
 
 def describe_model(method: Method, card: ModelCard) -> dict[str, str]:

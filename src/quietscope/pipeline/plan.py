@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from quietscope.io import Image
 from quietscope.io.alive import check_idle
 from quietscope.io.atomic import check_target
+from quietscope.outside.sources import reading
 from quietscope.pipeline.files import CONFIG, trial_folder
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.ledger import Ledger
@@ -46,13 +47,14 @@ class Training:
         """Refuse what could not be begun or kept.
 
         Raises:
-            OutputError: If a run is in the way, or a file cannot be written.
+            OutputError: If a run is in the way, or a file cannot be written, or is one that the settings name.
         """
         if not self.resume:
             self.folder.check_free(overwrite=self.overwrite)
-        for path in self.files.values():
-            is_own = path == self.folder.path / CONFIG  # the run folder's own, which every run there writes
-            check_target(path, self.resume or self.overwrite or is_own)
+        with reading(self.configuration.model_dump()):
+            for path in self.files.values():
+                is_own = path == self.folder.path / CONFIG  # the run folder's own, which every run there writes
+                check_target(path, self.resume or self.overwrite or is_own)
 
     def resumed(self) -> Self:
         """Return the same, going on from the state in the folder with the settings that the run began with.

@@ -151,6 +151,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     from quietscope.data.by_itself import for_model
     from quietscope.data.frames import Frames
     from quietscope.data.measured import as_measured, gap_notes
+    from quietscope.model.starting import take_weights
     from quietscope.nn.hardware import chosen_device, place
     from quietscope.setup.settle import preview
 
@@ -166,6 +167,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     device = chosen_device(training.device)
     settled = preview(configuration, images, frames, notify=lambda text: events(Note(text=text)))
     method = settled.build(device)
+    take_weights(method, settled.configuration)
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}
     return Description(

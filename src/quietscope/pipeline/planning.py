@@ -216,6 +216,7 @@ def plan_predict(
 def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None) -> "Configuration":
     """Return a whole configuration; where a run was stopped, what it began with beside what is asked for now."""
     from quietscope.distillation.student import check_trainable
+    from quietscope.model.starting import with_start
     from quietscope.nn.hardware import chosen_device
     from quietscope.presets import Configuration
 
@@ -225,7 +226,7 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     elif stopped is not None:
         configuration = stopped.earlier(settings)
     else:
-        configuration = Configuration.of(settings)
+        configuration = Configuration.of(with_start(settings))
     check_trainable(configuration)
     return configuration
 

@@ -49,6 +49,7 @@ class Configuration(BaseModel):
             all; "auto" if the method needs no noise model.
         psf: For a method that removes the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels or one
             per channel separated by commas; None uses the PSF of the network settings.
+        start: A model file whose weights training starts from; None for random ones.
         dims: 2 to denoise planes, 3 to denoise volumes.
         normalize: "together" learns from the images in the one unit that they share; "each" brings every channel of
             every image to a mean of 0 and a deviation of 1 by itself, for images of unlike scale, and wants a method
@@ -69,6 +70,7 @@ class Configuration(BaseModel):
     preset: Word = "fast"
     noise: FileNames = "auto"
     psf: FileNames | None = None
+    start: FileNames | None = None
     dims: Literal[2, 3] = 2
     normalize: Normalize = "together"
     budget: Word | None = None
@@ -173,6 +175,9 @@ def _check_before_choice(configuration: Configuration) -> None:
         raise SettingsError("a PSF only with a method that uses one", "method auto", fix)
     if configuration.normalize == "each" and configuration.noise != AUTO:
         raise _not_in_one_unit(f"noise = {configuration.noise!r}", "leave the noise out")
+    if configuration.start is not None:
+        fix = "leave the method out, which is the model's"
+        raise SettingsError("the method of the model to start from", "method auto", fix)
     if configuration.network:
         raise SettingsError(
             "no network settings for a method that is yet to be chosen",

@@ -21,10 +21,13 @@ class EnoughSteps:
         budget: Limit of time or steps.
         watch: Called after every step; None for nobody.
         notify: Called with one line where the budget is too small.
+        earlier: Steps behind the weights that training starts from.
     """
 
-    def __init__(self, settings: TrainingSettings, budget: Budget, watch: Watcher | None, notify: Notify) -> None:
-        self._needed, self._watch, self._notify = settings.least_steps, watch, notify
+    def __init__(
+        self, settings: TrainingSettings, budget: Budget, watch: Watcher | None, notify: Notify, earlier: int = 0
+    ) -> None:
+        self._needed, self._watch, self._notify = max(0, settings.least_steps - earlier), watch, notify
         self._first: int | None = None
         self._steps = budget.steps
 
