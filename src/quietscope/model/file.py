@@ -16,7 +16,7 @@ from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import EACH, History
 from quietscope.deploy.formats import holds_model, is_exported
-from quietscope.errors import ModelFileError, PluginError, SettingsError
+from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
 from quietscope.io.tensor_file import TensorFileError, read_tensor_file, write_tensor_file
 from quietscope.methods import METHODS
@@ -263,8 +263,8 @@ def configuration_in(path: str | os.PathLike[str]) -> Configuration:
     """
     _, header = _read(Path(path))
     try:
-        return Configuration.of(header.configuration)
-    except SettingsError as error:
+        return Configuration.of(with_network(header.configuration, header.method, header.network))
+    except ValueError as error:  # SettingsError among them
         raise _unfit(Path(path), error) from error
 
 
