@@ -18,7 +18,7 @@ from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
-from quietscope.training.held_out import HeldOut, hold_out
+from quietscope.training.held_out import JUDGED_BY_HEART, HeldOut, hold_out
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
@@ -98,8 +98,9 @@ def fit(
 ) -> FitReport:
     """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
-    The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up. In a
-    process group of `torch.distributed`, all processes train one model, see `quietscope.training.team`.
+    The best weights are those of the lowest validation loss, which is measured as `quietscope.training.held_out` says.
+    Ctrl-C ends the run as if its budget were used up. In a process group of `torch.distributed`, all processes train
+    one model, see `quietscope.training.team`.
 
     Args:
         method: The method to train.
@@ -110,7 +111,8 @@ def fit(
         folder: Folder for logs and the resume file; None writes nothing to disk.
         resume: Whether to continue from the folder's resume file.
         watch: Called after every step; may end the run by raising `quietscope.errors.Stop`.
-        notify: Called with one line for each return to an earlier state and each start with fresh weights.
+        notify: Called with one line for each return to an earlier state and each start with fresh weights, and where
+            something hangs on a validation loss that is not measured on pixels held out.
         companion: A second method to train in place in the same run, such as one that learns from the first. The
             companion does not influence the first method, and ends with its own weights of the same step.
         resident_bytes: Largest size of all images, as float32, to keep on the device; larger image sets are read from
@@ -132,6 +134,8 @@ def fit(
         check_batch(each, settings)
     pickier = learner.companion or method  # a companion's size_multiple includes that of the method
     held_out = hold_out(pickier, frames, settings)
+    if settings.heeds_validation and not held_out.is_independent:
+        notify(JUDGED_BY_HEART)
     patches, fixed = _data(pickier, frames, held_out, settings, device, resident_bytes)
     run = TrainingRun(learner, fixed, settings, budget, team, notify, held_out.record())
     run.clock.start()

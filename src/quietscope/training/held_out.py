@@ -17,12 +17,19 @@ from quietscope.data.regions import (
     starts_inside,
     starts_outside,
 )
-from quietscope.data.split import split_measured
+from quietscope.data.split import FEWEST_FRAMES_TO_SPLIT, split_measured
 from quietscope.errors import QuietScopeError
 from quietscope.methods.base import Method
 from quietscope.tiling.grid import round_up
 from quietscope.training.patch_source import Places, is_transposed, patch_multiples, patch_size
 from quietscope.training.settings import TrainingSettings
+
+JUDGED_BY_HEART = (
+    f"Nothing is held out to validate on: there are fewer than {FEWEST_FRAMES_TO_SPLIT} frames, and none is large "
+    "enough, or measured in enough places, to hold out a part of it. The validation loss is that of pixels that are "
+    "learnt from, and may fall while noise is learnt by heart."
+)
+"""What is said where weights, learning rate or the end hang on such a loss."""
 
 TRIES = 8
 """Draws of the places of regions where pixels are missing; those with most measured pixels are taken."""
@@ -53,6 +60,19 @@ class HeldOut:
     def is_independent(self) -> bool:
         """Whether no validation patch shows pixels that are trained on."""
         return bool(self.regions) or self.training != self.validation
+
+    @property
+    def num_regions(self) -> int:
+        """Number of regions of all frames together."""
+        return sum(map(len, self.regions.values()))
+
+    def share(self, frames: Frames) -> float:
+        """Return the share of the pixels of the training frames that regions and gaps take."""
+        places = self.places(frames)
+        whole = sum(math.prod(frames.spatial_shape(n)) for n in self.regions)
+        parts = () if places is None else zip(self.training, places.weights, strict=True)
+        left = sum(weight for n, weight in parts if n in self.regions)
+        return (whole - left) / sum(math.prod(frames.spatial_shape(n)) for n in self.training)
 
     def places(self, frames: Frames) -> Places | None:
         """Return where training patches may lie; None for anywhere in their frames."""
