@@ -107,7 +107,7 @@ def test_a_blank_frame_is_not_among_those_that_are_learnt_from(
     [
         (128, "last", "1 frame"),
         (128, "best", "1 frame, but for 4 regions to validate on"),
-        (24, "best", "1 frame, and validates on the same, too small to hold out a part"),
+        (24, "best", "1 frame, and validates on the same: no room to hold out a part"),
     ],
 )
 def test_it_says_what_is_held_out(settings: dict[str, Any], tmp_path: Path, side: int, keep: str, words: str) -> None:

@@ -134,12 +134,15 @@ def test_validation_patches_shrink_with_the_region_to_half_a_patch_at_least() ->
         assert found.watched_patch == ((watched,) * 2 if watched else (patch,) * 2)
 
 
-def test_a_size_that_the_method_cannot_learn_from_is_not_held_out() -> None:
+def test_a_validation_patch_is_no_smaller_than_the_method_can_learn_from() -> None:
     method = untrained(DVLAE, dilations=(1, 2, 4, 8), direction="x")
-    reach = method.noise_decoder.shape.receptive_field
-    settings = toy_settings(patch=2 * reach - 2)
-    assert hold_out(method, frames_of(numbered(1, 256, 256)), settings).regions == {}
-    assert hold_out(method, frames_of(numbered(1, 256, 256)), toy_settings(patch=2 * reach + 4)).regions
+    multiple, reach = method.size_multiple[-1], method.noise_decoder.shape.receptive_field
+    patch = 2 * (reach // multiple) * multiple  # of which it cannot learn from half
+    for share, patch_size in ((0.9, patch), (0.9, 2 * patch), (1.1, patch)):
+        side = round(share * patch_size / 0.1**0.5)
+        found = hold_out(method, frames_of(numbered(1, side, side)), toy_settings(patch=patch_size))
+        assert bool(found.regions) == (share > 1 or patch_size > patch)
+        assert min(found.watched_patch) > reach
 
 
 def test_a_region_goes_through_all_planes_of_a_volume() -> None:

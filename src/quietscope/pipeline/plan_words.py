@@ -82,7 +82,7 @@ class LearningDescription:
         if self.num_regions:
             words = f"{self.num_regions} region{'s' * (self.num_regions != 1)}"
             return f", but for {words} to validate on ({self.share_held_out:.0%} of the pixels, gaps included)"
-        return ", and validates on the same, too small to hold out a part" if self.is_judged_by_heart else ""
+        return ", and validates on the same: no room to hold out a part" if self.is_judged_by_heart else ""
 
 
 @dataclass(frozen=True, kw_only=True)

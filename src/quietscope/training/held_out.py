@@ -130,10 +130,8 @@ def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> Held
     gap = (max(GAP, 2 * method.reach[-2]), max(GAP, 2 * method.reach[-1]))
     regions: dict[int, tuple[Box, ...]] = {}
     if training == validation and settings.heeds_validation:
-        least = _least(method, patch)
-        if _can_learn(method, (*patch[:-2], *least)):
-            clearance = Clearance(patch=(patch[-2], patch[-1]), least=least, gap=gap)
-            regions = _choose(frames, training, clearance, settings.seed)
+        clearance = Clearance(patch=(patch[-2], patch[-1]), least=_least(method, patch), gap=gap)
+        regions = _choose(frames, training, clearance, settings.seed)
     return HeldOut(
         training=tuple(training),
         validation=tuple(sorted(regions) or validation),
@@ -145,12 +143,20 @@ def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> Held
 
 
 def _least(method: Method, patch: Sequence[int]) -> tuple[int, int]:
-    """Return the smallest size in Y and X of a validation patch: half of a training patch, and no less than a PSF."""
+    """Return the smallest size in Y and X of a validation patch: half of a training patch, and no less than a PSF.
+
+    It is that of a training patch where the method cannot learn from half of one.
+    """
     least = [
         round_up(max(math.ceil(length / 2), 2 * reach + 1), multiple)
         for length, reach, multiple in zip(patch, method.reach, patch_multiples(method), strict=True)
     ]
-    return (max(least[-2:]),) * 2 if is_transposed(method) else (least[-2], least[-1])
+    sides = (max(least[-2:]),) * 2 if is_transposed(method) else (least[-2], least[-1])
+    try:
+        method.check_size((*patch[:-2], *sides))
+    except QuietScopeError:
+        return patch[-2], patch[-1]
+    return sides
 
 
 def _watched_patch(method: Method, patch: tuple[int, ...], regions: Sequence[Box]) -> tuple[int, ...]:
@@ -161,14 +167,6 @@ def _watched_patch(method: Method, patch: tuple[int, ...], regions: Sequence[Box
     most = [min(most)] * 2 if is_transposed(method) else most
     fitting = [n // multiple * multiple for n, multiple in zip(most, patch_multiples(method)[-2:], strict=True)]
     return (*patch[:-2], *(min(n, p) for n, p in zip(fitting, patch[-2:], strict=True)))
-
-
-def _can_learn(method: Method, size: tuple[int, ...]) -> bool:
-    try:
-        method.check_size(size)
-    except QuietScopeError:
-        return False
-    return True
 
 
 def _choose(frames: Frames, chosen: Sequence[int], clearance: Clearance, seed: int) -> dict[int, tuple[Box, ...]]:
