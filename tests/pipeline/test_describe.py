@@ -100,3 +100,24 @@ def test_a_blank_frame_is_not_among_those_that_are_learnt_from(
     found = describe(plan_train([tmp_path / "gap.tif"], tmp_path / "run", settings), told.append)
     assert found.learning.num_frames == 3
     assert any("never measured" in event.text for event in told if isinstance(event, Note))
+
+
+@pytest.mark.parametrize(
+    ("side", "keep", "words"),
+    [
+        (128, "last", "1 frame"),
+        (128, "best", "1 frame, but for 4 regions to validate on"),
+        (24, "best", "1 frame, and validates on the same: no room to hold out a part"),
+    ],
+)
+def test_it_says_what_is_held_out(settings: dict[str, Any], tmp_path: Path, side: int, keep: str, words: str) -> None:
+    noisy = np.random.default_rng(0).poisson(200, (side, side)).astype(np.uint16)
+    write_image(tmp_path / "one.tif", noisy, "YX")
+    values = {**settings, "training": {**settings["training"], "keep": keep}, "noise": "sigma=14"}
+    found = describe(plan_train(tmp_path / "one.tif", tmp_path / "run", values, device="cpu")).learning
+    said = dict(found.rows())["learns from"]
+    assert said.split(" (")[0] == words
+    share = found.share_held_out
+    assert (found.num_regions, found.is_judged_by_heart) == (4 * (keep == "best" and side == 128), side == 24)
+    assert 0.1 < share < 0.35 if found.num_regions else share == 0
+    assert (f"({share:.0%} of the pixels, gaps included)" in said) == (found.num_regions > 0)

@@ -3,6 +3,7 @@
 Because of that, a resumed run gets exactly the patches that an uninterrupted one would get.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from quietscope.data.frames import Frame, Frames
+from quietscope.data.regions import Starts
 from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE, orient
 
 MOST_DRAWS = 24
@@ -33,6 +35,9 @@ class PatchPlan:
         orientations: Flips and rotations in Y and X to choose from, as numbered by `orient`.
         measured: Receives the number of a frame and where a patch begins in it, and returns the share of its pixels
             that were measured, 0 to 1; None where all were. Patches with less than half of them are drawn again.
+        spaces: Where patches of every frame may begin, in boxes that do not overlap, at least one for each frame; None
+            where they may lie anywhere.
+        weights: How often patches come from each frame, in pixels; None for the pixels of the frame.
     """
 
     sizes: tuple[tuple[int, ...], ...]
@@ -40,10 +45,12 @@ class PatchPlan:
     seed: int
     orientations: tuple[int, ...]
     measured: Callable[[int, Sequence[int]], float] | None = None
+    spaces: tuple[tuple[Starts, ...], ...] | None = None
+    weights: tuple[int, ...] | None = None
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Return samples ``first`` to ``first + count``, one row each: frame, start per spatial axis, orientation."""
-        pixels = np.cumsum([np.prod(size, dtype=np.int64) for size in self.sizes])
+        pixels = np.cumsum(self.weights or [np.prod(size, dtype=np.int64) for size in self.sizes])
         rows = np.empty((count, len(self.patch) + 2), dtype=np.int64)
         for row, index in zip(rows, range(first, first + count), strict=True):
             # A counter-based generator can start at any index: no draw depends on the draws before it.
@@ -58,13 +65,22 @@ class PatchPlan:
         best, most = (0, [0] * len(self.patch)), -1.0
         for _ in range(1 if self.measured is None else MOST_DRAWS):
             frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
-            starts = [int(rng.integers(n - p + 1)) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
+            starts = self._starts(rng, frame)
             share = 1.0 if self.measured is None else self.measured(frame, starts)
             if share > most:
                 best, most = (frame, starts), share
             if most >= ENOUGH:
                 break
         return best
+
+    def _starts(self, rng: np.random.Generator, frame: int) -> list[int]:
+        """Draw where a patch begins in a frame; all places that it may have are equally likely."""
+        if self.spaces is None:
+            return [int(rng.integers(n - p + 1)) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
+        boxes = self.spaces[frame]
+        ends = np.cumsum([math.prod(map(len, box)) for box in boxes])
+        box = boxes[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]
+        return [int(rng.integers(axis.start, axis.stop)) for axis in box]
 
 
 class Patches(Protocol):

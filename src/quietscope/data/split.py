@@ -13,6 +13,7 @@ def split_frames(num_frames: int, seed: int) -> tuple[list[int], list[int]]:
 
     If there are fewer than 10 frames, all of them are used for both. The images to train on are the images to denoise,
     and leaving out a quarter of a stack of four fields costs more quality than an independent validation loss is worth.
+    Where more hangs on that loss than a line in a log, parts of the frames are held out: `training/held_out.py`.
 
     Args:
         num_frames: Number of frames.

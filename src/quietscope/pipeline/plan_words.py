@@ -31,7 +31,11 @@ class LearningDescription:
         device: Where it computes.
         parameters: Trainable numbers of the network.
         num_frames: Frames that are learnt from.
-        num_held_out: Frames that are held out to validate on; 0 where all serve both.
+        num_held_out: Frames that are held out to validate on, beside these.
+        num_regions: Regions that are held out of these frames to validate on, where there are too few frames to hold
+            out whole ones, and weights, learning rate or the end of training hang on the validation loss.
+        share_held_out: Share, 0 to 1, of the pixels of these frames that such regions and the gaps around them take.
+        is_judged_by_heart: Whether any of these hangs on a loss of pixels that are learnt from, for want of room.
         batch_size: Patches of a step.
         patch: Their size in pixels per spatial axis.
         budget_seconds: Time that training may take; None for no limit.
@@ -48,6 +52,9 @@ class LearningDescription:
     parameters: int
     num_frames: int
     num_held_out: int
+    num_regions: int
+    share_held_out: float
+    is_judged_by_heart: bool
     batch_size: int
     patch: tuple[int, ...]
     budget_seconds: float | None
@@ -62,13 +69,20 @@ class LearningDescription:
             yield "noise" if len(self.noise) == 1 else f"noise of channel {channel}", noise
         yield from ((name.replace("_", " "), _words(value)) for name, value in self.settings.items())
         yield "network", f"{self.parameters:,} parameters, on {self.device}"
-        held_out = f", {self.num_held_out} more to validate on" if self.num_held_out else ""
-        yield "learns from", f"{self.num_frames} frame{'s' * (self.num_frames != 1)}{held_out}"
+        yield "learns from", f"{self.num_frames} frame{'s' * (self.num_frames != 1)}{self._held_out()}"
         yield "batches", f"{self.batch_size} patches of {_size(self.patch)} pixels"
         limits = [] if self.budget_seconds is None else [duration(self.budget_seconds)]
         limits += [] if self.budget_steps is None else [num_steps(self.budget_steps)]
         about = f", about {duration(self.seconds)}" if self.budget_steps is not None else ""
         yield "training", f"{' or '.join(limits)}{about}, about {_megabytes(self.num_bytes)} beside the program"
+
+    def _held_out(self) -> str:
+        if self.num_held_out:
+            return f", {self.num_held_out} more to validate on"
+        if self.num_regions:
+            words = f"{self.num_regions} region{'s' * (self.num_regions != 1)}"
+            return f", but for {words} to validate on ({self.share_held_out:.0%} of the pixels, gaps included)"
+        return ", and validates on the same: no room to hold out a part" if self.is_judged_by_heart else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,13 +195,13 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
 def _learning(
     settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device"
 ) -> LearningDescription:
-    from quietscope.data.split import split_measured
     from quietscope.pipeline.effort import step_cost
+    from quietscope.training.held_out import hold_out
 
     configuration, budget = settled.configuration, settled.configuration.training_budget()
     settings = configuration.training_settings()
     cost = step_cost(method, frames, settings, device)
-    trained, watched = split_measured(frames, settings.seed)
+    held_out = hold_out(method, frames, settings)
     limits = [] if budget.seconds is None else [budget.seconds]
     limits += [] if budget.steps is None else [budget.steps * cost.seconds]
     words = [word.strip() for word in configuration.noise.split(",")]
@@ -202,8 +216,11 @@ def _learning(
         ),
         device=str(device),
         parameters=sum(parameter.numel() for parameter in method.parameters()),
-        num_frames=len(trained),
-        num_held_out=0 if trained == watched else len(watched),
+        num_frames=len(held_out.training),
+        num_held_out=len(set(held_out.validation) - set(held_out.training)),
+        num_regions=held_out.num_regions,
+        share_held_out=held_out.share(frames),
+        is_judged_by_heart=settings.heeds_validation and not held_out.is_independent,
         batch_size=settings.batch_size,
         patch=cost.patch,
         budget_seconds=budget.seconds,

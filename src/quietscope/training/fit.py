@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from torch import Tensor
 from quietscope.data.frames import Frames
 from quietscope.data.patches import Patches
 from quietscope.data.preparation import Notify
-from quietscope.data.split import split_measured
 from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
+from quietscope.training.held_out import JUDGED_BY_HEART, HeldOut, hold_out
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
-from quietscope.training.patch_source import RESIDENT_BYTES, check_batch, make_patches
+from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.stop import StopRequest
 from quietscope.training.team import Team
@@ -97,8 +98,9 @@ def fit(
 ) -> FitReport:
     """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
-    The best weights are those of the lowest validation loss. Ctrl-C ends the run as if its budget were used up. In a
-    process group of `torch.distributed`, all processes train one model, see `quietscope.training.team`.
+    The best weights are those of the lowest validation loss, which is measured as `quietscope.training.held_out` says.
+    Ctrl-C ends the run as if its budget were used up. In a process group of `torch.distributed`, all processes train
+    one model, see `quietscope.training.team`.
 
     Args:
         method: The method to train.
@@ -109,7 +111,8 @@ def fit(
         folder: Folder for logs and the resume file; None writes nothing to disk.
         resume: Whether to continue from the folder's resume file.
         watch: Called after every step; may end the run by raising `quietscope.errors.Stop`.
-        notify: Called with one line for each return to an earlier state and each start with fresh weights.
+        notify: Called with one line for each return to an earlier state and each start with fresh weights, and where
+            something hangs on a validation loss that is not measured on pixels held out.
         companion: A second method to train in place in the same run, such as one that learns from the first. The
             companion does not influence the first method, and ends with its own weights of the same step.
         resident_bytes: Largest size of all images, as float32, to keep on the device; larger image sets are read from
@@ -121,7 +124,8 @@ def fit(
     Raises:
         SettingsError: If batches are too small for the network's batch normalisation.
         TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
-        ModelFileError: If the resume file is missing, damaged, or of another version or network.
+        ModelFileError: If the resume file is missing, damaged, of another version or network, or of a run that held
+            out other parts of the images.
     """
     assert folder is not None or not resume
     team, stop = Team.of_process(device), StopRequest()
@@ -129,8 +133,11 @@ def fit(
     for each in learner.methods:
         check_batch(each, settings)
     pickier = learner.companion or method  # a companion's size_multiple includes that of the method
-    patches, fixed = _data(pickier, frames, settings, device, resident_bytes)
-    run = TrainingRun(learner, fixed, settings, budget, team, notify)
+    held_out = hold_out(pickier, frames, settings)
+    if settings.heeds_validation and not held_out.is_independent:
+        notify(JUDGED_BY_HEART)
+    patches, fixed = _data(pickier, frames, held_out, settings, device, resident_bytes)
+    run = TrainingRun(learner, fixed, settings, budget, team, notify, held_out.record())
     run.clock.start()
     if folder is not None and resume:
         run.restore(read_checkpoint(folder))
@@ -165,13 +172,20 @@ def fit(
 
 
 def _data(
-    method: LearningMethod, frames: Frames, settings: TrainingSettings, device: torch.device, resident_bytes: int
+    method: LearningMethod,
+    frames: Frames,
+    held_out: HeldOut,
+    settings: TrainingSettings,
+    device: torch.device,
+    resident_bytes: int,
 ) -> tuple[Patches, Tensor]:
     """Return the training patches, whose order is a function of (seed, step), and the fixed validation patches."""
-    training, validation = split_measured(frames, settings.seed)
-    patches = make_patches(method, frames, training, settings, settings.seed, device, resident_bytes)
-    on_cpu = torch.device("cpu")
-    watched = make_patches(method, frames, validation, settings, settings.seed + 1, on_cpu, resident_bytes)
+
+    def patches_of(chosen: Sequence[int], seed: int, where: torch.device, within: Places | None) -> Patches:
+        return make_patches(method, frames, chosen, settings, seed, where, resident_bytes, within=within)
+
+    patches = patches_of(held_out.training, settings.seed, device, held_out.places(frames))
+    watched = patches_of(held_out.validation, settings.seed + 1, torch.device("cpu"), held_out.watched_places())
     return patches, watched.batch(0, settings.validation_patches).to(device)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
+from quietscope.data.regions import Starts
 from quietscope.errors import SettingsError
 from quietscope.methods.base import Method
 from quietscope.tiling.grid import round_up
@@ -19,6 +21,21 @@ RESIDENT_BYTES = 4 << 30
 """Largest size of all images in bytes, as float32, to keep on the device; larger image sets are read from files."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where patches may lie, see `PatchPlan`.
+
+    Attributes:
+        patch: Size of the patches, in pixels per spatial axis.
+        spaces: Where patches of every chosen frame may begin.
+        weights: How often patches come from each of them, in pixels.
+    """
+
+    patch: tuple[int, ...]
+    spaces: tuple[tuple[Starts, ...], ...]
+    weights: tuple[int, ...]
+
+
 def make_patches(
     method: Method,
     frames: Frames,
@@ -27,6 +44,8 @@ def make_patches(
     seed: int,
     device: torch.device,
     resident_bytes: int = RESIDENT_BYTES,
+    *,
+    within: Places | None = None,
 ) -> Patches:
     """Make the patch source of some frames: on the device if they fit, otherwise streamed from their files.
 
@@ -40,6 +59,7 @@ def make_patches(
         seed: Seed of the order of patches.
         device: Device to put batches on.
         resident_bytes: Largest size of all images, as float32, to keep on the device.
+        within: Size and places of the patches; None for those of the settings, anywhere in the frames.
 
     Returns:
         The source.
@@ -47,7 +67,7 @@ def make_patches(
     Raises:
         SettingsError: If the method cannot learn from images or patches of this size.
     """
-    patch = patch_size(method, settings)
+    patch = patch_size(method, settings) if within is None else within.patch
     sizes = [frames.spatial_shape(n) for n in chosen]
     for size in {patch, *sizes}:
         method.check_size(size)
@@ -60,6 +80,8 @@ def make_patches(
         seed=seed,
         orientations=method.orientations,
         measured=_share_measured(frames, chosen, patch, resident) if frames.has_gaps else None,
+        spaces=None if within is None else within.spaces,
+        weights=None if within is None else within.weights,
     )
     if resident is not None:
         return ResidentPatches(resident, plan, device)
@@ -89,11 +111,21 @@ def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:
     patch = (settings.patch, settings.patch) if method.spatial_dims == 2 else (settings.patch_z, *[settings.patch] * 2)
     # In a patch smaller than the PSF, most of the blur would come from outside the patch.
     least = tuple(max(length, 2 * reach + 1) for length, reach in zip(patch, method.reach, strict=True))
-    multiples = method.size_multiple
-    if any(turn & TRANSPOSE for turn in method.orientations):
+    if is_transposed(method):
         least = (*least[:-2], *[max(least[-2:])] * 2)
-        multiples = (*multiples[:-2], *[math.lcm(*multiples[-2:])] * 2)
+    multiples = patch_multiples(method)
     return tuple(round_up(length, multiple) for length, multiple in zip(least, multiples, strict=True))
+
+
+def is_transposed(method: Method) -> bool:
+    """Return whether the method learns from transposed patches too, which are square in Y and X."""
+    return any(turn & TRANSPOSE for turn in method.orientations)
+
+
+def patch_multiples(method: Method) -> tuple[int, ...]:
+    """Return the numbers that the size of a patch is a multiple of, one per spatial axis."""
+    multiples = method.size_multiple
+    return (*multiples[:-2], *[math.lcm(*multiples[-2:])] * 2) if is_transposed(method) else multiples
 
 
 def check_batch(method: Method, settings: TrainingSettings) -> None:

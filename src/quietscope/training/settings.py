@@ -97,6 +97,11 @@ class TrainingSettings(BaseModel):
         return 1 if self.micro_batch is None else math.ceil(patches / self.micro_batch)
 
     @property
+    def heeds_validation(self) -> bool:
+        """Whether weights, learning rate or the end of training hang on the validation loss."""
+        return self.keep == "best" or self.has_plateaus or self.early_stop is not None
+
+    @property
     def has_plateaus(self) -> bool:
         """Whether learning rates are cut where the validation loss stalls."""
         return self.schedule != "cosine"

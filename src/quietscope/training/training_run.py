@@ -1,5 +1,6 @@
 """Everything that changes during training, and is therefore stored in the resume file."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -20,6 +21,8 @@ from quietscope.training.validation import Validation
 from quietscope.training.watch import TrainingState
 from quietscope.wording import typed
 
+_REGIONS = "regions"
+
 
 class TrainingRun:
     """The parts of a training run, and the operations that involve several parts.
@@ -31,6 +34,7 @@ class TrainingRun:
         budget: Limit of time or steps.
         team: The processes that train together.
         notify: Called with one line at every restart and every return to an earlier state.
+        regions: Regions of frames that are held out from training, see `HeldOut.record`.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class TrainingRun:
         budget: Budget,
         team: Team,
         notify: Notify,
+        regions: Sequence[Sequence[int]] = (),
     ) -> None:
         self.step = 0
         """Optimiser steps so far, earlier parts of a resumed run included."""
@@ -50,6 +55,7 @@ class TrainingRun:
         self.rollback = Rollback(learner, self.rate, notify)
         self.validation = Validation(learner, fixed, settings, self.rate, team)
         self._learner, self._team, self._seed, self._notify = learner, team, settings.seed, notify
+        self._regions = [list(row) for row in regions]
 
     def set_schedule(self) -> None:
         """Set learning rate, weight of the KL divergence and the loss's own schedule for the next step."""
@@ -133,6 +139,7 @@ class TrainingRun:
             "collapse": self.collapse.state(),
             "rollback": self.rollback.state(),
             "validation": self.validation.state(),
+            _REGIONS: self._regions,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -142,8 +149,15 @@ class TrainingRun:
             state: The state, as returned by the method `state`.
 
         Raises:
-            ModelFileError: If the state belongs to another network.
+            ModelFileError: If the state belongs to another network, or to a run that held out other regions, such as
+                one of a version that held out none.
         """
+        if state.get(_REGIONS, []) != self._regions:
+            raise ModelFileError(
+                "a resume file of a run that held out the same parts of the images to validate on",
+                "one that held out none or others, as earlier versions did",
+                f"start anew with `{typed(overwrite=True)}`, or go on with the version that wrote it",
+            )
         try:
             self._learner.load(state["weights"])
             self._learner.optimizer.load_state_dict(state["optimizer"])
