@@ -109,16 +109,16 @@ def estimated(name: str, method: str, args: argparse.Namespace) -> dict[str, flo
     error = replace(found.error, mse=max(found.error.mse, 1e-9 * span**2))
     frames = SETS[name][2]
     variance = float(np.mean(exposure_of(noise[0], frames).variance(result)))
-    estimate = 10 * np.log10(span**2 / error.mse)
+    estimate = float(10 * np.log10(span**2 / error.mse))
     return {
         "estimated": estimate,
         "true": psnr(result, clean, span),
         "estimated - true": estimate - psnr(result, clean, span),
         "estimated - true, matched": estimate - psnr(result, matched, span),
-        "with the reference's noise, matched": 10 * np.log10(span**2 / (error.mse + variance))
+        "with the reference's noise, matched": float(10 * np.log10(span**2 / (error.mse + variance)))
         - psnr(result, matched, span),
-        "dB by 1 % of noise variance": 10 * np.log10(1 + error.per_percent / error.mse),
-        "range of the result / of the reference, dB": 20 * np.log10(np.ptp(result) / span),
+        "dB by 1 % of noise variance": float(10 * np.log10(1 + error.per_percent / error.mse)),
+        "range of the result / of the reference, dB": float(20 * np.log10(np.ptp(result) / span)),
     }
 
 
