@@ -79,3 +79,12 @@ def test_psnr_is_estimated(method: Conjugate | Same | Shrink) -> None:
 def test_nothing_is_told_without_a_noise_model() -> None:
     with pytest.raises(NoiseError, match="clean reference"):
         model_of(Same()).estimated_psnr(NOISY, axes="QYX")
+
+
+def test_a_factor_that_rests_on_the_last_percent_of_the_noise_is_refused() -> None:
+    faint = np.random.default_rng(1).normal(100, 0.7, (2, 160, 160))
+    noisy = np.random.default_rng(2).normal(faint, 10).astype(np.float32)
+    model = model_of(Conjugate(t=0.7))
+    with pytest.raises(NoiseError, match="clean reference"):
+        model.recalibrate(noisy, axes="QYX", num_samples=10)
+    assert model.spread == 1.0

@@ -26,6 +26,10 @@ from quietscope.wording import typed
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
 
+MOST_PER_PERCENT = 0.1
+"""Share that a factor may change by where the noise model's variance is 1 % wrong: few are right to more than that. With
+0.18 a factor without a reference was 0.59 for 0.69 (W2S channel 1, ``benchmarks/sure.py``), with 0.05 and less usable."""
+
 Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
@@ -163,10 +167,10 @@ def spread_factor(found: tuple[Calibration, ...]) -> float:
     """
     factors = [each.spread_factor for each in found]
     for channel, factor in enumerate(factors):
-        if not 0.0 < factor < math.inf:
+        if not 0.0 < factor < math.inf or found[channel].per_percent > MOST_PER_PERCENT:
             raise NoiseError(
                 "a spread that can be judged",
-                f"channel {channel}: {found[channel].verdict()}",
+                f"channel {channel}: {found[channel].describe()}",
                 f"pass a clean reference, or the mean of more exposures with `{typed('num_exposures')}`",
             )
     return math.exp(sum(map(math.log, factors)) / len(factors))
