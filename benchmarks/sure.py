@@ -23,7 +23,9 @@ from rich.table import Table
 from environment import data_folder, write_result
 from quality import match
 from quietscope import Denoiser, read_image
+from quietscope.io import as_image
 from quietscope.metrics import Calibration, Exposure, calibration_of_moments, psnr
+from quietscope.model.honesty import judge as judge_honesty
 from quietscope.noise.exposure import exposure_of
 
 SETS = {
@@ -65,7 +67,7 @@ def intervals(name: str, args: argparse.Namespace) -> dict[str, Any]:
     denoiser = trained(name, "hdn", args)
     noisy, clean, matched = fields(name, args)
     result = denoiser.denoise(noisy, axes="QYX", num_samples=args.samples, pairs=0)
-    [estimate] = denoiser.recalibrate(noisy, axes="QYX", num_samples=args.samples)
+    [estimate] = judge_honesty(denoiser, as_image(noisy, "QYX"), None, num_samples=args.samples)
     exposure = exposure_of(denoiser.noise_models[0], SETS[name][2])
 
     def judge(reference: np.ndarray, factor: float, noise: Exposure | None = None) -> Calibration:
@@ -79,12 +81,12 @@ def intervals(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "steps": denoiser.card.training.get("steps"),
         "noise": denoiser.noise_models[0].describe(),
         "measured / model noise variance": noise_ratio(noisy, matched, exposure, SETS[name][2]),
-        "factor without reference": denoiser.spread,
+        "factor without reference": estimate.spread_factor,
         "factor changes by 1 % of noise variance": estimate.per_percent,
         "coverage before, estimated": estimate.measured[2],
     }
     for way, (reference, noise) in ways.items():
-        before, after = judge(reference, 1.0, noise), judge(reference, denoiser.spread, noise)
+        before, after = judge(reference, 1.0, noise), judge(reference, estimate.spread_factor, noise)
         found[way] = {"before": before.measured[2], "after": after.measured[2], "own factor": before.spread_factor}
     return found
 

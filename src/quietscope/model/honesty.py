@@ -27,8 +27,9 @@ MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
 
 MOST_PER_PERCENT = 0.1
-"""Share that a factor may change by where the noise model's variance is 1 % wrong: few are right to more than that. With
-0.18 a factor without a reference was 0.59 for 0.69 (W2S channel 1, ``benchmarks/sure.py``), with 0.05 and less usable."""
+"""Share that a factor may change by where the noise model's variance is 1 % wrong; few are right to more than that.
+
+At 0.18 a factor without a reference was 0.59 for 0.69, at 0.05 it was usable (W2S, ``benchmarks/sure.py``)."""
 
 Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
