@@ -278,11 +278,10 @@ def test_recalibrate_folds_the_noise_of_a_second_exposure_in(
     assert factors[1] == pytest.approx(honest.card.spread_factor, rel=0.2)
 
 
-def test_recalibrate_wants_one_reference(
+def test_recalibrate_wants_at_most_one_reference(
     quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
 ) -> None:
     base = ["recalibrate", trained["divnoising"], images / "cells.tif", "-o", tmp_path / "m.safetensors"]
-    refused(quietscope(*base), "--clean or --second", "neither")
     refused(quietscope(*base, "--clean", images / "clean.tif", "--samples", "2"), "at least 10 samples")
     refused(quietscope(*base, "--clean", images / "clean.tif", "--num-exposures", "2"), "--second")
     refused(quietscope(*base, "--second", images / "clean.tif", "--num-exposures", "0"), "at least 1")
@@ -290,6 +289,19 @@ def test_recalibrate_wants_one_reference(
     refused(quietscope(*base, *both), "both")
     write_image(tmp_path / "small.tif", np.ones((2, 8, 8), np.float32), "TYX")
     refused(quietscope(*base, "--clean", tmp_path / "small.tif"), "(1, 8, 8)")
+
+
+def test_recalibrate_does_without_a_reference(
+    quietscope: Quietscope, images: Path, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    new, cells = tmp_path / "honest.safetensors", images / "cells.tif"
+    status, out, err = quietscope("recalibrate", trained["divnoising"], cells, "-o", new, "--samples", "12")
+    assert status == 0, err
+    assert "estimated" in out
+    alike = Denoiser.load(trained["divnoising"], device="cpu")
+    alike.recalibrate(cells, num_samples=12)
+    assert Denoiser.load(new, device="cpu").card.spread_factor == pytest.approx(alike.card.spread_factor, rel=1e-3)
+    refused(quietscope("recalibrate", trained["noise2void"], cells, "-o", tmp_path / "n.safetensors"), "noise model")
 
 
 @pytest.mark.usefixtures("brief_fits")

@@ -58,6 +58,8 @@ class Calibration:
             is above 1 if the posterior is too narrow, 0 if the noise of the reference alone covers more than 90 %, and
             infinite if the posterior has no spread.
         noise_share: Mean share of the noise of the reference in the variance of the intervals; 0 for a clean reference.
+        per_percent: Share by which the factor changes if the variance of the noise model is 1 % wrong, where it was
+            found without a reference; 0 where there is one.
         num_pixels: Number of pixels.
     """
 
@@ -65,6 +67,7 @@ class Calibration:
     measured: tuple[float, ...]
     spread_factor: float
     noise_share: float = 0.0
+    per_percent: float = 0.0
     num_pixels: int
 
     def describe(self) -> str:
@@ -74,13 +77,15 @@ class Calibration:
         doubt = ""
         if self.noise_share > MOSTLY_NOISE and self.spread_factor > 0.0:
             doubt = f" (uncertain: {percent(self.noise_share)} of the intervals' variance is the reference's own noise)"
+        if self.per_percent > 0.0:
+            doubt = f" (estimated; a noise variance that is 1 % wrong changes it by {percent(self.per_percent)})"
         return f"the {promised} interval covers {held}: {self.verdict()}{doubt}"
 
     def verdict(self) -> str:
         """Return the spread factor in words, such as ``the spread is too wide by a factor of about 1.3``."""
         factor = self.spread_factor
         if factor == 0.0:
-            return "the reference's own noise alone covers as much, so the spread cannot be judged"
+            return "noise alone covers as much, so the spread cannot be judged"
         if factor == float("inf"):
             return "there is no spread where the truth differs from the mean"
         if 1.0 / RIGHT <= factor <= RIGHT:

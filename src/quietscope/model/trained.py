@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from quietscope.data.measured import as_measured, for_network
+from quietscope.data.measured import MeasuredArray, as_measured, for_network
 from quietscope.deploy.card import History
 from quietscope.errors import SizeError
 from quietscope.io import Image
@@ -111,3 +111,12 @@ def only_frame_of(image: Image, spatial_dims: int) -> npt.NDArray[Any]:
     if layout.num_frames != 1:
         raise SizeError("an image of one frame", f"{layout.num_frames} along {layout.frame_axes}", "pass one of them")
     return frame_of(image, 0, spatial_dims)
+
+
+def missing_pixels(image: Image, frame: int, channel: int, spatial_dims: int) -> npt.NDArray[np.bool_]:
+    """Return which pixels of a channel of a frame, (*S), were never measured; for an image of `as_measured`."""
+    layout = image.layout(spatial_dims)
+    if not isinstance(image.data, MeasuredArray):
+        return np.zeros(layout.spatial_shape, dtype=bool)
+    missing: npt.NDArray[np.bool_] = np.isnan(layout.take(image.data, frame)[channel])
+    return missing

@@ -1,11 +1,11 @@
-"""``quietscope recalibrate``: an honest uncertainty for a model, learnt from a reference."""
+"""``quietscope recalibrate``: an honest uncertainty for a model, learnt from a reference, or from the noise model."""
 
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_pair
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured, read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import SettingsError
 from quietscope.io.atomic import check_target
@@ -17,7 +17,7 @@ def recalibrate(
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Model file with the correction in it.")],
-    clean: Annotated[Path | None, Parameter(help="Clean reference of the image.")] = None,
+    clean: Annotated[Path | None, Parameter(help="Clean reference of the image, the surest way.")] = None,
     second: Annotated[Path | None, Parameter(help="Or a second, independent exposure of the same scene.")] = None,
     num_exposures: Annotated[
         int | None, Parameter(help="Exposures that the second one is the mean of. Default: 1.")
@@ -32,31 +32,32 @@ def recalibrate(
 ) -> None:
     """Correct a model's uncertainty: find the factor on its deviation that makes 90 % intervals hold 90 %.
 
-    The factor is stored in the model; predict applies it to deviation and quantiles from then on. Mean and samples
-    stay as they are.
+    With neither --clean nor --second it is estimated from the noisy image and the model's noise alone, and is only as
+    good as the noise model. The factor is stored in the model; predict applies it to deviation and quantiles from then
+    on. Mean and samples stay as they are.
     """
     from quietscope import Denoiser
     from quietscope.metrics.coverage import RIGHT
 
     screen = Screen()
-    if (clean is None) == (second is None):
-        raise SettingsError(
-            "--clean or --second", "both" if clean is not None else "neither", "pass e.g. `--clean clean.tif`"
-        )
+    if clean is not None and second is not None:
+        raise SettingsError("--clean or --second", "both", "leave one out")
     if num_exposures is not None and (second is None or num_exposures < 1):
         raise SettingsError(
             "--num-exposures of at least 1 with --second", f"{num_exposures}", "pass e.g. `--second b.tif`"
         )
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
-    reference = clean if clean is not None else second
-    assert reference is not None
-    noisy, truth = read_pair(image, reference, axes, series, mask, screen.note)
+    reference, truth = clean if clean is not None else second, None
+    if reference is None:
+        [noisy] = read_measured([image], axes, series, mask, screen.note)
+    else:
+        noisy, truth = read_pair(image, reference, axes, series, mask, screen.note)
     with screen.predicting(image.name) as progress:
         found = denoiser.recalibrate(
             noisy,
             truth,
-            num_exposures=None if clean is not None else num_exposures or 1,
+            num_exposures=None if second is None else num_exposures or 1,
             num_samples=samples,
             seed=seed,
             progress=progress,
