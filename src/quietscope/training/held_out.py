@@ -112,10 +112,14 @@ def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> Held
     """Choose what is held out from training.
 
     Of 10 frames or more, 1 in 20 is. Of fewer, a tenth of the area of each is, if anything hangs on the validation
-    loss: the weights that are kept, the learning rate or the end of training. Otherwise training on everything is worth
-    more. Frames of one size have their regions at the same places, because they may be planes or times of one scene. A
-    frame that is too small, or of whose regions less than half was measured, is trained on completely; if all are, they
-    are validated on, too.
+    loss: the weights that are kept, the learning rate or the end of training. Otherwise it would buy nothing. Frames
+    of one size have their regions at the same places, because they may be planes or times of one scene. A frame that
+    is too small, or of whose regions less than half was measured, is trained on completely; if all are, they are
+    validated on, too.
+
+    Measured on one field of Confocal_FISH, presets `fast`, 300 steps: with regions held out, the last weights give
+    31.43 and 31.38 dB (Noise2Void, two seeds; 31.37 and 31.31 without), 31.44 dB (HDN; 31.39), and inside the regions
+    the same within 0.03 dB; the best weights of HDN by six validations give 30.94 dB (30.52).
 
     Args:
         method: The method to train.
