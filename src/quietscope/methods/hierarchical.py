@@ -49,6 +49,7 @@ class LadderSettings(MethodSettings):
             convolutions, with none on a level that keeps the size.
         edges: What convolutions see outside the image, residual blocks excepted: "zeros", or "replicate" for the
             nearest pixel.
+        exact_widths: Whether the widths of latents have no smooth bound, for weights that were trained so.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -66,6 +67,7 @@ class LadderSettings(MethodSettings):
     free_bits: Nats
     resampling: Resampling = "transposed"
     edges: Edges = "zeros"
+    exact_widths: bool = False
 
     @model_validator(mode="after")
     def _levels_agree(self) -> Self:
@@ -121,6 +123,7 @@ class LadderSettings(MethodSettings):
             gate=gate if self.gated else None,
             stochastic_skip=self.stochastic_skip,
             width=width,
+            exact_widths=self.exact_widths,
             deterministic_levels=deterministic_levels,
             resampling=self.resampling,
             edges=self.edges,

@@ -48,6 +48,7 @@ class LadderShape:
         gate: Activation of gated residual blocks; None for blocks without gates.
         stochastic_skip: Whether the top-down features also bypass the latent of each level.
         width: How the widths of latents are computed from the output of the network.
+        exact_widths: Whether widths have no smooth bound, see `GaussianLatent.from_parameters`.
         deterministic_levels: Levels whose posterior does not see the image, only the features from above, and of which
             prediction uses the mean. Structured noise has the scale of pixels, which the low levels represent.
         resampling: "transposed": every level begins with a 3-wide convolution, of its stride, on the way up, and a
@@ -72,6 +73,7 @@ class LadderShape:
     gate: GateActivation | None
     stochastic_skip: bool
     width: Width = "exponential"
+    exact_widths: bool = False
     deterministic_levels: tuple[int, ...] = ()
     resampling: Resampling = "transposed"
     edges: Edges = "zeros"
@@ -154,7 +156,7 @@ class DecoderLevel(nn.Module):
         super().__init__()
         dims, filters, latents = shape.spatial_dims, shape.filters[level], shape.latent_channels[level]
         below = shape.filters[level - 1] if level else shape.stem_filters
-        self.width = shape.width
+        self.width, self.exact_widths = shape.width, shape.exact_widths
         self.is_top = level == shape.num_levels - 1
         self.is_deterministic = level in shape.deterministic_levels
         self.posterior_conv = conv(dims, filters, 2 * latents, 3, shape.edges)
@@ -191,7 +193,7 @@ class DecoderLevel(nn.Module):
         return out
 
     def _latent(self, parameters: Tensor) -> GaussianLatent:
-        return GaussianLatent.from_parameters(parameters, self.width)
+        return GaussianLatent.from_parameters(parameters, self.width, self.exact_widths)
 
 
 Draw: TypeAlias = Callable[[DecoderLevel, int, Tensor | None], Tensor]
