@@ -9,7 +9,7 @@ import torch
 from quietscope.data.normalize import Statistics
 from quietscope.denoiser import Denoiser
 from quietscope.errors import ModelFileError, NoiseError, SettingsError
-from quietscope.importers import from_divnoising, from_hdn
+from quietscope.importers import from_careamics, from_divnoising, from_hdn
 from quietscope.importers.foreign_checkpoint import Checkpoint, Importer, Translated, read_checkpoint
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod
@@ -21,7 +21,11 @@ from quietscope.outside.shown import shown
 from quietscope.presets import Configuration
 from quietscope.wording import typed
 
-IMPORTERS: tuple[Importer, ...] = (from_hdn.IMPORTER, from_divnoising.IMPORTER)
+IMPORTERS: tuple[Importer, ...] = (
+    from_hdn.IMPORTER,
+    from_divnoising.IMPORTER,
+    from_careamics.IMPORTER,
+)
 _MOST_CHANNELS = 4096
 
 
