@@ -45,7 +45,8 @@ class UNetShape:
             channels by a 1-wide convolution and adds both, which needs fewer parameters.
         activation: Non-linearity.
         upsampling: "nearest" repeats pixels, "linear" interpolates between them. "transposed" is a transposed
-            convolution whose kernel is as large as its stride, which also reduces the features to the number of channels of the skip connection.
+            convolution whose kernel is as large as its stride, which also reduces the features to the number of
+            channels of the skip connection.
         initialisation: "uniform" draws weights and biases as PyTorch does. "xavier" draws the weights of convolutions
             from a normal distribution of variance ``2 / (fan_in + fan_out)`` (Glorot, Bengio, AISTATS 2010) and sets
             their biases to zero; transposed convolutions stay as PyTorch draws them.

@@ -7,6 +7,7 @@ with.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -79,10 +80,12 @@ def read_pickle(stream: BinaryIO, references: list[Reference] | None = None) -> 
     """
     machine = _Machine([] if references is None else references)
     try:
-        for number, (code, argument, _) in enumerate(pickletools.genops(stream)):
-            if number >= MOST_INSTRUCTIONS:
-                raise PickledError(f"a pickle of more than {MOST_INSTRUCTIONS:,} instructions")
-            machine.carry_out(code.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # text of damaged pickles may have odd escapes
+            for number, (code, argument, _) in enumerate(pickletools.genops(stream)):
+                if number >= MOST_INSTRUCTIONS:
+                    raise PickledError(f"a pickle of more than {MOST_INSTRUCTIONS:,} instructions")
+                machine.carry_out(code.name, argument)
         return machine.taken()
     except PickledError:
         raise
