@@ -76,7 +76,7 @@ def test_a_state_dict_needs_what_it_does_not_hold(tmp_path: Path) -> None:
     torch.save({f"module.{name}": tensor for name, tensor in model.state_dict().items()}, path)
     with pytest.raises(SettingsError, match="the mean of the training images"):
         import_model(path)
-    with pytest.raises(NoiseError, match="the noise model that this network was trained with"):
+    with pytest.raises(NoiseError, match="a noise model for hdn, which the checkpoint does not hold"):
         import_model(path, mean=120, std=35)
     with pytest.raises(SettingsError, match="a finite std above zero"):
         import_model(path, mean=120, std=0, noise="sigma=25")

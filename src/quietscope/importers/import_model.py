@@ -9,7 +9,7 @@ import torch
 from quietscope.data.normalize import Statistics
 from quietscope.denoiser import Denoiser
 from quietscope.errors import ModelFileError, NoiseError, SettingsError
-from quietscope.importers import from_careamics, from_divnoising, from_hdn
+from quietscope.importers import from_careamics, from_cosdd, from_divnoising, from_hdn
 from quietscope.importers.foreign_checkpoint import Checkpoint, Importer, Translated, read_checkpoint
 from quietscope.methods import METHODS
 from quietscope.methods.base import BuiltMethod
@@ -23,6 +23,7 @@ from quietscope.wording import typed
 
 IMPORTERS: tuple[Importer, ...] = (
     from_hdn.IMPORTER,
+    from_cosdd.IMPORTER,
     from_divnoising.IMPORTER,
     from_careamics.IMPORTER,
 )
@@ -118,7 +119,7 @@ def _noise_models(found: Translated, given: str | None) -> list[NoiseModel]:
         return [found.noise] * found.channels
     if given is None:
         raise NoiseError(
-            "the noise model that this network was trained with, which the checkpoint does not hold",
+            f"a noise model for {found.method}, which the checkpoint does not hold",
             "none",
             f"pass `{typed(noise='noise.npz')}`, or `{typed(noise='sigma=25')}` in units of the image",
         )

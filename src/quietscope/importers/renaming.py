@@ -6,7 +6,9 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-Table: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
+Replacement: TypeAlias = str | Callable[[re.Match[str]], str]
+"""What replaces what a pattern found."""
+Table: TypeAlias = Sequence[tuple[str, Replacement]]
 """Patterns of the beginnings of others' names, and what replaces them; the first that matches counts."""
 
 

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from quietscope.methods.base import BuiltMethod, Count, Depth, Halvings, MethodSettings, PointMethod
-from quietscope.nn.conv import Activation, Edges
-from quietscope.nn.unet import Initialisation, Merge, UNet, UNetShape, Upsampling
+from quietscope.nn.conv import Activation
+from quietscope.nn.unet import Initialisation, Merge, PoolEdges, UNet, UNetShape, Upsampling
 
 
 class UNetSettings(MethodSettings):
@@ -41,7 +41,7 @@ class UNetSettings(MethodSettings):
     initialisation: Initialisation = "uniform"
     residual: bool = False
     tapered: bool = False
-    pool_edges: Edges = "replicate"
+    pool_edges: PoolEdges = "replicate"
 
     def unet(self, channels: int, out_channels: int | None = None) -> UNetShape:
         """Return the shape of the network for images with the given number of channels, see `UNetShape`."""

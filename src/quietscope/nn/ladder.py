@@ -14,8 +14,8 @@ from quietscope.nn.conv import (
     ACTIVATIONS,
     Activation,
     Edges,
+    Enlarge,
     GateActivation,
-    NearestUp,
     ResidualBlock,
     conv,
     conv_down,
@@ -24,7 +24,7 @@ from quietscope.nn.conv import (
 )
 from quietscope.nn.latent import GaussianLatent, Width, gaussian_kl
 
-Resampling: TypeAlias = Literal["transposed", "nearest"]
+Resampling: TypeAlias = Literal["transposed", "nearest", "linear"]
 """How levels change the size of their features."""
 
 
@@ -53,8 +53,10 @@ class LadderShape:
             prediction uses the mean. Structured noise has the scale of pixels, which the low levels represent.
         resampling: "transposed": every level begins with a 3-wide convolution, of its stride, on the way up, and a
             transposed one on the way down. "nearest": on the way down pixels are repeated, next to a 1-wide
-            convolution, and a level that keeps size and number of filters has neither convolution.
-        edges: What convolutions see outside the image, those of the residual blocks excepted, which see zeros.
+            convolution, and a level that keeps size and number of filters has neither convolution. "linear": the same,
+            with interpolation between pixels.
+        edges: What convolutions see outside the image, those of the residual blocks excepted, which see zeros. With
+            "reflect" the first convolution sees the nearest pixel.
         final_conv: Whether a 3-wide convolution ends the ladder; without, `out_channels` must equal `stem_filters`.
     """
 
@@ -88,6 +90,11 @@ class LadderShape:
         """Image pixels per latent pixel of a level, one factor per spatial axis."""
         return total_stride(self.strides[: level + 1])
 
+    @property
+    def stem_edges(self) -> Edges:
+        """What the first convolution sees outside the image."""
+        return "replicate" if self.edges == "reflect" else self.edges
+
     def block(self, channels: int, *, is_stem: bool = False) -> ResidualBlock:
         """Make one residual block of this ladder."""
         gate = None if is_stem else self.gate  # in the publication the block of the stem is the only one without a gate
@@ -104,7 +111,7 @@ class LadderShape:
         if self.resampling == "transposed":
             return [conv_up(self.spatial_dims, before, after, stride)]
         if max(stride) > 1:
-            return [NearestUp(self.spatial_dims, before, after, stride)]
+            return [Enlarge(self.spatial_dims, before, after, stride, self.resampling)]
         return [conv(self.spatial_dims, before, after, 1)] if before != after else []
 
 
@@ -128,7 +135,7 @@ class Encoder(nn.Module):
     def __init__(self, shape: LadderShape) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5, shape.edges),
+            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5, shape.stem_edges),
             ACTIVATIONS[shape.activation](),
             shape.block(shape.stem_filters, is_stem=True),
         )

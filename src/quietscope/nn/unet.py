@@ -11,15 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, Edges, conv, conv_transpose, total_stride
+from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, conv_transpose, enlarged, total_stride
 
 Merge: TypeAlias = Literal["concat", "add"]
 """How the features of a skip connection and those from the level below are joined."""
 Upsampling: TypeAlias = Literal["nearest", "linear", "transposed"]
 """How the features from the level below are enlarged."""
+PoolEdges: TypeAlias = Literal["replicate", "zeros"]
+"""What blurred pooling sees outside the features: the nearest pixel, or zeros."""
 Initialisation: TypeAlias = Literal["uniform", "xavier"]
 """How the weights of convolutions are drawn."""
-_INTERPOLATION = {"nearest": {2: "nearest", 3: "nearest"}, "linear": {2: "bilinear", 3: "trilinear"}}
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 _CONVOLVE = {2: F.conv2d, 3: F.conv3d}
 _BINOMIAL = (1.0, 2.0, 1.0)
@@ -69,7 +70,7 @@ class UNetShape:
     initialisation: Initialisation = "uniform"
     residual: bool = False
     tapered: bool = False
-    pool_edges: Edges = "replicate"
+    pool_edges: PoolEdges = "replicate"
     out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
@@ -97,7 +98,7 @@ class BlurPool(nn.Module):
 
     kernel: Tensor
 
-    def __init__(self, stride: tuple[int, ...], edges: Edges = "replicate") -> None:
+    def __init__(self, stride: tuple[int, ...], edges: PoolEdges = "replicate") -> None:
         super().__init__()
         self.stride, self.edges = stride, edges
         kernel = torch.ones([1] * len(stride))
@@ -215,8 +216,7 @@ class UNet(nn.Module):
         if self.shape.upsampling == "transposed":
             risen: Tensor = self.rise[level](x)
             return risen
-        mode = _INTERPOLATION[self.shape.upsampling][self.shape.spatial_dims]
-        x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode=mode)
+        x = enlarged(x, self.shape.stride(level), self.shape.upsampling)
         return self.narrow[level](x) if self.shape.merge == "add" else x
 
     def _join(self, x: Tensor, skip: Tensor, level: int) -> Tensor:
