@@ -6,7 +6,7 @@ import torch
 
 from quietscope import Denoiser
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import BuiltMethod, Method
+from quietscope.methods.base import BuiltMethod
 from quietscope.model.file import ModelCard
 from quietscope.nn.seeding import seeded
 from quietscope.noise import NoiseModel, PoissonGaussian
@@ -100,7 +100,7 @@ def denoiser(
     return Denoiser.of(untrained(kind, **(scene or {}), **settings), written, "cpu")
 
 
-def enliven(method: Method) -> None:
+def enliven(method: torch.nn.Module) -> None:
     """Give running statistics unlike those of a fresh network, and shake every weight, as some start at zero."""
     for module in method.modules():
         if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):

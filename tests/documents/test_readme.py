@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 from tests.documents.running import blocks, make_configuration, make_images, work_through
+from tests.importers.stated_hdn import LadderVAE
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -44,6 +47,7 @@ def test_blocks_run(tmp_path: Path) -> None:
     shortened = shorten(TEXT)
     assert shortened.count("steps=3") == TEXT.count("Denoiser("), "a budget that this test does not know"
     make_images(tmp_path)
+    torch.save(LadderVAE(levels=2, blocks=1), tmp_path / "cells_best_vae.net")
     for method in ("hdn", "dvlae", "deconoising"):
         make_configuration(tmp_path / f"{method}.yaml", method)
     work_through(shortened, tmp_path)

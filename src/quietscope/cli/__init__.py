@@ -7,6 +7,7 @@ that help comes at once.
 
 import _thread
 import io
+import keyword
 import signal
 import sys
 import warnings
@@ -45,6 +46,7 @@ VERBS = MappingProxyType(
         "distill": "Train a network that gives a model's mean or median in one pass.",
         "compress": "Make a trained model smaller and faster without losing what it was trained for.",
         "export": "Write a model for other programs: ONNX, OpenVINO, torch.export, BioImage Model Zoo.",
+        "import": "Make a model file of a checkpoint that another program wrote.",
         "presets": "List every method and preset: parameters, budget, measured quality.",
         "info": "Say what a file is: an image, a model, an exported model or a noise model.",
     }
@@ -104,7 +106,8 @@ def make_app(typed: Sequence[str] = ()) -> "App":
     )
     noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
     for verb, summary in VERBS.items():
-        app.command(f"quietscope.cli.verbs.{verb}:{verb}", name=verb, help=about(verb, summary))
+        function = f"{verb}_" if keyword.iskeyword(verb) else verb
+        app.command(f"quietscope.cli.verbs.{function}:{function}", name=verb, help=about(verb, summary))
     for verb, summary in NOISE_VERBS.items():
         noise.command(f"quietscope.cli.verbs.noise_{verb}:noise_{verb}", name=verb, help=about(verb, summary))
     app.command(noise)

@@ -47,6 +47,7 @@ class DivNoisingSettings(MethodSettings):
         z_halvings: In 3-D, how many of the first levels halve Z too.
         activation: Non-linearity.
         activates_up: Whether features pass through the non-linearity after a transposed convolution; as published, not.
+        exact_widths: Whether the widths of latents have no smooth bound, for weights that were trained so.
         stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
             instead of in units of the images' mean and standard deviation; not published.
     """
@@ -59,6 +60,7 @@ class DivNoisingSettings(MethodSettings):
     z_halvings: Halvings = 0
     activation: Activation = "relu"
     activates_up: bool = True
+    exact_widths: bool = False
     stabilize: bool = False
 
 
@@ -110,7 +112,7 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7 of the paper."""
         x, known = split_gaps(x, self.statistics.mean)
-        q = GaussianLatent.from_parameters(self.vae.encode(self.to_network(x)))
+        q = self._posterior(self.vae.encode(self.to_network(x)))
         s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
         nll = -mean_of_known(self.log_likelihood(x, s), known)
         prior = GaussianLatent(torch.zeros_like(q.mean), torch.zeros_like(q.log_variance))
@@ -136,8 +138,11 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
 
     def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
         """Draw the one latent map."""
-        return (GaussianLatent.from_parameters(encoding[0]).sample(noise[0]),)
+        return (self._posterior(encoding[0]).sample(noise[0]),)
 
     def emit(self, latents: Sequence[Tensor]) -> Tensor:
         """Decode a latent map; returns s in intensity units."""
         return self.to_intensity(self.vae.decode(latents[0]))
+
+    def _posterior(self, parameters: Tensor) -> GaussianLatent:
+        return GaussianLatent.from_parameters(parameters, exact=self.settings.exact_widths)

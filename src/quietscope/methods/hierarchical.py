@@ -46,9 +46,10 @@ class LadderSettings(MethodSettings):
         stochastic_skip: Merge the top-down path past each latent.
         free_bits: KL in nats, per level and image, below which the loss does not reduce the KL of a level further.
         resampling: How levels change the size of features: "transposed" convolutions, or "nearest" pixels and 1-wide
-            convolutions, with none on a level that keeps the size.
-        edges: What convolutions see outside the image, residual blocks excepted: "zeros", or "replicate" for the
-            nearest pixel.
+            convolutions, with none on a level that keeps the size, or the same with "linear" interpolation.
+        edges: What convolutions see outside the image, residual blocks excepted: "zeros", "replicate" for the
+            nearest pixel, or "reflect" for the image mirrored (and its nearest pixel in the first convolution).
+        exact_widths: Whether the widths of latents have no smooth bound, for weights that were trained so.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -66,6 +67,7 @@ class LadderSettings(MethodSettings):
     free_bits: Nats
     resampling: Resampling = "transposed"
     edges: Edges = "zeros"
+    exact_widths: bool = False
 
     @model_validator(mode="after")
     def _levels_agree(self) -> Self:
@@ -121,6 +123,7 @@ class LadderSettings(MethodSettings):
             gate=gate if self.gated else None,
             stochastic_skip=self.stochastic_skip,
             width=width,
+            exact_widths=self.exact_widths,
             deterministic_levels=deterministic_levels,
             resampling=self.resampling,
             edges=self.edges,
@@ -140,8 +143,9 @@ class LadderMethod(HierarchicalMethod):
 
     @property
     def size_multiple(self) -> tuple[int, ...]:
-        """Reduction of the top level."""
-        return self.ladder.shape.reduction(self.ladder.shape.num_levels - 1)
+        """Reduction of the top level; twice that where features are mirrored, which one pixel alone cannot be."""
+        reduction = self.ladder.shape.reduction(self.ladder.shape.num_levels - 1)
+        return tuple(2 * each for each in reduction) if self.ladder.shape.edges == "reflect" else reduction
 
     def latents(self) -> tuple[LatentSpec, ...]:
         """Describe one latent map per level, finest first."""

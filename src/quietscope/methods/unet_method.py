@@ -4,7 +4,7 @@ from pydantic import Field
 
 from quietscope.methods.base import BuiltMethod, Count, Depth, Halvings, MethodSettings, PointMethod
 from quietscope.nn.conv import Activation
-from quietscope.nn.unet import Initialisation, Merge, UNet, UNetShape, Upsampling
+from quietscope.nn.unet import Initialisation, Merge, PoolEdges, UNet, UNetShape, Upsampling
 
 
 class UNetSettings(MethodSettings):
@@ -20,10 +20,12 @@ class UNetSettings(MethodSettings):
         top_skip: Skip connection at full resolution; N2V2 has none.
         merge: How a skip connection joins: "concat" beside the upsampled features, "add" onto them.
         activation: Non-linearity.
-        upsampling: "nearest" repeats pixels on the way up, "transposed" is a transposed convolution.
+        upsampling: "nearest" repeats pixels on the way up, "linear" interpolates between them,
+            "transposed" is a transposed convolution.
         initialisation: How the weights of convolutions are drawn: "uniform" as PyTorch does, or "xavier".
         residual: Whether the network's input is added to its output.
         tapered: Whether levels reduce their filters before features are enlarged, not after.
+        pool_edges: What blurred pooling sees outside the features: the nearest pixel, or "zeros".
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -39,6 +41,7 @@ class UNetSettings(MethodSettings):
     initialisation: Initialisation = "uniform"
     residual: bool = False
     tapered: bool = False
+    pool_edges: PoolEdges = "replicate"
 
     def unet(self, channels: int, out_channels: int | None = None) -> UNetShape:
         """Return the shape of the network for images with the given number of channels, see `UNetShape`."""
@@ -58,6 +61,7 @@ class UNetSettings(MethodSettings):
             initialisation=self.initialisation,
             residual=self.residual,
             tapered=self.tapered,
+            pool_edges=self.pool_edges,
         )
 
 

@@ -74,6 +74,7 @@ class _Header(BaseModel):
     spread_factor: Positive = 1.0
     seen: Annotated[list[Values], MaxLen(4096)] = []
     pruned: _Pruned = _Pruned()
+    source: Word = ""
     versions: dict[Word, Word]
     created: Word
 
@@ -91,6 +92,7 @@ class ModelCard:
         spread_factor: What the deviation of samples is multiplied by to be honest; 1 where nobody has measured it.
         pruned_share: Share of the channels that pruning removed, 0 to 1; the configuration tells the widths before.
         seen: What each channel of the training images looked like; none in files that earlier versions wrote.
+        source: Where an imported model came from; empty for one of QuietScope's own.
         versions: Versions of QuietScope, PyTorch and Python that wrote it.
         created: When it was written, UTC, ISO 8601.
     """
@@ -103,6 +105,7 @@ class ModelCard:
     spread_factor: float = 1.0
     pruned_share: float = 0.0
     seen: tuple[Seen, ...] = ()
+    source: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
 
@@ -198,6 +201,8 @@ def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *,
         "origins": origins,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if card.source:
+        header["source"] = card.source
     if card.pruned_share:
         header["pruned"] = {"share": card.pruned_share}
     write_tensor_file(path, tensors, header, overwrite=overwrite)
@@ -230,6 +235,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
             spread_factor=header.spread_factor,
             pruned_share=header.pruned.share,
             seen=tuple(Seen.of_values(values) for values in header.seen),
+            source=header.source,
             versions=header.versions,
             created=header.created,
         )
@@ -274,6 +280,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
     rows = {
         "method": method.name,
         "preset": card.configuration.preset,
+        "source": card.source,
         "dimensions": f"{method.spatial_dims}-D",
         "network": ", ".join(f"{name} = {value}" for name, value in card.configuration.network.items()),
         "parameters": f"{sum(p.numel() for p in method.parameters()):,}",

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 Activation = Literal["elu", "silu", "relu", "mish"]
 GateActivation = Activation | Literal["tanh"]
-Edges = Literal["zeros", "replicate"]
-"""What a convolution sees outside the image: zeros, or the nearest pixel of the image."""
+Edges = Literal["zeros", "replicate", "reflect"]
+"""What a convolution sees outside the image: zeros, the nearest pixel of the image, or the image mirrored."""
+Interpolation = Literal["nearest", "linear"]
+"""How features are enlarged without weights."""
+_MODES = {"nearest": {2: "nearest", 3: "nearest"}, "linear": {2: "bilinear", 3: "trilinear"}}
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "silu": nn.SiLU, "relu": nn.ReLU, "mish": nn.Mish}
 _CONV: dict[int, Callable[..., nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _CONV_TRANSPOSE: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -49,24 +52,33 @@ def total_stride(strides: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(math.prod(steps) for steps in zip(*strides, strict=True))
 
 
-class NearestUp(nn.Module):
-    """Enlarge features by repeating their pixels, after a 1-wide convolution, which may as well come after.
+def enlarged(x: Tensor, stride: tuple[int, ...], how: Interpolation) -> Tensor:
+    """Enlarge features (B, C, *S) to (B, C, *(S stride)) without weights."""
+    mode = _MODES[how][len(stride)]
+    return F.interpolate(x, scale_factor=[float(step) for step in stride], mode=mode)
+
+
+class Enlarge(nn.Module):
+    """Enlarge features without weights, after a 1-wide convolution, which may as well come after.
 
     Args:
         spatial_dims: 2 or 3.
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         stride: Factor per spatial axis.
+        how: "nearest" repeats pixels, "linear" interpolates between them.
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
+    def __init__(
+        self, spatial_dims: int, in_channels: int, out_channels: int, stride: tuple[int, ...], how: Interpolation
+    ) -> None:
         super().__init__()
         self.conv = conv(spatial_dims, in_channels, out_channels, 1)
-        self.factors = [float(step) for step in stride]
+        self.stride, self.how = stride, how
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (B, C, *S) to (B, C_out, *(S stride))."""
-        return F.interpolate(self.conv(x), scale_factor=self.factors, mode="nearest")
+        return enlarged(self.conv(x), self.stride, self.how)
 
 
 class Gate(nn.Module):

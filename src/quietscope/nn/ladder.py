@@ -14,8 +14,8 @@ from quietscope.nn.conv import (
     ACTIVATIONS,
     Activation,
     Edges,
+    Enlarge,
     GateActivation,
-    NearestUp,
     ResidualBlock,
     conv,
     conv_down,
@@ -24,7 +24,7 @@ from quietscope.nn.conv import (
 )
 from quietscope.nn.latent import GaussianLatent, Width, gaussian_kl
 
-Resampling: TypeAlias = Literal["transposed", "nearest"]
+Resampling: TypeAlias = Literal["transposed", "nearest", "linear"]
 """How levels change the size of their features."""
 
 
@@ -48,12 +48,15 @@ class LadderShape:
         gate: Activation of gated residual blocks; None for blocks without gates.
         stochastic_skip: Whether the top-down features also bypass the latent of each level.
         width: How the widths of latents are computed from the output of the network.
+        exact_widths: Whether widths have no smooth bound, see `GaussianLatent.from_parameters`.
         deterministic_levels: Levels whose posterior does not see the image, only the features from above, and of which
             prediction uses the mean. Structured noise has the scale of pixels, which the low levels represent.
         resampling: "transposed": every level begins with a 3-wide convolution, of its stride, on the way up, and a
             transposed one on the way down. "nearest": on the way down pixels are repeated, next to a 1-wide
-            convolution, and a level that keeps size and number of filters has neither convolution.
-        edges: What convolutions see outside the image, those of the residual blocks excepted, which see zeros.
+            convolution, and a level that keeps size and number of filters has neither convolution. "linear": the same,
+            with interpolation between pixels.
+        edges: What convolutions see outside the image, those of the residual blocks excepted, which see zeros. With
+            "reflect" the first convolution sees the nearest pixel.
         final_conv: Whether a 3-wide convolution ends the ladder; without, `out_channels` must equal `stem_filters`.
     """
 
@@ -72,6 +75,7 @@ class LadderShape:
     gate: GateActivation | None
     stochastic_skip: bool
     width: Width = "exponential"
+    exact_widths: bool = False
     deterministic_levels: tuple[int, ...] = ()
     resampling: Resampling = "transposed"
     edges: Edges = "zeros"
@@ -85,6 +89,11 @@ class LadderShape:
     def reduction(self, level: int) -> tuple[int, ...]:
         """Image pixels per latent pixel of a level, one factor per spatial axis."""
         return total_stride(self.strides[: level + 1])
+
+    @property
+    def stem_edges(self) -> Edges:
+        """What the first convolution sees outside the image."""
+        return "replicate" if self.edges == "reflect" else self.edges
 
     def block(self, channels: int, *, is_stem: bool = False) -> ResidualBlock:
         """Make one residual block of this ladder."""
@@ -102,7 +111,7 @@ class LadderShape:
         if self.resampling == "transposed":
             return [conv_up(self.spatial_dims, before, after, stride)]
         if max(stride) > 1:
-            return [NearestUp(self.spatial_dims, before, after, stride)]
+            return [Enlarge(self.spatial_dims, before, after, stride, self.resampling)]
         return [conv(self.spatial_dims, before, after, 1)] if before != after else []
 
 
@@ -126,7 +135,7 @@ class Encoder(nn.Module):
     def __init__(self, shape: LadderShape) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5, shape.edges),
+            conv(shape.spatial_dims, shape.channels, shape.stem_filters, 5, shape.stem_edges),
             ACTIVATIONS[shape.activation](),
             shape.block(shape.stem_filters, is_stem=True),
         )
@@ -154,7 +163,7 @@ class DecoderLevel(nn.Module):
         super().__init__()
         dims, filters, latents = shape.spatial_dims, shape.filters[level], shape.latent_channels[level]
         below = shape.filters[level - 1] if level else shape.stem_filters
-        self.width = shape.width
+        self.width, self.exact_widths = shape.width, shape.exact_widths
         self.is_top = level == shape.num_levels - 1
         self.is_deterministic = level in shape.deterministic_levels
         self.posterior_conv = conv(dims, filters, 2 * latents, 3, shape.edges)
@@ -191,7 +200,7 @@ class DecoderLevel(nn.Module):
         return out
 
     def _latent(self, parameters: Tensor) -> GaussianLatent:
-        return GaussianLatent.from_parameters(parameters, self.width)
+        return GaussianLatent.from_parameters(parameters, self.width, self.exact_widths)
 
 
 Draw: TypeAlias = Callable[[DecoderLevel, int, Tensor | None], Tensor]

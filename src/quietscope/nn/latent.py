@@ -17,6 +17,7 @@ from quietscope.nn.keyed import GOLDEN, MASK64, ROUNDS
 Width = Literal["exponential", "softplus"]
 """How the width of a Gaussian is computed from the output of a network."""
 LOG_VARIANCE_BOUND = 10.0
+EXACT_BOUND = 60.0
 _SOFTPLUS_FLOOR = -8.0
 _PIXELS_IN_CACHE = 1 << 14
 
@@ -29,7 +30,7 @@ class GaussianLatent:
     log_variance: Tensor
 
     @staticmethod
-    def from_parameters(parameters: Tensor, width: Width = "exponential") -> "GaussianLatent":
+    def from_parameters(parameters: Tensor, width: Width = "exponential", exact: bool = False) -> "GaussianLatent":
         """Split the output of a network into mean and log-variance; bounds keep exp() from overflowing or vanishing.
 
         "exponential": ``log_variance = b tanh(raw / b)`` with b = 10, which for usual values is nearly the identity.
@@ -39,14 +40,17 @@ class GaussianLatent:
         Args:
             parameters: Output of a network, shape (B, 2 C, *S): means, then raw widths.
             width: How the width is computed from its raw value.
+            exact: Whether the log-variance is ``raw`` or ``2 log std`` itself, cut off at 60 on both sides, which no
+                network in use reaches: for weights that were trained so.
 
         Returns:
             The latent, arrays of shape (B, C, *S).
         """
         mean, raw = parameters.float().chunk(2, dim=1)
-        if width == "softplus":
-            return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(2.0 * log_softplus(raw) / LOG_VARIANCE_BOUND))
-        return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND))
+        log_variance = 2.0 * log_softplus(raw) if width == "softplus" else raw
+        if exact:
+            return GaussianLatent(mean, log_variance.clamp(-EXACT_BOUND, EXACT_BOUND))
+        return GaussianLatent(mean, LOG_VARIANCE_BOUND * torch.tanh(log_variance / LOG_VARIANCE_BOUND))
 
     def sample(self, noise: Tensor) -> Tensor:
         """Return ``mean + exp(log_variance / 2) * noise``; the noise is broadcast to (B, C, *S)."""

@@ -11,12 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, conv_transpose, total_stride
+from quietscope.nn.conv import ACTIVATIONS, BATCH_NORM, Activation, conv, conv_transpose, enlarged, total_stride
 
 Merge: TypeAlias = Literal["concat", "add"]
 """How the features of a skip connection and those from the level below are joined."""
-Upsampling: TypeAlias = Literal["nearest", "transposed"]
+Upsampling: TypeAlias = Literal["nearest", "linear", "transposed"]
 """How the features from the level below are enlarged."""
+PoolEdges: TypeAlias = Literal["replicate", "zeros"]
+"""What blurred pooling sees outside the features: the nearest pixel, or zeros."""
 Initialisation: TypeAlias = Literal["uniform", "xavier"]
 """How the weights of convolutions are drawn."""
 _POOL = {2: F.max_pool2d, 3: F.max_pool3d}
@@ -38,12 +40,14 @@ class UNetShape:
         batch_norm: Whether there is batch normalisation after every convolution.
         blur_pool: Whether to pool by a maximum of stride 1 and then a binomial blur of stride 2, instead of a strided
             maximum.
+        pool_edges: What blurred pooling sees outside the features: the nearest pixel, or zeros.
         top_skip: Whether there is a skip connection at full resolution.
         merge: "concat" concatenates the skip with the upsampled features. "add" reduces these to the number of its
             channels by a 1-wide convolution and adds both, which needs fewer parameters.
         activation: Non-linearity.
-        upsampling: "nearest" repeats pixels. "transposed" is a transposed convolution whose kernel is as large as its
-            stride, which also reduces the features to the number of channels of the skip connection.
+        upsampling: "nearest" repeats pixels, "linear" interpolates between them. "transposed" is a transposed
+            convolution whose kernel is as large as its stride, which also reduces the features to the number of
+            channels of the skip connection.
         initialisation: "uniform" draws weights and biases as PyTorch does. "xavier" draws the weights of convolutions
             from a normal distribution of variance ``2 / (fan_in + fan_out)`` (Glorot, Bengio, AISTATS 2010) and sets
             their biases to zero; transposed convolutions stay as PyTorch draws them.
@@ -66,6 +70,7 @@ class UNetShape:
     initialisation: Initialisation = "uniform"
     residual: bool = False
     tapered: bool = False
+    pool_edges: PoolEdges = "replicate"
     out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
@@ -88,13 +93,14 @@ class BlurPool(nn.Module):
 
     Args:
         stride: 1 or 2 per spatial axis; axes of stride 1 are not changed.
+        edges: What lies outside ``x``: its nearest pixel, or, for the blur, zeros.
     """
 
     kernel: Tensor
 
-    def __init__(self, stride: tuple[int, ...]) -> None:
+    def __init__(self, stride: tuple[int, ...], edges: PoolEdges = "replicate") -> None:
         super().__init__()
-        self.stride = stride
+        self.stride, self.edges = stride, edges
         kernel = torch.ones([1] * len(stride))
         for axis, step in enumerate(stride):
             if step == 2:
@@ -105,11 +111,13 @@ class BlurPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Halve ``x`` (B, C, *S) along the axes of stride 2, which must have even length."""
         dims = len(self.stride)
-        one_more = [pad for step in reversed(self.stride) for pad in (0, step - 1)]
-        x = _POOL[dims](F.pad(x, one_more, mode="replicate"), self.stride, stride=1)
+        if self.edges == "replicate":
+            x = F.pad(x, [pad for step in reversed(self.stride) for pad in (0, step - 1)], mode="replicate")
+        x = _POOL[dims](x, self.stride, stride=1)
+        mode = "replicate" if self.edges == "replicate" else "constant"
         around = [pad for step in reversed(self.stride) for pad in (step - 1, step - 1)]
         kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, *self.kernel.shape)
-        out: Tensor = _CONVOLVE[dims](F.pad(x, around, mode="replicate"), kernel, stride=self.stride, groups=x.shape[1])
+        out: Tensor = _CONVOLVE[dims](F.pad(x, around, mode=mode), kernel, stride=self.stride, groups=x.shape[1])
         return out
 
 
@@ -149,7 +157,9 @@ class UNet(nn.Module):
             after = width if level < shape.depth else ends[level]
             self.down.append(nn.Sequential(*_convolve(shape, before, width), *_convolve(shape, width, after)))
             if level < shape.depth:
-                self.pools.append(BlurPool(shape.stride(level)) if shape.blur_pool else MaxPool(shape.stride(level)))
+                self.pools.append(
+                    BlurPool(shape.stride(level), shape.pool_edges) if shape.blur_pool else MaxPool(shape.stride(level))
+                )
             before = width
         self.up = nn.ModuleList()
         self.narrow = nn.ModuleList()
@@ -206,7 +216,7 @@ class UNet(nn.Module):
         if self.shape.upsampling == "transposed":
             risen: Tensor = self.rise[level](x)
             return risen
-        x = F.interpolate(x, scale_factor=[float(step) for step in self.shape.stride(level)], mode="nearest")
+        x = enlarged(x, self.shape.stride(level), self.shape.upsampling)
         return self.narrow[level](x) if self.shape.merge == "add" else x
 
     def _join(self, x: Tensor, skip: Tensor, level: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Zip archives that others wrote: a member is unpacked only as far as it may be large."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 MOST_MEMBERS = 10_000
@@ -36,16 +37,37 @@ def read_member(path: Path, name: str, most: int) -> bytes:
         ArchiveError: If the archive is damaged, has no such member, or the member is larger.
         OSError: If it cannot be read.
     """
+    return read_members(path, {name: most})[name]
+
+
+def read_members(path: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    """Unpack several members of an archive into memory; it is opened once.
+
+    Args:
+        path: The archive.
+        sizes: The largest size of each member, in bytes, by its name.
+
+    Returns:
+        Their contents by name.
+
+    Raises:
+        ArchiveError: If the archive is damaged, has no such member, or a member is larger.
+        OSError: If it cannot be read.
+    """
     with _opened(path) as archive:
-        try:
-            if archive.getinfo(name).file_size > most:
-                raise ArchiveError(f"{_quoted(name)} in it unpacks to more than {most:,} bytes")
-            with archive.open(name) as member:
-                found = member.read(most + 1)
-        except (ArchiveError, OSError):
-            raise
-        except Exception as error:  # passwords, unknown compressions, cut streams: each has an exception of its own
-            raise ArchiveError(f"{_quoted(name)} in it cannot be unpacked ({_words(error)})") from error
+        return {name: _unpacked(archive, name, most) for name, most in sizes.items()}
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    try:
+        if archive.getinfo(name).file_size > most:
+            raise ArchiveError(f"{_quoted(name)} in it unpacks to more than {most:,} bytes")
+        with archive.open(name) as member:
+            found = member.read(most + 1)
+    except (ArchiveError, OSError):
+        raise
+    except Exception as error:  # passwords, unknown compressions, cut streams: each has an exception of its own
+        raise ArchiveError(f"{_quoted(name)} in it cannot be unpacked ({_words(error)})") from error
     if len(found) > most:
         raise ArchiveError(f"{_quoted(name)} in it unpacks to more than {most:,} bytes")
     return found

@@ -15,6 +15,7 @@ import torch
 from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import KEY, Card
 from quietscope.deploy.formats import read_card
+from quietscope.importers import import_model
 from quietscope.io import read_image, write_image
 from quietscope.io.tensor_file import HEADER_KEY
 from quietscope.methods import METHODS
@@ -49,7 +50,7 @@ def subjects(folder: Path) -> list[Subject]:
     Returns:
         The files and their readers.
     """
-    return [*_images(folder), *_models(folder), *_cards(folder), *_others(folder)]
+    return [*_images(folder), *_models(folder), *_cards(folder), *_others(folder), *_foreign(folder)]
 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
@@ -178,3 +179,25 @@ def _others(folder: Path) -> Iterator[Subject]:
     yield Subject(name=settings.name, file=settings, read=partial(_settings, settings), header=header, pack=_json)
     write_checkpoint(folder, {"step": 3, "weights": {"a": torch.zeros(4, 4)}, "rate": {"best": 1.0}})
     yield Subject(name=RESUME_FILE, file=folder / RESUME_FILE, read=partial(read_checkpoint, folder))
+
+
+def _foreign(folder: Path) -> Iterator[Subject]:
+    """Write checkpoints of another program, in both formats that PyTorch has had."""
+    sizes = {
+        "encoder.down_convs.0.conv1": (4, 1, 3, 3),
+        "encoder.down_convs.0.conv2": (4, 4, 3, 3),
+        "encoder.convmu": (2, 4, 3, 3),
+        "encoder.convlogvar": (2, 4, 3, 3),
+        "decoder.up_convs.0.conv1": (4, 2, 3, 3),
+        "decoder.up_convs.0.conv2": (4, 4, 3, 3),
+        "decoder.up_convs.0.convtranspose": (4, 4, 2, 2),
+        "decoder.convrecon": (1, 4, 3, 3),
+    }
+    weights = {f"{name}.weight": torch.ones(size) for name, size in sizes.items()}
+    weights |= {f"{name}.bias": torch.zeros(size[0]) for name, size in sizes.items()}
+    beside = {"data_mean": 100.0, "data_std": np.float32(20), "gaussian_noise_std": 15.0}
+    for name, is_archive in (("foreign.ckpt", True), ("older.ckpt", False)):
+        path = folder / name
+        content = {"state_dict": weights, "hyper_parameters": beside}
+        torch.save(content, path, _use_new_zipfile_serialization=is_archive)
+        yield Subject(name=name, file=path, read=partial(import_model, path))
