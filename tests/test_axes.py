@@ -117,7 +117,7 @@ def test_axes_that_do_not_fit_are_refused(axes: str, shape: tuple[int, ...]) -> 
 def test_3d_asks_for_depth_and_suggests_it() -> None:
     with pytest.raises(AxesError, match='axes="ZYX"'):
         Layout.of("QYX", (2, 3, 4), 3)
-    with pytest.raises(AxesError, match="2-D"):
+    with pytest.raises(AxesError, match="pass a volume, or train with `dims=2`"):
         Layout.of("CYX", (2, 3, 4), 3)
 
 

@@ -133,7 +133,7 @@ class Layout:
             fix = (
                 f"name the depth axis, e.g. `{typed(axes=guess)}`"
                 if "Z" in guess
-                else f"denoise it in 2-D with `{typed(dims=2)}`"
+                else f"pass a volume, or train with `{typed(dims=2)}`"
             )
             raise AxesError("a Z axis for 3-D", f"axes {axes!r}", fix)
         return cls(axes, tuple(int(size) for size in shape), spatial_dims)

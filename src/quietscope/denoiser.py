@@ -17,12 +17,12 @@ from quietscope.data.preparation import Notify
 from quietscope.data.scaled import Normalize
 from quietscope.deploy.card import History
 from quietscope.distillation.student import Student, check_trainable
-from quietscope.errors import ModelFileError
+from quietscope.errors import ModelFileError, SettingsError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.model import denoising, exploring, honesty, stein, trained
-from quietscope.model.file import EARLIER_STEPS, ModelCard, describe_model, history_of, load_model, save_model
+from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
 from quietscope.model.starting import take_weights, with_start
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
@@ -31,6 +31,7 @@ from quietscope.progress import training_shown
 from quietscope.setup.method import choose_method
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
+from quietscope.training.checkpoint import RESUME_FILE
 from quietscope.training.enough import EnoughSteps
 from quietscope.training.fit import FitReport, fit
 from quietscope.training.watch import Watcher
@@ -136,6 +137,8 @@ class Denoiser:
             ModelFileError: If the file is no model.
             SettingsError: If a setting is unknown, out of range, or not the model's method.
         """
+        if "start" in changes:
+            raise SettingsError("one model to start from", "two", "leave out start=")
         return cls.from_configuration(Configuration.of(with_start({**changes, "start": str(model)})), device=device)
 
     def _start(self, configuration: Configuration, device: str | torch.device | None) -> None:
@@ -258,7 +261,8 @@ class Denoiser:
         )
         self.configuration = settled.configuration
         self._method = settled.build(self.device)
-        earlier = take_weights(self._method, self.configuration)
+        if not (resume and folder is not None and (folder / RESUME_FILE).is_file()):  # which has weights of its own
+            take_weights(self._method, self.configuration)
         settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
         self.fit_report = fit(
@@ -269,14 +273,12 @@ class Denoiser:
             device=self.device,
             folder=folder,
             resume=resume,
-            watch=EnoughSteps(settings, budget, watch, notify or print, earlier),
+            watch=EnoughSteps(settings, budget, watch, notify or print, self.configuration.start_steps),
             notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
         seen = look_at(opened, self.configuration.dims)
         self._card = ModelCard.of(self.configuration, opened[0], self.fit_report, seen)
-        if earlier:
-            trained.remember(self, {EARLIER_STEPS: earlier})
         if student is not None:
             student.method.learn_from(None)
             card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)

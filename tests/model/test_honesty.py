@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from quietscope import Denoiser
-from quietscope.errors import NoiseError, SettingsError, SizeError
+from quietscope.errors import NoiseError, PixelError, SettingsError, SizeError
 from quietscope.model.file import ModelCard
 from tests.model.methods import Same
 from tests.prediction.methods import Conjugate
@@ -61,3 +61,10 @@ def test_what_cannot_be_judged_is_refused() -> None:
         model_of(Same()).recalibrate(NOISY, CLEAN)
     with pytest.raises(NoiseError, match="clean reference"):
         model_of(Same()).recalibrate(NOISY, OTHER, num_exposures=1)
+
+
+@pytest.mark.parametrize(("unit", "offset"), [(200.0, 500.0), (1 / 65535, 0.0)])
+def test_a_reference_in_other_units_is_refused(unit: float, offset: float) -> None:
+    """A version of the scene in 16 bits, or from 0 to 1, would make of every deviation one that is absurd."""
+    with pytest.raises(PixelError, match="in the units of the image"):
+        model_of(Conjugate()).recalibrate(NOISY, CLEAN * unit + offset, num_samples=10)

@@ -1,5 +1,6 @@
 """Training that starts from a model that there is: its network, its weights, and what the verdict makes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from quietscope import Denoiser, plan_denoise, run
-from quietscope.errors import ModelFileError, OutputError, SettingsError
+from quietscope import Denoiser, plan_denoise, plan_train, run
+from quietscope.errors import ChannelError, ModelFileError, OutputError, SettingsError
+from quietscope.model.file import save_model
 from quietscope.model.starting import take_weights, with_start
 from quietscope.pipeline.plan_words import describe
 from tests.tiny import TRAINING, network
@@ -51,7 +53,7 @@ def test_the_first_step_begins_with_the_models_weights(method: str, models: dict
     for name, weight in before.items():
         torch.testing.assert_close(after[name], weight, atol=1e-6, rtol=0, msg=name)
     assert float(again.method.statistics.mean[0]) > 5 * float(start.method.statistics.mean[0])
-    assert again.card.earlier_steps == 4
+    assert again.configuration.start_steps == 4
     assert again.configuration.method_settings() == start.configuration.method_settings()
 
 
@@ -76,7 +78,7 @@ def test_steps_add_up(models: dict[str, Path], tmp_path: Path) -> None:
     second.save(tmp_path / "second.safetensors")
     third = Denoiser.starting_from(tmp_path / "second.safetensors", device="cpu", steps=2)
     third.fit([scene(2)], axes="TYX", progress=False, notify=lambda _: None)
-    assert third.card.earlier_steps == 7
+    assert third.configuration.start_steps == 7
     plain = third.configuration.training_settings().least_steps
     assert third.history.effort is not None
     assert third.history.effort.needed == max(0, plain - 7)
@@ -105,9 +107,9 @@ def test_a_run_starts_from_it_and_another_number_of_channels_is_refused(
     plan = plan_denoise([scene(1)], tmp_path / "out", settings, axes="TYX", device="cpu")
     assert describe(plan).learning.method == "noise2void"
     run(plan)
-    assert Denoiser.load(tmp_path / "out" / "model.safetensors").card.earlier_steps == 4
+    assert Denoiser.load(tmp_path / "out" / "model.safetensors").configuration.start_steps == 4
     two = Denoiser.starting_from(models["noise2void"], device="cpu", steps=1)
-    with pytest.raises(SettingsError, match="the very network"):
+    with pytest.raises(ChannelError, match=r"1 channel, as noise2void.*got 2"):
         two.fit([np.stack([scene(), scene(1)])], axes="CTYX", progress=False, notify=lambda _: None)
 
 
@@ -116,3 +118,26 @@ def test_the_model_is_an_input_that_nothing_replaces(models: dict[str, Path], tm
     settings = {"start": str(tmp_path / "model.safetensors"), "steps": 2}
     with pytest.raises(OutputError, match="input"):
         plan_denoise([scene(1)], tmp_path, settings, axes="TYX", device="cpu", overwrite=True).check()
+
+
+def test_a_run_goes_on_without_the_file_that_it_started_from(models: dict[str, Path], tmp_path: Path) -> None:
+    """What is resumed has weights of its own, and another file of that name changes nothing."""
+    start, folder = tmp_path / "start.safetensors", tmp_path / "run"
+    start.write_bytes(models["noise2void"].read_bytes())
+    settings = {"start": str(start), "steps": 2, "training": TRAINING}
+    run(plan_train([scene(1)], folder, settings, axes="TYX", device="cpu"))
+    start.unlink()
+    run(plan_train([scene(1)], folder, {"steps": 3}, axes="TYX", device="cpu", resume=True))
+    found = Denoiser.load(folder / "model.safetensors", device="cpu")
+    assert found.configuration.start_steps == 4
+    assert found.card.training["steps"] == 3
+
+
+def test_a_pruned_model_and_two_models_are_refused(models: dict[str, Path], tmp_path: Path) -> None:
+    start = Denoiser.load(models["noise2void"], device="cpu")
+    save_model(tmp_path / "pruned.safetensors", start.method, replace(start.card, pruned_share=0.5))
+    made = Denoiser.starting_from(tmp_path / "pruned.safetensors", device="cpu", steps=1)
+    with pytest.raises(SettingsError, match="which is pruned"):
+        made.fit([scene()], axes="TYX", progress=False, notify=lambda _: None)
+    with pytest.raises(SettingsError, match="one model to start from"):
+        Denoiser.starting_from(models["noise2void"], start="x")

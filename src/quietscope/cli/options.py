@@ -179,9 +179,9 @@ def _method_of(values: dict[str, Any]) -> Any:
     start = values.get("start")
     if "method" in values or not isinstance(start, str):
         return values.get("method", "hdn")
-    from quietscope.model.file import configuration_in
+    from quietscope.model.file import start_in
 
-    return configuration_in(start).method
+    return start_in(start)[0].method
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,6 +149,15 @@ def of_one_scale(one: Seen, other: Seen) -> bool:
     return ratio <= (SCALES_APART if one.dtype == other.dtype else HOPELESS)
 
 
+def of_one_unit(noisy: Seen, reference: Seen) -> bool:
+    """Whether a clean reference, or another exposure, can be in the intensities of a noisy image.
+
+    Its median lies among the noisy pixels then, however strong the noise is; and noise does not make a range a hundred
+    times as wide.
+    """
+    return noisy.low <= reference.middle <= noisy.high and _ratio(noisy.range, reference.range) <= SCALES_APART
+
+
 def _is_apart(one: Seen, other: Seen) -> bool:
     """Whether the ranges have nothing in common, and are farther apart than the learnt one is wide."""
     return max(other.low - one.high, one.low - other.high) > one.range

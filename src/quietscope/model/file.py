@@ -37,8 +37,6 @@ FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
-EARLIER_STEPS = "earlier_steps"
-"""Name, among the numbers of a training, of the steps behind the weights that it started from."""
 _NUMBERS = {
     "rollbacks": "returns to an earlier state",
     "restarts": "fresh starts",
@@ -110,12 +108,6 @@ class ModelCard:
     created: str = ""
 
     @property
-    def earlier_steps(self) -> int:
-        """Training steps behind the weights that training started from; 0 for random ones."""
-        steps = self.training.get(EARLIER_STEPS, 0)
-        return int(steps) if isinstance(steps, int | float) else 0
-
-    @property
     def effort(self) -> Effort | None:
         """How long the model was trained; None where the file does not tell."""
         steps, seconds, falling = map(self.training.get, ("steps", "training_seconds", FALL_AT_THE_END))
@@ -123,7 +115,7 @@ class ModelCard:
             return None
         return Effort(
             steps=int(steps),
-            needed=max(0, self.configuration.training_settings().least_steps - self.earlier_steps),
+            needed=max(0, self.configuration.training_settings().least_steps - self.configuration.start_steps),
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
             falling=float(falling) if isinstance(falling, int | float) else 0.0,
         )
@@ -261,17 +253,18 @@ def method_in(path: str | os.PathLike[str]) -> type[BuiltMethod]:
     return METHODS[header.method]
 
 
-def configuration_in(path: str | os.PathLike[str]) -> Configuration:
-    """Return how a model was trained, from its file; the model is not made.
+def start_in(path: str | os.PathLike[str]) -> tuple[Configuration, int]:
+    """Return how a model was trained, and the training steps behind its weights; the model is not made.
 
     Raises:
         ModelFileError: If there is no such file, or it is no model, damaged, or from a newer version.
     """
     _, header = _read(Path(path))
     try:
-        return Configuration.of(with_network(header.configuration, header.method, header.network))
+        configuration = Configuration.of(with_network(header.configuration, header.method, header.network))
     except ValueError as error:  # SettingsError among them
         raise _unfit(Path(path), error) from error
+    return configuration, configuration.start_steps + int(header.training.get("steps", 0))
 
 
 def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
@@ -288,12 +281,14 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
     }
     for channel, model in enumerate(method.channel_noise):
         name = card.channel_names[channel] if channel < len(card.channel_names) else str(channel)
-        rows[f"noise of channel {name}"] = model.describe()
+        unit = ", in deviations of an image" if card.configuration.normalize == "each" else ""
+        rows[f"noise of channel {name}"] = model.describe() + unit
     if card.pruned_share:
         rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
     rows["normalisation"] = EACH if card.configuration.normalize == "each" else ""
+    rows["earlier steps"] = str(card.configuration.start_steps or "")
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
     rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.data.likeness import of_one_unit
+from quietscope.data.look import look_at
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, only
-from quietscope.errors import NoiseError, SettingsError, SizeError
+from quietscope.errors import NoiseError, PixelError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.io.pixel_check import check_finite
 from quietscope.methods.abilities import latents_of
@@ -111,7 +113,8 @@ def judge(
         SizeError: If image and reference differ in frames, channels or size.
         NoiseError: If the model has no noise model to fold in, or to do without a reference.
         SettingsError: If the method gives no deviation, or there are too few samples.
-        PixelError: If the reference holds NaN or infinite pixels where the image was measured.
+        PixelError: If the reference holds NaN or infinite pixels where the image was measured, or cannot be in the
+            units of the image.
     """
     draws = bool(latents_of(model.method))
     if draws and num_samples < MIN_SAMPLES:
@@ -127,6 +130,7 @@ def judge(
             f"{truth.num_frames} x {truth.frame_shape}",
             "pass the reference of this very image",
         )
+    _check_units(image, reference)
     noise = model.method.channel_noise
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
@@ -152,6 +156,17 @@ def judge(
         )
         for channel in range(layout.num_channels)
     )
+
+
+def _check_units(image: Image, reference: Image) -> None:
+    """Refuse a reference that cannot be in the units of its image: it would widen every interval out of all measure."""
+    for seen, true in zip(look_at([image], 2), look_at([reference], 2), strict=True):
+        if not of_one_unit(seen, true):
+            raise PixelError(
+                "a reference in the units of the image",
+                f"an image of {seen.words()} and a reference of {true.words()}",
+                "bring them to the same units, or pass the reference of this very image",
+            )
 
 
 def spread_factor(found: tuple[Calibration, ...]) -> float:

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from quietscope.errors import SettingsError
+from quietscope.errors import ChannelError, SettingsError
 from quietscope.methods import canonical
 from quietscope.methods.base import Method
-from quietscope.model.file import configuration_in, load_model
+from quietscope.model.file import ModelCard, load_model, start_in
 from quietscope.presets import Configuration
 from quietscope.wording import typed
 
@@ -36,7 +36,7 @@ def with_start(values: Mapping[str, Any]) -> dict[str, Any]:
     start = values.get("start")
     if not isinstance(start, str):  # nothing, or no name of a file, which the configuration refuses
         return dict(values)
-    before = configuration_in(start)
+    before, steps = start_in(start)
     method = values.get("method")
     if isinstance(method, str) and canonical(method) != before.method:
         raise SettingsError(
@@ -44,13 +44,14 @@ def with_start(values: Mapping[str, Any]) -> dict[str, Any]:
         )
     network = values.get("network")
     own = {name: getattr(before, name) for name in _OF_MODEL} | ({} if before.psf is None else {"psf": before.psf})
+    own["start_steps"] = steps
     merged = {**own, **{name: value for name, value in values.items() if name != "method"}}
     if network is None or isinstance(network, Mapping):  # what is no mapping is refused with the rest
         merged["network"] = {**before.network, **(network or {})}
     return merged
 
 
-def take_weights(method: Method, configuration: Configuration) -> int:
+def take_weights(method: Method, configuration: Configuration) -> None:
     """Give an untrained method the weights of the model that its configuration starts from.
 
     Networks see normalised images, so that their weights serve other intensities too; statistics, scale and noise
@@ -58,31 +59,45 @@ def take_weights(method: Method, configuration: Configuration) -> int:
 
     Args:
         method: The method, which is changed.
-        configuration: Its configuration.
-
-    Returns:
-        Training steps behind the weights; 0 without a model to start from.
+        configuration: Its configuration; nothing is done where it names no model to start from.
 
     Raises:
         ModelFileError: If the file is no model.
-        SettingsError: If the model's network is another one.
+        ChannelError: If the model is for images of another number of channels.
+        SettingsError: If the model's network is another one, or pruned.
     """
     if configuration.start is None:
-        return 0
+        return
     before, card = load_model(configuration.start)
+    _check_alike(before, card, method, Path(configuration.start).name)
     own, found = _weights(method), _weights(before)
     unlike = [name for name in {**own, **found} if name not in own or name not in found]
     unlike += [name for name in own if name in found and own[name].shape != found[name].shape]
-    if unlike or before.name != method.name:
+    if unlike:
         raise SettingsError(
             "a model of the very network that is to be trained",
-            f"{Path(configuration.start).name}, which differs in {unlike[0] if unlike else before.name}",
-            f"leave out settings of the network, or `{typed('start')}`",
+            f"{Path(configuration.start).name}, which differs in {unlike[0]}",
+            f"leave out preset and settings of the network, or `{typed('start')}`",
         )
     with torch.no_grad():
         for name, weight in own.items():
             weight.copy_(found[name])
-    return int(card.training.get("steps", 0)) + card.earlier_steps
+
+
+def _check_alike(before: Method, card: ModelCard, method: Method, name: str) -> None:
+    """Refuse a model whose weights cannot serve, in words of what a person knows of it."""
+    now, then = method.statistics.num_channels, before.statistics.num_channels
+    if now != then:
+        raise ChannelError(
+            f"images of {then} channel{'s' * (then != 1)}, as {name} knows", str(now), "name another model"
+        )
+    if card.pruned_share:
+        raise SettingsError(
+            "a model to start from as it was trained", f"{name}, which is pruned", "name the full model"
+        )
+    if before.spatial_dims != method.spatial_dims:
+        fix = f"leave out `{typed('dims')}`, or name a model of {method.spatial_dims}-D"
+        raise SettingsError(f"a run in {before.spatial_dims}-D, as {name} was trained", f"{method.spatial_dims}-D", fix)
 
 
 def _weights(method: Method) -> dict[str, Tensor]:

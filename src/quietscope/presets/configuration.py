@@ -50,6 +50,7 @@ class Configuration(BaseModel):
         psf: For a method that removes the microscope's blur: "sigma=PIXELS" or a PSF file, one for all channels or one
             per channel separated by commas; None uses the PSF of the network settings.
         start: A model file whose weights training starts from; None for random ones.
+        start_steps: Training steps behind these weights, which are counted where `start` is named.
         dims: 2 to denoise planes, 3 to denoise volumes.
         normalize: "together" learns from the images in the one unit that they share; "each" brings every channel of
             every image to a mean of 0 and a deviation of 1 by itself, for images of unlike scale, and wants a method
@@ -71,6 +72,7 @@ class Configuration(BaseModel):
     noise: FileNames = "auto"
     psf: FileNames | None = None
     start: FileNames | None = None
+    start_steps: int = Field(default=0, ge=0, le=10**12)
     dims: Literal[2, 3] = 2
     normalize: Normalize = "together"
     budget: Word | None = None
