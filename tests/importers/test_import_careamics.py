@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from quietscope import Denoiser
-from quietscope.errors import ModelFileError, NoiseError, SettingsError
+from quietscope.errors import NoiseError, SettingsError
 from quietscope.importers import import_model
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.nn.seeding import seeded
+from tests.importers.refusal import refusal
 from tests.importers.stated_careamics import UNet
 from tests.tiny import enliven
 
@@ -124,7 +125,4 @@ def changed(change: str) -> dict[str, Any]:
 )
 def test_another_network_is_refused(tmp_path: Path, change: str, words: str) -> None:
     torch.save(changed(change), tmp_path / "other.ckpt")
-    with pytest.raises(ModelFileError) as caught:
-        import_model(tmp_path / "other.ckpt")
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert words in refusal(tmp_path / "other.ckpt")

@@ -13,7 +13,8 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.errors import SettingsError
-from quietscope.methods.base import BuiltMethod
+from quietscope.methods.abilities import require
+from quietscope.methods.base import BuiltMethod, MomentsMethod
 from quietscope.methods.noise2void import Noise2Void, Noise2VoidSettings
 from quietscope.methods.pn2v import PN2V, PN2VSettings
 from quietscope.noise import Gaussian, NoiseModel, PoissonGaussian
@@ -140,7 +141,7 @@ def test_mean_and_deviation_of_a_frame_and_no_samples() -> None:
     whole = denoiser.denoise(image, axes="YX")
     assert whole.std is not None
     with torch.inference_mode():
-        mean, deviation = denoiser.method.moments(torch.from_numpy(image[None, None]))  # type: ignore[operator]
+        mean, deviation = require(denoiser.method, MomentsMethod).moments(torch.from_numpy(image[None, None]))
     np.testing.assert_allclose(whole.mean, mean[0, 0].numpy(), rtol=1e-5)
     np.testing.assert_allclose(whole.std, deviation[0, 0].numpy(), rtol=1e-4, atol=1e-4)
     with pytest.raises(SettingsError, match=r"a method that samples, for samples; got pn2v, which gives mean and std"):

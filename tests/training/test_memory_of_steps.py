@@ -178,7 +178,7 @@ def test_settings_that_would_do_nothing_are_refused() -> None:
     class Plain(Blur):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = torch.nn.Conv2d(1, 1, 3, padding=1)  # type: ignore[assignment]
+            self.layers = torch.nn.Conv2d(1, 1, 3, padding=1)
 
     with pytest.raises(SettingsError, match="blocks that can be computed again"):
         Learner(Plain(), TrainingSettings(checkpointing=True), Team(device=CPU))

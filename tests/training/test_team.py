@@ -34,7 +34,7 @@ class Blur(LearningMethod):
         self.settings = MethodSettings()
         self.statistics = Statistics(torch.tensor([150.0]), torch.tensor([30.0]))
         self.noise_models = nn.ModuleList()
-        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ELU(), nn.Conv2d(4, 1, 3, padding=1))
+        self.layers: nn.Module = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ELU(), nn.Conv2d(4, 1, 3, padding=1))
 
     @property
     def spatial_dims(self) -> int:

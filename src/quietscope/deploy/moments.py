@@ -36,11 +36,6 @@ class Moments(Estimator[Array]):
         return cls(site.inner_in_core, request.spread)
 
     @classmethod
-    def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
-        """Return zeros: every pixel is by itself."""
-        return (0,) * spatial_dims
-
-    @classmethod
     def bytes_per_value(cls, request: Request) -> float:
         """Return the bytes that it keeps at most per pixel and channel, whatever the number of samples."""
         return BYTES_OF_MOMENTS

@@ -4,7 +4,7 @@ Formulas are traced as they are. ONNX has no binary search among the rows of a h
 that is exact far out; both depend on the signal alone, and are read off tables here.
 """
 
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ _MARGIN = 10.0
 """Standard deviations of the noise by which tables reach beyond the pixels of the training images."""
 
 
-def export_noise(model: NoiseModel, pixels: Tensor) -> nn.Module:
+def export_noise(model: NoiseModel, pixels: Tensor) -> "ExportedNoise":
     """Return a module with the `quasi_log_prob` of a noise model, for export.
 
     Args:
@@ -70,7 +70,7 @@ class ExportCensored(nn.Module):
 
     def __init__(self, model: Censored, pixels: Tensor) -> None:
         super().__init__()
-        self.base: Any = export_noise(model.base, pixels)
+        self.base = export_noise(model.base, pixels)
         self.limits = model.limits
         edges = {"low": model.limits.low_edge, "high": model.limits.high_edge}
         self.tails = nn.ModuleDict()
@@ -88,6 +88,10 @@ class ExportCensored(nn.Module):
         if "high" in self.tails:
             value = torch.where(x >= self.limits.high, self.tails["high"](s), value)
         return value
+
+
+ExportedNoise: TypeAlias = NoiseModel | ExportHistogram | ExportCensored
+"""A likelihood in operations that every exchange format has: all of them have `quasi_log_prob`."""
 
 
 def _signals(model: NoiseModel, pixels: Tensor) -> Tensor:

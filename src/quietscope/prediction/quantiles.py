@@ -65,11 +65,6 @@ class StreamingQuantiles(Estimator[Tensor]):
         return cls(request.probabilities, crop=site.inner_in_core, spread=request.spread)
 
     @classmethod
-    def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
-        """Return zeros: every pixel is by itself."""
-        return (0,) * spatial_dims
-
-    @classmethod
     def bytes_per_value(cls, request: Request) -> float:
         """Return ``4 min(n, 2 capacity)``, and 4 capacity more for every doubling of n beyond the capacity."""
         return kept_values(request.num_samples, DEFAULT_CAPACITY) * 4 + len(request.probabilities) * 4

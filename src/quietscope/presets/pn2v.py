@@ -8,8 +8,8 @@ Published for Convallaria: 36.6 dB, Noise2Void 35.9 dB; the preset `paper` was n
 """
 
 from quietscope.methods.pn2v import PN2V, PN2VSettings
+from quietscope.presets import deconoising
 from quietscope.presets.record import MINUTES, Preset
-from quietscope.training.settings import TrainingSettings
 
 FAST = Preset(
     method=PN2V.name,
@@ -32,17 +32,7 @@ PAPER = Preset(
     name="paper",
     summary="As published (Krull et al. 2020), for a GPU",
     network=PN2VSettings(depth=2, upsampling="transposed", initialisation="xavier", output_scale=10.0),
-    training=TrainingSettings(
-        patch=100,
-        batch_size=20,
-        optimizer="adam",
-        learning_rate=1e-3,
-        schedule="plateau",
-        plateau_patience=10,
-        plateau_factor=0.5,
-        validate_every=5,
-        validation_patches=20,
-    ),
+    training=deconoising.PAPER.training.model_copy(update={"validate_every": 5}),  # both are the same authors'
     budget=None,
     steps=1_000,
     measured=(),

@@ -56,9 +56,12 @@ class Estimator(ABC, Generic[Images]):
         """Make the estimator of one tile."""
 
     @classmethod
-    @abstractmethod
     def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
-        """Return the pixels that it needs around a box to estimate within it, one number per spatial axis."""
+        """Return the pixels that it needs around a box to estimate within it, one number per spatial axis.
+
+        None, where it looks at every pixel by itself.
+        """
+        return (0,) * spatial_dims
 
     @classmethod
     @abstractmethod

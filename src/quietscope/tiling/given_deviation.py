@@ -30,11 +30,6 @@ class GivenDeviation(Estimator[Any]):
         return cls(site.inner_in_core, request.spread)
 
     @classmethod
-    def margin(cls, request: Request, spatial_dims: int) -> tuple[int, ...]:
-        """Return zeros: every pixel is by itself."""
-        return (0,) * spatial_dims
-
-    @classmethod
     def bytes_per_value(cls, request: Request) -> float:
         """Return the bytes that it keeps at most per pixel and channel: the squares, and those of a batch."""
         return 2 * 4
