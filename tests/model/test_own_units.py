@@ -15,7 +15,7 @@ from quietscope.data.measured import as_measured, in_intensities
 from quietscope.deploy import open_session
 from quietscope.deploy.predict import LeanPredictor
 from quietscope.distillation.compare import compare
-from quietscope.errors import ExportError, PixelError, SettingsError
+from quietscope.errors import ExportError, NoiseError, PixelError, SettingsError
 from quietscope.export import export_model
 from quietscope.io import as_image
 from quietscope.tiling.request import Request
@@ -180,6 +180,16 @@ def test_levels_and_new_noise_come_back_and_what_has_no_unit_is_refused(sampler:
         sampler.generate(num=1, size=16)
     with pytest.raises(SettingsError, match="a model that knows intensities"):
         sampler.interpolate(pixels, pixels, num=3)
+
+
+def test_its_noise_is_not_taken_for_that_of_an_image(sampler: Denoiser) -> None:
+    """What it knows of noise is in the units of no image: neither a second exposure nor none can be judged by it."""
+    pixels = scene(24, 32, seed=2)
+    assert sampler.noise_models
+    with pytest.raises(NoiseError, match="a method with a noise model"):
+        sampler.recalibrate(pixels, scene(24, 32, seed=3), num_exposures=1, num_samples=10)
+    with pytest.raises(NoiseError, match="a noise model for each"):
+        sampler.recalibrate(pixels, num_samples=10)
 
 
 def test_compression_judges_in_the_units_of_each_image(point: Denoiser, tmp_path: Path) -> None:

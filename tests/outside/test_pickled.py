@@ -129,3 +129,11 @@ def test_bombs_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickled, "MOST_INSTRUCTIONS", 1000)
     with pytest.raises(PickledError, match="more than 1,000 instructions"):
         read(b"\x80\x02" + b"N" * 1001 + b".")
+
+
+def test_copies_of_copies_end() -> None:
+    """One long list, made a set again and again, would fill any memory within few instructions."""
+    long = b"\x80\x02](" + b"N" * 200_000 + b"eq\x00"
+    again = b"cbuiltins\nset\nh\x00\x85R" * 1000
+    with pytest.raises(PickledError, match="copies of more than"):
+        read(long + again + b".")

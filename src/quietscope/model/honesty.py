@@ -19,7 +19,7 @@ from quietscope.methods.abilities import latents_of
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.denoising import denoise_into
 from quietscope.model.stein import judge_alone
-from quietscope.model.trained import RecordedModel, TrainedModel, missing_pixels
+from quietscope.model.trained import RecordedModel, TrainedModel, missing_pixels, noise_in_intensities
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
 from quietscope.tiling.walk import Progress
@@ -131,7 +131,7 @@ def judge(
             "pass the reference of this very image",
         )
     _check_units(image, reference)
-    noise = model.method.channel_noise
+    noise = noise_in_intensities(model)
     if num_exposures is not None and not noise:
         raise NoiseError("a method with a noise model", model.method.name, "pass a clean reference instead")
     mean, std = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)

@@ -22,7 +22,7 @@ from quietscope.metrics import Calibration, Exposure
 from quietscope.metrics.psnr import range_of
 from quietscope.metrics.sure import SteinError, SteinPart, calibration_by_stein, stein_error
 from quietscope.model.denoising import denoise_into
-from quietscope.model.trained import TrainedModel, missing_pixels, ready
+from quietscope.model.trained import TrainedModel, missing_pixels, noise_in_intensities, ready
 from quietscope.noise import NoiseModel
 from quietscope.noise.exposure import exposure_of
 from quietscope.prediction import choose_tile, ready_to_predict
@@ -198,7 +198,7 @@ def probe(
     """
     method = ready(model)
     image = as_measured(image)
-    layout, models = image.layout(method.spatial_dims), tuple(noise or method.channel_noise)
+    layout, models = image.layout(method.spatial_dims), tuple(noise or noise_in_intensities(model))
     if len(models) != layout.num_channels:
         raise NoiseError(
             f"a noise model for each of {layout.num_channels} channels",

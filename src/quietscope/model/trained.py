@@ -16,6 +16,7 @@ from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
 from quietscope.model.file import ModelCard
 from quietscope.nn.hardware import place
+from quietscope.noise import NoiseModel
 from quietscope.tiling.request import Precision
 
 Pixels: TypeAlias = npt.NDArray[np.float32]
@@ -58,6 +59,11 @@ class RecordedModel(TrainedModel, Protocol):
 def remember(model: RecordedModel, numbers: Mapping[str, float]) -> None:
     """Put numbers, by name, beside those of the training in a model's card, which is saved with it."""
     model.card = replace(model.card, training={**model.card.training, **numbers})
+
+
+def noise_in_intensities(model: TrainedModel) -> tuple[NoiseModel, ...]:
+    """Return the noise model of each channel in the units of images; none where every image has units of its own."""
+    return model.method.channel_noise if model.history.normalize == "together" else ()
 
 
 def ready(model: TrainedModel) -> Method:

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 MOST_INSTRUCTIONS = 1_000_000
 MOST_BYTES = 1 << 26
+MOST_COPIED = 1 << 24
+"""Values, and letters of texts, in all calls together."""
 
 
 class PickledError(ValueError):
@@ -115,6 +117,7 @@ class _Machine:
         self.references = references
         self.stack: list[Any] = []
         self.memory: dict[int, Any] = {}
+        self.copied = 0
 
     def carry_out(self, name: str, argument: Any) -> None:
         """Carry out one instruction."""
@@ -184,7 +187,14 @@ class _Machine:
             raise PickledError("a state for what has none")
 
     def call(self, arguments: Any) -> None:
-        """Note a call of what is topmost; nothing is called."""
+        """Note a call of what is topmost; nothing is called.
+
+        What stands for containers and bytes is a copy, and one value can be named again and again.
+        """
+        given = arguments[0] if isinstance(arguments, tuple) and arguments else None
+        self.copied += len(given) if isinstance(given, list | tuple | str) else 0
+        if self.copied > MOST_COPIED:
+            raise PickledError(f"copies of more than {MOST_COPIED:,} values")
         self.stack.append(_called(self.taken(), arguments))
 
     def reduce(self) -> None:
