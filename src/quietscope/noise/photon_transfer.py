@@ -16,6 +16,7 @@ from quietscope.errors import NoiseError
 from quietscope.noise.clipped_line import cost_of_line, fit_clipped_line
 from quietscope.noise.clipping import ClipLevels, find_clip_levels
 from quietscope.noise.pairs import FloatArray
+from quietscope.wording import typed
 
 MODEL_ERROR = 0.03
 """Relative error assumed for the straight line itself. No detector is linear to better than a few percent, so a bin of
@@ -180,8 +181,8 @@ def fit_line(bins: VarianceBins, low: float = -math.inf) -> tuple[float, float]:
     if not np.any(usable.variance > 0.0):
         raise NoiseError(
             "noise that varies from pixel to pixel below saturation",
-            "an image without noise, or with saturated pixels only",
-            "pass the raw noisy image",
+            "an image without noise, or so saturated that no brightness is free of it",
+            f"pass the raw noisy image, or name the noise: train with `{typed(noise='sigma=10')}` or a noise file",
         )
     return _fit_below_the_top(usable, low)[0]
 

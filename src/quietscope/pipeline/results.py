@@ -95,13 +95,13 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
         raise SettingsError(
             "no deconvolved image from a method that is shown no PSF",
             able.method,
-            f"use `{typed(method='deconoising', psf='psf.tif')}`",
+            f"train with `{typed(method='deconoising', psf='psf.tif')}`",
         )
     if beyond:
         possible = " and ".join(kind for kind in names_of_kinds() if kind in able.kinds)
         raise SettingsError(
             f"{possible} alone from {able.method}, which draws no samples",
             next(kind for kind in beyond if kind != "deconvolved"),
-            f"use `{typed(kinds=['mean'])}` or `{typed(method='hdn')}`",
+            f"use `{typed(kinds=['mean'])}`, or train with `{typed(method='hdn')}`",
         )
     return kinds
