@@ -80,7 +80,8 @@ def read_bounded(path: Path, most: int, error: type[QuietScopeError], expected: 
     """
     check_regular(path, error, expected)
     with path.open("rb") as file:
-        found = file.read(most + 1)
+        # Python sets memory aside for all that it is asked for, before it knows that the file is small.
+        found = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if len(found) > most:
         raise error(f"{expected} of at most {most:,} bytes", f"{path}, which is larger", "check which file it is")
     return found
