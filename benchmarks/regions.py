@@ -139,7 +139,9 @@ def power(name: str, *, removed: bool) -> list[dict[str, Any]]:
     deviation = np.sqrt(np.stack([line.at(s) for line, s in zip(lines, clean, strict=True)]))
     rng, rows = np.random.default_rng(0), []
     grid = np.arange(SPACING // 2, clean.shape[-1], SPACING)
-    places = [(q, y + rng.integers(-8, 8), x + rng.integers(-8, 8)) for q in range(2) for y in grid for x in grid]
+    places = [
+        (q, int(y + rng.integers(-8, 8)), int(x + rng.integers(-8, 8))) for q in range(2) for y in grid for x in grid
+    ]
     down, across = np.indices(clean.shape[1:])
     for width in WIDTHS:
         spots = np.zeros_like(clean)
@@ -147,11 +149,11 @@ def power(name: str, *, removed: bool) -> list[dict[str, Any]]:
             spots[q] += deviation[q, y, x] * np.exp(-((down - y) ** 2 + (across - x) ** 2) / (2 * width**2))
         for height in HEIGHTS:
             more = height * spots
-            x, s = (noisy + more, clean) if removed else (noisy, clean + more)
-            variance = np.stack([line.at(one) for line, one in zip(lines, s, strict=True)])
+            observed, result = (noisy + more, clean) if removed else (noisy, clean + more)
+            variance = np.stack([line.at(s) for line, s in zip(lines, result, strict=True)])
             matched = math.sqrt(float((more**2 / variance).sum()) / len(places))
             if LEAST <= matched <= MOST:
-                found = find(x, s)
+                found = find(observed, result)
                 hits = [any(_holds(each, *place, width) for each in found.regions) for place in places]
                 row = {"width": width, "height": height, "matched": round(matched, 1), "found": float(np.mean(hits))}
                 rows.append(row)

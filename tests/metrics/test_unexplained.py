@@ -1,7 +1,5 @@
 """Squares that noise does not explain are found, and nothing is where noise explains all."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,7 +12,7 @@ from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.tiling.judged import unexplained_regions
 
 SIDE = 128
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.float64]
 
 
 def signal_of(rng: np.random.Generator) -> Array:
@@ -119,7 +117,7 @@ def test_correlation_along_rows_is_a_finding_unless_the_noise_has_it_everywhere(
 def test_the_line_of_variances_is_that_of_shot_noise_whatever_was_removed() -> None:
     rng = np.random.default_rng(6)
     signal = signal_of(rng)
-    noisy = 3.0 * rng.poisson(signal / 3.0)
+    noisy = 3.0 * rng.poisson(signal / 3.0).astype(np.float64)
     for result in (signal, gaussian_filter(signal, 1.0), signal - disc(200.0, 6.0)):
         line = variance_line(result, noisy - result)
         assert line.at(np.array([100.0, 300.0])) == pytest.approx([300.0, 900.0], rel=0.12)

@@ -260,11 +260,14 @@ def _spread(values: _Values, middle: float) -> float:
 
 
 def _evidence(z: _Values, skewness: _Values) -> _Values:
-    """Return -log10 P(Z > z), Z of mean zero, variance one and that skewness (Pearson's type III); 0 for a small z."""
+    """Return -log10 P(Z > z), Z of mean zero, variance one and that skewness (Pearson's type III); 0 for a small z.
+
+    A tail that skewness makes light counts as that of a normal variable: it would end at a z that is not that certain.
+    """
     found = np.zeros_like(z)
     likely = z > _LIKELY
     if likely.any():
-        logs = pearson3.logsf(z[likely], skewness[likely]) / np.log(10.0)
+        logs = pearson3.logsf(z[likely], np.maximum(skewness[likely], 0.0)) / np.log(10.0)
         found[likely] = np.clip(-logs, 0.0, 300.0)
     return found
 
