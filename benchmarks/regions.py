@@ -30,9 +30,9 @@ SETS = {
     "mice": ("fmd/Confocal_MICE_noisy.tif", "fmd/Confocal_MICE_clean.tif"),
     "w2s": ("w2s/ch0_eval_noisy.tif", "w2s/ch0_eval_clean.tif"),
 }
-FRAMES, IMAGES, SIDE = 4, 100, 256
+FRAMES, IMAGES, SIDE = 4, 100, 192
 WIDTHS, HEIGHTS = (1.5, 2.5, 4.0, 8.0), (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
-LEAST, MOST = 4.0, 16.0
+LEAST, MOST = 5.5, 12.0
 """Heights of spots, in deviations of what would tell a spot best, that are tried."""
 SPACING = 64
 Array = npt.NDArray[Any]

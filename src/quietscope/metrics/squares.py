@@ -25,9 +25,9 @@ WINDOW = 5
 ROUNDS, FEWEST_CELLS, DARKEST = 8, 30, 0.01
 """Rounds of a fit, cells that a slope is fitted to, and the share of the cells that count as the darkest level."""
 
-DARK, FLOOR = 0.05, 0.8
-"""Share of the cells that are the darkest, and the share of their usual variance that no variance lies below: a line
-that is a little too steep would reach zero there."""
+DARK, FLOOR = 0.2, 0.5
+"""Share of the cells that are the darkest, and the share of their mean variance that no variance lies below: a line that
+is a little too steep would reach zero there."""
 
 HOT = 20.0
 """Deviations beyond which a pixel says nothing of the noise at all."""
@@ -83,7 +83,7 @@ def variance_line(s: Plane, r: Plane) -> Line:
     level = np.maximum(level, np.quantile(level, DARKEST))  # a hole far below the background would turn the line
     middle, height = float(level.mean()), float(np.median(found))
     dark = found[level <= np.quantile(level, DARK)]
-    least = max(FLOOR * float(np.median(dark)), float(np.finfo(np.float32).tiny))
+    least = max(FLOOR * float(dark.mean()), float(np.finfo(np.float32).tiny))
     line = Line(max(height, least), 0.0, middle, least)
     spread = level.std()
     if level.size < FEWEST_CELLS or not spread > 0.0:

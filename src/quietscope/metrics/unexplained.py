@@ -10,8 +10,9 @@ variance one, independent of s and, unless the noise is correlated itself, from 
 * correlation, ``sum_Q w (w_1 + w_2) / sqrt(2 n)`` with the next two pixels along X or along Y;
 * variance, ``(mean_Q w^2 / v - 1) sqrt(n / (k - 1))``, v and k variance and kurtosis of all places as bright.
 
-A contrast of c deviations of the noise on n pixels is found where ``c sqrt(n)`` is above about 5.5 (one image of
-512 x 512 pixels): of those that reach it half, of those at 7.5 nearly all. `benchmarks/regions.py` has measured it.
+Noise limits what can be found. A contrast of c deviations on n pixels that fill a square is found by half where
+``c sqrt(n)`` is about 5.5 (one image of 512 x 512 pixels); round spots, which no square fits, where
+``sqrt(sum c^2)`` is about 8, and nine in ten of them from 10 to 13, see `benchmarks/regions.py`.
 
 What is usual in the image is no finding: each number is divided by its usual spread where that is above one, as it is
 for correlated noise, and an axis along which the whole residual is correlated is not judged by its correlation.
