@@ -26,8 +26,8 @@ ROUNDS, FEWEST_CELLS, DARKEST = 8, 30, 0.01
 """Rounds of a fit, cells that a slope is fitted to, and the share of the cells that count as the darkest level."""
 
 DARK, FLOOR = 0.2, 0.5
-"""Share of the cells that are the darkest, and the share of their mean variance that no variance lies below: a line that
-is a little too steep would reach zero there."""
+"""Share of the cells that are the darkest, and the share of their mean variance that no variance lies below: a line
+that is a little too steep would reach zero there."""
 
 HOT = 20.0
 """Deviations beyond which a pixel says nothing of the noise at all."""

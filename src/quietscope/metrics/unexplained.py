@@ -12,7 +12,7 @@ variance one, independent of s and, unless the noise is correlated itself, from 
 
 Noise limits what can be found. A contrast of c deviations on n pixels that fill a square is found by half where
 ``c sqrt(n)`` is about 5.5 (one image of 512 x 512 pixels); round spots, which no square fits, where
-``sqrt(sum c^2)`` is about 8, and nine in ten of them from 10 to 13, see `benchmarks/regions.py`.
+``sqrt(sum c^2)`` is 8 to 10, and wide ones from about 12, see `benchmarks/regions.py`.
 
 What is usual in the image is no finding: each number is divided by its usual spread where that is above one, as it is
 for correlated noise, and an axis along which the whole residual is correlated is not judged by its correlation.
