@@ -177,7 +177,8 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     found = tuple(gap_notes(images))
     for text in found:
         events(Note(text=text))
-    frames = Frames.of([for_model(image, configuration.normalize) for image in images], configuration.dims)
+    seen = [for_model(image, configuration.normalize, configuration.context) for image in images]
+    frames = Frames.of(seen, configuration.dims)
     device = chosen_device(training.device)
     settled = preview(configuration, images, frames, notify=lambda text: events(Note(text=text)))
     method = settled.build(device)
