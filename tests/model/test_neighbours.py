@@ -22,6 +22,7 @@ from quietscope.errors import (
     ModelFileError,
     SettingsError,
     SizeError,
+    Stop,
 )
 from quietscope.export import export_model
 from quietscope.io import as_image
@@ -154,7 +155,7 @@ def test_a_run_starts_from_a_model_that_sees_neighbours_and_goes_on_as_if_never_
 
     def stop(state: TrainingState) -> None:
         if state.step == 2:
-            raise KeyboardInterrupt
+            raise Stop
 
     stopped = fitted(made(neighbours=1, steps=5), noisy, folder=tmp_path, watch=stop).fit_report
     assert stopped is not None
