@@ -233,6 +233,16 @@ def test_frames_in_no_order_have_no_neighbours(point: Denoiser) -> None:
             point.denoise(single, axes="TYX")
 
 
+def test_noise_that_frames_share_is_told() -> None:
+    draw, told = np.random.default_rng(0), dict[str, list[str]]()
+    own, shared = draw.normal(100.0, 8.0, (6, 128, 128)), draw.normal(0.0, 8.0, (1, 128, 128))
+    for name, noisy in (("own", own), ("shared", own + shared)):
+        told[name] = []
+        made(neighbours=1, steps=1).fit(noisy, axes="TYX", progress=False, notify=told[name].append)
+    assert [line for line in told["shared"] if "correlated along T" in line and "neighbours" in line]
+    assert not [line for line in told["own"] if "correlated" in line]
+
+
 def test_what_looks_at_one_frame_refuses_a_model_of_several(point: Denoiser, sampler: Denoiser, tmp_path: Path) -> None:
     noisy = scene(3, 24, 32)
     with pytest.raises(SettingsError, match="frames one by one"):

@@ -1,4 +1,4 @@
-"""Runs whose model sees frames before and after a frame, or time as a depth: planned, described, done, and used again."""
+"""Runs whose model sees neighbouring frames, or time as a depth: planned, described, done, and used again."""
 
 from pathlib import Path
 from typing import Any

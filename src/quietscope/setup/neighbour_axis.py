@@ -1,10 +1,14 @@
-"""The axis along which a model sees neighbours, where nobody named it."""
+"""The axis along which a model sees neighbours, where nobody named it, and whether their noise is another."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from quietscope.axes import ORDERED
 from quietscope.data.by_itself import in_context
-from quietscope.errors import AxesError
+from quietscope.data.frames import Frames
+from quietscope.data.preparation import Notify
+from quietscope.diagnosis.recording import diagnose_frames
+from quietscope.errors import AxesError, NoiseError
 from quietscope.io import Image
 from quietscope.presets import Configuration
 from quietscope.wording import typed
@@ -43,3 +47,25 @@ def with_neighbour_axis(configuration: Configuration, images: Sequence[Image]) -
     for image in images:
         in_context(image, configuration.context)
     return configuration
+
+
+def note_common_noise(configuration: Configuration, frames: Frames, notify: Notify) -> None:
+    """Tell of noise that a frame shares with its neighbours, who then show it to the network as if it were structure.
+
+    Args:
+        configuration: The configuration; nothing is looked at where it has no neighbours.
+        frames: The noisy frames.
+        notify: Receives one line for the first channel of which that is true.
+    """
+    axis = configuration.context.axis
+    if axis is None:
+        return
+    with suppress(NoiseError):  # images that are too small say nothing of their noise, and need not
+        for found in diagnose_frames(frames):
+            along = found.t if axis == "T" else found.z
+            if along is not None and along.verdict == "correlated":
+                notify(
+                    f"The noise is correlated along {axis} (lag-1 correlation {along.neighbours:.2f}): neighbours show "
+                    f"it, and it would be kept as if it were structure. Leave out `{typed('neighbours')}`."
+                )
+                return
