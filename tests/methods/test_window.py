@@ -22,6 +22,7 @@ ABLE = tuple(name for name, method in METHODS.items() if method.has_setting("nei
 def built(name: str, channels: int = 1, neighbours: int = 1, **settings: Any) -> BuiltMethod:
     """Return an untrained method, which needs no image to know the axis of its neighbours."""
     kind = METHODS[name]
+    settings = {"direction": "x", **settings} if name == "dvlae" else settings
     chosen = configuration(name, **settings).method_settings().model_copy(update={"neighbours": neighbours})
     statistics = Statistics(torch.full((channels,), 100.0), torch.full((channels,), 10.0))
     with seeded(0):

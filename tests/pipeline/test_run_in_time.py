@@ -38,6 +38,8 @@ def test_a_run_is_described_done_and_its_model_used_again(
     )
     found = describe(plan)
     assert min(found.learning.seconds, found.images[0].seconds) > 0
+    words = "1 on each side along T" if "neighbours" in way else "axis T"
+    assert words in dict(found.rows()).values()
     outcome = run(plan)
     assert outcome.trained is not None
     denoised = read_image(tmp_path / "out" / "series_denoised.ome.tif")

@@ -193,9 +193,7 @@ class Configuration(BaseModel):
 
 def _check_before_choice(configuration: Configuration) -> None:
     """Refuse settings that suit only some methods while the method is still to be chosen."""
-    if configuration.neighbours:
-        fix = f"name the method, e.g. `{typed(method='noise2void')}`"
-        raise SettingsError("a method by name to go with neighbours", "method auto", fix)
+    _check_axes(configuration)
     if configuration.psf is not None:
         fix = f"pass {any_of(able(PsfMethod))}"
         raise SettingsError("a PSF only with a method that uses one", "method auto", fix)
@@ -258,10 +256,23 @@ def _check_psf(configuration: Configuration) -> None:
         raise SettingsError("one PSF", f"{PSF_SIGMA} and psf = {psf!r}", f"leave out {PSF_SIGMA}")
 
 
+def _check_axes(configuration: Configuration) -> None:
+    """Refuse axes that nothing asks for, and one axis for two purposes."""
+    depth, axis = configuration.depth_axis, configuration.neighbour_axis
+    if axis is not None and not configuration.neighbours:
+        fix = f"pass e.g. `{typed(neighbours=1)}`, or leave the axis out"
+        raise SettingsError("neighbours along with their axis", f"neighbour_axis = {axis!r} alone", fix)
+    if depth != "Z" and configuration.dims == 2:
+        raise SettingsError("depth_axis in 3-D", f"{depth!r} in 2-D", f"pass `{typed(dims=3)}`, or leave it out")
+    if axis == depth and configuration.dims == 3:
+        raise SettingsError("neighbours along another axis than the depth", f"both along {axis}", "change one")
+
+
 def _check_context(configuration: Configuration) -> None:
-    """Refuse neighbours for a method that sees none or along no axis, and axes that nothing asks for."""
-    depth, neighbours, axis = configuration.depth_axis, configuration.neighbours, configuration.neighbour_axis
-    method, one_by_one = configuration.method, "leave out the neighbours"
+    """Refuse neighbours for a method that sees none, axes that nothing asks for, and a PSF over time."""
+    _check_axes(configuration)
+    depth, neighbours, method = configuration.depth_axis, configuration.neighbours, configuration.method
+    one_by_one = f"leave out `{typed('neighbours')}`"
     if NEIGHBOURS in configuration.network:
         raise SettingsError("neighbours among the settings of the run", "in `network`", "move them there")
     if neighbours and not METHODS[method].has_setting(NEIGHBOURS):
@@ -269,19 +280,8 @@ def _check_context(configuration: Configuration) -> None:
         raise SettingsError("a method that can see neighbours", method, fix)
     if neighbours and configuration.direct is not None:
         fix = f"leave out `{typed('direct')}`, or {one_by_one}"
-        raise SettingsError(
-            "a direct denoiser of a method that sees frames one by one", f"{neighbours} neighbours", fix
-        )
-    if axis is not None and not neighbours:
-        fix = f"pass e.g. `{typed(neighbours=1)}`, or leave the axis out"
-        raise SettingsError("neighbours along with their axis", f"neighbour_axis = {axis!r} alone", fix)
-    if depth == "Z" and not (configuration.dims == 3 and axis == "Z"):
-        return
-    if configuration.dims == 2:
-        raise SettingsError("depth_axis in 3-D", f"{depth!r} in 2-D", f"pass `{typed(dims=3)}`, or leave it out")
-    if axis == depth:
-        raise SettingsError("neighbours along another axis than the depth", f"both along {axis}", "change one")
-    if issubclass(METHODS[method], PsfMethod):
+        raise SettingsError("a direct denoiser of a method without neighbours", f"{neighbours} of them", fix)
+    if depth != "Z" and issubclass(METHODS[method], PsfMethod):
         raise SettingsError("a depth in space for a method with a PSF", f"depth_axis = {depth!r}", "leave it out")
 
 

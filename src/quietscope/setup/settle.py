@@ -152,7 +152,7 @@ def _settle(
     noise_models: Sequence[NoiseModel] = ()
     is_met = configuration.method_settings().expects_correlation
     depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
-    if configuration.dims == 2 and depth >= FEWEST_PLANES:
+    if configuration.dims == 2 and configuration.neighbour_axis != "Z" and depth >= FEWEST_PLANES:
         notes(
             f"A stack of {depth} planes is denoised plane by plane. `{typed(dims=3)}` also learns from the planes "
             "above and below; that pays where structures go on from plane to plane, and takes several times as long."
