@@ -46,6 +46,7 @@ MOVING = 0.05
 WAYS: dict[str, dict[str, Any]] = {
     "frame by frame": {},
     "1 neighbour on each side": {"neighbours": 1},
+    "1 neighbour that always fits in training": {"neighbours": 1, "training": {"mismatch": 0.0}},
     "2 neighbours on each side": {"neighbours": 2},
     "time as depth": {"dims": 3, "depth_axis": "T", "training": {"patch": 24, "patch_z": 8, "batch_size": 2}},
 }

@@ -11,7 +11,7 @@ from quietscope.methods.base import BuiltMethod, LearningMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, hide
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pn2v import PN2V
-from quietscope.methods.window import middle, middle_known, with_middle
+from quietscope.methods.window import middle, middle_known, mismatched, with_middle
 from quietscope.nn.seeding import seeded
 from quietscope.noise import Gaussian
 from tests.tiny import configuration
@@ -68,7 +68,7 @@ def test_a_loss_is_that_of_the_middle_frame_and_learns_from_all(name: str) -> No
     x = 100.0 + 10.0 * torch.randn(2, 6, 32, 32, generator=torch.Generator().manual_seed(0))
     x.requires_grad_()
     with seeded(0):
-        method.loss(x).total.backward()
+        torch.autograd.backward(method.loss(x).total)
     assert x.grad is not None
     assert bool((x.grad.abs().amax((0, 2, 3)) > 0).all())
     gaps = x.detach().clone()
@@ -87,3 +87,22 @@ def test_residual_networks_add_the_middle_frame() -> None:
         method.unet.head.bias.zero_()
         x = 100.0 + 10.0 * torch.randn(1, 6, 16, 16)
         torch.testing.assert_close(method.predict(x), x[:, 2:4])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_neighbours_that_do_not_fit_come_in_boxes_and_leave_the_middle_alone(batch: int) -> None:
+    x = torch.arange(batch * 6 * 32 * 32, dtype=torch.float32).reshape(batch, 6, 32, 32)
+    with seeded(0):
+        found = torch.stack([mismatched(x, 2, 0.5) for _ in range(64)])
+        assert torch.equal(mismatched(x, 2, 0.0), x)
+    assert torch.equal(
+        middle(found.flatten(0, 1), 2).reshape(64, batch, 2, 32, 32), x[:, 2:4].expand(64, -1, -1, -1, -1)
+    )
+    changed = (found != x)[:, :, [0, 1, 4, 5]]
+    same = changed.all(2) == changed.any(2)  # a box goes through all neighbours
+    assert bool(same.all())
+    boxes = changed.any(2)
+    rows, columns = boxes.any(-1), boxes.any(-2)
+    assert torch.equal(boxes | ~(rows[..., None] & columns[..., None, :]), torch.ones_like(boxes)) or batch == 1
+    assert 0.3 < float(boxes.any((-1, -2)).float().mean()) < 0.7
+    assert int(rows.sum(-1)[rows.any(-1)].min()) >= 8

@@ -134,11 +134,7 @@ class Method(nn.Module, ABC):
 
     @property
     def neighbours(self) -> int:
-        """Number k of frames that the method sees on each side of every frame, along an axis in time or depth.
-
-        The images that go in are then (B, (2 k + 1) C, *S), frame after frame in the channels, see
-        `quietscope.methods.window`; what comes out is the frame in the middle.
-        """
+        """Number of frames that the method sees on each side of every frame, see `quietscope.methods.window`."""
         return int(getattr(self.settings, "neighbours", 0))
 
     @property
