@@ -48,6 +48,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "1 neighbour on each side": {"neighbours": 1},
     "1 neighbour that always fits in training": {"neighbours": 1, "training": {"mismatch": 0.0}},
     "2 neighbours on each side": {"neighbours": 2},
+    "2 neighbours that always fit in training": {"neighbours": 2, "training": {"mismatch": 0.0}},
     "time as depth": {"dims": 3, "depth_axis": "T", "training": {"patch": 24, "patch_z": 8, "batch_size": 2}},
 }
 TRAINING = {"patch": 48, "batch_size": 4}

@@ -219,6 +219,7 @@ def test_time_as_the_depth_is_what_depth_is() -> None:
         ({"method": "noise2void", "neighbour_axis": "T"}, "neighbours=1"),
         ({"method": "noise2void", "neighbours": 9}, "neighbours"),
         ({"method": "noise2void", "network": {"neighbours": 1}}, "in `network`"),
+        ({"method": "noise2void", "training": {"mismatch": 0.2}}, "mismatch alone"),
         ({"method": "noise2void", "depth_axis": "T"}, "dims=3"),
         ({"method": "noise2void", "dims": 3, "neighbours": 1, "neighbour_axis": "Z"}, "both along Z"),
         ({"method": "deconoising", "dims": 3, "depth_axis": "T"}, "PSF"),

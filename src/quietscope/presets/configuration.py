@@ -281,6 +281,9 @@ def _check_context(configuration: Configuration) -> None:
     if neighbours and configuration.direct is not None:
         fix = f"leave out `{typed('direct')}`, or {one_by_one}"
         raise SettingsError("a direct denoiser of a method without neighbours", f"{neighbours} of them", fix)
+    if not neighbours and "mismatch" in configuration.training:
+        fix = f"pass e.g. `{typed(neighbours=1)}`, or leave it out"
+        raise SettingsError("neighbours along with their mismatch", "mismatch alone", fix)
     if depth != "Z" and issubclass(METHODS[method], PsfMethod):
         raise SettingsError("a depth in space for a method with a PSF", f"depth_axis = {depth!r}", "leave it out")
 
