@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quietscope.axes import Layout, guess_axes, reorder
-from quietscope.errors import AxesError
+from quietscope.axes import MOST_NEIGHBOURS, Context, Layout, guess_axes, reorder
+from quietscope.errors import AxesError, SizeError
 
 
 @st.composite
@@ -135,3 +135,61 @@ def test_no_guess_where_it_would_be_a_gamble(shape: tuple[int, ...]) -> None:
     if len(shape) == 4:
         with pytest.raises(AxesError, match='axes="TCYX"'):
             guess_axes(shape)
+
+
+@given(st.permutations("TCPYX"), st.integers(2, 20), st.integers(1, MOST_NEIGHBOURS))
+def test_a_window_runs_along_its_axis_and_never_shows_a_frame_twice_to_itself(
+    order: list[str], length: int, neighbours: int
+) -> None:
+    """Numbers in the order of the axis; beyond an end, the frame as far away on the other side, or else the last."""
+    sizes = {"T": length, "C": 2, "P": 3, "Y": 1, "X": 2}
+    layout = Layout.of("".join(order), [sizes[letter] for letter in order], 2, Context(neighbours=neighbours, axis="T"))
+    slow_first = order.index("T") < order.index("P")
+    times = np.repeat(np.arange(length), 3) if slow_first else np.tile(np.arange(length), 3)
+    for n in range(layout.num_frames):
+        window = layout.window(n)
+        assert len(window) == 2 * neighbours + 1
+        assert window[neighbours] == n
+        assert n not in (*window[:neighbours], *window[neighbours + 1 :])
+        for offset, number in zip(range(-neighbours, neighbours + 1), window, strict=True):
+            here, there = int(times[n]), int(times[number])
+            if 0 <= here + offset < length:
+                assert there == here + offset
+            elif 0 <= here - offset < length:
+                assert there == here - offset
+            else:
+                assert there in (0, length - 1)
+
+
+def test_what_surrounds_a_box_lies_in_the_channels_frame_after_frame() -> None:
+    array = np.arange(4 * 2 * 5 * 6).reshape(4, 2, 5, 6)
+    layout = Layout.of("TCYX", array.shape, 2, Context(neighbours=1, axis="T"))
+    box = (slice(1, 3), slice(2, 6))
+    np.testing.assert_array_equal(layout.surrounded(array, 1, box), array[0:3, :, 1:3, 2:6].reshape(6, 2, 4))
+    np.testing.assert_array_equal(layout.surrounded(array, 0, box)[:2], array[1, :, 1:3, 2:6])
+    assert layout.frame_shape == (2, 5, 6)
+
+
+def test_time_is_the_depth_where_that_is_asked_for() -> None:
+    array = np.arange(3 * 4 * 2 * 5 * 6).reshape(3, 4, 2, 5, 6)
+    layout = Layout.of("TZCYX", array.shape, 3, Context(depth="T"))
+    assert (layout.frame_shape, layout.frame_axes, layout.num_frames) == ((2, 3, 5, 6), "Z", 4)
+    np.testing.assert_array_equal(layout.take(array, 2), array[:, 2].swapaxes(0, 1))
+    with pytest.raises(AxesError, match="a T axis for 3-D"):
+        Layout.of("ZYX", (2, 3, 4), 3, Context(depth="T"))
+    with pytest.raises(AxesError, match='depth_axis="T"'):
+        Layout.of("TYX", (2, 3, 4), 3)
+
+
+def test_a_context_without_sense_is_refused() -> None:
+    for neighbours, axis in ((1, None), (0, "T"), (-1, "T"), (99, "T")):
+        with pytest.raises(ValueError, match="neighbours along axis"):
+            Context(neighbours=neighbours, axis="T" if axis else None)
+    context = Context(neighbours=1, axis="Z")
+    context.check("ZYX", (2, 3, 3))
+    with pytest.raises(SizeError, match="at least 2 along Z"):
+        context.check("ZYX", (1, 3, 3))
+    with pytest.raises(AxesError, match='axes="ZYX"'):
+        context.check("QYX", (2, 3, 3))
+    with pytest.raises(AxesError, match="one by one"):
+        context.check("YX", (3, 3))

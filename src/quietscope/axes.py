@@ -5,20 +5,28 @@ The order of the axes in a file is given by letters, for example ``"TCZYX"``. Ev
 (Z, Y, X). This is the only module that transposes arrays.
 
 C stands for channels and S for the samples of an RGB picture. Both count as channels; if a file has both, C is the
-outer one. Z is a spatial axis when denoising in 3-D, and counts frames otherwise. Every other letter (T, P, Q, I, R,
-...) counts frames.
+outer one. Z, or T where that is asked for, is a spatial axis when denoising in 3-D, and counts frames otherwise. Every
+other letter (P, Q, I, R, ...) counts frames. T and Z have an order: frames that follow each other along one of them are
+neighbours, and a model may see them together (`Context`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from quietscope.errors import AxesError
+from quietscope.errors import AxesError, SizeError
 from quietscope.wording import typed
+
+Ordered: TypeAlias = Literal["T", "Z"]
+"""An axis along which frames follow each other in time or space; along any other they may be in no order."""
+ORDERED: tuple[Ordered, ...] = ("T", "Z")
+
+MOST_NEIGHBOURS = 8
+"""Frames on each side beyond which nothing is gained and memory is lost."""
 
 _CHANNEL_LETTERS = "CS"
 _COMMON = {2: "YX", 3: "TYX", 4: "TCYX", 5: "TCZYX", 6: "PTCZYX"}
@@ -95,6 +103,67 @@ def reorder(array: Any, axes: str, wanted: str) -> np.ndarray:
     return np.transpose(np.asanyarray(array), [axes.index(letter) for letter in wanted])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a model sees of an image beside the planes themselves.
+
+    Attributes:
+        depth: The axis that is the depth of volumes, in 3-D.
+        neighbours: How many frames it sees on each side of every frame.
+        axis: The axis along which these lie; None where there are none.
+    """
+
+    depth: Ordered = "Z"
+    neighbours: int = 0
+    axis: Ordered | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no model sees.
+
+        Raises:
+            ValueError: If there are neighbours along no axis, too many, or an axis without neighbours.
+        """
+        if not 0 <= self.neighbours <= MOST_NEIGHBOURS or (self.axis is None) != (self.neighbours == 0):
+            raise ValueError(f"{self.neighbours} neighbours along axis {self.axis}")
+
+    @property
+    def width(self) -> int:
+        """Number of frames that the model sees at once."""
+        return 2 * self.neighbours + 1
+
+    def check(self, axes: str, shape: Sequence[int]) -> None:
+        """Refuse an image whose frames have no neighbours.
+
+        A copy of the frame itself would not do: its noise is no other, and a blind spot would see itself.
+
+        Args:
+            axes: One capital letter per dimension.
+            shape: Shape of the image.
+
+        Raises:
+            AxesError: If the image lacks the axis along which a model sees neighbours.
+            SizeError: If there is one frame along it.
+        """
+        if self.axis is None:
+            return
+        size = dict(zip(axes, shape, strict=True)).get(self.axis)
+        if size is None:
+            raise AxesError(
+                f"an axis {self.axis}, along which the model sees {self.neighbours} more on each side",
+                f"axes {axes!r}",
+                _how_to_name(self.axis, axes, "take a model that sees frames one by one"),
+            )
+        if size < 2:
+            raise SizeError(
+                f"at least 2 along {self.axis} for a model that sees neighbours there",
+                f"{size}",
+                "take a model that sees frames one by one",
+            )
+
+
+NO_CONTEXT = Context()
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the dimensions of one array map to frames, channels and space.
@@ -103,40 +172,38 @@ class Layout:
         axes: One capital letter per dimension of the array.
         shape: Shape of the array.
         spatial_dims: 2 for frames of (C, Y, X), 3 for frames of (C, Z, Y, X).
+        context: What a model sees beside a frame.
     """
 
     axes: str
     shape: tuple[int, ...]
     spatial_dims: int = 2
+    context: Context = NO_CONTEXT
 
     @classmethod
-    def of(cls, axes: str, shape: Sequence[int], spatial_dims: int = 2) -> "Layout":
+    def of(cls, axes: str, shape: Sequence[int], spatial_dims: int = 2, context: Context = NO_CONTEXT) -> "Layout":
         """Build the layout of an array.
 
         Args:
             axes: One letter per dimension, upper or lower case.
             shape: Shape of the array.
             spatial_dims: 2 or 3.
+            context: What a model sees beside a frame.
 
         Returns:
             The layout.
 
         Raises:
-            AxesError: If the axes do not fit the shape, or `spatial_dims` is 3 and there is no Z axis.
+            AxesError: If the axes do not fit the shape, or `spatial_dims` is 3 and there is no axis for the depth.
         """
         assert spatial_dims in (2, 3), spatial_dims
-        axes = check_axes(axes, shape)
-        if spatial_dims == 3 and "Z" not in axes:
-            guess = "".join(
-                "Z" if letter not in "CSYX" and letter == _first_frame_letter(axes) else letter for letter in axes
-            )
-            fix = (
-                f"name the depth axis, e.g. `{typed(axes=guess)}`"
-                if "Z" in guess
-                else f"pass a volume, or train with `{typed(dims=2)}`"
-            )
-            raise AxesError("a Z axis for 3-D", f"axes {axes!r}", fix)
-        return cls(axes, tuple(int(size) for size in shape), spatial_dims)
+        axes, depth = check_axes(axes, shape), context.depth
+        if spatial_dims == 3 and depth not in axes:
+            fix = _how_to_name(depth, axes, f"pass a volume, or train with `{typed(dims=2)}`")
+            if depth == "Z" and "T" in axes:
+                fix += f", or, for time as the depth, `{typed(depth_axis='T')}`"
+            raise AxesError(f"a {depth} axis for 3-D", f"axes {axes!r}", fix)
+        return cls(axes, tuple(int(size) for size in shape), spatial_dims, context)
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
@@ -144,7 +211,7 @@ class Layout:
 
     @cached_property
     def _spatial(self) -> str:
-        return "ZYX"[-self.spatial_dims :]
+        return "YX" if self.spatial_dims == 2 else self.context.depth + "YX"
 
     @cached_property
     def _channels(self) -> str:
@@ -203,6 +270,43 @@ class Layout:
         canonical = reorder(block, kept, self._channels + self._spatial)
         return canonical.reshape(self.num_channels, *canonical.shape[len(self._channels) :])
 
+    def window(self, n: int) -> tuple[int, ...]:
+        """Return the numbers of the frames that a model sees along with a frame, in the order of their axis.
+
+        Beyond an end of the axis, the frame as far away on the other side stands in, or else the one at the end; never
+        the frame itself, whose noise must not be seen twice.
+
+        Args:
+            n: Frame number.
+
+        Returns:
+            As many numbers as `Context.width`; n is the middle one.
+        """
+        axis, reach = self.context.axis, self.context.neighbours
+        if axis is None:
+            return (n,)
+        sizes = [self._sizes[letter] for letter in self.frame_axes]
+        place, counted = list(map(int, np.unravel_index(n, sizes))), self.frame_axes.index(axis)
+        here, numbers = place[counted], []
+        for offset in range(-reach, reach + 1):
+            place[counted] = _neighbour(here, offset, sizes[counted])
+            numbers.append(int(np.ravel_multi_index(place, sizes)))
+        return tuple(numbers)
+
+    def surrounded(self, array: Any, n: int, slices: Sequence[slice]) -> np.ndarray:
+        """Read a box of one frame and of those that a model sees along with it.
+
+        Args:
+            array: Array of this layout's shape that can be indexed.
+            n: Frame number.
+            slices: One slice per spatial dimension, in the order of `spatial_shape`.
+
+        Returns:
+            The boxes of `window`, one after the other in the channels, (W C, *box); `region` itself without neighbours.
+        """
+        boxes = [self.region(array, number, slices) for number in self.window(n)]
+        return boxes[0] if len(boxes) == 1 else np.concatenate(boxes)
+
     def put(self, array: Any, n: int, frame: np.ndarray) -> None:
         """Write one frame; the inverse of `take`.
 
@@ -251,6 +355,14 @@ class Layout:
         return tuple(at.get(letter, slice(0, self._sizes[letter])) for letter in self.axes)
 
 
-def _first_frame_letter(axes: str) -> str:
-    """Return the first letter that counts frames, or an empty string if there is none."""
-    return next((letter for letter in axes if letter not in "CSYX"), "")
+def _neighbour(here: int, offset: int, length: int) -> int:
+    """Return what lies at an offset from a place on an axis of at least 2, see `Layout.window`."""
+    inside = [place for place in (here + offset, here - offset) if 0 <= place < length]
+    at_the_ends = [min(max(place, 0), length - 1) for place in (here + offset, here - offset)]
+    return next(place for place in (*inside, *at_the_ends) if offset == 0 or place != here)
+
+
+def _how_to_name(wanted: str, axes: str, otherwise: str) -> str:
+    """Return what to type where an axis is missing: the first that counts frames may be it."""
+    first = next((letter for letter in axes if letter not in "CSYX"), "")
+    return f"name it, e.g. `{typed(axes=axes.replace(first, wanted))}`" if first else otherwise

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, final
 
 import torch
 
+from quietscope.axes import Ordered
 from quietscope.data.by_itself import for_model
 from quietscope.data.frames import Frames
 from quietscope.data.look import look_at
@@ -30,6 +31,7 @@ from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.progress import training_shown
 from quietscope.setup.method import choose_method
+from quietscope.setup.neighbour_axis import with_neighbour_axis
 from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
 from quietscope.training.checkpoint import RESUME_FILE
@@ -52,6 +54,10 @@ class Denoiser:
         budget: Training time such as "4m"; the preset's where neither this nor `steps` is given.
         steps: Training steps.
         dims: 2 to denoise planes, 3 to denoise volumes.
+        depth_axis: In 3-D, the axis that is the depth of volumes: "Z", or "T" for time.
+        neighbours: Frames on each side of every frame that the network sees along with it, to denoise the one in the
+            middle; for methods that can.
+        neighbour_axis: The axis along which these lie, "T" or "Z"; None for T where there is one, else Z.
         normalize: "each" brings every channel of every image to a mean of 0 and a deviation of 1 by itself, in training
             and in prediction, for images of unlike scale; for methods without a noise model. Results are in the
             intensities of the image all the same.
@@ -92,6 +98,9 @@ class Denoiser:
         budget: str | float | None = None,
         steps: int | None = None,
         dims: int = 2,
+        depth_axis: Ordered = "Z",
+        neighbours: int = 0,
+        neighbour_axis: Ordered | None = None,
         normalize: Normalize = "together",
         seed: int = 0,
         direct: Literal["mean", "median"] | None = None,
@@ -101,6 +110,7 @@ class Denoiser:
     ) -> None:
         values: dict[str, Any] = {"method": method, "preset": preset, "noise": noise, "psf": psf, "direct": direct}
         values |= {"budget": None if budget is None else str(budget), "steps": steps, "dims": dims, "seed": seed}
+        values |= {"depth_axis": depth_axis, "neighbours": neighbours, "neighbour_axis": neighbour_axis}
         values |= {"normalize": normalize, "network": dict(network or {}), "training": dict(training or {})}
         self._start(Configuration.of(values), device)
 
@@ -129,7 +139,7 @@ class Denoiser:
             model: A model file.
             device: Where to compute; the best there is if None.
             **changes: Settings as for `Configuration` that differ from the model's, such as budget, steps or noise; its
-                method, preset, network, dims and normalize are taken over.
+                method, preset, network, axes that it sees along and normalize are taken over.
 
         Returns:
             The denoiser, to be trained with `fit`.
@@ -253,7 +263,8 @@ class Denoiser:
         watch: Watcher | None,
         notify: Notify | None,
     ) -> None:
-        opened = [for_model(image, self.configuration.normalize) for image in opened]
+        self.configuration = with_neighbour_axis(self.configuration, opened)
+        opened = [for_model(image, self.configuration.normalize, self.configuration.context) for image in opened]
         frames = Frames.of(opened, self.configuration.dims)
         settled = settle(
             self.configuration,
@@ -314,9 +325,10 @@ class Denoiser:
         """
         if self.configuration.unsettled:
             opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
-            learnt = [for_model(image, self.configuration.normalize) for image in opened]
+            configuration = with_neighbour_axis(self.configuration, opened)
+            learnt = [for_model(image, configuration.normalize, configuration.context) for image in opened]
             frames = Frames.of(learnt, self.configuration.dims)
-            self.configuration = choose_method(self.configuration, frames, notify)
+            self.configuration = choose_method(configuration, frames, notify)
         return self.configuration
 
     def save(

@@ -95,7 +95,13 @@ def make_images(folder: Path) -> None:
     )
     rng = np.random.default_rng(0)
     frames = rng.poisson(np.tile(clean[:1].astype(float), (12, 1, 1))).astype(np.uint16)
-    for name, pixels in (("cells", noisy), ("clean", clean), ("new_clean", clean), ("frames", frames)):
+    for name, pixels in (
+        ("cells", noisy),
+        ("clean", clean),
+        ("new_clean", clean),
+        ("frames", frames),
+        ("series", frames),
+    ):
         write_image(folder / f"{name}.tif", pixels, "TYX")
     write_image(folder / "new.ome.tif", noisy, "TYX")
     write_image(folder / "beads.tif", _beads(rng), "YX")

@@ -106,6 +106,16 @@ class TrainingOptions:
         Parameter(name="--from", help="Start from the weights of this model file, with its method and network."),
     ] = None
     dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
+    depth_axis: Annotated[
+        Literal["Z", "T"] | None, Parameter(help="With --dims 3: the axis that is the depth, T for time. Default: Z.")
+    ] = None
+    neighbours: Annotated[
+        int | None,
+        Parameter(help="Frames before and after every frame that the network sees along with it, e.g. 1. Default: 0."),
+    ] = None
+    neighbour_axis: Annotated[
+        Literal["T", "Z"] | None, Parameter(help="The axis of --neighbours. Default: T where there is one, else Z.")
+    ] = None
     normalize: Annotated[
         Literal["together", "each"] | None,
         Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
@@ -129,7 +139,8 @@ class TrainingOptions:
         if self.budget is not None and self.budget.strip().isdecimal():
             number = self.budget.strip()
             raise BudgetError("a budget with its unit", number, f"pass `--budget {number}m` or `--budget {number}s`")
-        names = ("method", "preset", "noise", "psf", "budget", "steps", "dims", "normalize", "seed", "direct")
+        names = ["method", "preset", "noise", "psf", "budget", "steps", "dims", "normalize", "seed", "direct"]
+        names += ["depth_axis", "neighbours", "neighbour_axis"]
         if self.start is not None:
             values["start"] = os.fspath(self.start)
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -9,7 +9,7 @@ from quietscope.compression.backend import TorchRunner
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
 from quietscope.compression.report import Row
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
-from quietscope.data.by_itself import for_model, in_units
+from quietscope.data.by_itself import for_model, in_context, in_units
 from quietscope.data.frames import Frames
 from quietscope.data.measured import for_network, gap_notes
 from quietscope.data.preparation import prepare
@@ -92,7 +92,8 @@ class Bench:
         """
         method = denoiser.method
         normalize = denoiser.history.normalize
-        found = [for_model(image, normalize) for image in images]
+        context = denoiser.history.context
+        found = [for_model(image, normalize, context) for image in images]
         frames = Frames.of(found, method.spatial_dims)
         seen = Frames.of([for_network(image) for image in found], method.spatial_dims)
         wanted = method.statistics.num_channels
@@ -102,11 +103,12 @@ class Bench:
                 f"{frames.num_channels}",
                 "compress with images like those that the model was trained on",
             )
-        references = None if clean is None else Frames.of(clean, method.spatial_dims)
+        truths = [in_context(image, context) for image in clean or ()]
+        references = None if clean is None else Frames.of(truths, method.spatial_dims)
         if references is not None:
             _check_alike(frames, references)
             if frames.own_units:
-                references = Frames.of(_in_units_of(found, clean or ()), method.spatial_dims)
+                references = Frames.of(_in_units_of(found, truths), method.spatial_dims)
         tell = notify or (lambda _: None)
         for text in gap_notes(found):
             tell(text)

@@ -127,6 +127,12 @@ def compress(
         QuietScopeError: If images or folder cannot be used.
     """
     check_target(folder, overwrite, is_compressed)
+    if denoiser.method.neighbours:
+        raise CompressionError(
+            "a model that sees frames one by one",
+            f"one that sees {denoiser.method.neighbours} more on each side",
+            f"train one without `{typed('neighbours')}`, or export this one",
+        )
     tune_allocator()
     with making(folder):
         references = None if clean is None else as_images(clean, axes)

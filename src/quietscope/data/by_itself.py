@@ -1,4 +1,4 @@
-"""Images of unlike scale in one training: each is brought to a mean of 0 and a deviation of 1, channel by channel."""
+"""Images as a model sees them; of unlike scale, each with a mean of 0 and a deviation of 1, channel by channel."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from quietscope.axes import NO_CONTEXT, Context
 from quietscope.data.frame_statistics import measure
 from quietscope.data.frames import Frame, Frames, spread
 from quietscope.data.measured import as_measured
@@ -17,22 +18,44 @@ _KNOWN: WeakKeyDictionary[Image, OwnUnits] = WeakKeyDictionary()
 """Units of images in files, so that none is read through twice in a run."""
 
 
-def for_model(image: Image, normalize: Normalize) -> Image:
+def in_context(image: Image, context: Context) -> Image:
+    """Return an image that knows what a model sees beside each of its planes.
+
+    Args:
+        image: The image.
+        context: What the model sees.
+
+    Returns:
+        The image; the very same where it knows already.
+
+    Raises:
+        AxesError: If it lacks the axis along which the model sees neighbours.
+        SizeError: If there is one frame along it.
+    """
+    if image.context == context:
+        return image
+    context.check(image.layout().axes, image.shape)
+    return replace(image, context=context)
+
+
+def for_model(image: Image, normalize: Normalize, context: Context = NO_CONTEXT) -> Image:
     """Return an image as a model learns from it: NaN where nothing was measured, and in the units that it learns in.
 
     Args:
         image: The noisy image.
         normalize: "each" brings every channel of it to (x - mean) / std, with the mean and the deviation of this image
             alone, over at most 256 of its planes; "together" leaves intensities to the model.
+        context: What the model sees beside each plane.
 
     Returns:
         The image; it keeps the very same array where there is nothing to do.
 
     Raises:
-        SizeError: If the image has a mask that does not fit it.
+        AxesError: If the image lacks the axis along which the model sees neighbours.
+        SizeError: If the image has a mask that does not fit it, or one frame along that axis.
         PixelError: If a pixel that is read is NaN or infinite and nobody said that it stands for none.
     """
-    image = as_measured(image)
+    image = in_context(as_measured(image), context)
     return image if normalize == "together" or isinstance(image.data, ScaledArray) else in_units(image, units_of(image))
 
 

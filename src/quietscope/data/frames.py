@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.axes import Layout
+from quietscope.axes import Context, Layout
 from quietscope.data.measured import in_intensities, measured_in, stored
 from quietscope.data.scaled import OwnUnits, ScaledArray
 from quietscope.errors import ChannelError
@@ -57,7 +57,7 @@ class Frames(Sequence[Frame]):
             The frames.
 
         Raises:
-            AxesError: If `spatial_dims` is 3 and an image has no Z axis.
+            AxesError: If `spatial_dims` is 3 and an image has no axis for the depth.
             ChannelError: If the images differ in their number of channels.
         """
         return cls(tuple((image.data, image.layout(spatial_dims)) for image in images))
@@ -121,6 +121,21 @@ class Frames(Sequence[Frame]):
     def spatial_shape(self, index: int) -> tuple[int, ...]:
         """Return the spatial size S of one frame."""
         return self._locate(index)[1].spatial_shape
+
+    @property
+    def context(self) -> Context:
+        """What a model sees beside a frame, of the first image as of all others."""
+        return self.parts[0][1].context
+
+    def window(self, index: int) -> tuple[int, ...]:
+        """Return the numbers of the frames that a model sees along with one, see `Layout.window`."""
+        _, layout, n = self._locate(index)
+        return tuple(index - n + number for number in layout.window(n))
+
+    def surrounded(self, index: int, slices: tuple[slice, ...]) -> Frame:
+        """Read a box of one frame and of those that a model sees along with it, shape (W C, *box)."""
+        array, layout, n = self._locate(index)
+        return layout.surrounded(array, n, slices)
 
     def region(self, index: int, slices: tuple[slice, ...]) -> Frame:
         """Read a box of one frame, shape (C, *box)."""

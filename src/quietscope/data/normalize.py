@@ -60,9 +60,12 @@ class Statistics(nn.Module):
         return self.mean.shape[0]
 
     def normalize(self, x: Tensor) -> Tensor:
-        """Return ``(x - mean) / std`` for x of shape (B, C, *S)."""
+        """Return ``(x - mean) / std`` for x of shape (B, C, *S), or for W frames at once, (B, W C, *S)."""
+        mean, std = self.mean, self.std
+        if x.shape[1] != len(mean):
+            mean, std = (each.repeat(x.shape[1] // len(mean)) for each in (mean, std))
         shape = [1, -1] + [1] * (x.ndim - 2)
-        return (x.float() - self.mean.reshape(shape)) / self.std.reshape(shape)
+        return (x.float() - mean.reshape(shape)) / std.reshape(shape)
 
     def denormalize(self, x: Tensor) -> Tensor:
         """Return ``x * std + mean`` for x of shape (B, C, *S)."""

@@ -87,20 +87,32 @@ class Patches(Protocol):
     """A source of training patches."""
 
     def batch(self, first: int, count: int) -> Tensor:
-        """Return samples ``first`` to ``first + count`` as (count, C, *patch), float32, intensity units."""
+        """Return samples ``first`` to ``first + count`` as (count, W C, *patch), float32, intensity units.
+
+        W is the number of frames that a model sees at once, one after the other in the channels.
+        """
 
 
 class ResidentPatches:
     """Patches of frames that fit into the memory of the device; one operation cuts, flips and transposes a batch.
 
     Args:
-        frames: Frames of shape (C, *S), sizes as in the plan.
+        frames: Frames of shape (C, *S).
         plan: Frame, position and orientation of each patch.
         device: Device that holds the frames.
+        windows: For each frame of the plan, the numbers of the W frames that a model sees at once, all of its size;
+            the frame of that number alone where None.
     """
 
-    def __init__(self, frames: Sequence[Frame], plan: PatchPlan, device: torch.device) -> None:
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        plan: PatchPlan,
+        device: torch.device,
+        windows: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         self._plan = plan
+        self._windows = torch.tensor([[n] for n in range(len(frames))] if windows is None else windows)
         flat = [torch.from_numpy(np.ascontiguousarray(f, dtype=np.float32)).flatten(1) for f in frames]
         self._pixels = torch.cat(flat, dim=1).to(device)
         counts = np.cumsum([0, *(f.shape[1] for f in flat)])[:-1]
@@ -110,11 +122,11 @@ class ResidentPatches:
         self._strides = torch.tensor(strides)
 
     def batch(self, first: int, count: int) -> Tensor:
-        """Return samples ``first`` to ``first + count`` as (count, C, *patch), float32."""
+        """Return samples ``first`` to ``first + count`` as (count, W C, *patch), float32."""
         rows = torch.from_numpy(self._plan.rows(first, count))
         frame, starts, turn = rows[:, 0], rows[:, 1:-1], rows[:, -1]
         dims = len(self._plan.patch)
-        index = self._offsets[frame].reshape(-1, *[1] * dims)
+        index = torch.zeros(count, *[1] * dims, dtype=torch.int64)
         for axis, length in enumerate(self._plan.patch):
             steps = torch.arange(length).expand(count, length)
             flip = {dims - 2: FLIP_Y, dims - 1: FLIP_X}.get(axis, 0)
@@ -124,7 +136,8 @@ class ResidentPatches:
         transpose = (turn & TRANSPOSE).bool().reshape(-1, *[1] * dims)
         if transpose.any():
             index = torch.where(transpose, index.transpose(-1, -2), index)
-        return self._pixels[:, index.to(self._pixels.device)].movedim(0, 1)
+        index = index[:, None] + self._offsets[self._windows[frame]].reshape(count, -1, *[1] * dims)
+        return self._pixels[:, index.to(self._pixels.device)].permute(1, 2, 0, *range(3, 3 + dims)).flatten(1, 2)
 
 
 class StreamedPatches:
@@ -135,15 +148,25 @@ class StreamedPatches:
         chosen: Indices of those frames that the plan is made for.
         plan: Frame, position and orientation of each patch.
         device: Device of the returned batches.
+        surrounded: Whether a frame comes with those that a model sees along with it.
     """
 
-    def __init__(self, frames: Frames, chosen: Sequence[int], plan: PatchPlan, device: torch.device) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        chosen: Sequence[int],
+        plan: PatchPlan,
+        device: torch.device,
+        *,
+        surrounded: bool = False,
+    ) -> None:
         self._frames, self._chosen, self._plan, self._device = frames, chosen, plan, device
+        self._read_box = frames.surrounded if surrounded else frames.region
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="patches")
         self._ahead: dict[tuple[int, int], list[Future[np.ndarray]]] = {}
 
     def batch(self, first: int, count: int) -> Tensor:
-        """Return samples ``first`` to ``first + count`` as (count, C, *patch), float32."""
+        """Return samples ``first`` to ``first + count`` as (count, W C, *patch), float32."""
         wanted = self._ahead.pop((first, count), None) or self._submit(first, count)
         self._ahead = {(first + count, count): self._submit(first + count, count)}
         patches = np.stack([future.result() for future in wanted])
@@ -155,7 +178,7 @@ class StreamedPatches:
     def _read(self, row: np.ndarray) -> np.ndarray:
         box = tuple(slice(start, start + length) for start, length in zip(row[1:-1], self._plan.patch, strict=True))
         # A frame smaller than the patch is read completely (slices stop at its end) and then mirrored.
-        patch = self._frames.region(self._chosen[int(row[0])], box).astype(np.float32)
+        patch = self._read_box(self._chosen[int(row[0])], box).astype(np.float32)
         return orient(pad_to_patch(patch, self._plan.patch), int(row[-1]))
 
 

@@ -70,7 +70,7 @@ class Stabilizer(nn.Module):
         return cls(torch.stack(knots), torch.stack(values))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map intensities (B, C, *S) to the normalised stabilised scale."""
+        """Map intensities (B, C, *S) to the normalised stabilised scale, or those of W frames at once, (B, W C, *S)."""
         return self._map(x, self.intensity, self.stabilized)
 
     def inverse(self, u: Tensor) -> Tensor:
@@ -78,7 +78,8 @@ class Stabilizer(nn.Module):
         return self._map(u, self.stabilized, self.intensity)
 
     def _map(self, x: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        channels = [_interpolate(x[:, c].float(), start[c], end[c]) for c in range(x.shape[1])]
+        known = len(start)
+        channels = [_interpolate(x[:, c].float(), start[c % known], end[c % known]) for c in range(x.shape[1])]
         return torch.stack(channels, dim=1)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le, Len, MaxLen
 
+from quietscope.axes import NO_CONTEXT, Context
 from quietscope.data.likeness import Seen
 from quietscope.data.scaled import Normalize
 from quietscope.errors import ModelFileError
@@ -55,11 +56,13 @@ class History:
         effort: How long it was trained.
         normalize: "each" where every image is brought to a mean of 0 and a deviation of 1 by itself before the model
             sees it, see `quietscope.data.by_itself`.
+        context: What the model sees beside each plane.
     """
 
     seen: Annotated[tuple[Seen, ...], MaxLen(4096)] = ()
     effort: Effort | None = None
     normalize: Normalize = "together"
+    context: Context = NO_CONTEXT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +232,7 @@ def describe_card(card: Card) -> dict[str, str]:
         "noise levels": ", ".join(f"{each.channels} of 1/{each.reduction[-1]} size" for each in card.latents),
         "image sizes": f"multiples of {sizes(card.size_multiple)}",
         "halo": sizes(card.halo),
+        **described_context(card.history.context),
         "normalisation": "" if card.history.normalize == "together" else EACH,
         "compression": ", ".join(card.compression),
         "precision": "float32" if card.precision == "float32" else "the fastest of the machine",
@@ -244,6 +248,14 @@ def describe_card(card: Card) -> dict[str, str]:
     rows |= {f"{name} version": version for name, version in card.versions.items()}
     rows["created"] = card.created
     return {name: words for name, words in rows.items() if words}
+
+
+def described_context(context: Context) -> dict[str, str]:
+    """Return what a model sees beside each plane, name by name, for a table; nothing of one that sees planes alone."""
+    rows = {} if context.depth == "Z" else {"depth of volumes": f"axis {context.depth}"}
+    if context.axis is None:
+        return rows
+    return {**rows, "neighbours": f"{context.neighbours} on each side along {context.axis}"}
 
 
 def damaged(path: Path, reason: str) -> ModelFileError:

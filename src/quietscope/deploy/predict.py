@@ -83,7 +83,7 @@ class LeanPredictor:
         """
         card = self.session.card
         _check_kinds(card, sinks)
-        image = for_model(image, card.history.normalize)
+        image = for_model(image, card.history.normalize, card.history.context)
         chosen = replace(request.settled(sinks), spread=request.spread * card.spread_factor)
         walk(
             NumpyEngine(session=self.session, request=chosen),

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.data.by_itself import for_model, in_units
+from quietscope.data.by_itself import for_model, in_context, in_units
 from quietscope.data.frames import Frames
 from quietscope.data.mask import NAN
 from quietscope.data.measured import as_measured
@@ -131,9 +131,10 @@ def compare(
     assert isinstance(direct.method, DirectDenoiser)
     check_num_samples(num_samples)
     centre, dims, seed = direct.method.settings.loss, direct.method.spatial_dims, direct.card.configuration.seed
-    opened = [for_model(image, teacher.history.normalize) for image in as_images(images, axes)]
+    context = teacher.history.context
+    opened = [for_model(image, teacher.history.normalize, context) for image in as_images(images, axes)]
     noisy, recorded = Frames.of(opened, dims), Frames.of(opened, dims).in_intensities
-    truth = None if clean is None else Frames.of(as_images(clean, axes), dims)
+    truth = None if clean is None else Frames.of([in_context(each, context) for each in as_images(clean, axes)], dims)
     if truth is not None:
         _check_frames(noisy, truth)
     judged = split_measured(noisy, seed)[1][:MOST_JUDGED]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quietscope.axes import Ordered
 from quietscope.data.normalize import Statistics
 from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
@@ -60,6 +61,7 @@ class Student:
             seed=configuration.seed,
             precision=precision,
             normalize=configuration.normalize,
+            depth_axis=configuration.depth_axis,
         )
         return cls.of(teacher, own)
 
@@ -113,6 +115,7 @@ def student_configuration(
     seed: int = 0,
     precision: str = "auto",
     normalize: Normalize = "together",
+    depth_axis: Ordered = "Z",
     network: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> Configuration:
@@ -127,6 +130,7 @@ def student_configuration(
         seed: Seed of everything random.
         precision: Precision in which networks compute; should be the teacher's.
         normalize: How images are normalised, see `quietscope.Denoiser`; must be the teacher's way.
+        depth_axis: In 3-D, the axis that is the depth of volumes; must be the teacher's.
         network: Settings of the network that differ from the preset's.
         training: Training settings that differ from the preset's.
 
@@ -134,9 +138,15 @@ def student_configuration(
         The configuration.
 
     Raises:
-        SettingsError: If the teacher draws no samples, or a setting is unknown or out of range.
+        SettingsError: If the teacher draws no samples or sees neighbours, or a setting is unknown or out of range.
     """
     check_teacher(type(teacher))
+    if teacher.neighbours:
+        raise SettingsError(
+            "a teacher that sees frames one by one",
+            f"one that sees {teacher.neighbours} more on each side",
+            f"distill a model that was trained without `{typed('neighbours')}`",
+        )
     given = {"loss": loss, "turns": teacher.orientations, "stabilize": scale_of(teacher) is not None}
     return Configuration.of(
         {
@@ -144,6 +154,7 @@ def student_configuration(
             "preset": preset,
             "dims": teacher.spatial_dims,
             "normalize": normalize,
+            "depth_axis": depth_axis,
             "budget": None if budget is None else str(budget),
             "steps": steps,
             "seed": seed,

@@ -71,13 +71,20 @@ def distill(
     Raises:
         QuietScopeError: If the model draws no samples, or images or settings cannot be used.
     """
-    method, normalize = teacher.method, teacher.history.normalize
-    chosen = student_configuration(method, loss=loss, precision=teacher.precision, normalize=normalize, **settings)
+    method, history = teacher.method, teacher.history
+    chosen = student_configuration(
+        method,
+        loss=loss,
+        precision=teacher.precision,
+        normalize=history.normalize,
+        depth_axis=history.context.depth,
+        **settings,
+    )
     opened = [as_measured(masked(image, mask)) for image in as_images(images, axes)]
     tell = notify or (lambda _: None)
     for text in gap_notes(opened):
         tell(text)
-    frames = Frames.of([for_model(image, chosen.normalize) for image in opened], chosen.dims)
+    frames = Frames.of([for_model(image, chosen.normalize, chosen.context) for image in opened], chosen.dims)
     _check_channels(frames, method)
     training = chosen.training_settings()
     prepare(frames, notify)

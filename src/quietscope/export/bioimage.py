@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from quietscope.axes import NO_CONTEXT
 from quietscope.deploy.card import KEY, Card
 from quietscope.errors import ExportError
 from quietscope.export.centre import Centre, centred
@@ -40,6 +41,12 @@ def write_package(graph: Graph, path: Path, card: Card) -> None:
             "a model that knows intensities, as the BioImage Model Zoo describes them",
             "one that normalises each image by itself",
             "export it to .onnx, which `quietscope predict` takes, or train on images of one scale",
+        )
+    if card.history.context != NO_CONTEXT:
+        raise ExportError(
+            "a model of single planes or of volumes in space, as the BioImage Model Zoo describes them",
+            "one that sees several frames in time or depth",
+            "export it to .onnx, which `quietscope predict` takes",
         )
     imported("bioimageio.core", ExportError)
     spec = imported("bioimageio.spec", ExportError)

@@ -122,4 +122,5 @@ def _at(table: Tensor, index: Tensor) -> Tensor:
 
 
 def _by_channel(maps: nn.ModuleList, x: Tensor) -> Tensor:
-    return torch.stack([each(x[:, channel].float()) for channel, each in enumerate(maps)], dim=1)
+    known = len(maps)  # x may be several frames, one after the other in its channels
+    return torch.stack([maps[channel % known](x[:, channel].float()) for channel in range(x.shape[1])], dim=1)

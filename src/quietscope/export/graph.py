@@ -25,7 +25,8 @@ class Graph(nn.Module):
 
     Input and output are in intensity units: statistics, the stabilised scale and the network are part of the graph.
 
-    * Inputs: ``x`` (1, C, *S), intensity units, S multiples of `size_multiple`. For a method that samples also
+    * Inputs: ``x`` (1, C, *S), intensity units, S multiples of `size_multiple`; (1, W C, *S) for a method that sees W
+      frames at once, one after the other, of which the one in the middle comes out. For a method that samples also
       ``noise_0``, ``noise_1``, ..., one per entry of `latents`, (K, c_l, *S_l): standard normal, or zeros if the
       entry is not random.
     * Outputs: ``denoised`` (1, C, *S); a method that deconvolves also has ``deconvolved`` (1, C, *S), one that gives
@@ -114,12 +115,14 @@ class Graph(nn.Module):
         size = self.example_size() if size is None else tuple(size)
         assert not any(n % m for n, m in zip(size, self.size_multiple, strict=True)), (size, self.size_multiple)
         generator = torch.Generator().manual_seed(seed)
-        x = self.method.statistics.denormalize(torch.randn(1, self.num_channels, *size, generator=generator))
+        width = 2 * self.method.neighbours + 1
+        drawn = [torch.randn(1, self.num_channels, *size, generator=generator) for _ in range(width)]
+        x = torch.cat([self.method.statistics.denormalize(frame) for frame in drawn], dim=1)
         noise = []
         for spec in self.latents:
             shape = spec.shape(num_samples, size)
-            drawn = torch.randn(shape, generator=generator)
-            noise.append(drawn if spec.is_random else torch.zeros(shape))
+            normal = torch.randn(shape, generator=generator)
+            noise.append(normal if spec.is_random else torch.zeros(shape))
         return (x, *noise)
 
     def dynamic_shapes(self) -> dict[str, Any]:

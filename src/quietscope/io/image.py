@@ -9,7 +9,7 @@ from weakref import finalize
 
 import numpy as np
 
-from quietscope.axes import Layout
+from quietscope.axes import NO_CONTEXT, Context, Layout
 from quietscope.errors import ImageFileError
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.wording import typed
@@ -145,6 +145,7 @@ class Image:
             where NaN and infinity stand for no measurement; None where nobody said.
         details: What else the file tells of it.
         caveats: What a person should know of its pixels, one line each.
+        context: What a model that looks at the image sees beside each plane of it.
     """
 
     data: ArrayLike
@@ -157,6 +158,7 @@ class Image:
     mask: Any = None
     details: Details = NO_DETAILS
     caveats: tuple[str, ...] = ()
+    context: Context = NO_CONTEXT
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -184,9 +186,9 @@ class Image:
             The layout.
 
         Raises:
-            AxesError: If `spatial_dims` is 3 and the image has no Z axis.
+            AxesError: If `spatial_dims` is 3 and the image has no axis for the depth.
         """
-        return Layout.of(self.axes, self.shape, spatial_dims)
+        return Layout.of(self.axes, self.shape, spatial_dims, self.context)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read all pixels into memory."""

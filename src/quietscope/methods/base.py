@@ -11,12 +11,15 @@ from typing import Annotated, ClassVar, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from quietscope.axes import MOST_NEIGHBOURS
 from quietscope.data.normalize import Statistics
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
 """A number of filters, pixels or similar; at least 1, and no more than any network ever had."""
+Neighbours: TypeAlias = Annotated[int, Field(ge=0, le=MOST_NEIGHBOURS)]
+"""Number of frames that a method sees on each side of every frame."""
 Blocks: TypeAlias = Annotated[int, Field(ge=0, le=64)]
 """A number of layers one after another."""
 Depth: TypeAlias = Annotated[int, Field(ge=1, le=12)]
@@ -101,7 +104,8 @@ Encoding: TypeAlias = tuple[Tensor, ...]
 class Method(nn.Module, ABC):
     """A network that processes images, with the statistics of its training images.
 
-    Input and output images are in intensity units, shape (B, C, *S), float32.
+    Input and output images are in intensity units, shape (B, C, *S), float32; with `neighbours`, C stands for
+    `input_channels` in what goes in.
     """
 
     name: ClassVar[str]
@@ -127,6 +131,16 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def size_multiple(self) -> tuple[int, ...]:
         """Numbers, one per spatial axis, that image sizes must be multiples of; prediction pads images to fit."""
+
+    @property
+    def neighbours(self) -> int:
+        """Number of frames that the method sees on each side of every frame, see `quietscope.methods.window`."""
+        return int(getattr(self.settings, "neighbours", 0))
+
+    @property
+    def input_channels(self) -> int:
+        """Number of channels of the images that go in: those of all frames that the method sees at once."""
+        return (2 * self.neighbours + 1) * self.statistics.num_channels
 
     @property
     def orientations(self) -> tuple[int, ...]:

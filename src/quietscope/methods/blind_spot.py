@@ -3,11 +3,13 @@
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
-from torch import nn
+from torch import Tensor, nn
 
-from quietscope.data.hidden_pixels import BlindSpots, MaskAxes, Replacement
+from quietscope.data.hidden_pixels import Blinded, BlindSpots, MaskAxes, Replacement
 from quietscope.data.normalize import Statistics
+from quietscope.methods.base import Neighbours
 from quietscope.methods.unet_method import UNetMethod, UNetSettings
+from quietscope.methods.window import middle, with_middle
 from quietscope.nn.unet import UNet
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
@@ -16,6 +18,7 @@ class BlindSpotSettings(UNetSettings):
     """Settings of a U-Net that is trained on hidden pixels, in addition to the settings of the U-Net.
 
     Attributes:
+        neighbours: Frames on each side of every frame that the network sees along with it.
         masked_share: Share of pixels hidden in each patch.
         window: Side of the window that replacements come from, in pixels, odd.
         replacement: "uniform": a random other pixel of the window; "uniform_with_centre": a random pixel of the window,
@@ -25,6 +28,7 @@ class BlindSpotSettings(UNetSettings):
         mask_extent: Length of the hidden line, in pixels, odd.
     """
 
+    neighbours: Neighbours = 0
     masked_share: float = Field(default=1 / 32, gt=0, le=0.25)
     window: int = Field(default=5, ge=3, le=999)
     replacement: Replacement = "uniform"
@@ -74,4 +78,19 @@ class BlindSpotMethod(UNetMethod):
         self.statistics = statistics
         self.noise_models = nn.ModuleList()
         self.blind_spots = settings.blind_spots()
-        self.unet = UNet(settings.unet(statistics.num_channels))
+        self.unet = UNet(settings.unet(self.input_channels, statistics.num_channels))
+
+
+def hide(spots: BlindSpots, x: Tensor, num_channels: int) -> tuple[Blinded, Tensor]:
+    """Hide pixels of the frame in the middle; its neighbours, whose noise is another, are seen whole.
+
+    Args:
+        spots: How pixels are hidden.
+        x: What the network would see, (B, W C, *S).
+        num_channels: Number of channels C of one frame.
+
+    Returns:
+        The frame in the middle with blind spots, and x with this frame in the middle.
+    """
+    blinded = spots.apply(middle(x, num_channels))
+    return blinded, with_middle(x, blinded.pixels)

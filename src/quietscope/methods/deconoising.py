@@ -14,8 +14,9 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PsfMethod
-from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
+from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings, hide
 from quietscope.methods.missing import split_gaps
+from quietscope.methods.window import middle, middle_known
 from quietscope.nn.convolve import convolve
 from quietscope.nn.unet import Merge
 from quietscope.psf.gaussian_psf import gaussian_psf
@@ -134,9 +135,10 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         """Return the loss of noisy patches (B, C, *S): equation 7 of the paper with positivity and total variation."""
         x, psf = self._turn(self.statistics.normalize(x))
         x, known = split_gaps(x, 0.0)
-        blinded = self.blind_spots.apply(x)
-        d = self._network(blinded.pixels)
-        error = blinded.mean_square(convolve(d, psf), x, known)
+        num_channels = self.statistics.num_channels
+        blinded, shown = hide(self.blind_spots, x, num_channels)
+        d = self._network(shown)
+        error = blinded.mean_square(convolve(d, psf), middle(x, num_channels), middle_known(known, num_channels))
         background = (self.background - self.statistics.mean) / self.statistics.std
         below = (d - background.reshape(1, -1, *[1] * self.spatial_dims)).clamp(max=0.0).abs().mean()
         total = error + self.settings.positivity * below
@@ -156,7 +158,7 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
         return self.statistics.denormalize(convolve(self.statistics.normalize(d), self.psf))
 
     def _network(self, x: Tensor) -> Tensor:
-        """Return the deconvolved image of normalised pixels, both (B, C, *S)."""
+        """Return the deconvolved image (B, C, *S) of normalised pixels (B, W C, *S)."""
         out: Tensor = self.unet(x)
         return out if self.settings.output_scale == 1.0 else self.settings.output_scale * out
 

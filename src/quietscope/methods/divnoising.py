@@ -25,9 +25,11 @@ from quietscope.methods.base import (
     LatentSpec,
     Loss,
     MethodSettings,
+    Neighbours,
 )
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.window import middle, middle_known
 from quietscope.nn.conv import Activation
 from quietscope.nn.latent import GaussianLatent, gaussian_kl
 from quietscope.nn.vae import VAE, VAEShape
@@ -39,6 +41,7 @@ class DivNoisingSettings(MethodSettings):
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
+        neighbours: Frames on each side of every frame that the encoder sees along with it.
         depth: Halvings of the image.
         filters: Filters at full resolution; they double with every halving.
         latent_channels: Latent channels per bottleneck pixel.
@@ -53,6 +56,7 @@ class DivNoisingSettings(MethodSettings):
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
+    neighbours: Neighbours = 0
     depth: Depth = 2
     filters: Count = 32
     latent_channels: Count = 64
@@ -88,7 +92,8 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         self.vae = VAE(
             VAEShape(
                 spatial_dims=settings.spatial_dims,
-                channels=statistics.num_channels,
+                channels=self.input_channels,
+                out_channels=statistics.num_channels,
                 depth=settings.depth,
                 filters=settings.filters,
                 latent_channels=settings.latent_channels,
@@ -114,9 +119,10 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
         x, known = split_gaps(x, self.statistics.mean)
         q = self._posterior(self.vae.encode(self.to_network(x)))
         s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
-        nll = -mean_of_known(self.log_likelihood(x, s), known)
+        num_channels = self.statistics.num_channels
+        nll = -mean_of_known(self.log_likelihood(middle(x, num_channels), s), middle_known(known, num_channels))
         prior = GaussianLatent(torch.zeros_like(q.mean), torch.zeros_like(q.log_variance))
-        kl = gaussian_kl(q, prior).sum() / x.numel()
+        kl = gaussian_kl(q, prior).sum() / s.numel()
         return Loss(nll + self.kl_weight * kl, {"nll": nll.detach(), "kl": kl.detach()})
 
     def latents(self) -> tuple[LatentSpec, ...]:

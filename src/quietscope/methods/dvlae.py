@@ -22,11 +22,13 @@ from quietscope.methods.base import (
     LearnedNoiseMethod,
     Loss,
     MethodSettings,
+    Neighbours,
     ScheduledMethod,
 )
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.window import middle, middle_known
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
@@ -49,6 +51,7 @@ class DVLAESettings(LadderSettings):
     """Settings of DVLAE in addition to the settings of its ladder; the preset `paper` has the published values.
 
     Attributes:
+        neighbours: Frames on each side of every frame that the encoder sees along with it.
         direction: The axis along which noise is correlated; "none" learns noise that is independent between pixels.
         code_channels: Channels of the code, at full resolution.
         halves: Whether each level halves Y and X.
@@ -73,6 +76,7 @@ class DVLAESettings(LadderSettings):
             and the code stays empty.
     """
 
+    neighbours: Neighbours = 0
     direction: Direction = "x"
     code_channels: Count = 128
     filters: Levels = (128,) * 14
@@ -121,9 +125,8 @@ class DVLAESettings(LadderSettings):
 
     def ladder(self, channels: int) -> LadderShape:
         """Return the shape of the ladder for images with the given number of channels."""
-        return self.ladder_shape(
-            channels, self.code_channels, self.halves, "tanh", self.latent_width, final_conv=self.final_conv
-        )
+        seen, width = (2 * self.neighbours + 1) * channels, self.latent_width
+        return self.ladder_shape(seen, self.code_channels, self.halves, "tanh", width, final_conv=self.final_conv)
 
     def causal(self, channels: int) -> CausalShape:
         """Return the shape of the noise decoder for images with the given number of channels."""
@@ -217,9 +220,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         self.context_share.fill_(share)
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the negative evidence lower bound of noisy patches (B, C, *S), and the signal decoder's error."""
+        """Return the negative evidence lower bound of noisy patches (B, W C, *S), and the signal decoder's error."""
         x, known = split_gaps(x, self.statistics.mean)
         code, divergences = self.ladder.decode_with_kl(self.encode(x), self.ladder.draw_noise(x))
+        num_channels = self.statistics.num_channels
+        x, known = middle(x, num_channels), middle_known(known, num_channels)
         # Intensities come in steps (`grain`). Each is spread over its step by uniform noise, because the likelihood of
         # a density on single numbers would have no upper bound.
         grain = self.grain.reshape(1, -1, *[1] * self.spatial_dims)

@@ -11,10 +11,11 @@ from pydantic import model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
+from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings, Neighbours
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.window import middle, middle_known
 from quietscope.nn.conv import Activation
 from quietscope.nn.ladder import Ladder, LadderShape
 from quietscope.noise.noise_model import NoiseModel
@@ -29,6 +30,7 @@ class HDNSettings(LadderSettings):
     Attributes:
         stabilize: Read and write images on a scale on which the noise has the same standard deviation everywhere,
             instead of in units of the images' mean and standard deviation; not published.
+        neighbours: Frames on each side of every frame that the encoder sees along with it.
         deterministic_levels: For structured noise: levels whose posterior does not see the image; published (0, 1).
     """
 
@@ -41,6 +43,7 @@ class HDNSettings(LadderSettings):
     dropout: Probability = 0.2
     free_bits: Nats = 1.0
     stabilize: bool = False
+    neighbours: Neighbours = 0
     deterministic_levels: tuple[int, ...] = ()
 
     @model_validator(mode="after")
@@ -58,7 +61,11 @@ class HDNSettings(LadderSettings):
         """Return the shape of the ladder for images with the given number of channels."""
         halves = (True,) * self.num_levels
         return self.ladder_shape(
-            channels, channels, halves, self.activation, deterministic_levels=self.deterministic_levels
+            (2 * self.neighbours + 1) * channels,
+            channels,
+            halves,
+            self.activation,
+            deterministic_levels=self.deterministic_levels,
         )
 
 
@@ -87,12 +94,13 @@ class HDN(LikelihoodMethod, LadderMethod):
         return FLIPS if self.settings.deterministic_levels else ALL_TURNS
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
+        """Return the negative evidence lower bound of noisy patches (B, W C, *S), equation 6 with free bits."""
         x, known = split_gaps(x, self.statistics.mean)
         features = self.ladder.encode(self.to_network(x))
         out, divergences = self.ladder.decode_with_kl(features, self.ladder.draw_noise(x))
-        nll = -mean_of_known(self.log_likelihood(x, self.to_intensity(out)), known)
-        pixels = x[0].numel()
+        s, num_channels = self.to_intensity(out), self.statistics.num_channels
+        nll = -mean_of_known(self.log_likelihood(middle(x, num_channels), s), middle_known(known, num_channels))
+        pixels = s[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}
         return Loss(nll + kl, terms)

@@ -8,18 +8,18 @@ def split_gaps(x: Tensor, fill: Tensor | float) -> tuple[Tensor, Tensor | None]:
     """Split patches into what a network can read, and what was measured.
 
     Args:
-        x: Patches (B, C, *S), NaN where nothing was measured.
+        x: Patches (B, W C, *S), NaN where nothing was measured.
         fill: What stands there instead: a number, or one per channel, (C,).
 
     Returns:
-        The patches without NaN, and a mask (B, C, *S) that is true where pixels were measured; the very same patches
+        The patches without NaN, and a mask (B, W C, *S) that is true where pixels were measured; the very same patches
         and None where all were.
     """
     missing = torch.isnan(x)
     if not bool(missing.any()):
         return x, None
     if isinstance(fill, Tensor):
-        fill = fill.to(x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
+        fill = fill.to(x.dtype).repeat(x.shape[1] // len(fill)).reshape(1, -1, *[1] * (x.ndim - 2))
     return torch.where(missing, fill, x), ~missing
 
 

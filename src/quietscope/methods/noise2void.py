@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings
-from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings
+from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings, hide
 from quietscope.methods.missing import split_gaps
+from quietscope.methods.window import middle, middle_known
 
 
 class Noise2VoidSettings(BlindSpotSettings):
@@ -44,12 +45,13 @@ class Noise2Void(BlindSpotMethod):
         return self.settings.turns
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the mean squared error at the blind spots of noisy patches (B, C, *S)."""
-        normalized, known = split_gaps(self.statistics.normalize(x), 0.0)
-        blinded = self.blind_spots.apply(normalized)
-        error = blinded.mean_square(self.unet(blinded.pixels), normalized, known)
+        """Return the mean squared error at the blind spots of noisy patches (B, W C, *S)."""
+        x, known = split_gaps(self.statistics.normalize(x), 0.0)
+        num_channels = self.statistics.num_channels
+        blinded, shown = hide(self.blind_spots, x, num_channels)
+        error = blinded.mean_square(self.unet(shown), middle(x, num_channels), middle_known(known, num_channels))
         return Loss(error, {"mse": error.detach()})
 
     def predict(self, x: Tensor) -> Tensor:
-        """Run the U-Net on ``x`` (B, C, *S), intensity units in and out; no pixels are hidden."""
+        """Run the U-Net on ``x`` (B, W C, *S), intensity units in and out; no pixels are hidden."""
         return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Citation, Count, Loss, MethodSettings, MomentsMethod
-from quietscope.methods.blind_spot import BlindSpotSettings
+from quietscope.methods.blind_spot import BlindSpotSettings, hide
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.unet_method import UNetMethod
+from quietscope.methods.window import middle, middle_known
 from quietscope.nn.unet import Merge, UNet
 from quietscope.noise.noise_model import NoiseModel
 
@@ -77,8 +78,7 @@ class PN2V(LikelihoodMethod, UNetMethod, MomentsMethod):
     def __init__(self, settings: PN2VSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
         super().__init__(settings, statistics, noise_models, settings.stabilize)
         self.blind_spots = settings.blind_spots()
-        channels = statistics.num_channels
-        self.unet = UNet(settings.unet(channels, channels * settings.samples))
+        self.unet = UNet(settings.unet(self.input_channels, statistics.num_channels * settings.samples))
 
     @property
     def orientations(self) -> tuple[int, ...]:
@@ -88,21 +88,23 @@ class PN2V(LikelihoodMethod, UNetMethod, MomentsMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the negative log-likelihood of noisy patches' (B, C, *S) blind spots, equation 7 of the paper."""
         x, known = split_gaps(x, self.statistics.mean)
-        blinded = self.blind_spots.apply(self.to_network(x))
+        num_channels = self.statistics.num_channels
+        blinded, shown = hide(self.blind_spots, self.to_network(x), num_channels)
         # The last layer looks at single pixels, so that it need not run where nothing is asked of it.
         ones = [1] * (self.spatial_dims - 1)
-        features = blinded.at_spots(self.unet.features(blinded.pixels))
+        features = blinded.at_spots(self.unet.features(shown))
         s = self._signals(features.reshape(*features.shape, *ones))
-        observed = blinded.at_spots(x)
+        observed = blinded.at_spots(middle(x, num_channels))
         observed = observed.reshape(*observed.shape[:2], 1, -1, *ones)
         evidence = torch.logsumexp(self.log_likelihood(observed, s), dim=_SAMPLES) - math.log(self.settings.samples)
-        nll = -blinded.mean(evidence.flatten(2), known)
+        nll = -blinded.mean(evidence.flatten(2), middle_known(known, num_channels))
         return Loss(nll, {"nll": nll.detach()})
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of p(s|x) at every pixel of x (B, C, *S), intensity units."""
         s = self._signals(self.unet.features(self.to_network(x)))
-        weight = torch.softmax(self.log_likelihood(x.float().unsqueeze(_SAMPLES), s), dim=_SAMPLES)
+        observed = middle(x.float(), self.statistics.num_channels).unsqueeze(_SAMPLES)
+        weight = torch.softmax(self.log_likelihood(observed, s), dim=_SAMPLES)
         mean = (weight * s).sum(dim=_SAMPLES)
         variance = (weight * (s - mean.unsqueeze(_SAMPLES)).square()).sum(dim=_SAMPLES)
         return mean, variance.sqrt()

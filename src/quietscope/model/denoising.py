@@ -223,7 +223,7 @@ def denoise_into(
             estimate what is asked for.
     """
     method = ready(model)
-    image = for_model(image, model.history.normalize)
+    image = for_model(image, model.history.normalize, model.history.context)
     predict_image(
         method,
         image.layout(method.spatial_dims),

@@ -16,10 +16,11 @@ from quietscope.errors import SettingsError
 from quietscope.explore import Generation, Levels
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.abilities import require
-from quietscope.methods.base import GenerativeMethod
+from quietscope.methods.base import GenerativeMethod, Method
 from quietscope.model.trained import Pixels, TrainedModel, frame_of, only_frame_of, ready
 from quietscope.tiling.spec import TileSpec
 from quietscope.tiling.walk import Progress
+from quietscope.wording import typed
 
 
 def generate(
@@ -124,7 +125,8 @@ def interpolate(
     """
     _check_intensities(model, "between two images there are none")
     method = ready(model)
-    start, end = (only_frame_of(as_image(image, axes), method.spatial_dims) for image in (a, b))
+    _check_alone(method)
+    start, end = (only_frame_of(_seen(model, image, axes), method.spatial_dims) for image in (a, b))
     images = explore.interpolate(
         method, start, end, num=num, seed=seed, device=model.device, precision=model.precision, progress=progress
     )
@@ -157,7 +159,8 @@ def renoise(
         QuietScopeError: If the image holds several frames or does not fit the model, or the model knows no noise.
     """
     method = ready(model)
-    opened = for_model(as_image(image, axes), model.history.normalize)
+    _check_alone(method)
+    opened = _seen(model, image, axes)
     frame = only_frame_of(opened, method.spatial_dims)
     images = explore.renoise(
         method, frame, num=num, seed=seed, device=model.device, precision=model.precision, progress=progress
@@ -196,7 +199,8 @@ def levels(
         QuietScopeError: If the method has no hierarchy, or the image does not fit the model.
     """
     method = ready(model)
-    opened = for_model(as_image(image, axes), model.history.normalize)
+    _check_alone(method)
+    opened = _seen(model, image, axes)
     pixels = frame_of(opened, frame, method.spatial_dims)
     found = explore.levels(
         method,
@@ -218,6 +222,21 @@ def levels(
         prior=units.intensities(found.prior, method.spatial_dims),
         spread=units.intensities(found.spread, method.spatial_dims, is_spread=True),
     )
+
+
+def _seen(model: TrainedModel, image: ImageSource, axes: str | None) -> Image:
+    """Open an image as the model sees it."""
+    return for_model(as_image(image, axes), model.history.normalize, model.history.context)
+
+
+def _check_alone(method: Method) -> None:
+    """Refuse a method that sees neighbours, where there is one frame to look at."""
+    if method.neighbours:
+        raise SettingsError(
+            "a model that sees frames one by one",
+            f"one that sees {method.neighbours} more on each side",
+            f"train one without `{typed('neighbours')}`",
+        )
 
 
 def _units(image: Image) -> OwnUnits | None:

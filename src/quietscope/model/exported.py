@@ -135,6 +135,11 @@ class _Exported(MeasuredMethod):
         return self.card.size_multiple
 
     @property
+    def neighbours(self) -> int:
+        """From the card."""
+        return self.card.history.context.neighbours
+
+    @property
     def orientations(self) -> tuple[int, ...]:
         """From the card."""
         return self.card.orientations

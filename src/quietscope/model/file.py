@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from quietscope.data.likeness import Seen
 from quietscope.data.normalize import Statistics
-from quietscope.deploy.card import EACH, History
+from quietscope.deploy.card import EACH, History, described_context
 from quietscope.deploy.formats import holds_model, is_exported
 from quietscope.errors import ModelFileError, PluginError
 from quietscope.io import Image
@@ -143,13 +143,15 @@ def history_of(method: Method, card: ModelCard) -> History:
     Returns:
         The history.
     """
+    configuration = card.configuration
+    known = History(effort=card.effort, normalize=configuration.normalize, context=configuration.context)
     if card.seen:
-        return History(seen=card.seen, effort=card.effort, normalize=card.configuration.normalize)
+        return replace(known, seen=card.seen)
     quantiles = method.statistics.quantiles
     low, middle, high = (quantiles[:, round(share * (quantiles.shape[1] - 1))] for share in (0.01, 0.5, 0.99))
     each = zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)
     seen = tuple(Seen(low=dark, middle=median, high=bright) for dark, median, bright in each)
-    return History(seen=seen, effort=card.effort, normalize=card.configuration.normalize)
+    return replace(known, seen=seen)
 
 
 def save_model(path: str | os.PathLike[str], method: Method, card: ModelCard, *, overwrite: bool = False) -> None:
@@ -218,6 +220,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BuiltMethod, ModelCard]:
     try:
         configuration = Configuration.of(with_network(header.configuration, header.method, header.network))
         method = _network(header, configuration, tensors)
+        _ = configuration.context  # raises ValueError where it makes no sense
         card = ModelCard(
             configuration=configuration,
             axes=header.axes,
@@ -262,6 +265,7 @@ def start_in(path: str | os.PathLike[str]) -> tuple[Configuration, int]:
     _, header = _read(Path(path))
     try:
         configuration = Configuration.of(with_network(header.configuration, header.method, header.network))
+        _ = configuration.context
     except ValueError as error:  # SettingsError among them
         raise _unfit(Path(path), error) from error
     return configuration, configuration.start_steps + int(header.training.get("steps", 0))
@@ -287,6 +291,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
         rows["pruned"] = f"{card.pruned_share:.0%} of the channels removed"
     if card.spread_factor != 1.0:
         rows["deviation"] = f"recalibrated: multiplied by {card.spread_factor:.3g}"
+    rows |= described_context(card.configuration.context)
     rows["normalisation"] = EACH if card.configuration.normalize == "each" else ""
     rows["earlier steps"] = str(card.configuration.start_steps or "")
     rows["PSF"] = card.configuration.psf or ""

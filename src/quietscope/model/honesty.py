@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.data.by_itself import in_context
 from quietscope.data.likeness import of_one_unit
 from quietscope.data.look import look_at
 from quietscope.data.mask import masked
@@ -121,7 +122,9 @@ def judge(
         raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=50)}`")
     if reference is None:
         return judge_alone(model, image, num_samples=num_samples, seed=seed, progress=progress)
-    image, reference = as_measured(image), only(as_measured(reference), absurd=True)
+    context = model.history.context
+    image = in_context(as_measured(image), context)
+    reference = in_context(only(as_measured(reference), absurd=True), context)
     dims = model.method.spatial_dims
     layout, truth = image.layout(dims), reference.layout(dims)
     if (layout.num_frames, layout.frame_shape) != (truth.num_frames, truth.frame_shape):

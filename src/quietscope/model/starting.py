@@ -14,7 +14,7 @@ from quietscope.model.file import ModelCard, load_model, start_in
 from quietscope.presets import Configuration
 from quietscope.wording import typed
 
-_OF_MODEL = ("method", "preset", "dims", "normalize")
+_OF_MODEL = ("method", "preset", "dims", "depth_axis", "neighbours", "neighbour_axis", "normalize")
 _BATCH_NORM = (nn.BatchNorm2d, nn.BatchNorm3d)
 _NOISE = "noise_models."
 

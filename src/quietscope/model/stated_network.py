@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from quietscope.methods import METHODS, canonical
-from quietscope.presets.configuration import AUTO
+from quietscope.presets.configuration import AUTO, NEIGHBOURS
 from quietscope.presets.preset import find_preset
 
 _DIMS = "spatial_dims"
 """The setting that a configuration has under a name of its own, `dims`."""
+_OF_RUN = (_DIMS, NEIGHBOURS)
+"""Settings that a configuration has beside `network`."""
 
 
 def with_network(values: Mapping[str, Any], method: str, stated: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -39,6 +41,6 @@ def with_network(values: Mapping[str, Any], method: str, stated: Mapping[str, An
         raise ValueError("a network that is not the one of its configuration")
     settings = METHODS[method].settings_type(**{**stated, **named}).model_dump()
     today = preset.network.model_dump()
-    differing = {name: value for name, value in settings.items() if value != today[name] and name != _DIMS}
+    differing = {name: value for name, value in settings.items() if value != today[name] and name not in _OF_RUN}
     named.pop(_DIMS, None)
     return {**values, "network": {**named, **differing}}

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
+from quietscope.data.by_itself import in_context
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, for_network
 from quietscope.errors import NoiseError
@@ -197,7 +198,7 @@ def probe(
         QuietScopeError: If the image does not fit the model, or the method gives no deviation.
     """
     method = ready(model)
-    image = as_measured(image)
+    image = in_context(as_measured(image), model.history.context)
     layout, models = image.layout(method.spatial_dims), tuple(noise or noise_in_intensities(model))
     if len(models) != layout.num_channels:
         raise NoiseError(

@@ -51,7 +51,8 @@ class UNetShape:
         initialisation: "uniform" draws weights and biases as PyTorch does. "xavier" draws the weights of convolutions
             from a normal distribution of variance ``2 / (fan_in + fan_out)`` (Glorot, Bengio, AISTATS 2010) and sets
             their biases to zero; transposed convolutions stay as PyTorch draws them.
-        residual: Whether the input is added to the output, so that the network learns the difference.
+        residual: Whether the input, or the middle of its channels where fewer come out, is added to the output, so that
+            the network learns the difference.
         tapered: Whether the last convolution of the deepest level, and of every level on the way up, has the filters of
             the next finer level already.
     """
@@ -190,7 +191,10 @@ class UNet(nn.Module):
             Images (B, C_out, *S).
         """
         out = self.emit(self.features(x))
-        return out + x.float() if self.shape.residual else out
+        if not self.shape.residual:
+            return out
+        before = (x.shape[1] - out.shape[1]) // 2
+        return out + x[:, before : before + out.shape[1]].float()
 
     def features(self, x: Tensor) -> Tensor:
         """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S)."""

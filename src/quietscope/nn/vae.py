@@ -18,7 +18,7 @@ class VAEShape:
 
     Attributes:
         spatial_dims: 2 or 3.
-        channels: Image channels in and out.
+        channels: Image channels in.
         depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         latent_channels: Latent channels per bottleneck pixel.
@@ -26,6 +26,7 @@ class VAEShape:
         z_halvings: In 3-D, number of the first halvings that halve Z too.
         activation: Non-linearity.
         activates_up: Whether enlarged features pass through the non-linearity.
+        out_channels: Image channels out; None for as many as come in.
     """
 
     spatial_dims: int
@@ -37,6 +38,7 @@ class VAEShape:
     z_halvings: int
     activation: Activation
     activates_up: bool = True
+    out_channels: int | None = None
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -82,7 +84,7 @@ class VAE(nn.Module):
             decoder += [*_twice(shape, before, width), up, after]
             before = width
         self.decoder = nn.Sequential(*decoder)
-        self.head = conv(shape.spatial_dims, before, shape.channels, 3)
+        self.head = conv(shape.spatial_dims, before, shape.out_channels or shape.channels, 3)
 
     def encode(self, x: Tensor) -> Tensor:
         """Map normalised images (B, C, *S), S a multiple of `VAEShape.reduction`, to parameters (B, 2 c, *S_z)."""

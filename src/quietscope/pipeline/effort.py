@@ -9,13 +9,14 @@ from math import prod
 import numpy as np
 import torch
 
+from quietscope.axes import Layout
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import pad_to_patch
 from quietscope.io import Image
 from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
 from quietscope.nn.recompute import recomputing
 from quietscope.pipeline.kept_memory import KeptMemory
-from quietscope.prediction import predict_frame, ready_to_predict
+from quietscope.prediction import predict_image, ready_to_predict
 from quietscope.prediction.engine import most_pixels_of_tile
 from quietscope.prediction.memory import bytes_per_pixel
 from quietscope.tiling.grid import round_up
@@ -117,14 +118,18 @@ def seconds_per_pixel(
         Seconds per pixel for all that the request asks for.
     """
     part = part_of(frames, (DEPTH, SIDE, SIDE)[-method.spatial_dims :])
+    # A model that sees neighbours takes no single frame: two of them, which are each other's neighbours, take twice.
+    several = np.stack([part] * (2 if method.neighbours else 1))
+    axes = f"{frames.context.axis or 'Q'}C" + "ZYX"[-method.spatial_dims :]
+    layout = Layout.of(axes, several.shape, method.spatial_dims, replace(frames.context, depth="Z"))
     wanted = [kind for kind in kinds if kind != "samples"] or ["mean"]
     looks = len(turns(method, part.shape[1:], request.augment))
 
     def seconds(num_samples: int) -> float:
         asked = replace(request, num_samples=num_samples, pairs=0, augment=False, tile=None)
         started = time.perf_counter()
-        predict_frame(method, part, kinds=wanted, request=asked, device=device)
-        return time.perf_counter() - started
+        predict_image(method, layout, several, sinks=asked.arrays(wanted, several.shape), request=asked, device=device)
+        return (time.perf_counter() - started) / len(several)
 
     seconds(1)  # the first time also pays for what is made once
     once, samples = seconds(1), request.num_samples if isinstance(method, PosteriorMethod) else 1
@@ -163,6 +168,7 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     sides = (settings.patch_z, settings.patch, settings.patch)[-method.spatial_dims :]
     patch = tuple(round_up(n, m) for n, m in zip(sides, method.size_multiple, strict=True))
     x = torch.from_numpy(pad_to_patch(part_of(frames, patch), patch).astype(np.float32)).to(device)
+    x = x.repeat(2 * method.neighbours + 1, *[1] * (x.ndim - 1))
     few = min(settings.at_once, FEW_PATCHES)
     batch = x.expand(few, *x.shape).contiguous()
     kept = KeptMemory(method, settings.checkpointing)

@@ -34,7 +34,7 @@ def check_likeness(history: History, image: Image, events: Listener, *, insist: 
     from quietscope.data.by_itself import for_model
     from quietscope.data.look import look_at
 
-    seen = look_at([for_model(image, history.normalize)], 2)
+    seen = look_at([for_model(image, history.normalize, history.context)], 2)
     for channel, (before, now) in enumerate(zip(learnt, seen, strict=False)):
         name = f"channel {channel + 1}: " if len(learnt) > 1 else ""
         for each in differences(before, now):

@@ -165,7 +165,7 @@ class Panels:
         at |= {"Y": self.view.rows, "X": self.view.columns}
         at |= {letter: slice(0, min(sizes[letter], MOST_CHANNELS)) for letter in _CHANNELS if letter in sizes}
         if self.view.middle:
-            (at["Z"],) = self.view.middle
+            (at[self.layout.context.depth],) = self.view.middle
         return tuple(at.get(letter, 0) for letter in self.axes)
 
     def _leading(self, kind: str) -> tuple[slice, ...]:

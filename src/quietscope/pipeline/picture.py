@@ -92,7 +92,7 @@ def _channel(
 def _reference(clean: Image, shown: Panels) -> npt.NDArray[np.float32]:
     """Return the part of the clean reference that is shown, (C, Y, X)."""
     truth, view = clean.layout(2), shown.view
-    frame = _frame_of(truth, view.middle) if view.middle else shown.frame
+    frame = _frame_of(truth, view.middle, shown.layout.context.depth) if view.middle else shown.frame
     return truth.region(clean.data, frame, (view.rows, view.columns)).astype(np.float32)
 
 
@@ -112,10 +112,10 @@ def _with_reference(
     return replace(overview, clean=reference, titles=titles, calibration=found)
 
 
-def _frame_of(truth: Layout, middle: tuple[int, ...]) -> int:
-    """Return the number of the frame at Z = middle, everything else 0, where Z counts as frames."""
+def _frame_of(truth: Layout, middle: tuple[int, ...], depth: str) -> int:
+    """Return the number of the frame in the middle of an axis, everything else 0, where that axis counts frames."""
     sizes = dict(zip(truth.axes, truth.shape, strict=True))
     number = 0
     for letter in truth.frame_axes:
-        number = number * sizes[letter] + (middle[0] if middle and letter == "Z" else 0)
+        number = number * sizes[letter] + (middle[0] if middle and letter == depth else 0)
     return number

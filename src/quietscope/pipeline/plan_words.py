@@ -26,7 +26,8 @@ class LearningDescription:
     Attributes:
         method: The method, settled.
         preset: The preset.
-        settings: Network settings that differ from the preset's or were settled, by name.
+        settings: Network settings that differ from the preset's or were settled, and what the network sees beside each
+            plane, by name.
         noise: The noise model of every channel in words, and where it comes from.
         device: Where it computes.
         parameters: Trainable numbers of the network.
@@ -177,7 +178,8 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     found = tuple(gap_notes(images))
     for text in found:
         events(Note(text=text))
-    frames = Frames.of([for_model(image, configuration.normalize) for image in images], configuration.dims)
+    seen = [for_model(image, configuration.normalize, configuration.context) for image in images]
+    frames = Frames.of(seen, configuration.dims)
     device = chosen_device(training.device)
     settled = preview(configuration, images, frames, notify=lambda text: events(Note(text=text)))
     method = settled.build(device)
@@ -199,6 +201,7 @@ def _reports(plan: DenoisePlan) -> dict[str, str]:
 def _learning(
     settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device"
 ) -> LearningDescription:
+    from quietscope.deploy.card import described_context
     from quietscope.pipeline.effort import step_cost
     from quietscope.training.held_out import hold_out
 
@@ -213,7 +216,7 @@ def _learning(
     return LearningDescription(
         method=configuration.method,
         preset=configuration.preset,
-        settings=dict(configuration.network),
+        settings={**configuration.network, **described_context(configuration.context)},
         noise=tuple(
             f"{model.describe()} ({_ORIGIN.get(word.lower(), f'as named, {word}')})"
             for model, word in zip(settled.noise_models, words, strict=True)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from quietscope.axes import Context
+from quietscope.data.by_itself import in_context
 from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
@@ -77,7 +79,7 @@ def plan_denoise(
         anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
         raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
-    noisy = _noisy(images, axes, series, mask, configuration)
+    configuration, noisy = _noisy(images, axes, series, mask, configuration)
     able = _abilities(configuration)
     kinds, seen = choose_kinds(results, able, USUAL), {"mean", "std"} & able.kinds
     files = {"model": place / MODEL, "settings": place / CONFIG}
@@ -149,9 +151,10 @@ def plan_train(
     state = RunFolder(place)
     state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
+    configuration, noisy = _noisy(images, axes, series, mask, configuration)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
-        images=_noisy(images, axes, series, mask, configuration),
+        images=noisy,
         configuration=configuration,
         device=device,
         folder=state,
@@ -202,7 +205,7 @@ def plan_predict(
 
     file = model_in(Path(model))
     kinds = choose_kinds(results, _abilities_in(file))
-    (noisy,) = open_images([image], axes, series, mask)
+    (noisy,) = (in_context(each, _context_in(file)) for each in open_images([image], axes, series, mask))
     target = Target(
         image=noisy,
         files=files_beside(Path(output), kinds, results.main),
@@ -234,11 +237,16 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
 
 def _noisy(
     images: Sources, axes: str | None, series: int | None, mask: ImageSource | None, configuration: "Configuration"
-) -> tuple[Image, ...]:
+) -> tuple["Configuration", tuple[Image, ...]]:
+    """Open the images of a run as its model sees them, and choose the axis along which it sees neighbours."""
+    from quietscope.setup.neighbour_axis import with_neighbour_axis
+
     opened = open_images(images, axes, series, mask)
-    for image in opened:
+    configuration = with_neighbour_axis(configuration, opened)
+    seen = tuple(in_context(image, configuration.context) for image in opened)
+    for image in seen:
         image.layout(configuration.dims)
-    return opened
+    return configuration, seen
 
 
 def _abilities(configuration: "Configuration") -> Abilities:
@@ -249,6 +257,16 @@ def _abilities(configuration: "Configuration") -> Abilities:
     if configuration.method == AUTO:
         return Abilities.named(AUTO, kinds_within(samples=True, deconvolves=False))
     return Abilities.of(METHODS[configuration.method])
+
+
+def _context_in(file: Path) -> Context:
+    from quietscope.deploy import is_exported, read_card
+
+    if is_exported(file):
+        return read_card(file).history.context
+    from quietscope.model.file import start_in
+
+    return start_in(file)[0].context
 
 
 def _abilities_in(file: Path) -> Abilities:

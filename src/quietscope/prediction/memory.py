@@ -89,7 +89,7 @@ def bytes_per_pixel(method: Method, device: torch.device) -> float:
 
     handles = [module.register_forward_hook(record) for module in method.modules()]
     try:
-        kept = _make_one(method, torch.zeros(1, method.statistics.num_channels, *size, device=device))
+        kept = _make_one(method, torch.zeros(1, method.input_channels, *size, device=device))
     finally:
         for handle in handles:
             handle.remove()

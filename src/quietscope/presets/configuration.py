@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
+from quietscope.axes import Context, Ordered
 from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
-from quietscope.methods.abilities import able, any_of
-from quietscope.methods.base import LearnedNoiseMethod, MethodSettings, PsfMethod, TaughtMethod
+from quietscope.methods.abilities import able, able_to_set, any_of
+from quietscope.methods.base import LearnedNoiseMethod, MethodSettings, Neighbours, PsfMethod, TaughtMethod
 from quietscope.outside.bounded import Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
 from quietscope.outside.regular_file import read_bounded
@@ -26,6 +27,8 @@ DIRECTION, LEVELS = "direction", "deterministic_levels"
 PSF_SIZE = "psf_size"
 """The network setting that holds the size of a PSF given to the method."""
 PSF_SIGMA = "psf_sigma"
+NEIGHBOURS = "neighbours"
+"""The network setting that holds the number of neighbours."""
 
 
 def _file_names(value: Any) -> str:
@@ -52,6 +55,10 @@ class Configuration(BaseModel):
         start: A model file whose weights training starts from; None for random ones.
         start_steps: Training steps behind these weights, which are counted where `start` is named.
         dims: 2 to denoise planes, 3 to denoise volumes.
+        depth_axis: In 3-D, the axis that is the depth of volumes: "Z", or "T" for time.
+        neighbours: Frames on each side of every frame that the network sees along with it, to denoise the one in the
+            middle.
+        neighbour_axis: The axis along which these lie, "T" or "Z"; None for T where there is one, else Z.
         normalize: "together" learns from the images in the one unit that they share; "each" brings every channel of
             every image to a mean of 0 and a deviation of 1 by itself, for images of unlike scale, and wants a method
             without a noise model.
@@ -74,6 +81,9 @@ class Configuration(BaseModel):
     start: FileNames | None = None
     start_steps: int = Field(default=0, ge=0, le=10**12)
     dims: Literal[2, 3] = 2
+    depth_axis: Ordered = "Z"
+    neighbours: Neighbours = 0
+    neighbour_axis: Ordered | None = None
     normalize: Normalize = "together"
     budget: Word | None = None
     steps: int | None = Field(default=None, ge=1, le=10**9)
@@ -108,6 +118,7 @@ class Configuration(BaseModel):
         _check_noise(configuration)
         _check_normalize(configuration)
         _check_psf(configuration)
+        _check_context(configuration)
         beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
         if beyond:
             raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} may be auto")
@@ -124,9 +135,19 @@ class Configuration(BaseModel):
         base, kind = find_preset(self.method, self.preset).network.model_dump(), METHODS[self.method].settings_type
         try:
             chosen = {name: value for name, value in self.network.items() if value != AUTO}
-            return kind(**{**base, **chosen, "spatial_dims": self.dims})
+            seen = {NEIGHBOURS: self.neighbours} if self.neighbours else {}
+            return kind(**{**base, **chosen, **seen, "spatial_dims": self.dims})
         except ValidationError as error:
             raise _settings_error(error, f"network settings of {self.method}", sorted(kind.model_fields)) from error
+
+    @property
+    def context(self) -> Context:
+        """What the network sees beside each plane.
+
+        Raises:
+            ValueError: If the axis of its neighbours has not been chosen, see `quietscope.setup.neighbour_axis`.
+        """
+        return Context(depth=self.depth_axis, neighbours=self.neighbours, axis=self.neighbour_axis)
 
     @property
     def unsettled(self) -> tuple[str, ...]:
@@ -172,6 +193,7 @@ class Configuration(BaseModel):
 
 def _check_before_choice(configuration: Configuration) -> None:
     """Refuse settings that suit only some methods while the method is still to be chosen."""
+    _check_axes(configuration)
     if configuration.psf is not None:
         fix = f"pass {any_of(able(PsfMethod))}"
         raise SettingsError("a PSF only with a method that uses one", "method auto", fix)
@@ -232,6 +254,38 @@ def _check_psf(configuration: Configuration) -> None:
         )
     if psf is not None and PSF_SIGMA in named:
         raise SettingsError("one PSF", f"{PSF_SIGMA} and psf = {psf!r}", f"leave out {PSF_SIGMA}")
+
+
+def _check_axes(configuration: Configuration) -> None:
+    """Refuse axes that nothing asks for, and one axis for two purposes."""
+    depth, axis = configuration.depth_axis, configuration.neighbour_axis
+    if axis is not None and not configuration.neighbours:
+        fix = f"pass e.g. `{typed(neighbours=1)}`, or leave the axis out"
+        raise SettingsError("neighbours along with their axis", f"neighbour_axis = {axis!r} alone", fix)
+    if depth != "Z" and configuration.dims == 2:
+        raise SettingsError("depth_axis in 3-D", f"{depth!r} in 2-D", f"pass `{typed(dims=3)}`, or leave it out")
+    if axis == depth and configuration.dims == 3:
+        raise SettingsError("neighbours along another axis than the depth", f"both along {axis}", "change one")
+
+
+def _check_context(configuration: Configuration) -> None:
+    """Refuse neighbours for a method that sees none, axes that nothing asks for, and a PSF over time."""
+    _check_axes(configuration)
+    depth, neighbours, method = configuration.depth_axis, configuration.neighbours, configuration.method
+    one_by_one = f"leave out `{typed('neighbours')}`"
+    if NEIGHBOURS in configuration.network:
+        raise SettingsError("neighbours among the settings of the run", "in `network`", "move them there")
+    if neighbours and not METHODS[method].has_setting(NEIGHBOURS):
+        fix = f"pass {any_of(able_to_set(NEIGHBOURS))}, or {one_by_one}"
+        raise SettingsError("a method that can see neighbours", method, fix)
+    if neighbours and configuration.direct is not None:
+        fix = f"leave out `{typed('direct')}`, or {one_by_one}"
+        raise SettingsError("a direct denoiser of a method without neighbours", f"{neighbours} of them", fix)
+    if not neighbours and "mismatch" in configuration.training:
+        fix = f"pass e.g. `{typed(neighbours=1)}`, or leave it out"
+        raise SettingsError("neighbours along with their mismatch", "mismatch alone", fix)
+    if depth != "Z" and issubclass(METHODS[method], PsfMethod):
+        raise SettingsError("a depth in space for a method with a PSF", f"depth_axis = {depth!r}", "leave it out")
 
 
 def read_configuration(path: Path) -> dict[str, Any]:

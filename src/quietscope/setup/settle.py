@@ -20,6 +20,7 @@ from quietscope.prediction.memory import check_weights_fit
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
+from quietscope.setup.neighbour_axis import note_common_noise
 from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel, note_correlation
 from quietscope.setup.psf_choice import choose_psf
 from quietscope.training.watch import Watcher
@@ -151,7 +152,7 @@ def _settle(
     noise_models: Sequence[NoiseModel] = ()
     is_met = configuration.method_settings().expects_correlation
     depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
-    if configuration.dims == 2 and depth >= FEWEST_PLANES:
+    if configuration.dims == 2 and configuration.neighbour_axis != "Z" and depth >= FEWEST_PLANES:
         notes(
             f"A stack of {depth} planes is denoised plane by plane. `{typed(dims=3)}` also learns from the planes "
             "above and below; that pays where structures go on from plane to plane, and takes several times as long."
@@ -160,6 +161,7 @@ def _settle(
         noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)
     elif not is_met:
         note_correlation(frames, configuration.method, notes)
+    note_common_noise(configuration, frames, notes)
     note_small(frames, configuration.training_settings().patch, notes)
     return Settled(
         configuration=configuration,

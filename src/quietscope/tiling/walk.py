@@ -194,7 +194,7 @@ class _Page:
     number: int
 
     def reader(self, array: Any) -> ReadBox:
-        return lambda box: self.layout.region(array, self.number, box)
+        return lambda box: self.layout.surrounded(array, self.number, box)
 
     def write(self, sink: Sink, inner: Box, values: Pixels) -> None:
         """Write an estimate of one box, (C, *inner) or with a leading axis."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, ScheduledMethod
+from quietscope.methods.window import mismatched
 from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.nn.recompute import blocks_of, recomputing
 from quietscope.nn.seeding import seeded
@@ -113,7 +114,9 @@ class Learner:
         """
         with self._precision():
             place = self._team.rank if place is None else place
-            return self._seeded(self._loss, patches, (stream << 32) + number, place)
+            is_mismatched = stream == TRAINING and self.method.neighbours and self._settings.mismatch
+            loss = self._loss_of_mismatched if is_mismatched else self._loss
+            return self._seeded(loss, patches, (stream << 32) + number, place)
 
     def backward(self, patches: Tensor, step: int) -> Loss:
         """Compute the gradients of a step, averaged over the team.
@@ -195,6 +198,11 @@ class Learner:
     def agree(self) -> None:
         """Copy the buffers of the team's first process, because running statistics differ between the processes."""
         self._team.copy_first(buffer for each in self._roles.values() for buffer in each.buffers())
+
+    def _loss_of_mismatched(self, patches: Tensor) -> Loss:
+        """Return the loss of patches some of whose neighbours do not fit, see the setting `mismatch`."""
+        num_channels = self.method.statistics.num_channels
+        return self._loss(mismatched(patches, num_channels, self._settings.mismatch))
 
     def _clip(self, parameters: list[torch.nn.Parameter]) -> bool:
         return bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)))

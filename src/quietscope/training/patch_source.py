@@ -1,7 +1,7 @@
 """Sources of training patches: images in the device's memory, or image files if the images do not fit into it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,8 +72,11 @@ def make_patches(
     for size in {patch, *sizes}:
         method.check_size(size)
     padded_sizes = tuple(tuple(max(n, p) for n, p in zip(size, patch, strict=True)) for size in sizes)
-    is_resident = 4 * frames.num_channels * sum(math.prod(size) for size in padded_sizes) <= resident_bytes
-    resident = [pad_to_patch(frames[n], patch) for n in chosen] if is_resident else None
+    windows = [frames.window(n) if method.neighbours else (n,) for n in chosen]
+    needed = sorted({n for window in windows for n in window})
+    num_pixels = sum(math.prod(size) for size in padded_sizes) * len(needed) // max(1, len(chosen))
+    is_resident = 4 * frames.num_channels * num_pixels <= resident_bytes
+    resident = {n: pad_to_patch(frames[n], patch) for n in needed} if is_resident else None
     plan = PatchPlan(
         sizes=padded_sizes,
         patch=patch,
@@ -84,20 +87,22 @@ def make_patches(
         weights=None if within is None else within.weights,
     )
     if resident is not None:
-        return ResidentPatches(resident, plan, device)
-    return StreamedPatches(frames, chosen, plan, device)
+        places = {n: place for place, n in enumerate(needed)}
+        seen = [[places[n] for n in window] for window in windows]
+        return ResidentPatches(list(resident.values()), plan, device, seen)
+    return StreamedPatches(frames, chosen, plan, device, surrounded=method.neighbours > 0)
 
 
 def _share_measured(
-    frames: Frames, chosen: Sequence[int], patch: tuple[int, ...], resident: Sequence[Frame] | None
+    frames: Frames, chosen: Sequence[int], patch: tuple[int, ...], resident: Mapping[int, Frame] | None
 ) -> Callable[[int, Sequence[int]], float]:
     """Return a function that tells which share of a patch was measured, see `PatchPlan`."""
-    known = None if resident is None else [np.asarray(~np.isnan(frame).any(axis=0)) for frame in resident]
+    known = None if resident is None else {n: np.asarray(~np.isnan(resident[n]).any(axis=0)) for n in chosen}
 
     def share(frame: int, starts: Sequence[int]) -> float:
         box = tuple(slice(start, start + length) for start, length in zip(starts, patch, strict=True))
         if known is not None:
-            return float(known[frame][box].mean())
+            return float(known[chosen[frame]][box].mean())
         return float((~np.isnan(frames.region(chosen[frame], box))).mean())
 
     return share

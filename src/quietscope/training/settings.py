@@ -48,6 +48,8 @@ class TrainingSettings(BaseModel):
         early_stop: Validations without improvement after which training ends; None never ends early.
         early_stop_delta: By how much the validation loss must fall to count as an improvement in `early_stop`; None for
             0.01 % of it, as for a cut of the rate.
+        mismatch: Share of the patches in which a part of the neighbours is that of another patch, for a method that
+            sees neighbours: it learns to look whether they fit, and not to carry over what has changed between frames.
         precision: "auto" trains in bfloat16 on hardware that is faster in it.
         compile: Compile the loss with torch.compile: slower to start, faster per step on a GPU.
         seed: Seed of weights, patches and latent noise.
@@ -73,6 +75,7 @@ class TrainingSettings(BaseModel):
     keep: Literal["best", "last"] = "best"
     early_stop: int | None = Field(default=None, ge=1, le=10**9)
     early_stop_delta: float | None = Field(default=None, ge=0, le=1e9)
+    mismatch: float = Field(default=0.5, ge=0, le=1)
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     compile: bool = False
     seed: int = Field(default=0, ge=0, lt=2**31)

@@ -70,7 +70,7 @@ def levels(
     view = choose_view(opened, layout, frame, channel, SIDE)
     box = view.box if save is None else tuple(slice(0, length) for length in layout.spatial_shape)
     pixels = layout.region(for_network(opened).data, frame, box)
-    whole = for_model(opened, denoiser.history.normalize).data
+    whole = for_model(opened, denoiser.history.normalize, denoiser.history.context).data
     with screen.predicting("taking apart") as progress:
         options: dict[str, Any] = {"num_samples": samples, "seed": seed, "progress": progress}
         if save is None:
