@@ -1,4 +1,4 @@
-"""Batch normalisation of one value per channel: refused before anything is measured or trained, wherever it may come."""
+"""Batch normalisation of one value per channel: refused before anything is measured or trained, wherever it comes."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_asking_changes_nothing() -> None:
 def test_processes_that_share_a_batch_have_less_of_it() -> None:
     settings = toy_settings(patch=8, batch_size=2)
     check_batch(build("hdn"), settings)
-    with pytest.raises(SettingsError, match="batch_size = 2 for 2 processes.*set batch_size to 4 or more"):
+    with pytest.raises(SettingsError, match=r"batch_size = 2 for 2 processes.*set batch_size to 4 or more"):
         check_batch(build("hdn"), settings, num_processes=2)
 
 

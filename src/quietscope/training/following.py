@@ -47,7 +47,7 @@ def share_followed(method: AnnealedMethod, batches: Sequence[Tensor]) -> float:
         at = (..., slice(top, None, PITCH), slice(left, None, PITCH))
         hidden = x.clone()
         hidden[at] = around[at]
-        image = torch.cat([_mean_image(method, part) for part in hidden.split(len(batches[0]))])
+        image = torch.cat([_mean_image(method, part) for part in torch.split(hidden, len(batches[0]))])
         pixels, neighbours, output = (_from_mean(method, each[at]) for each in (x, around, image))
         if known is not None:
             pixels = torch.where(known[at], pixels, 0.0)
