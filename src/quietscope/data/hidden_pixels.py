@@ -12,6 +12,7 @@ from itertools import product
 from typing import Literal, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Replacement: TypeAlias = Literal["uniform", "uniform_with_centre", "median"]
@@ -142,6 +143,14 @@ class BlindSpots:
         chosen = torch.where(inside[:, :, None], scores, -1.0).argmax(dim=-1)
         picked = index.gather(2, chosen)
         return _gather(x, picked.flatten(1)).reshape(*x.shape[:2], *picked.shape[1:])
+
+
+def mean_of_neighbours(x: Tensor) -> Tensor:
+    """Return the mean of the eight neighbours in the plane of every pixel of x (B, C, *S); mirrored at the edges."""
+    planes = F.pad(x.reshape(-1, 1, *x.shape[-2:]), (1, 1, 1, 1), mode="reflect")
+    kernel = torch.full((1, 1, 3, 3), 1 / 8, dtype=x.dtype, device=x.device)
+    kernel[..., 1, 1] = 0.0
+    return F.conv2d(planes, kernel).reshape(x.shape)
 
 
 def _median(values: Tensor, counts: Tensor) -> Tensor:
