@@ -120,6 +120,7 @@ class DenoisePlan:
         targets: What is written for each image.
         references: Clean references to judge the results by, one per image, or none.
         overview: The picture of the first image.
+        calibrate: Make the deviation honest and estimate the PSNR, without a clean image.
     """
 
     folder: Path
@@ -127,6 +128,7 @@ class DenoisePlan:
     targets: tuple[Target, ...]
     references: tuple[Image, ...] = ()
     overview: Path
+    calibrate: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
