@@ -100,7 +100,7 @@ def judged(name: str, method: str, args: argparse.Namespace) -> dict[str, Any] |
         )
 
     mean_noise = exposure_of(denoiser.noise_models[0], frames)
-    ways = {"clean": ("clean", None), "matched": ("matched", None)}
+    ways: dict[str, tuple[str, Exposure | None]] = {"clean": ("clean", None), "matched": ("matched", None)}
     ways |= {"matched, folded": ("matched", mean_noise), "aligned, folded": ("aligned", mean_noise)}
     shares = {}
     for title, (way, exposure) in ways.items():

@@ -13,17 +13,17 @@ from quietscope.metrics.error_covariance import ErrorSums, EstimatedError, Reexp
 
 Array = npt.NDArray[np.float64]
 SHAPE = (600, 600)
-SCENE: Array = 100 + 80 * gaussian_filter(np.random.default_rng(0).normal(size=SHAPE), 2.0)
+SCENE: Array = np.asarray(100 + 80 * gaussian_filter(np.random.default_rng(0).normal(size=SHAPE), 2.0), np.float64)
 Draw = Callable[[np.random.Generator], Array]
 
 
 def gaussian(rng: np.random.Generator) -> Array:
-    return rng.normal(SCENE, 10.0)
+    return np.asarray(rng.normal(SCENE, 10.0))
 
 
 def skewed(rng: np.random.Generator) -> Array:
     """Photons of a weight of 50: noise with a skewness of 0.7."""
-    return 50.0 * rng.poisson(SCENE / 50.0)
+    return np.asarray(50.0 * rng.poisson(SCENE / 50.0))
 
 
 def smeared(rng: np.random.Generator) -> Array:

@@ -218,7 +218,7 @@ class _Fit:
         unit = max(float(measured[0]), float(errors[0]))
 
         def misfit(parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return (_gaussian(parameters, lags) - measured / unit) * weights
+            return np.asarray((_gaussian(parameters, lags) - measured / unit) * weights, np.float64)
 
         found = least_squares(misfit, [1.3, -0.7, -0.7, 0.0], bounds=([0.0, -5.0, -5.0, -1.5], [20.0, 1.0, 1.0, 1.5]))
         inverse = np.linalg.pinv(found.jac)[0] * weights
