@@ -23,7 +23,7 @@ from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.metrics.coverage import Exposure
-from quietscope.model import denoising, exploring, honesty, stein, trained
+from quietscope.model import denoising, error_estimate, exploring, honesty, trained
 from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
 from quietscope.model.starting import take_weights, with_start
 from quietscope.nn.hardware import chosen_device
@@ -84,7 +84,7 @@ class Denoiser:
     renoise = exploring.renoise
     levels = exploring.levels
     recalibrate = honesty.recalibrate
-    estimated_psnr = stein.estimated_psnr
+    estimated_psnr = error_estimate.estimated_psnr
     forget_recalibration = honesty.forget_recalibration
     remember = trained.remember
 

@@ -72,7 +72,7 @@ class Screen:
                         self.note(text)
                     case Began(step="train"):
                         tell["training"] = bars.enter_context(self.training())
-                    case Began(step="predict" | "compare", what=what):
+                    case Began(step="calibrate" | "predict" | "compare", what=what):
                         tell["predicting"] = bars.enter_context(self.predicting(what))
                     case TrainingProgress(state=state):
                         tell["training"](state)

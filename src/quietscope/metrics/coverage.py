@@ -58,8 +58,8 @@ class Calibration:
             is above 1 if the posterior is too narrow, 0 if the noise of the reference alone covers more than 90 %, and
             infinite if the posterior has no spread.
         noise_share: Mean share of the noise of the reference in the variance of the intervals; 0 for a clean reference.
-        per_percent: Share by which the factor changes if the variance of the noise model is 1 % wrong, where it was
-            found without a reference; 0 where there is one.
+        chance: Standard error of the factor, as a share of it, where it was found without a reference; 0 where there
+            is one.
         num_pixels: Number of pixels.
     """
 
@@ -67,7 +67,7 @@ class Calibration:
     measured: tuple[float, ...]
     spread_factor: float
     noise_share: float = 0.0
-    per_percent: float = 0.0
+    chance: float = 0.0
     num_pixels: int
 
     def describe(self) -> str:
@@ -77,8 +77,8 @@ class Calibration:
         doubt = ""
         if self.noise_share > MOSTLY_NOISE and self.spread_factor > 0.0:
             doubt = f" (uncertain: {percent(self.noise_share)} of the intervals' variance is the reference's own noise)"
-        if self.per_percent > 0.0:
-            doubt = f" (estimated; a noise variance that is 1 % wrong changes it by {percent(self.per_percent)})"
+        if self.chance > 0.0:
+            doubt = f" (estimated; chance makes it wrong by {percent(self.chance)})"
         return f"the {promised} interval covers {held}: {self.verdict()}{doubt}"
 
     def verdict(self) -> str:

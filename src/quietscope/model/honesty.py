@@ -19,7 +19,7 @@ from quietscope.io.pixel_check import check_finite
 from quietscope.methods.abilities import latents_of
 from quietscope.metrics import Calibration, calibration_of_moments
 from quietscope.model.denoising import denoise_into
-from quietscope.model.stein import judge_alone
+from quietscope.model.error_estimate import judge_alone
 from quietscope.model.trained import RecordedModel, TrainedModel, missing_pixels, noise_in_intensities
 from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Request
@@ -28,11 +28,6 @@ from quietscope.wording import typed
 
 MIN_SAMPLES = 10
 """A deviation of fewer samples is itself uncertain by more than a quarter."""
-
-MOST_PER_PERCENT = 0.1
-"""Share that a factor may change by where the noise model's variance is 1 % wrong; few are right to more than that.
-
-At 0.18 a factor without a reference was 0.59 for 0.69, at 0.05 it was usable (W2S, ``benchmarks/sure.py``)."""
 
 Moments = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
@@ -58,7 +53,7 @@ def recalibrate(
         model: A trained model that gives a deviation.
         image: A noisy image.
         reference: Its clean reference, or an independent exposure of the same scene; None to judge by the noisy image
-            and the model's noise alone, see `quietscope.metrics.sure`.
+            and the model's noise alone, see `quietscope.metrics.error_covariance`.
         num_exposures: None for a clean reference; else how many exposures it is the mean of.
         num_samples: Posterior samples, where the model draws them.
         seed: Seed of the samples.
@@ -76,8 +71,17 @@ def recalibrate(
     found = judge(
         model, noisy, truth, num_exposures=num_exposures, num_samples=num_samples, seed=seed, progress=progress
     )
-    model.card = replace(model.card, spread_factor=model.spread * spread_factor(found))
+    widen(model, found)
     return found
+
+
+def widen(model: RecordedModel, found: tuple[Calibration, ...]) -> None:
+    """Multiply deviations by what `judge` found, on top of what they are multiplied by already.
+
+    Raises:
+        NoiseError: If a channel's spread cannot be judged.
+    """
+    model.card = replace(model.card, spread_factor=model.spread * spread_factor(found))
 
 
 def forget_recalibration(model: RecordedModel) -> None:
@@ -186,7 +190,7 @@ def spread_factor(found: tuple[Calibration, ...]) -> float:
     """
     factors = [each.spread_factor for each in found]
     for channel, factor in enumerate(factors):
-        if not 0.0 < factor < math.inf or found[channel].per_percent > MOST_PER_PERCENT:
+        if not 0.0 < factor < math.inf:
             raise NoiseError(
                 "a spread that can be judged",
                 f"channel {channel}: {found[channel].describe()}",

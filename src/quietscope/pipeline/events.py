@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
 
-Step: TypeAlias = Literal["settle", "train", "predict", "compare", "report"]
+Step: TypeAlias = Literal["settle", "train", "calibrate", "predict", "compare", "report"]
 """What a run does, part by part."""
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict, judge, worst_of
+from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided
 from quietscope.report.table import Denoised, Summary
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Outcome:
         num_samples: Posterior samples behind their means; 0 where the method draws none.
         files: What was written besides their results, by name.
         comparison: How a direct denoiser that was trained along compares with the samples, in a few lines.
+        unaided: What was found without a clean image.
     """
 
     trained: Trained | None = None
@@ -81,6 +83,7 @@ class Outcome:
     num_samples: int = 0
     files: Mapping[str, Path] = field(default_factory=dict)
     comparison: tuple[str, ...] = ()
+    unaided: Unaided = NOTHING_FOUND
 
     @property
     def verdict(self) -> Verdict:
@@ -114,4 +117,6 @@ class Outcome:
             num_samples=self.num_samples,
             images=self.images,
             files=self.files,
+            intervals=self.unaided.intervals,
+            quality=self.unaided.quality,
         )

@@ -121,6 +121,7 @@ class DenoisePlan:
         references: Clean references to judge the results by, one per image, or none.
         overview: The picture of the first image.
         regions: The table of what noise does not explain, of all images.
+        calibrate: Make the deviation honest and estimate the PSNR, without a clean image.
     """
 
     folder: Path
@@ -129,6 +130,7 @@ class DenoisePlan:
     references: tuple[Image, ...] = ()
     overview: Path
     regions: Path
+    calibrate: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:

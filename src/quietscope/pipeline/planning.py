@@ -48,6 +48,7 @@ def plan_denoise(
     request: Request = DEFAULT_REQUEST,
     overwrite: bool = False,
     resume: bool = False,
+    calibrate: bool = False,
 ) -> DenoisePlan:
     """Plan to train on the very images and to denoise them.
 
@@ -64,6 +65,7 @@ def plan_denoise(
         request: How to predict; the seed is that of the settings.
         overwrite: Whether results that exist may be replaced.
         resume: Go on with the run that was stopped in this folder.
+        calibrate: Make the deviation honest and estimate the PSNR, as far as noisy images tell how.
 
     Returns:
         The plan.
@@ -110,6 +112,7 @@ def plan_denoise(
         references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
         regions=place / REGIONS,
+        calibrate=calibrate,
     )
     return plan.resumed() if resume else plan
 

@@ -21,6 +21,7 @@ from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.planes import score
 from quietscope.pipeline.reporting import judge, panels_of, report
+from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
 from quietscope.report.table import num_steps
 
 
@@ -66,8 +67,9 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
         noisy = [as_measured(target.image) for target in plan.targets]
         before = [score(image, clean) for image, clean in zip(noisy, plan.references, strict=False)]
         trained = _learn(plan, CostNote(plan, events))
+        unaided = _unaided(plan, trained, events)
         predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
-        outcome = report(plan, trained, predicted, before, events)
+        outcome = replace(report(plan, trained, predicted, before, events), unaided=unaided)
         return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
 
 
@@ -111,6 +113,16 @@ def _learn(plan: DenoisePlan, events: Listener) -> Trained:
     else:
         ledger.note_training(configuration)
     return trained
+
+
+def _unaided(plan: DenoisePlan, trained: Trained, events: Listener) -> Unaided:
+    """Make the deviation honest where that is asked for, and keep the factor with the model."""
+    if not plan.calibrate or trained.interrupted:
+        return NOTHING_FOUND
+    found = judge_unaided(trained.denoiser, plan.training.images, events)
+    if trained.denoiser.spread != 1.0:
+        trained.denoiser.save(plan.training.files["model"], overwrite=True)
+    return found
 
 
 def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listener) -> Predicted:

@@ -65,6 +65,8 @@ class Summary:
         num_samples: Number of posterior samples per image; 0 for a method that draws none.
         images: The images.
         files: Files written for the run as a whole, by name.
+        intervals: What was done about the deviation without a clean image, in words; empty where nothing was.
+        quality: The PSNR that is estimated without one, in words; empty likewise.
     """
 
     method: str
@@ -74,6 +76,8 @@ class Summary:
     num_samples: int
     images: Sequence[Denoised]
     files: Mapping[str, Path] = field(default_factory=dict)
+    intervals: str = ""
+    quality: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -89,6 +93,8 @@ class Summary:
             "steps": self.steps,
             "training_seconds": round(self.training_seconds, 3),
             "num_samples": self.num_samples,
+            "intervals": self.intervals or None,
+            "estimated_psnr": self.quality or None,
             "images": [image.values() for image in self.images],
             "files": {name: str(path) for name, path in self.files.items()},
         }
@@ -110,6 +116,9 @@ def summary_table(summary: Summary) -> Table:
     for channel, noise in enumerate(summary.noise):
         table.add_row("noise found" if len(summary.noise) == 1 else f"noise of channel {channel}", noise)
     table.add_row("training", f"{num_steps(summary.steps)} in {duration(summary.training_seconds)}")
+    for name, words in (("intervals", summary.intervals), ("estimated PSNR", summary.quality)):
+        if words:
+            table.add_row(name, words)
     for image in summary.images:
         table.add_section()
         for name, words in _image_rows(image, summary.num_samples):

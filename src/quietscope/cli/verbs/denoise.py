@@ -39,6 +39,11 @@ def denoise(
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
+    calibrate: Annotated[
+        bool,
+        Flag,
+        Parameter(help="Make deviations honest and estimate the PSNR, without a clean image."),
+    ] = False,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run that was stopped in this folder.")] = False,
     preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
 ) -> int:
@@ -68,6 +73,7 @@ def denoise(
         request=prediction.request(),
         overwrite=prediction.overwrite,
         resume=resume,
+        calibrate=calibrate,
     )
     if preview.dry_run:
         show_plan(plan, preview, screen)

@@ -32,8 +32,8 @@ def recalibrate(
 ) -> None:
     """Correct a model's uncertainty: find the factor on its deviation that makes 90 % intervals hold 90 %.
 
-    With neither --clean nor --second it is estimated from the noisy image and the model's noise alone, and is only as
-    good as the noise model. The factor is stored in the model; predict applies it to deviation and quantiles from then
+    With neither --clean nor --second it is estimated from the noisy image and the model's noise, and refused where that
+    cannot be told. The factor is stored in the model; predict applies it to deviation and quantiles from then
     on. Mean and samples stay as they are.
     """
     from quietscope import Denoiser
