@@ -225,7 +225,9 @@ def main() -> None:
     parser.add_argument(
         "--data", default="w2s_ch0", help="w2s_ch0, w2s_ch1, bsd68 or an FMD stack such as Confocal_FISH"
     )
-    parser.add_argument("--methods", default="hdn:fast", help=f"method:preset, or {SUPERVISED}method:preset, comma-separated")
+    parser.add_argument(
+        "--methods", default="hdn:fast", help=f"method:preset, or {SUPERVISED}method:preset, comma-separated"
+    )
     parser.add_argument("--noise", default="auto", help="for methods that need a noise model")
     parser.add_argument("--budget", default=None)
     parser.add_argument("--steps", type=int, default=None)

@@ -1,4 +1,4 @@
-"""The limit that self-supervised training is measured by: the same network, trained on pairs of noisy and clean images."""
+"""The limit that self-supervised training is measured by: the same network, trained on noisy and clean pairs."""
 
 import argparse
 import time
@@ -47,7 +47,7 @@ def train_on_pairs(choice: str, noisy: np.ndarray, clean: np.ndarray, args: argp
         x, s = _batch(rng, noisy, clean, settings.patch, settings.batch_size)
         loss = network.statistics.normalize(network.predict(x)) - network.statistics.normalize(s)
         optimiser.zero_grad()
-        loss.square().mean().backward()
+        torch.autograd.backward(loss.square().mean())
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimiser.step()
         rate.step()

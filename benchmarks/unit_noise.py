@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from environment import data_folder, write_result
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from scenes import Image, scene
 from skimage.metrics import peak_signal_noise_ratio
+from tifffile import imread
 from torch import Tensor, nn
 
-from tifffile import imread
+from environment import data_folder, write_result
 from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
+from scenes import Image, scene
 
 PATCH, BATCH, POOL, SIZE = 72, 8, 256, 192
 NATURAL, PHOTONS = 0.45, 0.3
@@ -45,7 +45,9 @@ class Patches:
         """Draw noisy and clean patches, (B, 1, P, P) each, the mean of every noisy patch subtracted."""
         self.pool[self.rng.integers(POOL)] = scene(self.rng, SIZE)
         pairs = [self._pair() for _ in range(BATCH)]
-        noisy, clean = (torch.from_numpy(np.stack(part).astype(np.float32))[:, None] for part in zip(*pairs, strict=True))
+        noisy, clean = (
+            torch.from_numpy(np.stack(part).astype(np.float32))[:, None] for part in zip(*pairs, strict=True)
+        )
         # The method subtracts the mean of the whole image, which is not that of the patch.
         mean = noisy.mean(dim=(2, 3), keepdim=True) + torch.randn(BATCH, 1, 1, 1)
         return noisy - mean, clean - mean
@@ -115,10 +117,10 @@ def _rate(step: int, steps: int, peak: float) -> float:
     return warm * peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def train(arguments: argparse.Namespace, state_file: Path) -> nn.Module:
+def train(arguments: argparse.Namespace, state_file: Path) -> UnitNoiseNet:
     """Train, or go on with training, and return the averaged network."""
     torch.manual_seed(arguments.seed)
-    net, average = (UnitNoiseNet(UnitNoiseShape()).to(memory_format=torch.channels_last) for _ in range(2))
+    net, average = (UnitNoiseNet(UnitNoiseShape()) for _ in range(2))
     average.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=arguments.rate, weight_decay=1e-4)
     first = 0
@@ -137,7 +139,7 @@ def train(arguments: argparse.Namespace, state_file: Path) -> nn.Module:
             group["lr"] = _rate(step, arguments.steps, arguments.rate)
         loss = _loss(net(noisy.to(memory_format=torch.channels_last)), clean)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         decay = min(0.999, (step + 1) / (step + 10))
@@ -146,7 +148,9 @@ def train(arguments: argparse.Namespace, state_file: Path) -> nn.Module:
                 kept.lerp_(new, 1 - decay)
         seen.append(float(loss.detach()))
         if (step + 1) % 100 == 0 or step + 1 == arguments.steps:
-            print(f"step {step + 1:>6}  loss {np.mean(seen[-100:]):.4f}  {time.process_time() - start:.0f} s", flush=True)
+            print(
+                f"step {step + 1:>6}  loss {np.mean(seen[-100:]):.4f}  {time.process_time() - start:.0f} s", flush=True
+            )
             parts = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
             torch.save({**parts, "step": step + 1}, state_file.with_suffix(".partial"))
             state_file.with_suffix(".partial").replace(state_file)
@@ -172,7 +176,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--state", type=Path, default=Path("unit_noise.pt"), help="where training stands")
-    parser.add_argument("--out", type=Path, default=Path("unit_noise.safetensors"), help="the weights, in half precision")
+    parser.add_argument(
+        "--out", type=Path, default=Path("unit_noise.safetensors"), help="the weights, in half precision"
+    )
     arguments = parser.parse_args()
     start = time.process_time()
     net = train(arguments, arguments.state).eval()

@@ -1,8 +1,9 @@
 """A stabilised scale that learns: it is bent until noise has the same width on all of it, and leads back without bias.
 
-Herbreteau, Kervrann, "Noise2VST", ICCV 2025, arXiv 2412.02249: a monotone piecewise linear transform before a fixed
-denoiser of white Gaussian noise, learnt from hidden pixels. Here the curve starts from the stabilised scale of a noise
-model, so that little is left to learn.
+Herbreteau, Unser, "Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising" (Noise2VST),
+ICCV 2025, arXiv 2407.17399: a monotone piecewise linear transform before a fixed denoiser of white Gaussian noise,
+learnt from hidden pixels. Here the curve starts from the stabilised scale of a noise model, so that little is left to
+learn.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from quietscope.data.stabilize import NUM_KNOTS, Stabilizer, interpolate
 
 NUM_DRAWS = 256
+SPEED = 30.0
 _LEAST_STEP = 1e-4
 
 
@@ -30,15 +32,14 @@ class Table(NamedTuple):
 
     def at(self, x: Tensor) -> Tensor:
         """Map x (B, C, *S); beyond the knots the first and the last slope go on."""
-        return torch.stack(
-            [interpolate(x[:, c], self.knots[c], self.values[c]) for c in range(x.shape[1])], dim=1
-        )
+        return torch.stack([interpolate(x[:, c], self.knots[c], self.values[c]) for c in range(x.shape[1])], dim=1)
 
 
 class Curve(nn.Module):
     """A piecewise linear, increasing map g of every channel, at first the identity.
 
-    ``g(k_j) = k_0 + sum_{i<j} exp(b_i) (k_{i+1} - k_i)``, with the bends b, one per piece, as parameters.
+    ``g(k_j) = k_0 + sum_{i<j} exp(30 b_i) (k_{i+1} - k_i)``, with the bends b, one per piece, as parameters. The factor
+    lets a learning rate that suits the weights of a network serve the curve too.
 
     Args:
         knots: Increasing knots k of each channel, shape (C, K).
@@ -53,7 +54,7 @@ class Curve(nn.Module):
 
     def table(self) -> Table:
         """Return the map, differentiable in the bends."""
-        steps = self.bends.exp() * self.knots.diff(dim=1)
+        steps = (SPEED * self.bends).exp() * self.knots.diff(dim=1)
         return Table(self.knots, torch.cat((self.knots[:, :1], self.knots[:, :1] + steps.cumsum(dim=1)), dim=1))
 
 

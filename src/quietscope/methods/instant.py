@@ -1,14 +1,16 @@
 """An answer in seconds: a denoiser of Gaussian noise that was trained once, behind a scale learnt from the image.
 
-Herbreteau, Kervrann, "Noise2VST", ICCV 2025, arXiv 2412.02249: noise of any variance is brought to the same width by a
-transform with some hundred parameters, which are learnt from the noisy image alone; a denoiser that only ever saw white
-Gaussian noise does the rest.
+Herbreteau, Unser, "Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising" (Noise2VST),
+ICCV 2025, arXiv 2407.17399: noise of any variance is brought to the same width by a transform with some hundred
+parameters, which are learnt from the noisy image alone; a denoiser that only ever saw white Gaussian noise does the
+rest.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -18,10 +20,14 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Blocks, Citation, Count, Loss, MethodSettings, PointMethod
 from quietscope.methods.likelihood import LikelihoodMethod
-from quietscope.methods.missing import split_gaps
+from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
 from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.weights import unit_noise_weights
+
+SHARES = 0.5, 0.9
+"""The least and the largest share of a pixel's information that is shown where pixels are split."""
 
 
 class InstantSettings(MethodSettings):
@@ -34,6 +40,7 @@ class InstantSettings(MethodSettings):
             random weights.
         learns: What training changes: the "curve" alone, some hundred numbers, or the "network" with it.
         pieces: Pieces of the curve, a power of 2.
+        loss: What it learns from: "hidden" pixels, or a "split" of every noisy pixel in two with independent noise.
         masked_share: Share of the pixels that are hidden from the network in training.
         window: Side of the window that replacements of hidden pixels come from, in pixels, odd.
         replacement: What hidden pixels are replaced by, see `quietscope.data.hidden_pixels`.
@@ -43,6 +50,7 @@ class InstantSettings(MethodSettings):
     widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.widths
     blocks: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.blocks
     learns: Literal["curve", "network"] = "curve"
+    loss: Literal["hidden", "split"] = "hidden"
     pieces: Literal[8, 16, 32, 64, 128, 256] = 64
     masked_share: float = Field(default=1 / 16, gt=0, le=0.25)
     window: int = Field(default=3, ge=3, le=99)
@@ -63,27 +71,39 @@ class InstantSettings(MethodSettings):
 
 
 @final
-class Instant(LikelihoodMethod, PointMethod):
+class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
     """The denoiser f of white Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
 
-    The loss is that of hidden pixels, in units of the noise: ``mean over blind spots of (x - s)^2 / v(s)``, with the
-    noise model's variance v.
+    The loss is in units of the noise, with the noise model's variance v. That of hidden pixels is
+    ``mean over blind spots of (x - s)^2 / v(s)``. With the loss "split" a share a of the information of every pixel is
+    shown and the rest predicted: ``x_1 = x + w / a, x_2 = x - w / (1 - a)``, w normal with variance ``a (1 - a) v(x)``,
+
+    ``mean of (1 - a) (x_2 - s_1)^2 / v(s_1)``, s_1 the result for x_1, a uniform in 0.5 to 0.9
+
+    Where v is linear, as for photons, the noise of x_1, of variance v / a, and that of x_2 are uncorrelated, so that
+    the expectation is that of training on clean images; an error of v is copied into the result. Pang, Zheng, Quan, Ji,
+    "Recorrupted-to-Recorrupted", CVPR 2021; Monroy, Bacca, Tachella, "Generalized Recorrupted-to-Recorrupted", CVPR
+    2025, arXiv 2412.04648.
     """
 
     name: ClassVar[str] = "instant"
     settings_type: ClassVar[type[MethodSettings]] = InstantSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Herbreteau, Kervrann, Noise2VST, ICCV 2025", url="https://arxiv.org/abs/2412.02249"
+        "Herbreteau, Unser, Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising, "
+        "ICCV 2025",
+        url="https://arxiv.org/abs/2407.17399",
     )
     aliases: ClassVar[tuple[str, ...]] = ("noise2vst",)
     settings: InstantSettings
+    darkest: Tensor
 
     def __init__(self, settings: InstantSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
         super().__init__(settings, statistics, noise_models, stabilize=False)
         variances = [model.variance for model in noise_models]
         stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest, unit="noise")
+        self.register_buffer("darkest", statistics.darkest.clone())
         self.scale = BentScale(stabilizer, statistics.quantiles, self._sample, settings.pieces)
         self.network = UnitNoiseNet(settings.shape)
         if settings.shape == UnitNoiseShape():
@@ -108,14 +128,37 @@ class Instant(LikelihoodMethod, PointMethod):
         return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise."""
+        """Return the squared error for noisy patches (B, C, *S), in units of the noise."""
+        error = self._split_error(x) if self.settings.loss == "split" else self._hidden_error(x)
+        return Loss(error, {"mse": error.detach()})
+
+    def _hidden_error(self, x: Tensor) -> Tensor:
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         s = blinded.at_spots(self.predict(blinded.pixels))
-        observed = blinded.at_spots(x.float())
-        variance = torch.stack([m.variance(s[:, c].detach()) for c, m in enumerate(self.channel_noise)], dim=1)
-        error = blinded.mean((observed - s).square() / variance, known)
-        return Loss(error, {"mse": error.detach()})
+        return blinded.mean((blinded.at_spots(x.float()) - s).square() / self._width(s), known)
+
+    def _split_error(self, x: Tensor) -> Tensor:
+        x, known = split_gaps(x, self.statistics.mean)
+        x = x.float()
+        share = torch.empty((len(x),) + (1,) * (x.ndim - 1), device=x.device).uniform_(*SHARES)
+        w = torch.randn_like(x) * torch.sqrt(share * (1 - share) * self._variance(x))
+        # The noise of the shown part is wider by 1 / sqrt(a): on the scale, it is narrowed to the width that it knows.
+        s = self.to_intensity(self._network(self.to_network(x + w / share) * share.sqrt()) / share.sqrt())
+        hidden = x - w / (1 - share)
+        return mean_of_known((1 - share) * (hidden - s).square() / self._width(s), known)
+
+    def hidden_errors(self, x: Tensor) -> HiddenErrors:
+        """Predict hidden pixels of noisy patches (B, C, *S) by the network, and by the mean of the pixels around."""
+        x, known = split_gaps(x, self.statistics.mean)
+        blinded = self.blind_spots.apply(x.float())
+        observed, s = blinded.at_spots(x.float()), blinded.at_spots(self.predict(blinded.pixels))
+        mean = blinded.at_spots(_mean_of_neighbours(x.float()))
+        counts = blinded.weight[:, None].expand_as(s)
+        counts = counts if known is None else counts * blinded.at_spots(known)
+        weight = counts / self._width(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
+        own, neighbours = (((observed - each).square() * weight).sum(dim=(1, 2)) for each in (s, mean))
+        return HiddenErrors(own, neighbours)
 
     def predict(self, x: Tensor) -> Tensor:
         """Denoise x (B, C, *S), intensity units in and out."""
@@ -135,8 +178,24 @@ class Instant(LikelihoodMethod, PointMethod):
         out: Tensor = self.network(u.flatten(0, -3).unsqueeze(1))
         return out.reshape(u.shape)
 
+    def _variance(self, s: Tensor) -> Tensor:
+        """Return the noise's variance at signals (B, C, ...), squared intensity units."""
+        return torch.stack([model.variance(s[:, c]) for c, model in enumerate(self.channel_noise)], dim=1)
+
+    def _width(self, s: Tensor) -> Tensor:
+        """Return the variance that errors are measured by, held constant: that of the darkest signal at least."""
+        darkest = self.darkest.reshape(1, -1, *[1] * (s.ndim - 2))
+        return self._variance(torch.maximum(s.detach(), darkest))
+
     def _sample(self, signal: Tensor) -> Tensor:
         """Draw a noisy intensity for every signal (C, J, M)."""
         generator = torch.Generator().manual_seed(0)
         drawn = [model.sample(signal[c], generator) for c, model in enumerate(self.channel_noise)]
         return torch.stack(drawn)
+
+
+def _mean_of_neighbours(x: Tensor) -> Tensor:
+    """Return the mean of the eight pixels around every pixel in its plane, (B, C, *S), mirrored at the borders."""
+    planes = F.pad(x.reshape(-1, 1, *x.shape[-2:]), (1, 1, 1, 1), mode="reflect")
+    ring = (9 * F.avg_pool2d(planes, 3, stride=1) - planes[..., 1:-1, 1:-1]) / 8
+    return ring.reshape(x.shape)

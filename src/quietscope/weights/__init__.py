@@ -1,4 +1,4 @@
-"""Weights that are part of the package: a denoiser of white Gaussian noise, trained once, see SOURCE.md in this folder."""
+"""Weights that come with the package: a denoiser of white Gaussian noise, trained once; see SOURCE.md beside it."""
 
 from importlib.resources import files
 from pathlib import Path
