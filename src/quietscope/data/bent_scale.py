@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from quietscope.data.stabilize import NUM_KNOTS, Stabilizer, interpolate
 
-NUM_DRAWS = 256
+NUM_DRAWS = 1024
 SPEED = 30.0
 _LEAST_STEP = 1e-4
 
@@ -63,7 +63,7 @@ class BentScale(nn.Module):
 
     The way back is the exact unbiased inverse, ``h^{-1}`` for ``h(s) = E[g(T(x)) | s]``: what has the mean of the noisy
     values on the scale has the signal that causes this mean (Makitalo, Foi, IEEE TIP 2013). h is measured at signals
-    that are evenly spaced on T, with noise that is drawn once; the signals are the knots of a second `Curve`.
+    that are evenly spaced on T, with noise that is drawn once; they are the knots of a second `Curve`.
 
     Args:
         stabilizer: T, on which noise has a standard deviation of about 1.
