@@ -87,32 +87,3 @@ def test_channels_have_scales_of_their_own() -> None:
     assert one.scale.noisy.shape[0] == 1
     assert two.predict(pair).shape == (1, 2, 16, 16)
     assert isinstance(two.channel_noise[1], PoissonGaussian)
-
-
-class Known(UnitNoiseNet):
-    """Returns the signal, with some of the noise that it was shown."""
-
-    left = 0.0
-
-    def forward(self, u: torch.Tensor) -> torch.Tensor:
-        truth = u.mean(dim=(1, 2, 3), keepdim=True).expand_as(u)
-        return truth + self.left * (u - truth)
-
-
-def test_a_split_shows_and_hides_independent_noise() -> None:
-    """The loss is that of clean images and a constant: the truth has the least, noise left in or turned has more."""
-    method = untrained(Instant, learns="network", loss="split", noise=PoissonGaussian(gain=2.0, read_noise=2.0))
-    clean = torch.full((64, 1, 32, 32), 150.0)
-    for curve in (method.scale.curve, method.scale.signal):
-        torch.nn.init.zeros_(curve.bends)  # not as drawn for tests
-    noisy = method.channel_noise[0].sample(clean, torch.Generator().manual_seed(0))
-
-    losses = []
-    for left in (-0.1, 0.0, 0.1):
-        method.network = Known(UnitNoiseShape(widths=(1,), blocks=(1,)))
-        method.network.left = left
-        with torch.random.fork_rng():
-            torch.manual_seed(1)
-            losses.append(float(method.loss(noisy).total.detach()))
-    assert losses[1] < min(losses[0], losses[2])
-    assert abs(losses[1] - 1.0) < 0.02, "what is left is the noise of the hidden part"

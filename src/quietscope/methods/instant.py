@@ -20,14 +20,11 @@ from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Blocks, Citation, Count, Loss, MethodSettings, PointMethod
 from quietscope.methods.likelihood import LikelihoodMethod
-from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
 from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.weights import unit_noise_weights
-
-SHARES = 0.5, 0.9
-"""The least and the largest share of a pixel's information that is shown where pixels are split."""
 
 
 class InstantSettings(MethodSettings):
@@ -40,7 +37,6 @@ class InstantSettings(MethodSettings):
             random weights.
         learns: What training changes: the "curve" alone, some hundred numbers, or the "network" with it.
         pieces: Pieces of the curve, a power of 2.
-        loss: What it learns from: "hidden" pixels, or a "split" of every noisy pixel in two with independent noise.
         masked_share: Share of the pixels that are hidden from the network in training.
         window: Side of the window that replacements of hidden pixels come from, in pixels, odd.
         replacement: What hidden pixels are replaced by, see `quietscope.data.hidden_pixels`.
@@ -50,7 +46,6 @@ class InstantSettings(MethodSettings):
     widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.widths
     blocks: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.blocks
     learns: Literal["curve", "network"] = "curve"
-    loss: Literal["hidden", "split"] = "hidden"
     pieces: Literal[8, 16, 32, 64, 128, 256] = 64
     masked_share: float = Field(default=1 / 16, gt=0, le=0.25)
     window: int = Field(default=3, ge=3, le=99)
@@ -76,16 +71,8 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
 
-    The loss is in units of the noise, with the noise model's variance v. That of hidden pixels is
-    ``mean over blind spots of (x - s)^2 / v(s)``. With the loss "split" a share a of the information of every pixel is
-    shown and the rest predicted: ``x_1 = x + w / a, x_2 = x - w / (1 - a)``, w normal with variance ``a (1 - a) v(x)``,
-
-    ``mean of (1 - a) (x_2 - s_1)^2 / v(s_1)``, s_1 the result for x_1, a uniform in 0.5 to 0.9
-
-    Where v is linear, as for photons, the noise of x_1, of variance v / a, and that of x_2 are uncorrelated, so that
-    the expectation is that of training on clean images; an error of v is copied into the result. Pang, Zheng, Quan, Ji,
-    "Recorrupted-to-Recorrupted", CVPR 2021; Monroy, Bacca, Tachella, "Generalized Recorrupted-to-Recorrupted", CVPR
-    2025, arXiv 2412.04648.
+    The loss is that of hidden pixels, in units of the noise: ``mean over blind spots of (x - s)^2 / v(s)``, with the
+    noise model's variance v.
     """
 
     name: ClassVar[str] = "instant"
@@ -128,25 +115,12 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the squared error for noisy patches (B, C, *S), in units of the noise."""
-        error = self._split_error(x) if self.settings.loss == "split" else self._hidden_error(x)
-        return Loss(error, {"mse": error.detach()})
-
-    def _hidden_error(self, x: Tensor) -> Tensor:
+        """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise."""
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         s = blinded.at_spots(self.predict(blinded.pixels))
-        return blinded.mean((blinded.at_spots(x.float()) - s).square() / self._width(s), known)
-
-    def _split_error(self, x: Tensor) -> Tensor:
-        x, known = split_gaps(x, self.statistics.mean)
-        x = x.float()
-        share = torch.empty((len(x),) + (1,) * (x.ndim - 1), device=x.device).uniform_(*SHARES)
-        w = torch.randn_like(x) * torch.sqrt(share * (1 - share) * self._variance(x))
-        # The noise of the shown part is wider by 1 / sqrt(a): on the scale, it is narrowed to the width that it knows.
-        s = self.to_intensity(self._network(self.to_network(x + w / share) * share.sqrt()) / share.sqrt())
-        hidden = x - w / (1 - share)
-        return mean_of_known((1 - share) * (hidden - s).square() / self._width(s), known)
+        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._width(s), known)
+        return Loss(error, {"mse": error.detach()})
 
     def hidden_errors(self, x: Tensor) -> HiddenErrors:
         """Predict hidden pixels of noisy patches (B, C, *S) by the network, and by the mean of the pixels around."""
