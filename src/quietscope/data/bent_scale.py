@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from quietscope.data.stabilize import NUM_KNOTS, Stabilizer, interpolate
 
 NUM_DRAWS = 1024
-SPEED = 30.0
 _LEAST_STEP = 1e-4
 
 
@@ -38,8 +37,7 @@ class Table(NamedTuple):
 class Curve(nn.Module):
     """A piecewise linear, increasing map g of every channel, at first the identity.
 
-    ``g(k_j) = k_0 + sum_{i<j} exp(30 b_i) (k_{i+1} - k_i)``, with the bends b, one per piece, as parameters. The factor
-    lets a learning rate that suits the weights of a network serve the curve too.
+    ``g(k_j) = k_0 + sum_{i<j} exp(b_i) (k_{i+1} - k_i)``, with the bends b, one per piece, as parameters.
 
     Args:
         knots: Increasing knots k of each channel, shape (C, K).
@@ -54,7 +52,7 @@ class Curve(nn.Module):
 
     def table(self) -> Table:
         """Return the map, differentiable in the bends."""
-        steps = (SPEED * self.bends).exp() * self.knots.diff(dim=1)
+        steps = self.bends.exp() * self.knots.diff(dim=1)
         return Table(self.knots, torch.cat((self.knots[:, :1], self.knots[:, :1] + steps.cumsum(dim=1)), dim=1))
 
 

@@ -16,7 +16,7 @@ FAST = Preset(
     name="fast",
     summary="Seconds on two CPU cores: only the scale is learnt",
     network=InstantSettings(),
-    training=MINUTES.model_copy(update={"learning_rate": 1e-3, "batch_size": 4, "warmup_steps": 5}),
+    training=MINUTES.model_copy(update={"learning_rate": 3e-2, "batch_size": 8, "warmup_steps": 5}),
     budget=None,
     steps=20,
     measured=(),
