@@ -203,22 +203,19 @@ class BuiltMethod(LearningMethod):
         return name in cls.settings_type.model_fields
 
 
-class AnnealedMethod(BuiltMethod):
-    """A variational method whose posterior may collapse: q(z|x) = p(z), and the output is the same for every image.
-
-    Training monitors ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and may lower `kl_weight` for a
-    while to recover from a collapse.
-    """
-
-    ability: ClassVar[str] = "has a KL divergence that may collapse"
-    kl_weight: Tensor
-    """Weight of the KL divergence in the loss, a buffer of shape (); 1 except while training recovers."""
-
-
 class ScheduledMethod(LearningMethod):
     """A method whose loss changes while it is trained."""
 
     ability: ClassVar[str] = "changes its loss while it is trained"
+
+    @property
+    def settled_share(self) -> float:
+        """Share of training, 0 to 1 from the last start, before which the final loss decides nothing.
+
+        Until then no weights, learning rate or end hang on the validation loss, and no KL divergence says that the
+        posterior has collapsed. By default 0.
+        """
+        return 0.0
 
     @abstractmethod
     def advance(self, progress: float) -> None:
@@ -289,6 +286,18 @@ class PosteriorMethod(Method):
     @abstractmethod
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s (B, C, *S), intensity units."""
+
+
+class AnnealedMethod(PosteriorMethod, BuiltMethod):
+    """A variational method whose posterior may collapse: q(z|x) = p(z), and the output is the same for every image.
+
+    Training monitors ``terms["kl"]`` of the loss, the KL divergence in nats per pixel, and where that is small whether
+    the decoded image follows the noisy one; it may lower `kl_weight` for a while to recover from a collapse.
+    """
+
+    ability: ClassVar[str] = "has a KL divergence that may collapse"
+    kl_weight: Tensor
+    """Weight of the KL divergence in the loss, a buffer of shape (); 1 except while training recovers."""
 
 
 class PsfMethod(DeconvolvingMethod, BuiltMethod):

@@ -26,6 +26,7 @@ from quietscope.methods.base import (
     Loss,
     MethodSettings,
 )
+from quietscope.methods.blind_first import BlindFirstMethod, BlindFirstSettings
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.nn.conv import Activation
@@ -34,8 +35,10 @@ from quietscope.nn.vae import VAE, VAEShape
 from quietscope.noise.noise_model import NoiseModel
 
 
-class DivNoisingSettings(MethodSettings):
-    """Settings of DivNoising; the preset `paper` has the published values (261,281 parameters, one channel, 2-D).
+class DivNoisingSettings(BlindFirstSettings):
+    """Settings of DivNoising beside `blind_share`; the preset `paper` has the published values.
+
+    Published are 261,281 parameters for one channel in 2-D.
 
     Attributes:
         spatial_dims: 2 for planes, 3 for volumes.
@@ -65,12 +68,12 @@ class DivNoisingSettings(MethodSettings):
 
 
 @final
-class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
+class DivNoising(LikelihoodMethod, GenerativeMethod, BlindFirstMethod, AnnealedMethod):
     """DivNoising for images of given statistics and noise.
 
     The loss, in nats per pixel, with H W the pixels of a patch and C its channels, is
-    ``-mean log p(x|s) + w KL(q(z|x) || N(0, 1)) / (C H W)``. The weight w is 1 except while training recovers from a
-    collapsed posterior.
+    ``-mean log p(x|s) + w KL(q(z|x) || N(0, 1)) / (C H W)``. The weight w is 1 except after a blind part of
+    training, see `BlindFirstMethod`, and while training recovers from a collapsed posterior.
     """
 
     name: ClassVar[str] = "divnoising"
@@ -112,12 +115,18 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, AnnealedMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 7 of the paper."""
         x, known = split_gaps(x, self.statistics.mean)
+        if self.is_blind:
+            return self.blind_loss(x, known)
         q = self._posterior(self.vae.encode(self.to_network(x)))
         s = self.to_intensity(self.vae.decode(q.sample(torch.randn_like(q.mean))))
         nll = -mean_of_known(self.log_likelihood(x, s), known)
         prior = GaussianLatent(torch.zeros_like(q.mean), torch.zeros_like(q.log_variance))
         kl = gaussian_kl(q, prior).sum() / x.numel()
-        return Loss(nll + self.kl_weight * kl, {"nll": nll.detach(), "kl": kl.detach()})
+        return Loss(nll + self.warmth * self.kl_weight * kl, {"nll": nll.detach(), "kl": kl.detach()})
+
+    def mean_image(self, seen: Tensor) -> Tensor:
+        """Run the autoencoder with the latents at the posterior's mean, on the network's scale."""
+        return self.vae.decode(self._posterior(self.vae.encode(seen)).mean)
 
     def latents(self) -> tuple[LatentSpec, ...]:
         """Describe the one latent map."""

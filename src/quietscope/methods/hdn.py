@@ -12,6 +12,7 @@ from torch import Tensor
 
 from quietscope.data.normalize import Statistics
 from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings
+from quietscope.methods.blind_first import BlindFirstMethod, BlindFirstSettings
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
@@ -21,8 +22,8 @@ from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 
 
-class HDNSettings(LadderSettings):
-    """Settings of HDN in addition to the settings of its ladder; each level halves Y and X.
+class HDNSettings(LadderSettings, BlindFirstSettings):
+    """Settings of HDN beside those of its ladder and `blind_share`; each level halves Y and X.
 
     The defaults are the published values (7,301,697 parameters for one channel in 2-D).
 
@@ -47,6 +48,8 @@ class HDNSettings(LadderSettings):
     def _top_level_sees_the_image(self) -> Self:
         if any(not 0 <= level < self.num_levels - 1 for level in self.deterministic_levels):
             raise ValueError(f"deterministic_levels must lie below the top level, 0 to {self.num_levels - 2}")
+        if self.deterministic_levels and self.blind_share:
+            raise ValueError("hidden pixels show correlated noise: set blind_share to 0 with deterministic_levels")
         return self
 
     @property
@@ -63,11 +66,12 @@ class HDNSettings(LadderSettings):
 
 
 @final
-class HDN(LikelihoodMethod, LadderMethod):
+class HDN(LikelihoodMethod, LadderMethod, BlindFirstMethod):
     """HDN for images of given statistics and noise.
 
     Loss, in nats per pixel, with H W the pixels of a patch and C its channels:
-    ``-mean log p(x|s) + mean_batch sum_levels max(free_bits, KL_level) / (C H W)``
+    ``-mean log p(x|s) + w mean_batch sum_levels max(free_bits, KL_level) / (C H W)``
+    The weight w is 1 except after a blind part of training, see `BlindFirstMethod`.
     """
 
     name: ClassVar[str] = "hdn"
@@ -89,13 +93,19 @@ class HDN(LikelihoodMethod, LadderMethod):
     def loss(self, x: Tensor) -> Loss:
         """Return the negative evidence lower bound of noisy patches (B, C, *S), equation 6 with free bits."""
         x, known = split_gaps(x, self.statistics.mean)
+        if self.is_blind:
+            return self.blind_loss(x, known)
         features = self.ladder.encode(self.to_network(x))
         out, divergences = self.ladder.decode_with_kl(features, self.ladder.draw_noise(x))
         nll = -mean_of_known(self.log_likelihood(x, self.to_intensity(out)), known)
         pixels = x[0].numel()
         kl = divergences.clamp(min=self.settings.free_bits).mean(dim=0).sum() / pixels
         terms = {"nll": nll.detach(), "kl": kl.detach()}
-        return Loss(nll + kl, terms)
+        return Loss(nll + self.warmth * kl, terms)
+
+    def mean_image(self, seen: Tensor) -> Tensor:
+        """Run the ladder with every latent at the mean of its posterior, on the network's scale."""
+        return self.ladder.decode_means(self.ladder.encode(seen))
 
     def encode(self, x: Tensor) -> Encoding:
         """Run the bottom-up path on ``x`` (B, C, *S), S a multiple of `size_multiple`."""

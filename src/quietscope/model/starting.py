@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from quietscope.errors import ChannelError, SettingsError
 from quietscope.methods import canonical
 from quietscope.methods.base import Method
+from quietscope.methods.blind_first import BLIND_SHARE, BlindFirstSettings
 from quietscope.model.file import ModelCard, load_model, start_in
 from quietscope.presets import Configuration
 from quietscope.wording import typed
@@ -26,8 +27,8 @@ def with_start(values: Mapping[str, Any]) -> dict[str, Any]:
         values: Settings by name, as for `Configuration.of`; "start" names the model file.
 
     Returns:
-        The settings with the model's method, preset, network, axes and normalisation where they name none; the same
-        settings where they start from no model.
+        The settings with the model's method, preset, network, axes and normalisation where they name none, and without
+        a blind part of training unless they name one; the same settings where they start from no model.
 
     Raises:
         ModelFileError: If the file is no model.
@@ -47,8 +48,14 @@ def with_start(values: Mapping[str, Any]) -> dict[str, Any]:
     own["start_steps"] = steps
     merged = {**own, **{name: value for name, value in values.items() if name != "method"}}
     if network is None or isinstance(network, Mapping):  # what is no mapping is refused with the rest
-        merged["network"] = {**before.network, **(network or {})}
+        merged["network"] = {**before.network, **_untaught(before), **(network or {})}
     return merged
+
+
+def _untaught(before: Configuration) -> dict[str, float]:
+    """Return the setting that leaves out the blind part of a training, which weights from a model have behind them."""
+    settings = before.method_settings()
+    return {BLIND_SHARE: 0.0} if isinstance(settings, BlindFirstSettings) and settings.blind_share else {}
 
 
 def take_weights(method: Method, configuration: Configuration) -> None:

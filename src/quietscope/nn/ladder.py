@@ -235,6 +235,10 @@ class Ladder(nn.Module):
         """Map features and standard normal noise per level, finest first, to one image (B, C_out, *S), float32."""
         return self._finish(self._descend(_sampler(features, noise))[0])
 
+    def decode_means(self, features: Sequence[Tensor]) -> Tensor:
+        """Do the same as `decode` with noise of zeros: every latent is the mean of its posterior."""
+        return self.decode(features, [torch.zeros((), device=features[0].device)] * self.shape.num_levels)
+
     def decode_with_kl(self, features: Sequence[Tensor], noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Do the same as `decode`; return also the KL of each level, nats per image, (B, num_levels), finest first."""
         divergences: list[Tensor] = []

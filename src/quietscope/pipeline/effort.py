@@ -22,6 +22,7 @@ from quietscope.tiling.grid import round_up
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import automatic_tile
+from quietscope.training.patch_source import patch_size
 from quietscope.training.settings import TrainingSettings
 
 COPIES_OF_WEIGHTS = 6
@@ -160,8 +161,7 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
     Returns:
         The cost, in float32.
     """
-    sides = (settings.patch_z, settings.patch, settings.patch)[-method.spatial_dims :]
-    patch = tuple(round_up(n, m) for n, m in zip(sides, method.size_multiple, strict=True))
+    patch = patch_size(method, settings)
     x = torch.from_numpy(pad_to_patch(part_of(frames, patch), patch).astype(np.float32)).to(device)
     few = min(settings.at_once, FEW_PATCHES)
     batch = x.expand(few, *x.shape).contiguous()

@@ -15,13 +15,14 @@ from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
 from quietscope.methods.base import BuiltMethod, PsfMethod
 from quietscope.nn.seeding import seeded
-from quietscope.noise import NoiseModel
+from quietscope.noise import Gaussian, NoiseModel
 from quietscope.prediction.memory import check_weights_fit
 from quietscope.presets import Configuration
 from quietscope.setup.bootstrap import KeptBootstrap
 from quietscope.setup.method import choose_method
 from quietscope.setup.noise_choice import Bootstrap, choose_noise, measure_channel, note_correlation
 from quietscope.setup.psf_choice import choose_psf
+from quietscope.training.patch_source import check_batch
 from quietscope.training.watch import Watcher
 from quietscope.wording import typed
 
@@ -148,6 +149,7 @@ def _settle(
     configuration = choose_method(configuration, frames, notes)
     configuration, psf = choose_psf(configuration, images, frames, notes, folder=folder, resume=resume)
     statistics = prepare(frames, notes)
+    _check_batches(configuration, statistics)
     noise_models: Sequence[NoiseModel] = ()
     is_met = configuration.method_settings().expects_correlation
     depth = max((dict(zip(image.axes, image.shape, strict=True)).get("Z", 1) for image in images), default=1)
@@ -168,6 +170,16 @@ def _settle(
         psf=psf,
         notes=tuple(notes.lines),
     )
+
+
+def _check_batches(configuration: Configuration, statistics: Statistics) -> None:
+    """Refuse batches too small for batch normalisation before the noise is measured, which may take minutes."""
+    settings, kind = configuration.training_settings(), METHODS[configuration.method]
+    if settings.batch_size // settings.num_pieces(settings.batch_size) > 1:
+        return
+    noise = [Gaussian(1.0)] * statistics.num_channels if kind.needs_noise else []
+    with seeded(configuration.seed):
+        check_batch(kind.build(configuration.method_settings(), statistics, noise), settings)
 
 
 class _Notes:

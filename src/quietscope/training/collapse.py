@@ -1,12 +1,14 @@
-"""Posterior collapse: detected early; training then starts again, later anneals the KL divergence, then gives up.
+"""Posterior collapse: detected early; training then starts again, taught blind first, later anneals, then gives up.
 
 In the first steps of training, a variational autoencoder may minimise its loss by ignoring the image: q(z|x) becomes
 the prior, the KL divergence falls to zero, and the output is the same mean image for every input. Further training
 rarely leaves this state. The authors of DivNoising restart training by hand; Bowman et al., CoNLL 2016, raise the
-weight of the KL divergence from zero.
+weight of the KL divergence from zero. In a scene of few spots neither helps: it is `quietscope.methods.blind_first`
+that does, in every start after the first.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from quietscope.errors import TrainingError
@@ -25,7 +27,12 @@ JUDGED_SHARE = 0.5
 AVERAGED_STEPS = 50
 COLLAPSED_KL = 1e-3
 """KL divergence in nats per pixel below which a posterior counts as collapsed. On fluorescence images with a peak
-signal-to-noise ratio of 20 to 30 dB, the divergence of a healthy posterior is 0.02 to 0.3."""
+signal-to-noise ratio of 20 to 30 dB, the divergence of a healthy posterior is 0.02 to 0.3; that of two spots on a dark
+frame of 512 x 512 pixels is 5e-4, so that a posterior below the limit is asked whether it follows the image."""
+
+FOLLOWED = 0.25
+"""Share of what neighbours tell of a pixel from which a posterior follows the image, see
+`quietscope.training.following`."""
 
 MAX_RESTARTS = 2
 ANNEALED_SHARE = 0.3
@@ -42,6 +49,8 @@ class CollapseGuard:
     """
 
     def __init__(self) -> None:
+        self.settled_share = 0.0
+        """Share of training, from a start, before which a KL divergence tells nothing, see `ScheduledMethod`."""
         self.restarts = 0
         self.started_at = 0
         self._started_progress = self._furthest = 0.0
@@ -78,28 +87,52 @@ class CollapseGuard:
         self._furthest = max(self._furthest, share)
         return self._furthest
 
-    def has_collapsed(self, kl: float) -> bool:
-        """Tell whether a KL divergence, in nats per pixel, means that the posterior has collapsed."""
-        return kl < COLLAPSED_KL
+    def is_settled(self, progress: float) -> bool:
+        """Tell whether the method's final loss decides by now.
 
-    def was_judged(self, step: int) -> bool:
-        """Tell whether enough steps have passed since the last start for a small KL divergence to mean collapse."""
-        return step - self._judged_from >= CHECK_AFTER or self._passed > 0
+        Args:
+            progress: Share of the budget used up, 0 to 1.
+        """
+        return self.progress_since_start(progress) >= self.settled_share
 
-    def must_restart(self, step: int, progress: float, kl: float) -> bool:
+    def has_collapsed(self, kl: float, followed: Callable[[], float]) -> bool:
+        """Tell whether the posterior has collapsed: its KL divergence is small, and the output ignores the image.
+
+        Args:
+            kl: KL divergence in nats per pixel.
+            followed: Measures how far the output follows the image; only asked where the KL divergence is small.
+        """
+        return kl < COLLAPSED_KL and followed() < FOLLOWED
+
+    def can_tell(self, step: int, progress: float) -> bool:
+        """Tell whether a small KL divergence means collapse at the end of a run.
+
+        It does after enough steps since the last start, and where the budget of a run that has started again is used
+        up: nothing more will come of it.
+
+        Args:
+            step: Steps so far.
+            progress: Share of the budget used up, 0 to 1.
+        """
+        is_over = self.restarts > 0 and progress >= 1.0
+        return step - self._judged_from >= CHECK_AFTER or self._passed > 0 or is_over
+
+    def must_restart(self, step: int, progress: float, kl: float, followed: Callable[[], float]) -> bool:
         """Record the KL divergence after a step, and tell whether to start again with fresh weights.
 
         Args:
             step: Steps so far.
             progress: Share of the budget used up, 0 to 1.
             kl: KL divergence of this step, nats per pixel.
+            followed: Measures how far the output follows the image, see `quietscope.training.following`; only asked
+                where the KL divergence is small.
 
         Raises:
             TrainingError: If the posterior has collapsed in spite of restarts and annealing.
         """
         # While the KL divergence has a low weight, its value tells nothing about a collapse; nor does a value that is
         # not finite.
-        if self.kl_weight(progress) < 1.0:
+        if self.kl_weight(progress) < 1.0 or not self.is_settled(progress):
             self._judged_from = step
         is_early = step - self._judged_from <= CHECK_AFTER - AVERAGED_STEPS
         has_passed = self._passed >= NUM_CHECKS and self.progress_since_start(progress) >= JUDGED_SHARE
@@ -110,7 +143,7 @@ class CollapseGuard:
             return False
         mean = sum(self._recent) / len(self._recent)
         self._recent = []
-        if not self.has_collapsed(mean):
+        if not self.has_collapsed(mean, followed):
             self._passed += 1
             self._judged_from = step
             return False

@@ -132,7 +132,7 @@ def fit(
     team, stop = Team.of_process(device), StopRequest()
     learner = Learner(method, settings, team, companion)
     for each in learner.methods:
-        check_batch(each, settings)
+        check_batch(each, settings, team.size)
     pickier = learner.companion or method  # a companion's size_multiple includes that of the method
     held_out = hold_out(pickier, frames, settings)
     if settings.heeds_validation and not held_out.is_independent:
@@ -167,7 +167,7 @@ def fit(
                 break
         resume_file.keep(run.state)
     # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
-    run.validation.measure()
+    run.validate()
     run.refuse_collapse()
     tell_if_unlike(method, fixed, notify)
     return _finish(run, learner, settings, stop)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, ScheduledMethod
+from quietscope.methods.blind_first import AFTER_A_COLLAPSE, BlindFirstMethod
 from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.nn.recompute import blocks_of, recomputing
 from quietscope.nn.seeding import seeded
@@ -80,6 +81,11 @@ class Learner:
         """The method, and its companion if there is one."""
         return tuple(self._roles.values())
 
+    @property
+    def settled_share(self) -> float:
+        """Share of training, from a start, before which the method's final loss decides nothing; mostly 0."""
+        return self.method.settled_share if isinstance(self.method, ScheduledMethod) else 0.0
+
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the learning rates of the next step, `num_rates` of them; a companion follows the first."""
         for number, group in enumerate(self.optimizer.param_groups):
@@ -89,6 +95,11 @@ class Learner:
     def rate(self) -> float:
         """The learning rate of the method, or of its first part."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def teach_blind(self) -> None:
+        """Teach the method blind first from its next start on, if it can be taught so: its posterior has collapsed."""
+        if isinstance(self.method, BlindFirstMethod):
+            self.method.least_share = AFTER_A_COLLAPSE
 
     def set_loss(self, *, kl_weight: float, progress: float) -> None:
         """Set the loss of a method whose loss changes during training; 1 and 1 set the final loss.

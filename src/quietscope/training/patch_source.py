@@ -12,7 +12,8 @@ from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
 from quietscope.data.regions import Starts
 from quietscope.errors import SettingsError
-from quietscope.methods.base import Method
+from quietscope.methods.base import LearningMethod, Method
+from quietscope.nn.seeding import seeded
 from quietscope.tiling.grid import round_up
 from quietscope.tiling.orientations import TRANSPOSE
 from quietscope.training.settings import TrainingSettings
@@ -128,30 +129,58 @@ def patch_multiples(method: Method) -> tuple[int, ...]:
     return (*multiples[:-2], *[math.lcm(*multiples[-2:])] * 2) if is_transposed(method) else multiples
 
 
-def check_batch(method: Method, settings: TrainingSettings) -> None:
+def check_batch(method: LearningMethod, settings: TrainingSettings, num_processes: int = 1) -> None:
     """Refuse batches in which batch normalisation would find one value per channel, and no spread.
 
     Args:
         method: The method.
         settings: Training settings.
+        num_processes: Processes that share every batch.
 
     Raises:
         SettingsError: If there is one patch at a time, of which the deepest level of the network keeps one pixel.
     """
-    patch = patch_size(method, settings)
-    smallest = settings.batch_size // settings.num_pieces(settings.batch_size)
-    if smallest > 1 or any(n > multiple for n, multiple in zip(patch, method.size_multiple, strict=True)):
+    shared = max(1, settings.batch_size // num_processes)
+    if shared // settings.num_pieces(shared) > 1:
         return
-    if any(isinstance(each, nn.BatchNorm2d | nn.BatchNorm3d) for each in method.modules()):
-        raise SettingsError(
-            "more than one pixel a batch at the network's deepest level, for batch normalisation",
-            f"{_one_at_a_time(settings)} and a patch of {' x '.join(map(str, patch))}, of which that level keeps one",
-            "set batch_size to 2 or more, take a larger patch or fewer levels, or set batch_norm to false"
-            if settings.micro_batch is None
-            else "leave micro_batch out, take a larger patch or fewer levels, or set batch_norm to false",
-        )
+    patch = patch_size(method, settings)
+    if _fewest_normalized(method, patch) > 1:
+        return
+    if num_processes > 1:
+        fix = f"set batch_size to {2 * num_processes} or more"
+    else:
+        fix = "set batch_size to 2 or more" if settings.micro_batch is None else "leave micro_batch out"
+    raise SettingsError(
+        "more than one pixel a batch at the network's deepest level, for batch normalisation",
+        f"{_one_at_a_time(settings, num_processes)} and a patch of {' x '.join(map(str, patch))}, of which that level "
+        "keeps one",
+        f"{fix}, take a larger patch or fewer levels, or set batch_norm to false",
+    )
 
 
-def _one_at_a_time(settings: TrainingSettings) -> str:
+def _fewest_normalized(method: LearningMethod, patch: tuple[int, ...]) -> int:
+    """Return the fewest pixels of one patch that any batch normalisation is computed from; 2 where there is none.
+
+    The network itself tells, for a flat patch: what a method does with a patch is its own affair.
+    """
+    norms = [each for each in method.modules() if isinstance(each, nn.BatchNorm2d | nn.BatchNorm3d)]
+    if not norms:
+        return 2
+    counts: list[int] = []
+    hooks = [each.register_forward_pre_hook(lambda _, seen: counts.append(seen[0][0, 0].numel())) for each in norms]
+    mean, was_training = method.statistics.mean, method.training
+    flat = mean.reshape(1, -1, *[1] * len(patch)).expand(1, -1, *patch).contiguous()
+    try:
+        with torch.no_grad(), seeded(0, mean.device):
+            method.eval().loss(flat)
+    finally:
+        method.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return min(counts, default=2)
+
+
+def _one_at_a_time(settings: TrainingSettings, num_processes: int) -> str:
     pieces = "" if settings.micro_batch is None else f", micro_batch = {settings.micro_batch}"
-    return f"batch_size = {settings.batch_size}{pieces}"
+    shared = "" if num_processes == 1 else f" for {num_processes} processes"
+    return f"batch_size = {settings.batch_size}{pieces}{shared}"

@@ -1,5 +1,6 @@
 """Everything that changes during training, and is therefore stored in the resume file."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +61,9 @@ class TrainingRun:
     def set_schedule(self) -> None:
         """Set learning rate, weight of the KL divergence and the loss's own schedule for the next step."""
         progress = self.clock.progress
+        if self.collapse.restarts:
+            self._learner.teach_blind()
+        self.collapse.settled_share = self._learner.settled_share
         self._learner.set_rates(self.rate.values(progress, self.step - self.collapse.started_at))
         self._learner.set_loss(
             kl_weight=self.collapse.kl_weight(progress), progress=self.collapse.progress_since_start(progress)
@@ -77,8 +81,8 @@ class TrainingRun:
         method = self._learner.method
         if not isinstance(method, AnnealedMethod):
             return
-        kl = self._team.mean(float(loss.terms["kl"]))
-        if not self.collapse.must_restart(self.step, self.clock.progress, kl):
+        kl = self._team.mean(float(loss.terms.get("kl", math.nan)))
+        if not self.collapse.must_restart(self.step, self.clock.progress, kl, self.validation.followed):
             return
         draw_weights(method, self._seed + (self.collapse.restarts << 32))
         self._learner.optimizer.state.clear()
@@ -93,8 +97,9 @@ class TrainingRun:
         Raises:
             TrainingError: If the posterior has collapsed.
         """
-        is_judged = isinstance(self._learner.method, AnnealedMethod) and self.collapse.was_judged(self.step)
-        if is_judged and self.collapse.has_collapsed(self.validation.kl):
+        can_tell = self.collapse.can_tell(self.step, self.clock.progress)
+        is_judged = isinstance(self._learner.method, AnnealedMethod) and can_tell
+        if is_judged and self.collapse.has_collapsed(self.validation.kl, self.validation.followed):
             raise self.collapse.error(self.validation.kl)
 
     def describe(self, loss: Loss) -> TrainingState:
@@ -124,7 +129,7 @@ class TrainingRun:
 
     def validate(self) -> dict[str, float]:
         """Measure the validation loss, keep the weights as a state to return to, and return the loss for the log."""
-        self.validation.measure()
+        self.validation.measure(decides=self.collapse.is_settled(self.clock.progress))
         self.rollback.keep()
         return {"validation/loss": self.validation.loss}
 

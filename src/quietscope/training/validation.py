@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from quietscope.methods.base import AnnealedMethod, Loss
+from quietscope.training.following import share_followed
 from quietscope.training.learner import VALIDATION, Learner, Weights
 from quietscope.training.schedule import LearningRate
 from quietscope.training.settings import TrainingSettings
@@ -78,8 +79,12 @@ class Validation:
         self.best: Weights = {}
         """The weights of the lowest validation loss; empty before the first finite one."""
 
-    def measure(self) -> None:
-        """Measure the validation loss by the final loss, and keep the weights if it is the lowest so far."""
+    def measure(self, *, decides: bool = True) -> None:
+        """Measure the validation loss by the final loss, and keep the weights if it is the lowest so far.
+
+        Args:
+            decides: Whether weights and learning rate hang on it; if not, it is only measured.
+        """
         learner = self._learner
         learner.agree()
         learner.set_loss(kl_weight=1.0, progress=1.0)
@@ -88,11 +93,23 @@ class Validation:
             losses = [learner.loss(batch, number, VALIDATION) for number, batch in enumerate(self._batches)]
         learner.method.train()
         self.loss = self._mean([each.total for each in losses])
-        self.losses.append(self.loss)
         if isinstance(learner.method, AnnealedMethod):
             self.kl = self._mean([each.terms["kl"] for each in losses])
+        if not decides:
+            return
+        self.losses.append(self.loss)
         if math.isfinite(self.loss) and self._rate.observe(*self._parts_of(losses)):
             self.best = learner.weights()
+
+    def followed(self) -> float:
+        """Measure how far the output of a method that may collapse follows the patches, see `share_followed`."""
+        method = self._learner.method
+        assert isinstance(method, AnnealedMethod)
+        self._learner.agree()
+        method.eval()
+        share = share_followed(method, self._batches)
+        method.train()
+        return self._team.mean(share)
 
     def forget(self) -> None:
         """Forget the losses and the best weights, because training starts again with fresh weights."""
