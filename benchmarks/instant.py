@@ -1,4 +1,4 @@
-"""The denoiser that comes trained, on five sets that its weights never saw: quality, seconds, and what stands beside it.
+"""The denoiser that comes trained, on five sets that its weights never saw: quality, seconds, and what it is beside.
 
 For each set: the noisy images; BM3D, told the noise from clean and noisy pairs; `instant` with several seeds, plain and
 looking at every image in all orientations; N2V2 trained for `--steps` steps; and, as a limit, the network of N2V2

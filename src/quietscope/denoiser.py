@@ -21,6 +21,7 @@ from quietscope.errors import ModelFileError, SettingsError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
+from quietscope.metrics.coverage import Exposure
 from quietscope.model import denoising, exploring, honesty, stein, trained
 from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
 from quietscope.model.starting import take_weights, with_start
@@ -195,6 +196,11 @@ class Denoiser:
     def noise_models(self) -> tuple[NoiseModel, ...]:
         """The noise model of each channel."""
         return self.method.channel_noise
+
+    @property
+    def known_noise(self) -> tuple[Exposure, ...]:
+        """The noise of each channel as functions of arrays, in the units of images; none where it is not known."""
+        return trained.known_noise(self)
 
     def fit(
         self,

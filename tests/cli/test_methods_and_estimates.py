@@ -19,6 +19,8 @@ TINY = {
 }
 TRAINING = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, precision: float32}"
 
+BESIDE = ("model.safetensors", "config.yaml", "overview.png", "regions.csv")
+
 
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -55,7 +57,7 @@ def test_denoise_with_divnoising(quietscope: Quietscope, images: Path, configs: 
     ]
     status, out, err = quietscope(*words, "--config", configs / "divnoising.yaml", "--clean", images / "clean.tif")
     assert status == 0, err
-    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", *BESIDE}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert "divnoising" in out
     assert "4 samples" in out
@@ -88,7 +90,7 @@ def test_denoise_with_pn2v_writes_a_deviation_and_draws_no_samples(
     words = ["denoise", images / "cells.tif", "-o", tmp_path, "--method", "pn2v", "--noise", "sigma=8", "--steps", "3"]
     status, out, err = quietscope(*words, "--config", configs / "pn2v.yaml", "--clean", images / "clean.tif")
     assert status == 0, err
-    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    names = {"cells_denoised.ome.tif", "cells_std.ome.tif", *BESIDE}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert "90 % interval covers" in out
     assert "0 samples" not in out
@@ -114,7 +116,7 @@ def test_denoise_with_noise2void_writes_no_deviation(
     words = ["denoise", images / "cells.tif", "-o", tmp_path, "--method", "noise2void", "--steps", "3"]
     status, out, err = quietscope(*words, "--config", configs / "noise2void.yaml", "--clean", images / "clean.tif")
     assert status == 0, err
-    names = {"cells_denoised.ome.tif", "model.safetensors", "config.yaml", "overview.png"}
+    names = {"cells_denoised.ome.tif", *BESIDE}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert "one pass" in out
 

@@ -37,6 +37,7 @@ def test_denoise_writes_images_model_settings_and_picture(quietscope: Quietscope
         "config.yaml",
         "model.safetensors",
         "overview.png",
+        "regions.csv",
     ]
     for words in ("noise found", "PSNR", "SSIM", "2 steps"):
         assert words in printed

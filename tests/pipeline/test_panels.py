@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from quietscope.io import Image
 from quietscope.methods.hdn import HDN
-from quietscope.pipeline.panels import Panels, Tap
+from quietscope.metrics.unexplained import Region
+from quietscope.pipeline.panels import MOST_MARKS, Panels, Tap
 from quietscope.pipeline.results import Abilities
 
 SIZES = {"T": 2, "C": 2, "S": 3, "Z": 5, "Y": 7, "X": 9}
@@ -39,6 +40,22 @@ def test_the_plane_of_any_order_of_axes(axes: str, dims: int) -> None:
     np.testing.assert_array_equal(planes["mean"], shown)
     np.testing.assert_array_equal(planes["samples"], [shown, shown + 1, shown + 2])
     assert set(planes) == {"mean", "std", "samples"}
+
+
+def test_squares_are_marked_where_they_are_shown() -> None:
+    image = Image(np.zeros((2, 5, 2, 600, 700), np.float32), "TZCYX")
+    panels = Panels.of(image, 2, ABLE, 1)
+    top, left, middle = panels.view.rows.start, panels.view.columns.start, {"T": 0, "Z": 2}
+
+    def region(y: int, x: int, channel: int = 1, plane: dict[str, int] = middle) -> Region:
+        return Region(plane=plane, channel=channel, y=y, x=x, side=8, kind="made up", evidence=9.0, size=1.0)
+
+    inside, cut = region(top + 20, left + 30), region(top - 4, left)
+    elsewhere = [region(top + 20, left + 30, channel=0), region(top + 20, left + 30, plane={"T": 1, "Z": 2})]
+    elsewhere += [region(top - 8, left), region(panels.view.rows.stop, left), region(top, panels.view.columns.stop)]
+    assert panels.marks([*elsewhere, inside, cut], 1) == ((20, 30, 8), (-4, 0, 8))
+    assert panels.marks([inside], 0) == ()
+    assert len(panels.marks([inside] * 500, 1)) == MOST_MARKS
 
 
 @given(st.data())

@@ -20,6 +20,7 @@ from quietscope.errors import SettingsError
 from quietscope.io.image import Image, Sink
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.main_memory import free_main_memory
+from quietscope.metrics.coverage import Exposure
 from quietscope.nn.keyed import keyed_normal, noise_key
 from quietscope.tiling.antithetic import NO_PAIRS, Pairs
 from quietscope.tiling.drawn import Drawn
@@ -49,6 +50,11 @@ class LeanPredictor:
     def history(self) -> History:
         """What it has learnt from, and how far, from the card."""
         return self.session.card.history
+
+    @property
+    def known_noise(self) -> tuple[Exposure, ...]:
+        """None: a noise model is not exported."""
+        return ()
 
     @staticmethod
     def can(kinds: Iterable[str]) -> bool:

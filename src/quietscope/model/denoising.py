@@ -16,10 +16,11 @@ from quietscope.io import Image, ImageSource, Sink, as_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.methods.abilities import kinds_of
 from quietscope.methods.base import Method
+from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict
-from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, ready
+from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, known_noise, ready
 from quietscope.prediction import predict_image
-from quietscope.tiling.judged import judging, verdict_of
+from quietscope.tiling.judged import judging, unexplained_of, verdict_of
 from quietscope.tiling.kinds import with_leading
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
@@ -41,6 +42,8 @@ class Result:
         frame_interval_s: Seconds between time points, where the input names them.
         details: What else the input tells, such as colours, see `quietscope.io.details`.
         verdict: What the result is worth, as far as that can be known without a reference.
+        unexplained: Regions where what was removed is no noise, or something was made up, see
+            `quietscope.metrics.unexplained`.
     """
 
     estimates: Mapping[str, Pixels]
@@ -51,6 +54,7 @@ class Result:
     frame_interval_s: float | None = None
     details: Details = NO_DETAILS
     verdict: Verdict = USABLE
+    unexplained: Unexplained = NOT_TESTED
 
     @property
     def image(self) -> Pixels:
@@ -258,7 +262,7 @@ def _denoise_one(
 ) -> Result:
     image = as_measured(image)
     out = request.arrays(wanted, image.shape)
-    judged = judging(replace(image, data=in_intensities(image.data)), out)
+    judged = judging(replace(image, data=in_intensities(image.data)), out, known_noise(model))
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,
@@ -269,6 +273,7 @@ def _denoise_one(
         frame_interval_s=image.frame_interval_s,
         details=image.details,
         verdict=verdict_of(judged, model.history.effort, is_own=False),
+        unexplained=unexplained_of(judged),
     )
 
 

@@ -24,6 +24,7 @@ from quietscope.methods.base import (
     PointMethod,
     PosteriorMethod,
 )
+from quietscope.metrics.coverage import Exposure
 from quietscope.model import denoising, exploring
 from quietscope.tiling.request import Precision
 
@@ -88,6 +89,11 @@ class Deployed:
     def history(self) -> History:
         """What it has learnt from, and how far, from the card."""
         return self.session.card.history
+
+    @property
+    def known_noise(self) -> tuple[Exposure, ...]:
+        """None: a noise model is not exported."""
+        return ()
 
 
 def as_method(session: Session) -> Method:

@@ -14,9 +14,11 @@ from quietscope.errors import SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import CheckedArray
 from quietscope.methods.base import Method
+from quietscope.metrics.coverage import Exposure
 from quietscope.model.file import ModelCard
 from quietscope.nn.hardware import place
 from quietscope.noise import NoiseModel
+from quietscope.noise.exposure import exposure_of
 from quietscope.tiling.request import Precision
 
 Pixels: TypeAlias = npt.NDArray[np.float32]
@@ -64,6 +66,11 @@ def remember(model: RecordedModel, numbers: Mapping[str, float]) -> None:
 def noise_in_intensities(model: TrainedModel) -> tuple[NoiseModel, ...]:
     """Return the noise model of each channel in the units of images; none where every image has units of its own."""
     return model.method.channel_noise if model.history.normalize == "together" else ()
+
+
+def known_noise(model: TrainedModel) -> tuple[Exposure, ...]:
+    """Return the noise of each channel as functions of arrays, in the units of images; none where it is not known."""
+    return tuple(exposure_of(each) for each in noise_in_intensities(model))
 
 
 def ready(model: TrainedModel) -> Method:

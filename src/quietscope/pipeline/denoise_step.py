@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 from quietscope.data.measured import as_measured, gap_notes
 from quietscope.deploy.card import History
 from quietscope.io import Image, Sink
+from quietscope.metrics.coverage import Exposure
 from quietscope.pipeline.events import Listener, Note, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Predicted
 from quietscope.pipeline.plan import PredictPlan
-from quietscope.tiling.judged import judging, verdict_of
+from quietscope.tiling.judged import judging, unexplained_of, verdict_of
 from quietscope.tiling.request import Request
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class Model(Protocol):
     @property
     def history(self) -> History:
         """What it has learnt from, and how far."""
+
+    @property
+    def known_noise(self) -> tuple[Exposure, ...]:
+        """The noise of each channel in the units of images; none where it is not known."""
 
     def denoise_into(
         self,
@@ -84,7 +89,7 @@ def predict(
         is_own: Whether the image is one of those that the model has learnt from.
 
     Returns:
-        The time that it took, what the panels show, and what the result is worth.
+        The time that it took, what the panels show, what the result is worth, and what noise does not explain.
 
     Raises:
         Stop: If the listener has raised it.
@@ -101,7 +106,7 @@ def predict(
             events(Note(text=text))
         taps = {} if panels is None else panels.tap(sinks)
         tapped: dict[str, Sink] = {**sinks, **taps}
-        judged = judging(noisy, tapped)
+        judged = judging(noisy, tapped, model.known_noise)
         model.denoise_into(noisy, {**tapped, **judged}, target.request, progress=progress)
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
@@ -109,4 +114,5 @@ def predict(
         seconds=time.monotonic() - started,
         panels={} if panels is None else panels.planes(taps),
         verdict=verdict_of(judged, model.history.effort, is_own=is_own),
+        unexplained=unexplained_of(judged),
     )

@@ -10,7 +10,7 @@ from quietscope.pipeline.inputs import name_of
 from quietscope.wording import elsewhere
 
 MODEL, BEST, LAST, DIRECT = "model.safetensors", "best.safetensors", "last.safetensors", "direct.safetensors"
-CONFIG, OVERVIEW = "config.yaml", "overview.png"
+CONFIG, OVERVIEW, REGIONS = "config.yaml", "overview.png", "regions.csv"
 
 
 def split_name(name: str) -> tuple[str, str]:

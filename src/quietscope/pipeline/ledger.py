@@ -14,6 +14,7 @@ import numpy as np
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import Image, atomic_path
 from quietscope.io.atomic import write_bytes_atomically
+from quietscope.metrics.unexplained import Unexplained
 from quietscope.metrics.verdict import Verdict
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
 from quietscope.outside.regular_file import read_bounded
@@ -29,7 +30,7 @@ _RUN = "run.json"
 _FILES, _IMAGES, _TRAINED = "files", "images", "trained"
 _HALF = 32
 """Half the side of the part of a plane that is looked at, in pixels."""
-_SECONDS, _KEY, _VERDICT, _PANEL = "seconds", "key", "verdict", "panel_"
+_SECONDS, _KEY, _VERDICT, _REGIONS, _PANEL = "seconds", "key", "verdict", "regions", "panel_"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Ledger:
         kept: dict[str, Any] = {_PANEL + name: pixels for name, pixels in found.panels.items()}
         kept |= {_SECONDS: np.float64(found.seconds), _KEY: np.str_(_key(target))}
         kept[_VERDICT] = np.str_(json.dumps(found.verdict.values()))
+        kept[_REGIONS] = np.str_(json.dumps(found.unexplained.values()))
         with atomic_path(self._place(number), overwrite=True) as temporary, temporary.open("wb") as file:
             np.savez(file, **kept)
 
@@ -87,11 +89,15 @@ class Ledger:
                 if str(kept[_KEY]) != _key(target):
                     return None
                 panels = {name.removeprefix(_PANEL): kept[name] for name in kept.files if name.startswith(_PANEL)}
-                verdict = parse_json(str(kept[_VERDICT]))
-                if not isinstance(verdict, dict):
+                verdict, regions = (parse_json(str(kept[name])) for name in (_VERDICT, _REGIONS))
+                if not (isinstance(verdict, dict) and isinstance(regions, dict)):
                     return None
-                seconds = float(kept[_SECONDS])
-                return Predicted(seconds=seconds, panels=panels, verdict=Verdict.of_values(verdict))
+                return Predicted(
+                    seconds=float(kept[_SECONDS]),
+                    panels=panels,
+                    verdict=Verdict.of_values(verdict),
+                    unexplained=Unexplained.of_values(regions),
+                )
         except Exception:  # what is written down is damaged: the results are made again
             return None
 

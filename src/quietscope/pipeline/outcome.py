@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict, judge, worst_of
 from quietscope.report.table import Denoised, Summary
 
@@ -54,11 +55,13 @@ class Predicted:
         panels: The part that a picture shows, of the kinds of results that it shows, (Y, X) each and (N, Y, X) for
             samples, float32, intensity units; empty where no picture was asked for.
         verdict: What the result is worth.
+        unexplained: Regions that noise does not explain.
     """
 
     seconds: float
     panels: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     verdict: Verdict = USABLE
+    unexplained: Unexplained = NOT_TESTED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The part of the results that a picture shows, kept while they are written: no picture costs a prediction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from quietscope.axes import Layout, reorder
 from quietscope.io import Image, Sink
+from quietscope.metrics.unexplained import Region
 from quietscope.pipeline.results import Abilities
 from quietscope.report.view import View, choose_view, middle_frame
 from quietscope.tiling.kinds import chosen_kinds
@@ -17,6 +19,8 @@ SHOWN = frozenset({"mean", "std", "deconvolved", "samples"})
 """Kinds of results that the picture shows, where the model gives them."""
 MOST_SAMPLES = 3
 """Samples that it shows."""
+MOST_MARKS = 200
+"""Regions that it marks, the surest; more would cover it."""
 MOST_CHANNELS = 6
 """Channels that it shows."""
 _CHANNELS = "CS"
@@ -129,6 +133,27 @@ class Panels:
             values = reorder(tap.values, number + kept, number + channels + "YX")
             found[kind] = values.reshape(*values.shape[: len(number)], -1, *values.shape[-2:])
         return found
+
+    def marks(self, regions: Sequence[Region], channel: int) -> tuple[tuple[int, int, int], ...]:
+        """Return the squares that lie in what is shown of a channel: first row and column there, and side, in pixels.
+
+        Args:
+            regions: Squares of the image, the surest first.
+            channel: Number of the channel.
+        """
+        at = dict(zip(self.axes, self._place, strict=True))
+        rows, columns = self.view.rows, self.view.columns
+        here = (
+            each
+            for each in regions
+            if each.channel == channel
+            and all(at[letter] == index for letter, index in each.plane.items())
+            and rows.start < each.y + each.side
+            and each.y < rows.stop
+            and columns.start < each.x + each.side
+            and each.x < columns.stop
+        )
+        return tuple((each.y - rows.start, each.x - columns.start, each.side) for each in islice(here, MOST_MARKS))
 
     @property
     def _place(self) -> Place:

@@ -44,7 +44,15 @@ def overview_of(
     noisy = box.reshape(len(box), *box.shape[-2:]).astype(np.float32)
     truth = None if clean is None else _reference(clean, shown)
     first, *others = (
-        _with_reference(_channel(n, noisy, planes, image.channel_names, trained.noise), truth, n, num_samples)
+        _with_reference(
+            replace(
+                _channel(n, noisy, planes, image.channel_names, trained.noise),
+                marks=shown.marks(found.unexplained.regions, n),
+            ),
+            truth,
+            n,
+            num_samples,
+        )
         for n in range(planes["mean"].shape[0])
     )
     return replace(
@@ -55,6 +63,7 @@ def overview_of(
         method=trained.method,
         pixel_size_um=image.pixel_size_um.get("X"),
         verdict=found.verdict.words,
+        unexplained=found.unexplained.words if found.unexplained.count else "",
     )
 
 

@@ -120,6 +120,7 @@ class DenoisePlan:
         targets: What is written for each image.
         references: Clean references to judge the results by, one per image, or none.
         overview: The picture of the first image.
+        regions: The table of what noise does not explain, of all images.
     """
 
     folder: Path
@@ -127,12 +128,13 @@ class DenoisePlan:
     targets: tuple[Target, ...]
     references: tuple[Image, ...] = ()
     overview: Path
+    regions: Path
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file that is there at the end."""
         results = [path for target in self.targets for path in target.files.values()]
-        return (*results, *self.training.files.values(), self.overview)
+        return (*results, *self.training.files.values(), self.overview, self.regions)
 
     @property
     def ledger(self) -> Ledger:
@@ -147,7 +149,8 @@ class DenoisePlan:
         """
         with trial_folder(self.folder):
             self.training.check()
-            check_target(self.overview, self.training.resume or self.training.overwrite)
+            for path in (self.overview, self.regions):
+                check_target(path, self.training.resume or self.training.overwrite)
             for target in self.targets:
                 target.check()
 

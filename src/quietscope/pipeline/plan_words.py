@@ -187,9 +187,13 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     return Description(
         learning=_learning(settled, method, frames, device),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
-        files={**files, "overview": str(plan.overview)} if isinstance(plan, DenoisePlan) else files,
+        files={**files, **_reports(plan)} if isinstance(plan, DenoisePlan) else files,
         notes=(*found, *settled.notes),
     )
+
+
+def _reports(plan: DenoisePlan) -> dict[str, str]:
+    return {"overview": str(plan.overview), "regions": str(plan.regions)}
 
 
 def _learning(

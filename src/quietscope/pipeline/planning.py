@@ -10,7 +10,7 @@ from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
 from quietscope.outside.sources import protecting
-from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, files_beside, files_in
+from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, REGIONS, files_beside, files_in
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
@@ -107,6 +107,7 @@ def plan_denoise(
         ),
         references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
+        regions=place / REGIONS,
     )
     return plan.resumed() if resume else plan
 

@@ -7,6 +7,7 @@ from quietscope.io import Image, read_image
 from quietscope.metrics import Score
 from quietscope.pipeline.events import Listener, Written, ignore, step
 from quietscope.pipeline.image_files import Target
+from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.pipeline.picture import overview_of
@@ -14,6 +15,7 @@ from quietscope.pipeline.plan import DenoisePlan
 from quietscope.pipeline.planes import describe_image, honesty, score
 from quietscope.pipeline.results import Abilities
 from quietscope.report.overview import write_overview
+from quietscope.report.region_list import write_regions
 from quietscope.report.table import Denoised
 from quietscope.tiling.kinds import kind_of
 
@@ -53,6 +55,11 @@ def report(
         picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean, count)
         write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
         events(Written(name="overview", path=plan.overview))
+        listed = [
+            (name_of(target.image), each.unexplained) for target, each in zip(plan.targets, predicted, strict=True)
+        ]
+        write_regions(plan.regions, listed, overwrite=plan.training.overwrite or plan.training.resume)
+        events(Written(name="regions", path=plan.regions))
         nothing = [None] * len(predicted)
         each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
         images = tuple(judge(*parts, samples=samples) for parts in each)
@@ -61,7 +68,12 @@ def report(
         trained=trained,
         images=images,
         num_samples=target.request.num_samples if samples else 0,
-        files={"model": files["model"], "settings": files["settings"], "overview": plan.overview},
+        files={
+            "model": files["model"],
+            "settings": files["settings"],
+            "overview": plan.overview,
+            "regions": plan.regions,
+        },
     )
 
 
@@ -102,4 +114,5 @@ def judge(
         after=after,
         honesty=words,
         verdict=found.verdict,
+        unexplained=found.unexplained,
     )

@@ -20,13 +20,19 @@ Plane: TypeAlias = npt.NDArray[Any]
 PANEL, GAP, TITLE, BAR, HEADING = 3.84, 0.12, 0.34, 0.55, 0.72
 """Inches: side of a panel, gap between panels, space for a title above, for a colour bar below, for the heading."""
 
-VERDICT = 0.28
-"""Inches: space for the verdict, below the heading."""
+VERDICT, LEGEND = 0.28, 0.14
+"""Inches: space for the verdict and for the legend of the marks, below the heading; side of the mark in the legend."""
 
 CHARACTERS_OF_AN_INCH = 11
 CHARACTERS_OF_COVERAGE = 48
 WARNING = "#b00020"
 MAX_LAG = 5
+
+MARK = (("black", 2.4), ("#f0e442", 1.0))
+"""Colours and widths in points of an outline; the yellow of Okabe and Ito is told from greys, reds and blues by all."""
+
+AROUND = 2.0
+"""Pixels between a marked square and its outline, which is not to cover what it marks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,8 @@ class Overview:
         channel: Name of the channel; shown where there are several.
         others: Further channels, of which noisy and denoised image, deviation and residual are shown.
         verdict: What the result is worth, in words.
+        unexplained: How many regions noise does not explain, in words; empty where there are none.
+        marks: Those of them that lie in what is shown: first row, first column and side in pixels.
     """
 
     noisy: Plane
@@ -68,6 +76,8 @@ class Overview:
     channel: str = ""
     others: "tuple[Overview, ...]" = ()
     verdict: str = ""
+    unexplained: str = ""
+    marks: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class _Panel:
     limits: tuple[float, float]
     bar: str = ""
     extent: tuple[float, float, float, float] | None = None
+    marks: tuple[tuple[int, int, int], ...] = ()
 
 
 _Row: TypeAlias = Sequence[_Panel | Calibration]
@@ -95,7 +106,7 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
         OutputError: If the file exists and must not be replaced, or cannot be written.
     """
     rows = _rows(overview)
-    heading = HEADING + (VERDICT if overview.verdict else 0.0)
+    heading = HEADING + VERDICT * (bool(overview.verdict) + bool(overview.unexplained))
     width = max(map(_num_columns, rows)) * (PANEL + GAP) + GAP
     sides = [min(PANEL, (width - GAP) / len(row) - GAP) for row in rows]
     canvas = Canvas.blank(width, heading + sum(_height(row, side) for row, side in zip(rows, sides, strict=True)))
@@ -115,7 +126,21 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
         words = textwrap.shorten(overview.verdict, round(CHARACTERS_OF_AN_INCH * width), placeholder=" ...")
         color = INK if overview.verdict.startswith("usable") else WARNING
         canvas.write_centred(f"verdict: {words}", HEADING - 0.1, 11, color=color)
+    if overview.unexplained:
+        _write_legend(canvas, overview, heading - VERDICT - 0.1)
     canvas.save(path, overwrite=overwrite)
+
+
+def _write_legend(canvas: Canvas, overview: Overview, top: float) -> None:
+    """Say below the verdict what the marks mean, behind one of them."""
+    words = f"not explained by noise: {overview.unexplained}"
+    words = textwrap.shorten(words, round(CHARACTERS_OF_AN_INCH * canvas.width) - 6, placeholder=" ...")
+    place = canvas.place(GAP, top, canvas.width - 2 * GAP, LEGEND)
+    place.set_axis_off()
+    place.set_xlim(0.0, (canvas.width - 2 * GAP) / LEGEND)
+    place.set_ylim(1.0, 0.0)
+    _draw_mark(place, 0.0, 0.0, 1.0)
+    place.text(2.0, 0.5, words, fontsize=11, color=INK, ha="left", va="center_baseline", parse_math=False)
 
 
 def _heading(overview: Overview) -> str:
@@ -141,8 +166,8 @@ def _row_of_channel(overview: Overview) -> _Row:
     """Return the panels of a further channel: noisy and denoised image, deviation, residual."""
     name, limits = overview.channel, _spread(overview.noisy)
     panels = [
-        _Panel(f"{name}: {title}", pixels, "gray", limits, UNITS)
-        for title, pixels in (("noisy", overview.noisy), ("denoised", overview.mean))
+        _Panel(f"{name}: {title}", pixels, "gray", limits, UNITS, marks=marks)
+        for title, pixels, marks in (("noisy", overview.noisy, ()), ("denoised", overview.mean, overview.marks))
     ]
     if overview.std is not None:
         panels.append(_Panel(f"{name}: deviation", overview.std, "inferno", (0.0, _spread(overview.std)[1]), UNITS))
@@ -152,7 +177,7 @@ def _row_of_channel(overview: Overview) -> _Row:
 def _residual_panel(overview: Overview, title: str) -> _Panel:
     residual = np.asarray(overview.noisy, np.float64) - overview.mean
     reach = _spread(np.abs(residual))[1] or 1.0
-    return _Panel(title, residual, "RdBu_r", (-reach, reach), UNITS)
+    return _Panel(title, residual, "RdBu_r", (-reach, reach), UNITS, marks=overview.marks)
 
 
 def _rows_of_channel(overview: Overview) -> list[_Row]:
@@ -163,7 +188,8 @@ def _rows_of_channel(overview: Overview) -> list[_Row]:
 
     def image(title: str, pixels: Plane) -> _Panel:
         words = overview.titles.get("mean" if pixels is overview.mean else title.split()[0], "")
-        return _Panel(f"{name_of_channel}{title}   {words}".strip(), pixels, "gray", limits, UNITS)
+        marks = overview.marks if pixels is overview.mean else ()
+        return _Panel(f"{name_of_channel}{title}   {words}".strip(), pixels, "gray", limits, UNITS, marks=marks)
 
     of_samples = " of the samples" if len(overview.samples) else ""
     name = f"mean{of_samples}" if of_samples else "denoised"
@@ -215,6 +241,8 @@ def _draw(axes: Any, panel: _Panel) -> None:
     shown = axes.imshow(within, cmap=panel.cmap, vmin=low, vmax=high, interpolation="nearest", extent=panel.extent)
     axes.set_title(panel.title, fontsize=10.5, color=INK, pad=5, parse_math=False)
     without_ticks(axes)
+    for y, x, side in panel.marks:
+        _draw_mark(axes, x - 0.5 - AROUND, y - 0.5 - AROUND, side + 2 * AROUND)
     if panel.extent is not None:
         _name_lags(axes, round(panel.extent[1] - 0.5))
     if panel.bar:
@@ -223,6 +251,14 @@ def _draw(axes: Any, panel: _Panel) -> None:
         bar.ax.xaxis.set_major_locator(MaxNLocator(6, prune="both"))  # a number at an end would stick out
         bar.set_label(panel.bar, fontsize=8, labelpad=1)
         bar.ax.tick_params(labelsize=8, pad=1, length=2)
+
+
+def _draw_mark(axes: Any, left: float, top: float, side: float) -> None:
+    """Draw the outline of a square: dark under bright, so that it is seen on any ground and by any eye."""
+    from matplotlib.patches import Rectangle
+
+    for color, width in MARK:
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=width))
 
 
 def _draw_coverage(axes: Any, found: Calibration) -> None:

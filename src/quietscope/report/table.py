@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from quietscope.metrics import Score
+from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict, worst_of
 
 
@@ -24,6 +25,7 @@ class Denoised:
         after: Score of the result, if there is a clean image.
         honesty: Coverage of the intervals of mean and deviation, in words; empty without a clean image.
         verdict: What the result is worth, as far as that can be known without a clean image.
+        unexplained: Regions that noise does not explain.
     """
 
     source: Path | None
@@ -34,6 +36,7 @@ class Denoised:
     after: Score | None = None
     honesty: str = ""
     verdict: Verdict = USABLE
+    unexplained: Unexplained = NOT_TESTED
 
     def values(self) -> dict[str, Any]:
         """Return all of it as values that JSON has."""
@@ -46,6 +49,7 @@ class Denoised:
             "after": None if self.after is None else dict(self.after.means),
             "uncertainty": self.honesty or None,
             "verdict": self.verdict.values(),
+            "not_noise": self.unexplained.values(),
         }
 
 
@@ -127,6 +131,7 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
         yield "SSIM", f"{image.before['ssim']:.3f} -> {image.after['ssim']:.3f}"
     if image.honesty:
         yield "uncertainty", image.honesty
+    yield "regions that noise does not explain", image.unexplained.words
     yield "verdict", image.verdict.words
 
 

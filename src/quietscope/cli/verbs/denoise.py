@@ -44,9 +44,9 @@ def denoise(
 ) -> int:
     """Train on the very images and denoise them: no clean data, no settings.
 
-    Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration and
-    overview.png. What is stopped or killed goes on with --resume. A result that is of no use is written and said to
-    have failed; the exit status is then 3.
+    Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration,
+    overview.png, and regions.csv, the places that noise does not explain. What is stopped or killed goes on with
+    --resume. A result that is of no use is written and said to have failed; the exit status is then 3.
     """
     from quietscope.pipeline.plan import UNFINISHED
     from quietscope.pipeline.planning import plan_denoise

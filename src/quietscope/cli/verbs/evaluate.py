@@ -25,13 +25,18 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
+from quietscope.metrics.unexplained import Unexplained
 from quietscope.pipeline.planes import Pair, describe_image, pairs
+from quietscope.report.region_list import COLUMNS, cells_of
 from quietscope.tiling.kinds import with_leading
 
 if TYPE_CHECKING:
     from quietscope.noise import NoiseModel
 
 Plane = npt.NDArray[Any]
+
+MOST_SHOWN = 20
+"""Regions that are listed on the screen; `quietscope denoise` writes all into regions.csv."""
 
 
 def evaluate(
@@ -52,6 +57,10 @@ def evaluate(
     num_exposures: Annotated[
         int | None, Parameter(help="Exposures that the reference is the mean of, with --noise. Default: 1.")
     ] = None,
+    noisy: Annotated[
+        Path | None,
+        Parameter(help="Noisy image that it was made of: which regions of the result does noise not explain?"),
+    ] = None,
     seed: Annotated[int, Parameter(help="Seed of the noise that is added to samples.")] = 0,
     axes: Axes = None,
     series: Series = None,
@@ -62,6 +71,7 @@ def evaluate(
     Metrics of other installed packages stand beside them.
     With --std or --samples also how often the truth lies in the intervals that these promise. A reference that has
     noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
+    With --noisy also the places where what was removed is no noise, or something was made up.
     """
     if range is not None and not 0.0 < range < float("inf"):
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
@@ -82,6 +92,32 @@ def evaluate(
             found = spread.judge(image, reference, channel, exposure)
             screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
             screen.show(found.describe())
+    if noisy is not None:
+        _show_regions(screen, denoised, noisy, axes, series, mask)
+
+
+def _show_regions(
+    screen: Screen, denoised: Path, noisy: Path, axes: str | None, series: int | None, mask: str | None
+) -> None:
+    """Show what of the result noise does not explain: how much, and the surest places."""
+    from quietscope.tiling.judged import unexplained_regions
+
+    original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
+    found = unexplained_regions(original, image)
+    if found.count:
+        screen.show(_region_table(found))
+    screen.show(f"regions that noise does not explain: {found.words}")
+
+
+def _region_table(found: Unexplained) -> Table:
+    number = min(len(found.regions), MOST_SHOWN)
+    title = f"not explained by noise, the surest {number}" if number < found.count else "not explained by noise"
+    table = Table(title=title, title_justify="left")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name == "kind" else "right")
+    for region in found.regions[:number]:
+        table.add_row(*cells_of(region))
+    return table
 
 
 def _check_options(std: Path | None, samples: Path | None, noise: str | None, num_exposures: int | None) -> None:

@@ -58,5 +58,6 @@ def predict(
         return status_of(outcome)
     for kind, path in plan.target.files.items():
         screen.show(f"{kind}: {path}")
+    screen.show(f"regions that noise does not explain: {outcome.images[0].unexplained.words}")
     screen.show(f"verdict: {outcome.verdict.words}")
     return status_of(outcome)
