@@ -15,7 +15,6 @@ from quietscope.methods.abilities import latents_of
 from quietscope.methods.base import BuiltMethod, PosteriorMethod
 from quietscope.methods.blind_first import BlindFirstMethod
 from quietscope.methods.hdn import HDN
-from quietscope.methods.instant import Instant, InstantSettings
 from quietscope.model.starting import with_start
 from quietscope.nn.seeding import seeded
 from quietscope.presets import Configuration
@@ -170,23 +169,3 @@ def test_it_is_off_as_published() -> None:
         settings = Configuration.of({"method": method, "preset": preset}).method_settings()
         assert settings.model_dump()["blind_share"] == 0.0
     assert not HDN.settings_type().model_dump()["blind_share"]
-
-
-@pytest.mark.parametrize("name", TAUGHT)
-def test_the_denoiser_that_comes_trained_may_teach_first(name: str) -> None:
-    """Of one value it makes one value, which the network then has to give too; it is no part of what is saved."""
-    method = untrained(METHODS[name], blind_share=0.3, first_teacher="trained").train()
-    assert isinstance(method, BlindFirstMethod)
-    before = set(method.state_dict())
-    x = 150 + 30 * torch.randn(2, 1, 16, 16)
-    method.advance(0.1)
-    taught = method.loss(x)
-    assert set(taught.terms) == {"blind"}
-    teacher = Instant.build(InstantSettings(), method.statistics, method.channel_noise).eval()
-    with torch.no_grad():
-        given = method.to_network(teacher.predict(x))
-        error = (method.mean_image(method.to_network(x)) - given).square().mean()
-    assert torch.allclose(taught.total.detach(), error, rtol=1e-4)
-    assert set(method.state_dict()) == before
-    method.advance(0.9)
-    assert set(method.loss(x).terms) == {"nll", "kl"}

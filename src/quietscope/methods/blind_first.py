@@ -8,7 +8,7 @@ of the KL divergence then rises from zero to one (Bowman et al., CoNLL 2016).
 """
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -16,11 +16,8 @@ from torch import Tensor
 
 from quietscope.data.hidden_pixels import BlindSpots
 from quietscope.methods.base import Loss, MethodSettings, ScheduledMethod
-from quietscope.methods.instant import Instant, InstantSettings
-from quietscope.methods.missing import mean_of_known
 from quietscope.methods.scale import ScaledMethod
 
-FirstTeacher: TypeAlias = Literal["hidden", "trained"]
 BLIND_SHARE = "blind_share"
 """Name of the setting."""
 
@@ -42,14 +39,11 @@ class BlindFirstSettings(MethodSettings):
     """Settings of a method that may be taught blind first.
 
     Attributes:
-        first_teacher: What the method learns from in that share: "hidden" pixels, or the answers of the denoiser that
-            comes "trained" with the package, see `quietscope.methods.instant`, for whole patches.
         blind_share: Share of training, from its start, in which the method learns to predict hidden pixels, with every
             latent at its mean, before it learns by its own loss; 0 for none, as published. Needs noise that is
             independent between pixels.
     """
 
-    first_teacher: FirstTeacher = "hidden"
     blind_share: float = Field(default=0.0, ge=0, le=0.5)
 
 
@@ -58,8 +52,7 @@ class BlindFirstMethod(ScaledMethod, ScheduledMethod):
 
     With b the setting `blind_share`, or more after a collapse, and p the progress of training, the loss for p < b is
     ``mean over blind spots of (x - f(x with spots replaced))^2`` on the network's scale, with f the decoded mean of the
-    posterior; or, with the denoiser g that comes trained as teacher, ``mean of (g(x) - f(x))^2``. Later it is the
-    method's own, in which the KL divergence weighs ``min(1, (p - b) / (b WARM_UP))``.
+    posterior. Later it is the method's own, in which the KL divergence weighs ``min(1, (p - b) / (b WARM_UP))``.
     """
 
     ability: ClassVar[str] = "can be taught blind first"
@@ -72,8 +65,7 @@ class BlindFirstMethod(ScaledMethod, ScheduledMethod):
         self.least_share = 0.0
         """Share of training that is blind even where the settings say less."""
         self.is_blind = False
-        """Whether the method learns to predict hidden pixels, or from the denoiser that comes trained, now."""
-        self._trained: tuple[Instant, ...] = ()  # no part of the method's own weights
+        """Whether the method learns to predict hidden pixels now."""
         self.register_buffer("warmth", torch.ones(()), persistent=False)
 
     @property
@@ -90,34 +82,20 @@ class BlindFirstMethod(ScaledMethod, ScheduledMethod):
         """Choose between the blind loss and the method's own, and set how much the KL divergence weighs in it."""
         blind = self.blind_share
         self.is_blind = progress < blind
-        if not self.is_blind:
-            self._trained = ()
         risen = (progress - blind) / (self.settled_share - blind) if progress < self.settled_share else 1.0
         self.warmth.fill_(max(0.0, risen))
 
     def blind_loss(self, x: Tensor, known: Tensor | None) -> Loss:
-        """Return the squared error at hidden pixels, or from the trained denoiser, on the network's scale.
+        """Return the squared error at hidden pixels, on the network's scale.
 
         Args:
             x: Noisy patches (B, C, *S) without NaN, intensity units.
             known: True where pixels were measured, same shape; None where all were.
         """
-        if self.settings.first_teacher == "trained":
-            return self._taught_loss(x, known)
         spots = BlindSpots(spatial_dims=self.spatial_dims, share=HIDDEN_SHARE, window=WINDOW, replacement="median")
         observed = self.to_network(x)
         blinded = spots.apply(observed)
         error = blinded.mean_square(self.mean_image(blinded.pixels), observed, known)
-        return Loss(error, {"blind": error.detach()})
-
-    def _taught_loss(self, x: Tensor, known: Tensor | None) -> Loss:
-        if not self._trained:
-            settings = InstantSettings(spatial_dims=self.spatial_dims)
-            self._trained = (Instant.build(settings, self.statistics, self.channel_noise).to(x.device).eval(),)
-        out = self.mean_image(self.to_network(x))
-        with torch.no_grad():
-            wanted = self.to_network(self._trained[0].predict(x))
-        error = mean_of_known((out - wanted).square(), known)
         return Loss(error, {"blind": error.detach()})
 
     @abstractmethod
