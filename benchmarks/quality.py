@@ -24,6 +24,7 @@ from environment import data_folder, write_result
 from quietscope import Denoiser, read_image
 from quietscope.methods import METHODS
 from quietscope.methods.base import PosteriorMethod
+from quietscope.methods.blind_first import BLIND_SHARE
 from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments
 from quietscope.noise import PoissonGaussian
 from quietscope.noise.exposure import exposure_of
@@ -98,9 +99,11 @@ def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
     method, preset = choice.split(":")
     needs_noise = METHODS[method].needs_noise
     training = {"precision": args.precision, **({"batch_size": args.batch_size} if args.batch_size else {})}
+    taught = args.blind_share is not None and METHODS[method].has_setting(BLIND_SHARE)
     denoiser = Denoiser(
         method=method,
         preset=preset,
+        network={BLIND_SHARE: args.blind_share} if taught else {},
         noise=args.noise if needs_noise else "auto",
         budget=args.budget,
         steps=args.steps,
@@ -235,6 +238,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument(
         "--batch-size", type=int, default=None, help="patches per step; that of the preset if not given"
+    )
+    parser.add_argument(
+        "--blind-share", type=float, default=None, help="share of training taught blind first, of methods that can be"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", default="auto", help="auto, bfloat16 or float32")
