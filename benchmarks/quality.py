@@ -28,7 +28,10 @@ from quietscope.methods.blind_first import BLIND_SHARE
 from quietscope.metrics import Calibration, Exposure, affine_fit, calibration_of_moments
 from quietscope.noise import PoissonGaussian
 from quietscope.noise.exposure import exposure_of
+from supervised import measure_supervised
 from yardstick import Row, bm3d_anscombe, score, told_every_minute
+
+SUPERVISED = "supervised="
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class DataSet:
     """
 
     train: list[np.ndarray]
+    train_clean: np.ndarray
     noisy: list[np.ndarray]
     clean: list[np.ndarray]
     noise: PoissonGaussian
@@ -51,7 +55,7 @@ class DataSet:
 def fmd(name: str) -> DataSet:
     folder = data_folder() / "fmd"
     noisy, clean = (np.asarray(read_image(folder / f"{name}_{kind}.tif")) for kind in ("noisy", "clean"))
-    return DataSet([noisy], list(noisy), list(clean), PoissonGaussian.fit(clean, noisy))
+    return DataSet([noisy], clean, list(noisy), list(clean), PoissonGaussian.fit(clean, noisy))
 
 
 def w2s(channel: int, fields: int) -> DataSet:
@@ -62,6 +66,7 @@ def w2s(channel: int, fields: int) -> DataSet:
     )
     return DataSet(
         [train],
+        train_clean,
         list(noisy[:fields]),
         list(clean[:fields]),
         PoissonGaussian.fit(train_clean, train),
@@ -81,7 +86,7 @@ def bsd68(fields: int) -> DataSet:
     def with_noise(image: np.ndarray) -> np.ndarray:
         return (image + rng.normal(0, 25, image.shape)).astype(np.float32)
 
-    return DataSet([with_noise(train)], [with_noise(image) for image in clean], clean, noise, data_range=255)
+    return DataSet([with_noise(train)], train, [with_noise(image) for image in clean], clean, noise, data_range=255)
 
 
 def load(name: str, fields: int) -> DataSet:
@@ -194,7 +199,11 @@ def run(args: argparse.Namespace) -> tuple[dict[str, Row], DataSet]:
             score(denoised, data.clean, data.data_range), {"prediction_seconds_per_image": seconds}
         )
     for choice in args.methods.split(","):
-        rows |= measure(choice, data, args)
+        if choice.startswith(SUPERVISED):
+            pairs = np.asarray(data.train[0]), data.train_clean
+            rows |= measure_supervised(choice.removeprefix(SUPERVISED), pairs, data.noisy, data.clean, args)
+        else:
+            rows |= measure(choice, data, args)
         show(rows, args)
     return rows, data
 
@@ -219,7 +228,9 @@ def main() -> None:
     parser.add_argument(
         "--data", default="w2s_ch0", help="w2s_ch0, w2s_ch1, bsd68 or an FMD stack such as Confocal_FISH"
     )
-    parser.add_argument("--methods", default="hdn:fast", help="method:preset, separated by commas")
+    parser.add_argument(
+        "--methods", default="hdn:fast", help=f"method:preset, or {SUPERVISED}method:preset, comma-separated"
+    )
     parser.add_argument("--noise", default="auto", help="for methods that need a noise model")
     parser.add_argument("--budget", default=None)
     parser.add_argument("--steps", type=int, default=None)

@@ -33,6 +33,8 @@ VARIANTS: dict[str, Values] = {
     "deconoising fast": {"masked_share": 0.05},
     "deconoising paper": {"preset": "paper", "masked_share": 0.05, "psf_sigma": (0.7, 1.5)},
     "deconoising 3-D": {"dims": 3, "masked_share": 0.05, "psf_sigma": (0.25, 1, 1), "total_variation": 0.01},
+    "instant fast": {},
+    "instant 3-D": {"dims": 3},
     "direct mean": {},
     "direct median": {"loss": "median", "stabilize": True},
     "direct 3-D": {"dims": 3, "z_halvings": 1, "draws": 2},

@@ -21,6 +21,7 @@ VARIANTS: dict[str, Values] = {
     "pn2v": {"preset": "paper"},
     "deconoising": {"preset": "paper"},
     "direct": {"stabilize": True},
+    "instant": {},
     "divnoising": {"dims": 3},
     "hdn": {"preset": "paper"},
     "dvlae": {"preset": "paper", "noise_filters": 8},

@@ -55,6 +55,15 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
     assert any("looks smoothed" in line for line in told) == (kind == "both")  # all of its noise was blurred
 
 
+@pytest.mark.parametrize(("kind", "method"), [("white", "instant"), ("row", "dvlae"), ("both", "hdn")])
+def test_little_time_goes_to_what_comes_trained(kind: str, method: str) -> None:
+    """Only where the noise is what it knows: correlated noise would be taken for structure."""
+    found, told = settled({"method": "auto", "budget": "30s"}, frames(kind))
+    assert found.method == method
+    assert not found.unsettled
+    assert ("30s" in told[0]) == (method == "instant")
+
+
 @pytest.mark.parametrize(("kind", "direction"), [("white", "none"), ("row", "x"), ("column", "y")])
 def test_direction_that_nobody_named(kind: str, direction: str) -> None:
     found, told = settled({"method": "cosdd"}, frames(kind))

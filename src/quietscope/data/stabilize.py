@@ -8,6 +8,7 @@ Source: Anscombe, Biometrika 35 (1948); Starck, Murtagh, Bijaoui, Image Processi
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 NUM_KNOTS = 1025
 _FINE = 1 << 15
 ANSCOMBE_SHARE = 3.0 / 8.0
+Unit: TypeAlias = Literal["image", "noise"]
 
 
 class Stabilizer(nn.Module):
@@ -35,7 +37,12 @@ class Stabilizer(nn.Module):
 
     @classmethod
     def of_variances(
-        cls, variances: Sequence[Callable[[Tensor], Tensor]], quantiles: Tensor, darkest: Tensor | None = None
+        cls,
+        variances: Sequence[Callable[[Tensor], Tensor]],
+        quantiles: Tensor,
+        darkest: Tensor | None = None,
+        *,
+        unit: Unit = "image",
     ) -> "Stabilizer":
         """Integrate variance functions over the range of the data.
 
@@ -46,9 +53,11 @@ class Stabilizer(nn.Module):
                 below it, where a photon-transfer line approaches zero and would stretch the scale without bound (a
                 third of the scale for 3 % of the pixels, for correlated noise). There the width of the noise at the
                 darkest signal is used.
+            unit: What is 1 on the new scale: the standard deviation of the image, or that of the noise.
 
         Returns:
-            The maps, shifted and scaled so that the quantiles have mean 0 and standard deviation 1 on the new scale.
+            The maps, shifted and scaled so that the quantiles have mean 0 and, if that is the unit, standard
+            deviation 1 on the new scale.
         """
         knots, values = [], []
         lowest = quantiles[:, 0] if darkest is None else darkest
@@ -64,9 +73,9 @@ class Stabilizer(nn.Module):
             u = torch.cat((t.new_zeros(1), torch.cumsum(areas, 0)))
             # Knots are evenly spaced on the stabilised scale: equally many per noise width at any brightness.
             even = torch.linspace(0.0, float(u[-1]), NUM_KNOTS, dtype=torch.float64, device=pixels.device)
-            knots.append(_interpolate(even, u, t))
-            seen = _interpolate(pixels, t, u)
-            values.append((even - seen.mean()) / seen.std(correction=0))
+            knots.append(interpolate(even, u, t))
+            seen = interpolate(pixels, t, u)
+            values.append((even - seen.mean()) / (seen.std(correction=0) if unit == "image" else 1.0))
         return cls(torch.stack(knots), torch.stack(values))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,12 +88,21 @@ class Stabilizer(nn.Module):
 
     def _map(self, x: Tensor, start: Tensor, end: Tensor) -> Tensor:
         known = len(start)
-        channels = [_interpolate(x[:, c].float(), start[c % known], end[c % known]) for c in range(x.shape[1])]
+        channels = [interpolate(x[:, c].float(), start[c % known], end[c % known]) for c in range(x.shape[1])]
         return torch.stack(channels, dim=1)
 
 
-def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    """Interpolate linearly; beyond the knots, extrapolate with the first and the last slope."""
+def interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """Interpolate linearly; beyond the knots, extrapolate with the first and the last slope.
+
+    Args:
+        x: Where to evaluate, any shape.
+        knots: Increasing, shape (K,).
+        values: Values at the knots, shape (K,).
+
+    Returns:
+        Values in the shape of ``x``, differentiable in `x` and `values`.
+    """
     left = (torch.searchsorted(knots, x.detach().contiguous()) - 1).clamp(0, knots.numel() - 2)
     slope = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
     return values[left] + (x - knots[left]) * slope[left]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from quietscope.data.bent_scale import BentScale, Table
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 
@@ -37,17 +38,20 @@ def unmerged(x: Tensor) -> Tensor:
 
 
 class ExportScale(nn.Module):
-    """A stabilised scale for export.
+    """A stabilised or bent scale for export.
 
     Args:
-        scale: The stabilised scale to replace.
+        scale: The scale to replace.
     """
 
-    def __init__(self, scale: Stabilizer) -> None:
+    def __init__(self, scale: Stabilizer | BentScale) -> None:
         super().__init__()
-        pairs = list(zip(scale.intensity.cpu(), scale.stabilized.cpu(), strict=True))
-        self.up = nn.ModuleList(Lookup(intensity, stabilized) for intensity, stabilized in pairs)
-        self.down = nn.ModuleList(Lookup(stabilized, intensity) for intensity, stabilized in pairs)
+        if isinstance(scale, Stabilizer):
+            up = Table(scale.intensity, scale.stabilized)
+            down = Table(scale.stabilized, scale.intensity)
+        else:
+            up, down = scale.up(), scale.down()
+        self.up, self.down = _lookups(up), _lookups(down)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map intensities (B, C, *S) to the normalised stabilised scale."""
@@ -119,6 +123,12 @@ class Lookup(nn.Module):
 def _at(table: Tensor, index: Tensor) -> Tensor:
     """Return ``table[index]`` as an embedding, which exports to the only "gather" operation with 32-bit indices."""
     return functional.embedding(index, table[:, None]).squeeze(-1)
+
+
+def _lookups(table: Table) -> nn.ModuleList:
+    return nn.ModuleList(
+        Lookup(knots.detach().cpu(), values.detach().cpu()) for knots, values in zip(*table, strict=True)
+    )
 
 
 def _by_channel(maps: nn.ModuleList, x: Tensor) -> Tensor:

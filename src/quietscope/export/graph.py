@@ -8,6 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from quietscope.data.bent_scale import BentScale
 from quietscope.data.stabilize import Stabilizer
 from quietscope.export.export_noise import export_noise
 from quietscope.export.export_scale import ExportScale, ExportStatistics
@@ -55,7 +56,7 @@ class Graph(nn.Module):
             own.learn_from(None)
         for parent in list(own.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, Stabilizer):
+                if isinstance(child, Stabilizer | BentScale):
                     setattr(parent, name, ExportScale(child))
         return cls(own.eval().requires_grad_(False)).eval()
 

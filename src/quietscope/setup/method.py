@@ -11,12 +11,16 @@ from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import able_to_set
 from quietscope.methods.base import PointMethod
+from quietscope.methods.pretrained import PretrainedMethod
 from quietscope.presets import Configuration
 from quietscope.presets.configuration import DIRECTION, LEVELS, speaks_no_unit
+from quietscope.training.budget import parse_duration
 
 DILATIONS = "dilations"
 FARTHEST_SEEN = 40
 """Earlier pixels that the published noise decoder sees."""
+LEAST_TRAINING = 180.0
+"""Seconds in which a network that starts from nothing is still behind the one that comes trained."""
 
 
 def choose_method(configuration: Configuration, frames: Frames, notify: Notify | None = None) -> Configuration:
@@ -44,9 +48,13 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     names = configuration.unsettled
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
-        values["method"] = _without_noise_model(setting) if by_itself else method_with(setting)
-        tell(f"method: {values['method']}, as {found.reason}")
-        names = Configuration.of(values).unsettled if by_itself else (setting,)
+        in_haste = not by_itself and found.is_independent and _is_short(configuration.budget)
+        values["method"] = (
+            _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
+        )
+        time = f", and {configuration.budget} is less than training from nothing takes" if in_haste else ""
+        tell(f"method: {values['method']}, as {found.reason}{time}")
+        names = Configuration.of(values).unsettled if by_itself or in_haste else (setting,)
     answers: dict[str, Any] = {DIRECTION: found.direction}
     if LEVELS in names:
         answers[LEVELS] = found.levels(Configuration.of({**values, "network": _without(values["network"], LEVELS)}))
@@ -79,6 +87,16 @@ def _without_noise_model(setting: str) -> str:
     return next((name for name in names if METHODS[name].has_setting(setting)), points[0])
 
 
+def _is_short(budget: str | None) -> bool:
+    """Whether there is less time than a network needs that starts from nothing."""
+    return budget is not None and parse_duration(budget) < LEAST_TRAINING
+
+
+def _pretrained() -> str:
+    """Return the name of the first method that comes trained."""
+    return next(name for name, kind in METHODS.items() if issubclass(kind, PretrainedMethod))
+
+
 @dataclass(frozen=True)
 class _Found:
     """The diagnoses of all channels, and what follows from them for one network."""
@@ -97,6 +115,11 @@ class _Found:
         """The setting that a method must have: a direction for noise along one axis; levels to close for all else."""
         both = any(each.kind == "correlated both ways" for each in self.channels)
         return DIRECTION if len(self._directions) == 1 and not both else LEVELS
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether the noise of every channel is surely independent from pixel to pixel."""
+        return all(each.advice.sure and each.advice.reach == 1 for each in self.channels)
 
     @property
     def direction(self) -> str:

@@ -26,6 +26,7 @@ from quietscope.training.settings import TrainingSettings
 from quietscope.training.stop import StopRequest
 from quietscope.training.team import Team
 from quietscope.training.training_run import TrainingRun
+from quietscope.training.unlike import tell_if_unlike
 from quietscope.training.validation import fall_at_the_end
 from quietscope.training.watch import Watcher
 
@@ -168,6 +169,7 @@ def fit(
     # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
     run.validate()
     run.refuse_collapse()
+    tell_if_unlike(method, fixed, notify)
     return _finish(run, learner, settings, stop)
 
 

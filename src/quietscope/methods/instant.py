@@ -1,0 +1,182 @@
+"""An answer in seconds: a denoiser of Gaussian noise that was trained once, behind a scale learnt from the image.
+
+Herbreteau, Unser, "Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising" (Noise2VST),
+ICCV 2025, arXiv 2407.17399: noise of any variance is brought to the same width by a transform with some hundred
+parameters, which are learnt from the noisy image alone; a denoiser that only ever saw white Gaussian noise does the
+rest.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Self, final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from quietscope.data.bent_scale import BentScale
+from quietscope.data.hidden_pixels import BlindSpots, Replacement
+from quietscope.data.normalize import Statistics
+from quietscope.data.stabilize import Stabilizer
+from quietscope.methods.base import Blocks, Citation, Count, Loss, MethodSettings, PointMethod
+from quietscope.methods.likelihood import LikelihoodMethod
+from quietscope.methods.missing import split_gaps
+from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
+from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
+from quietscope.noise.noise_model import NoiseModel
+from quietscope.weights import unit_noise_weights
+
+
+class InstantSettings(MethodSettings):
+    """Settings of `Instant`.
+
+    Attributes:
+        spatial_dims: 2, or 3 for volumes, whose planes are denoised one by one.
+        widths: Filters of each level of the network, see `quietscope.nn.unit_noise`.
+        blocks: Residual blocks of each level. A network of another shape than the one that comes trained starts from
+            random weights.
+        learns: What training changes: the "curve" alone, some hundred numbers, or the "network" with it.
+        pieces: Pieces of the curve, a power of 2.
+        masked_share: Share of the pixels that are hidden from the network in training.
+        window: Side of the window that replacements of hidden pixels come from, in pixels, odd.
+        replacement: What hidden pixels are replaced by, see `quietscope.data.hidden_pixels`.
+    """
+
+    spatial_dims: int = Field(default=2, ge=2, le=3)
+    widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.widths
+    blocks: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.blocks
+    learns: Literal["curve", "network"] = "curve"
+    pieces: Literal[8, 16, 32, 64, 128, 256] = 64
+    masked_share: float = Field(default=1 / 16, gt=0, le=0.25)
+    window: int = Field(default=3, ge=3, le=99)
+    replacement: Replacement = "median"
+
+    @model_validator(mode="after")
+    def _levels_match(self) -> Self:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError("widths and blocks must have one number per level")
+        if self.window % 2 == 0:
+            raise ValueError("window must be odd, so that it has a middle")
+        return self
+
+    @property
+    def shape(self) -> UnitNoiseShape:
+        """The shape of the network."""
+        return UnitNoiseShape(widths=self.widths, blocks=self.blocks)
+
+
+@final
+class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
+    """The denoiser f of white Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
+
+    ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
+
+    The loss is that of hidden pixels, in units of the noise: ``mean over blind spots of (x - s)^2 / v(s)``, with the
+    noise model's variance v.
+    """
+
+    name: ClassVar[str] = "instant"
+    settings_type: ClassVar[type[MethodSettings]] = InstantSettings
+    citation: ClassVar[Citation | None] = Citation(
+        "Herbreteau, Unser, Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising, "
+        "ICCV 2025",
+        url="https://arxiv.org/abs/2407.17399",
+    )
+    aliases: ClassVar[tuple[str, ...]] = ("noise2vst",)
+    settings: InstantSettings
+    darkest: Tensor
+
+    def __init__(self, settings: InstantSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
+        super().__init__(settings, statistics, noise_models, stabilize=False)
+        variances = [model.variance for model in noise_models]
+        stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest, unit="noise")
+        self.register_buffer("darkest", statistics.darkest.clone())
+        self.scale = BentScale(stabilizer, statistics.quantiles, self._sample, settings.pieces)
+        self.network = UnitNoiseNet(settings.shape)
+        if settings.shape == UnitNoiseShape():
+            self.network.load_state_dict(unit_noise_weights(), assign=True)  # also where nothing is real
+        self.network.requires_grad_(settings.learns == "network")
+        self.blind_spots = BlindSpots(
+            spatial_dims=settings.spatial_dims,
+            share=settings.masked_share,
+            window=settings.window,
+            replacement=settings.replacement,
+        )
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return self.settings.spatial_dims
+
+    @property
+    def size_multiple(self) -> tuple[int, ...]:
+        """Reduction of the deepest level."""
+        reduction = self.network.shape.reduction
+        return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
+
+    def loss(self, x: Tensor) -> Loss:
+        """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise."""
+        x, known = split_gaps(x, self.statistics.mean)
+        blinded = self.blind_spots.apply(x.float())
+        s = blinded.at_spots(self.predict(blinded.pixels))
+        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._width(s), known)
+        return Loss(error, {"mse": error.detach()})
+
+    def hidden_errors(self, x: Tensor) -> HiddenErrors:
+        """Predict hidden pixels of noisy patches (B, C, *S) by the network, and by the mean of the pixels around."""
+        x, known = split_gaps(x, self.statistics.mean)
+        blinded = self.blind_spots.apply(x.float())
+        observed, s = blinded.at_spots(x.float()), blinded.at_spots(self.predict(blinded.pixels))
+        mean = blinded.at_spots(_mean_of_neighbours(x.float()))
+        counts = blinded.weight[:, None].expand_as(s)
+        counts = counts if known is None else counts * blinded.at_spots(known)
+        weight = counts / self._width(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
+        own, neighbours = (((observed - each).square() * weight).sum(dim=(1, 2)) for each in (s, mean))
+        return HiddenErrors(own, neighbours)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Denoise x (B, C, *S), intensity units in and out."""
+        return self.to_intensity(self._network(self.to_network(x)))
+
+    def to_network(self, x: Tensor) -> Tensor:
+        """Map intensities (B, C, *S) to the bent scale, on which noise has a standard deviation of 1."""
+        out: Tensor = self.scale(x)
+        return out
+
+    def to_intensity(self, out: Tensor) -> Tensor:
+        """Map means on the bent scale (B, C, *S) to the signals that cause them."""
+        return self.scale.inverse(out)
+
+    def _network(self, u: Tensor) -> Tensor:
+        """Denoise channel by channel and plane by plane."""
+        out: Tensor = self.network(u.flatten(0, -3).unsqueeze(1))
+        return out.reshape(u.shape)
+
+    def _variance(self, s: Tensor) -> Tensor:
+        """Return the noise's variance at signals (B, C, ...), squared intensity units."""
+        return torch.stack([model.variance(s[:, c]) for c, model in enumerate(self.channel_noise)], dim=1)
+
+    def _width(self, s: Tensor) -> Tensor:
+        """Return the variance that errors are measured by, held constant: that of the darkest signal at least."""
+        darkest = self.darkest.reshape(1, -1, *[1] * (s.ndim - 2))
+        return self._variance(torch.maximum(s.detach(), darkest))
+
+    def _sample(self, signal: Tensor) -> Tensor:
+        """Draw noisy intensities for every signal (C, J, M).
+
+        Every signal gets the same random numbers, and their mean is made that of the noise model: the way back then
+        has neither the jitter of few draws nor their bias.
+        """
+        return torch.stack([_draw(model, signal[c]) for c, model in enumerate(self.channel_noise)])
+
+
+def _mean_of_neighbours(x: Tensor) -> Tensor:
+    """Return the mean of the eight pixels around every pixel in its plane, (B, C, *S), mirrored at the borders."""
+    planes = F.pad(x.reshape(-1, 1, *x.shape[-2:]), (1, 1, 1, 1), mode="reflect")
+    ring = (9 * F.avg_pool2d(planes, 3, stride=1) - planes[..., 1:-1, 1:-1]) / 8
+    return ring.reshape(x.shape)
+
+
+def _draw(model: NoiseModel, signal: Tensor) -> Tensor:
+    drawn = torch.stack([model.sample(each, torch.Generator().manual_seed(0)) for each in signal])
+    return drawn + (model.mean(signal) - drawn).mean(dim=1, keepdim=True)

@@ -1,0 +1,102 @@
+"""A denoiser of white Gaussian noise of standard deviation 1, for images on a scale where the noise has that width.
+
+A residual U-Net without normalisation layers, as DRUNet (Zhang, Li, Zuo, Zhang, Van Gool, Timofte, "Plug-and-Play Image
+Restoration with Deep Denoiser Prior", IEEE TPAMI 2022), at half resolution from the start, as FFDNet (Zhang, Zuo,
+Zhang, IEEE TIP 2018). Both take the noise level as an input; here the image is divided by it, which is the same
+information with one scale fewer to learn.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitNoiseShape:
+    """Everything that determines the layers of a `UnitNoiseNet`.
+
+    Attributes:
+        widths: Filters of each level; the first works on blocks of `BLOCK` x `BLOCK` pixels, every further one at half
+            the resolution of the one before.
+        blocks: Residual blocks of each level, on the way down and again on the way up; the deepest level has them once.
+    """
+
+    widths: tuple[int, ...] = (48, 96, 160)
+    blocks: tuple[int, ...] = (2, 2, 2)
+
+    def __post_init__(self) -> None:
+        assert len(self.widths) == len(self.blocks) > 0, self
+
+    @property
+    def reduction(self) -> int:
+        """Image pixels per pixel of the deepest level."""
+        return BLOCK << (len(self.widths) - 1)
+
+
+BLOCK = 2
+"""Side of the blocks of pixels that are gathered into channels."""
+
+
+class PlainBlock(nn.Module):
+    """x plus two 3-wide convolutions of it with a ReLU between, the second initialised with zeros.
+
+    Args:
+        width: Channels in and out.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, shape (B, C, Y, X) in and out."""
+        out: Tensor = x + self.second(F.relu(self.first(x)))
+        return out
+
+
+class UnitNoiseNet(nn.Module):
+    """The denoiser f of ``x = u + n``, n white Gaussian noise of standard deviation 1; ``f(x)`` estimates ``E[u|x]``.
+
+    Args:
+        shape: Widths and blocks.
+    """
+
+    def __init__(self, shape: UnitNoiseShape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths, blocks = shape.widths, shape.blocks
+        self.head = nn.Conv2d(BLOCK**2, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.sink, self.rise = nn.ModuleList(), nn.ModuleList()
+        for here, below, number in zip(widths, widths[1:], blocks, strict=False):
+            self.down.append(_blocks(here, number))
+            self.sink.append(nn.Conv2d(here, below, 2, stride=2))
+            self.rise.append(nn.ConvTranspose2d(below, here, 2, stride=2))
+            self.up.append(_blocks(here, number))
+        self.deepest = _blocks(widths[-1], blocks[-1])
+        self.tail = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Denoise images (B, 1, Y, X) with noise of standard deviation 1; sides are multiples of the reduction."""
+        start = self.head(F.pixel_unshuffle(x, BLOCK))
+        skips = []
+        h = start
+        for block, sink in zip(self.down, self.sink, strict=True):
+            skips.append(block(h))
+            h = sink(skips[-1])
+        h = self.deepest(h)
+        for block, rise, skip in zip(reversed(self.up), reversed(self.rise), reversed(skips), strict=True):
+            h = block(rise(h) + skip)
+        # The last layer gives what is to be added to the image, the estimated noise with its sign turned.
+        with torch.autocast(x.device.type, enabled=False):
+            out: Tensor = x.float() + F.pixel_shuffle(self.tail((h + start).float()), BLOCK)
+        return out
+
+
+def _blocks(width: int, number: int) -> nn.Sequential:
+    return nn.Sequential(*[PlainBlock(width) for _ in range(number)])
