@@ -1,9 +1,9 @@
 """The denoiser that comes trained, on five sets that its weights never saw: quality, seconds, and what it is beside.
 
-For each set: the noisy images; BM3D, told the noise from clean and noisy pairs; `instant` with several seeds, and with
-the first of them looking at every image in all orientations; N2V2 trained for `--steps` steps; and, as a limit, the network of N2V2
-trained on pairs for as many (on FMD sets, on the very fields it is judged by). Seconds are of processor time and hold
-the estimate of the noise.
+For each set: the noisy images; BM3D, told the noise from clean and noisy pairs; `instant` with several seeds, and
+with the first of them looking at every image in all orientations; N2V2 trained for `--steps` steps; and, as a limit,
+the network of N2V2 trained on pairs for as many (on FMD sets, on the very fields it is judged by). Seconds are of
+processor time and hold the estimate of the noise.
 """
 
 import argparse

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from quietscope.data.bent_scale import BentScale
 from quietscope.errors import CompressionError
 from quietscope.methods.abilities import latents_of, respond
 from quietscope.methods.base import HierarchicalMethod, Method, PosteriorMethod
@@ -20,6 +21,7 @@ from quietscope.nn.conv import Gate
 from quietscope.nn.ladder import DecoderLevel, Ladder
 from quietscope.nn.signal_decoder import SignalDecoder
 from quietscope.nn.unet import UNet
+from quietscope.nn.unit_noise import UnitNoiseNet
 from quietscope.nn.vae import VAE
 from quietscope.optional import imported
 from quietscope.wording import typed
@@ -134,6 +136,9 @@ def _groups(pruning: Any, method: Method) -> Iterator[Any]:
 
 def _dependencies(pruning: Any, method: Method, ignored: list[nn.Parameter]) -> Any:
     method.eval().requires_grad_(True)  # torch-pruning reads its graph from autograd's graph
+    for module in method.modules():
+        if isinstance(module, BentScale):  # a scale has no channels to lose, and its tables make a graph without end
+            module.requires_grad_(False)
     with warnings.catch_warnings():
         # torch-pruning warns of parameters outside layers and of operations that it assumes to be elementwise. Here the
         # parameters are priors and causal taps, which are kept, and the operations really are elementwise.
@@ -172,6 +177,8 @@ def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:
     for module in method.modules():
         if isinstance(module, UNet | VAE | SignalDecoder):
             yield module.head
+        if isinstance(module, UnitNoiseNet):
+            yield module.tail
         if isinstance(module, Ladder):
             # Without a last convolution, the channels of the code are those that run through the finest level.
             yield module.head or (module.final if len(module.final) else module.levels[0])

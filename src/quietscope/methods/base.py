@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from quietscope.axes import MOST_NEIGHBOURS
 from quietscope.data.normalize import Statistics
+from quietscope.methods.citation import Citation
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS
 
@@ -42,21 +43,6 @@ class MethodSettings(BaseModel):
     def num_levels(self) -> int:
         """Number of levels in the method's hierarchy of latents; 0 for a method without a hierarchy."""
         return 0
-
-
-@dataclass(frozen=True)
-class Citation:
-    """A publication.
-
-    Attributes:
-        text: Authors, title, conference or journal, and year.
-        doi: Digital object identifier; empty if the publication has none.
-        url: Web address of the publication, if it has no identifier.
-    """
-
-    text: str
-    doi: str = ""
-    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.patches import turned
 from quietscope.errors import SettingsError, SizeError
-from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PsfMethod
+from quietscope.methods.base import Count, Loss, MethodSettings, PsfMethod
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings, hide
+from quietscope.methods.citation import Citation
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.window import middle, middle_known
 from quietscope.nn.convolve import convolve

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Citation, Count, Loss, MethodSettings, PosteriorMethod, TaughtMethod
+from quietscope.methods.base import Count, Loss, MethodSettings, PosteriorMethod, TaughtMethod
+from quietscope.methods.citation import Citation
 from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.scale import ScaledMethod, scale_of
 from quietscope.methods.unet_method import UNetMethod, UNetSettings

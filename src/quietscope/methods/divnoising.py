@@ -15,7 +15,6 @@ from quietscope.data.normalize import Statistics
 from quietscope.methods.base import (
     AnnealedMethod,
     Blocks,
-    Citation,
     Count,
     Depth,
     Encoding,
@@ -28,6 +27,7 @@ from quietscope.methods.base import (
     Neighbours,
 )
 from quietscope.methods.blind_first import BlindFirstMethod, BlindFirstSettings
+from quietscope.methods.citation import Citation
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.window import middle, middle_known

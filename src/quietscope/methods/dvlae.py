@@ -16,7 +16,6 @@ from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
 from quietscope.methods.base import (
     AnnealedMethod,
-    Citation,
     Count,
     Encoding,
     LearnedNoiseMethod,
@@ -25,6 +24,7 @@ from quietscope.methods.base import (
     Neighbours,
     ScheduledMethod,
 )
+from quietscope.methods.citation import Citation
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps

@@ -11,8 +11,9 @@ from pydantic import model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Citation, Count, Encoding, Loss, MethodSettings, Neighbours
+from quietscope.methods.base import Count, Encoding, Loss, MethodSettings, Neighbours
 from quietscope.methods.blind_first import BlindFirstMethod, BlindFirstSettings
+from quietscope.methods.citation import Citation
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps

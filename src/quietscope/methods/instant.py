@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.bent_scale import BentScale
-from quietscope.data.hidden_pixels import BlindSpots, Replacement
+from quietscope.data.hidden_pixels import BlindSpots, Replacement, mean_of_neighbours
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Blocks, Citation, Count, Loss, MethodSettings, PointMethod
+from quietscope.methods.base import Blocks, Count, Loss, MethodSettings, PointMethod
+from quietscope.methods.citation import Citation
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
@@ -127,7 +127,7 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         observed, s = blinded.at_spots(x.float()), blinded.at_spots(self.predict(blinded.pixels))
-        mean = blinded.at_spots(_mean_of_neighbours(x.float()))
+        mean = blinded.at_spots(mean_of_neighbours(x.float()))
         counts = blinded.weight[:, None].expand_as(s)
         counts = counts if known is None else counts * blinded.at_spots(known)
         weight = counts / self._width(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
@@ -168,13 +168,6 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         has neither the jitter of few draws nor their bias.
         """
         return torch.stack([_draw(model, signal[c]) for c, model in enumerate(self.channel_noise)])
-
-
-def _mean_of_neighbours(x: Tensor) -> Tensor:
-    """Return the mean of the eight pixels around every pixel in its plane, (B, C, *S), mirrored at the borders."""
-    planes = F.pad(x.reshape(-1, 1, *x.shape[-2:]), (1, 1, 1, 1), mode="reflect")
-    ring = (9 * F.avg_pool2d(planes, 3, stride=1) - planes[..., 1:-1, 1:-1]) / 8
-    return ring.reshape(x.shape)
 
 
 def _draw(model: NoiseModel, signal: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ from typing import ClassVar, final
 from pydantic import Field
 from torch import Tensor
 
-from quietscope.methods.base import Citation, Count, Depth, Loss, MethodSettings
+from quietscope.methods.base import Count, Depth, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings, hide
+from quietscope.methods.citation import Citation
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.window import middle, middle_known
 

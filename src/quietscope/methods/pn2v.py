@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Citation, Count, Loss, MethodSettings, MomentsMethod
+from quietscope.methods.base import Count, Loss, MethodSettings, MomentsMethod
 from quietscope.methods.blind_spot import BlindSpotSettings, hide
+from quietscope.methods.citation import Citation
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.unet_method import UNetMethod

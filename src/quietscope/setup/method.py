@@ -48,7 +48,8 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     names = configuration.unsettled
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
-        in_haste = not by_itself and found.is_independent and _is_short(configuration.budget)
+        is_usual = not by_itself and not configuration.neighbours
+        in_haste = is_usual and found.is_independent and _is_short(configuration.budget)
         values["method"] = (
             _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
         )

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from quietscope.data.hidden_pixels import BlindSpots
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import BuiltMethod, Citation, Loss, MethodSettings, PointMethod
+from quietscope.methods.base import BuiltMethod, Loss, MethodSettings, PointMethod
+from quietscope.methods.citation import Citation
 from quietscope.methods.missing import split_gaps
 from quietscope.nn.conv import conv
 from quietscope.presets import Preset
