@@ -31,7 +31,7 @@ def several(data: DataSet, seeds: int) -> dict[str, Row]:
         begin = time.process_time()
         denoiser = Denoiser(method="instant", seed=seed, training={"precision": "float32"})
         denoiser.fit(data.noisy, axes="YX", progress=False)
-        results = [denoiser.denoise(x, axes="YX", progress=False).mean for x in data.noisy]
+        results = [denoiser.denoise(x, axes="YX").mean for x in data.noisy]
         seconds.append(time.process_time() - begin)
         plain.append(score(results, data.clean))
         if seed == 0:  # eight times the time of a plain prediction
@@ -43,7 +43,7 @@ def several(data: DataSet, seeds: int) -> dict[str, Row]:
 
 
 def _turned(denoiser: Denoiser, data: DataSet) -> list[Any]:
-    return [denoiser.denoise(x, axes="YX", augment=True, progress=False).mean for x in data.noisy]
+    return [denoiser.denoise(x, axes="YX", augment=True).mean for x in data.noisy]
 
 
 def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def blind_spot(data: DataSet, args: argparse.Namespace) -> dict[str, Row]:
     denoiser = Denoiser(method=method, preset=preset, steps=args.steps, seed=args.seed, training=training)
     denoiser.fit(data.train, axes="QYX", progress=False)
     seconds = time.process_time() - begin
-    results = [denoiser.denoise(x, axes="YX", progress=False).mean for x in data.noisy]
+    results = [denoiser.denoise(x, axes="YX").mean for x in data.noisy]
     pairs = np.asarray(data.train[0]), data.train_clean
     limit = measure_supervised(N2V2, pairs, data.noisy, data.clean, args)
     return {f"{N2V2}, {args.steps} steps": Row(score(results, data.clean), {"cpu_seconds": seconds}), **limit}

@@ -3,13 +3,15 @@
 No recording is behind them. A scene is non-negative, float32, its 99.9th percentile about 1.
 """
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-Image = NDArray[np.float32]
+Image: TypeAlias = NDArray[Any]
 
 
 def scene(rng: np.random.Generator, size: int) -> Image:
@@ -21,7 +23,7 @@ def scene(rng: np.random.Generator, size: int) -> Image:
         image += part / max(float(np.percentile(part, 99.9)), 1e-6) * rng.uniform(0.2, 1.0)
     sharp, halo = rng.uniform(0.6, 2.6), rng.uniform(0.0, 0.35)
     blurred = (1 - halo) * gaussian_filter(image, sharp) + halo * gaussian_filter(image, rng.uniform(3, 8) * sharp)
-    return (blurred / max(float(np.percentile(blurred, 99.9)), 1e-6)).astype(np.float32)
+    return np.asarray(blurred / max(float(np.percentile(blurred, 99.9)), 1e-6), np.float32)
 
 
 def _filaments(rng: np.random.Generator, size: int) -> Image:
@@ -68,7 +70,7 @@ def _membranes(rng: np.random.Generator, size: int) -> Image:
     brightness = rng.lognormal(0, 0.6, int(cell.max()) + 1)[cell]
     inside = rng.uniform(0, 0.25) * brightness
     edge = np.exp(-np.square(border / rng.uniform(1.0, 3.0))) * (0.6 + 0.4 * _texture(rng, size, rng.uniform(2, 10)))
-    return (edge + inside).astype(np.float32)
+    return np.asarray(edge + inside, np.float32)
 
 
 def _puncta(rng: np.random.Generator, size: int) -> Image:
@@ -105,11 +107,11 @@ def _cytoplasm(rng: np.random.Generator, size: int) -> Image:
     border, cell = _cells(rng, size)
     filled = rng.lognormal(0, 0.8, int(cell.max()) + 1)[cell] * (border > rng.uniform(0, 12))
     holes = _texture(rng, size, rng.uniform(1, 5))
-    return (filled * np.clip(holes - rng.uniform(-0.3, 0.4), 0, None)).astype(np.float32)
+    return np.asarray(filled * np.clip(holes - rng.uniform(-0.3, 0.4), 0, None), np.float32)
 
 
 def _texture(rng: np.random.Generator, size: int, width: float) -> Image:
     """Blurred noise, between 0 and 1."""
     noise = gaussian_filter(rng.normal(size=(size, size)), width, mode="wrap")
     low, high = np.percentile(noise, [1, 99])
-    return np.clip((noise - low) / (high - low), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((noise - low) / (high - low), 0, 1), np.float32)

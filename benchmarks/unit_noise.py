@@ -69,13 +69,13 @@ class Patches:
         y, x = (int(rng.integers(0, length - side + 1)) for length in image.shape)
         patch = np.rot90(image[y : y + side, x : x + side], int(rng.integers(4)))
         patch = patch if rng.random() < 0.5 else patch[:, ::-1]
-        return np.pad(patch, (0, PATCH - side), mode="reflect").astype(np.float32)
+        return np.asarray(np.pad(patch, (0, PATCH - side), mode="reflect"), np.float32)
 
 
 def _reduced(image: Image) -> Image:
     """Average blocks of 2 x 2 pixels."""
     even: Image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-    return even.reshape(even.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+    return np.asarray(even.reshape(even.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3)))
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -100,7 +100,7 @@ def _photons(rng: np.random.Generator, patch: Image) -> tuple[Image, Image]:
         counts = rng.poisson(s).astype(float)
         counts = rng.gamma(np.maximum(counts, 1e-12)) * (counts > 0) if multiplied else counts
         x = counts + np.sqrt(read) * rng.normal(size=s.shape)
-        return 2 / excess * np.sqrt(np.maximum(excess * x + 0.375 * excess**2 + read, 0))
+        return np.asarray(2 / excess * np.sqrt(np.maximum(excess * x + 0.375 * excess**2 + read, 0)))
 
     knots = np.linspace(np.sqrt(signal.min()), np.sqrt(signal.max()), KNOTS) ** 2
     mean = observed(np.repeat(knots[:, None], DRAWS, axis=1)).mean(axis=1)
