@@ -60,10 +60,11 @@ def fmd(name: str) -> DataSet:
 
 def w2s(channel: int, fields: int) -> DataSet:
     stem = str(data_folder() / "w2s" / f"ch{channel}")
-    train, train_clean, noisy, clean, second = (
+    train, train_clean, noisy, clean = (
         np.asarray(read_image(f"{stem}_{part}.tif"))
-        for part in ("train_noisy", "train_clean", "eval_noisy", "eval_clean", "eval_second")
+        for part in ("train_noisy", "train_clean", "eval_noisy", "eval_clean")
     )
+    second = Path(f"{stem}_eval_second.tif")
     return DataSet(
         [train],
         train_clean,
@@ -72,7 +73,7 @@ def w2s(channel: int, fields: int) -> DataSet:
         PoissonGaussian.fit(train_clean, train),
         spare_noisy=noisy[fields:],
         spare_clean=clean[fields:],
-        spare_second=second[fields:],
+        spare_second=np.asarray(read_image(second))[fields:] if second.exists() else None,
     )
 
 

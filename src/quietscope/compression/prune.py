@@ -175,10 +175,8 @@ def _example(method: Method) -> tuple[Tensor, ...]:
 def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:
     """Yield the layers and parameters whose output channels must be kept, because each has a fixed meaning."""
     for module in method.modules():
-        if isinstance(module, UNet | VAE | SignalDecoder):
+        if isinstance(module, UNet | VAE | SignalDecoder | UnitNoiseNet):
             yield module.head
-        if isinstance(module, UnitNoiseNet):
-            yield module.tail
         if isinstance(module, Ladder):
             # Without a last convolution, the channels of the code are those that run through the finest level.
             yield module.head or (module.final if len(module.final) else module.levels[0])

@@ -69,7 +69,7 @@ class UnitNoiseNet(nn.Module):
         super().__init__()
         self.shape = shape
         widths, blocks = shape.widths, shape.blocks
-        self.head = nn.Conv2d(BLOCK**2, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(BLOCK**2, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.sink, self.rise = nn.ModuleList(), nn.ModuleList()
         for here, below, number in zip(widths, widths[1:], blocks, strict=False):
@@ -78,12 +78,12 @@ class UnitNoiseNet(nn.Module):
             self.rise.append(nn.ConvTranspose2d(below, here, 2, stride=2))
             self.up.append(_blocks(here, number))
         self.deepest = _blocks(widths[-1], blocks[-1])
-        self.tail = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
+        self.head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise images (B, 1, Y, X) with noise of standard deviation 1; sides are multiples of the reduction."""
-        start = self.head(F.pixel_unshuffle(x, BLOCK))
+        start = self.stem(F.pixel_unshuffle(x, BLOCK))
         skips = []
         h = start
         for block, sink in zip(self.down, self.sink, strict=True):
@@ -94,7 +94,7 @@ class UnitNoiseNet(nn.Module):
             h = block(rise(h) + skip)
         # The last layer gives what is to be added to the image, the estimated noise with its sign turned.
         with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = x.float() + F.pixel_shuffle(self.tail((h + start).float()), BLOCK)
+            out: Tensor = x.float() + F.pixel_shuffle(self.head((h + start).float()), BLOCK)
         return out
 
 

@@ -140,7 +140,7 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
         yield "SSIM", f"{image.before['ssim']:.3f} -> {image.after['ssim']:.3f}"
     if image.honesty:
         yield "uncertainty", image.honesty
-    yield "regions that noise does not explain", image.unexplained.words
+    yield "unexplained", image.unexplained.words
     yield "verdict", image.verdict.words
 
 
