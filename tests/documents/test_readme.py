@@ -48,7 +48,7 @@ def test_blocks_run(tmp_path: Path) -> None:
     assert shortened.count("steps=3") == TEXT.count("Denoiser("), "a budget that this test does not know"
     make_images(tmp_path)
     torch.save(LadderVAE(levels=2, blocks=1), tmp_path / "cells_best_vae.net")
-    for method in ("hdn", "dvlae", "deconoising", "noise2void"):
+    for method in ("hdn", "dvlae", "deconoising", "noise2void", "instant"):
         make_configuration(tmp_path / f"{method}.yaml", method)
     work_through(shortened, tmp_path)
     assert (tmp_path / "out" / "cells_denoised.ome.tif").exists()
