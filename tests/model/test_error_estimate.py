@@ -1,7 +1,6 @@
 """A deviation that is wrong by a known factor, and an error that is known, are found without a reference."""
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -9,12 +8,11 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from quietscope import Denoiser
-from quietscope.data.normalize import Statistics
 from quietscope.errors import NoiseError
-from quietscope.methods.base import Loss, MethodSettings, PointMethod
+from quietscope.methods.base import PointMethod
 from quietscope.metrics import psnr
 from quietscope.model.file import ModelCard
-from quietscope.noise import Gaussian, NoiseModel
+from quietscope.noise import Gaussian
 from tests.model.methods import Same
 from tests.prediction.methods import Conjugate
 from tests.tiny import configuration
@@ -44,24 +42,10 @@ class Blurred(Conjugate):
         return encoding[0] + self.times * 10.0 * blur(noise[0])
 
 
-class OneBlur(PointMethod):
+class OneBlur(Same):
     """Gives the blurred image alone."""
 
     name = "one-blur"
-    settings = MethodSettings()
-    size_multiple, spatial_dims = (4, 4), 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.statistics = Statistics(torch.full((1,), 100.0), torch.full((1,), 20.0))
-        self.noise_models = torch.nn.ModuleList()
-
-    @classmethod
-    def build(cls, settings: MethodSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> NoReturn:
-        raise AssertionError("prediction builds nothing")
-
-    def loss(self, x: torch.Tensor) -> Loss:
-        return Loss(x.sum(), {})
 
     def predict(self, x: torch.Tensor) -> torch.Tensor:
         return blur(x)
