@@ -119,7 +119,7 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         s = blinded.at_spots(self.predict(blinded.pixels))
-        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._width(s), known)
+        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._variance(s), known)
         return Loss(error, {"mse": error.detach()})
 
     def hidden_errors(self, x: Tensor) -> HiddenErrors:
@@ -130,7 +130,7 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         mean = blinded.at_spots(mean_of_neighbours(x.float()))
         counts = blinded.weight[:, None].expand_as(s)
         counts = counts if known is None else counts * blinded.at_spots(known)
-        weight = counts / self._width(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
+        weight = counts / self._variance(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
         own, neighbours = (((observed - each).square() * weight).sum(dim=(1, 2)) for each in (s, mean))
         return HiddenErrors(own, neighbours)
 
@@ -153,13 +153,9 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         return out.reshape(u.shape)
 
     def _variance(self, s: Tensor) -> Tensor:
-        """Return the noise's variance at signals (B, C, ...), squared intensity units."""
+        """Return the noise's variance at signals (B, C, ...), that of the darkest at least; held constant."""
+        s = torch.maximum(s.detach(), self.darkest.reshape(1, -1, *[1] * (s.ndim - 2)))
         return torch.stack([model.variance(s[:, c]) for c, model in enumerate(self.channel_noise)], dim=1)
-
-    def _width(self, s: Tensor) -> Tensor:
-        """Return the variance that errors are measured by, held constant: that of the darkest signal at least."""
-        darkest = self.darkest.reshape(1, -1, *[1] * (s.ndim - 2))
-        return self._variance(torch.maximum(s.detach(), darkest))
 
     def _sample(self, signal: Tensor) -> Tensor:
         """Draw noisy intensities for every signal (C, J, M).
