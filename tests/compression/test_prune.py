@@ -17,7 +17,7 @@ from quietscope.nn.conv import Gate
 from quietscope.nn.ladder import DecoderLevel, Ladder
 from tests.compression.networks import build
 
-OUT_OF_IMAGE_OR_LATENTS = ("head", "posterior", "posterior_conv", "prior_conv")
+OUT_OF_IMAGE_OR_LATENTS = ("head", "spread_head", "posterior", "posterior_conv", "prior_conv")
 Convolution = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 

@@ -55,13 +55,53 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
     assert any("looks smoothed" in line for line in told) == (kind == "both")  # all of its noise was blurred
 
 
-@pytest.mark.parametrize(("kind", "method"), [("white", "instant"), ("row", "dvlae"), ("both", "hdn")])
-def test_little_time_goes_to_what_comes_trained(kind: str, method: str) -> None:
-    """Only where the noise is what it knows: correlated noise would be taken for structure."""
-    found, told = settled({"method": "auto", "budget": "30s"}, frames(kind))
+@pytest.mark.parametrize(
+    ("kind", "budget", "method"),
+    [
+        ("white", "30s", "instant"),
+        ("white", "1h", "hdn"),
+        ("row", "30s", "instant"),
+        ("row", "30m", "instant"),
+        ("row", "2h", "dvlae"),
+        ("both", "30s", "hdn"),
+    ],
+)
+def test_little_time_goes_to_what_comes_trained(kind: str, budget: str, method: str) -> None:
+    """Only where the noise is what it knows: noise correlated both ways would be taken for structure."""
+    found, told = settled({"method": "auto", "budget": budget}, frames(kind))
     assert found.method == method
     assert not found.unsettled
-    assert ("30s" in told[0]) == (method == "instant")
+    assert (budget in told[0]) == (method == "instant")
+
+
+def test_correlation_along_z_is_not_what_comes_trained() -> None:
+    volume, _ = settled({"method": "auto", "dims": 3, "budget": "30s"}, frames("z", "ZYX", (6, 96, 96), dims=3))
+    assert volume.method == "dvlae"
+
+
+@pytest.mark.parametrize(("kind", "direction"), [("row", "x"), ("column", "y")])
+def test_how_the_noise_is_correlated_is_told(kind: str, direction: str) -> None:
+    """A kernel of 0.6 and 0.8: a correlation of 0.48 between neighbours, and none beyond."""
+    found, told = settled({"method": "instant"}, frames(kind, shape=(512, 512)))
+    assert found.network["direction"] == direction
+    assert np.allclose(found.network["correlation"], (0.48, 0.0, 0.0, 0.0), atol=0.03)
+    assert any(line.startswith("correlation:") for line in told)
+
+
+def test_too_weak_a_correlation_for_other_methods_is_told_all_the_same() -> None:
+    rng = np.random.default_rng(0)
+    noise = convolve1d(rng.standard_normal((512, 512)), np.array([1.0, 0.06]), axis=1, mode="wrap")
+    images = Frames(((100.0 + 20.0 * noise, Layout.of("YX", (512, 512), 2)),))
+    instant, _ = settled({"method": "instant"}, images)
+    assert instant.network["direction"] == "x"
+    assert 0.02 < instant.network["correlation"][0] < 0.08
+    assert settled({"method": "dvlae"}, images)[0].network["direction"] == "none"
+
+
+def test_a_correlation_that_was_said_is_left_alone() -> None:
+    said = {"direction": "x", "correlation": (0.3, 0.1, 0.0, 0.0)}
+    found, _ = settled({"method": "instant", "network": said}, frames("white"))
+    assert found.network == said
 
 
 @pytest.mark.parametrize(("kind", "direction"), [("white", "none"), ("row", "x"), ("column", "y")])

@@ -52,5 +52,12 @@ def test_pixels_never_measured_do_not_count() -> None:
     gap = x.clone()
     gap[:, :, :16] = torch.nan
     with torch.no_grad():
-        for errors in method.hidden_errors(gap):
+        found = method.hidden_errors(gap)
+        assert found is not None
+        for errors in found:
             assert bool(torch.isfinite(errors).all())
+
+
+def test_hidden_pixels_say_nothing_where_their_noise_is_seen_beside_them() -> None:
+    changes = {"widths": (4, 4), "blocks": (1, 1), "direction": "x", "correlation": (0.5, 0.0, 0.0, 0.0)}
+    assert said(waves(16.0), **changes) == []

@@ -2,12 +2,12 @@
 
 Herbreteau, Unser, "Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising" (Noise2VST),
 ICCV 2025, arXiv 2407.17399: noise of any variance is brought to the same width by a transform with some hundred
-parameters, which are learnt from the noisy image alone; a denoiser that only ever saw white Gaussian noise does the
-rest.
+parameters, which are learnt from the noisy image alone; a denoiser that only ever saw Gaussian noise does the rest.
+Beyond the publication, noise may be correlated along one axis, which the denoiser is told.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
 import torch
 from pydantic import Field, model_validator
@@ -17,14 +17,21 @@ from quietscope.data.bent_scale import BentScale
 from quietscope.data.hidden_pixels import BlindSpots, Replacement, mean_of_neighbours
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Blocks, Count, Loss, MethodSettings, PointMethod
+from quietscope.methods.base import Blocks, Count, Loss, MethodSettings, MomentsMethod
 from quietscope.methods.citation import Citation
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
 from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
+from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 from quietscope.weights import unit_noise_weights
+
+MOST_APART = 10.0
+LEAK = 0.1
+"""Correlation of neighbours above which a curve learnt from hidden pixels does harm: it keeps noise."""
+
+Correlation: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
 
 class InstantSettings(MethodSettings):
@@ -40,6 +47,9 @@ class InstantSettings(MethodSettings):
         masked_share: Share of the pixels that are hidden from the network in training.
         window: Side of the window that replacements of hidden pixels come from, in pixels, odd.
         replacement: What hidden pixels are replaced by, see `quietscope.data.hidden_pixels`.
+        direction: Axis along which the noise is correlated.
+        correlation: Correlation of the noise along it, at the distances `LAGS` of `quietscope.nn.unit_noise`. From
+            `LEAK` between neighbours on nothing is learnt: a hidden pixel's noise is seen in the pixels beside it.
     """
 
     spatial_dims: int = Field(default=2, ge=2, le=3)
@@ -50,6 +60,8 @@ class InstantSettings(MethodSettings):
     masked_share: float = Field(default=1 / 16, gt=0, le=0.25)
     window: int = Field(default=3, ge=3, le=99)
     replacement: Replacement = "median"
+    direction: Literal["none", "x", "y"] = "none"
+    correlation: tuple[Correlation, Correlation, Correlation, Correlation] = (0.0, 0.0, 0.0, 0.0)
 
     @model_validator(mode="after")
     def _levels_match(self) -> Self:
@@ -57,7 +69,21 @@ class InstantSettings(MethodSettings):
             raise ValueError("widths and blocks must have one number per level")
         if self.window % 2 == 0:
             raise ValueError("window must be odd, so that it has a middle")
+        if any(self.correlation) and self.direction == "none":
+            raise ValueError("correlation needs a direction, x or y")
+        if self.learns == "network" and self.leaks:
+            raise ValueError(f"hidden pixels teach a network only where neighbours have a correlation below {LEAK}")
         return self
+
+    @property
+    def expects_correlation(self) -> bool:
+        """Whether the network is told of a correlation."""
+        return any(self.correlation)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the noise of a pixel is seen in those beside it, so that hiding it is in vain."""
+        return self.correlation[0] >= LEAK
 
     @property
     def shape(self) -> UnitNoiseShape:
@@ -66,13 +92,13 @@ class InstantSettings(MethodSettings):
 
 
 @final
-class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
-    """The denoiser f of white Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
+class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
+    """The denoiser f of Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
 
     The loss is that of hidden pixels, in units of the noise: ``mean over blind spots of (x - s)^2 / v(s)``, with the
-    noise model's variance v.
+    noise model's variance v. The network also gives the variance of its error, which it learnt with the rest.
     """
 
     name: ClassVar[str] = "instant"
@@ -85,6 +111,7 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
     aliases: ClassVar[tuple[str, ...]] = ("noise2vst",)
     settings: InstantSettings
     darkest: Tensor
+    correlation: Tensor
 
     def __init__(self, settings: InstantSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
         super().__init__(settings, statistics, noise_models, stabilize=False)
@@ -92,10 +119,12 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest, unit="noise")
         self.register_buffer("darkest", statistics.darkest.clone())
         self.scale = BentScale(stabilizer, statistics.quantiles, self._sample, settings.pieces)
+        self.register_buffer("correlation", torch.tensor([settings.correlation]), persistent=False)
         self.network = UnitNoiseNet(settings.shape)
         if settings.shape == UnitNoiseShape():
             self.network.load_state_dict(unit_noise_weights(), assign=True)  # also where nothing is real
         self.network.requires_grad_(settings.learns == "network")
+        self.scale.requires_grad_(not settings.leaks)
         self.blind_spots = BlindSpots(
             spatial_dims=settings.spatial_dims,
             share=settings.masked_share,
@@ -109,21 +138,41 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         return self.settings.spatial_dims
 
     @property
+    def orientations(self) -> tuple[int, ...]:
+        """All turns, or those that leave the noise along its axis."""
+        return ALL_TURNS if self.settings.direction == "none" else FLIPS
+
+    @property
     def size_multiple(self) -> tuple[int, ...]:
         """Reduction of the deepest level."""
         reduction = self.network.shape.reduction
         return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
     def loss(self, x: Tensor) -> Loss:
-        """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise."""
+        """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise.
+
+        Where the network learns, so does the variance w of its error: ``log(1 + w) + e^2 / (1 + w)``, halved, is added,
+        the negative log-likelihood of the difference e between hidden and predicted pixels on the bent scale; e is 10
+        at most.
+        """
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
-        s = blinded.at_spots(self.predict(blinded.pixels))
+        shown = self.to_network(blinded.pixels)
+        planes, log_variance = self.network.moments(self._planes(shown), self.correlation)
+        out = self._image(planes, shown.shape)
+        s = blinded.at_spots(self.to_intensity(out))
         error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._variance(s), known)
-        return Loss(error, {"mse": error.detach()})
+        total = error
+        if self.settings.learns == "network":
+            apart = blinded.at_spots(self.to_network(x) - out).detach().clamp(-MOST_APART, MOST_APART).square()
+            variance = 1.0 + blinded.at_spots(self._image(log_variance, shown.shape)).exp()
+            total = error + 0.5 * blinded.mean(apart / variance + variance.log(), known)
+        return Loss(total, {"mse": error.detach()})
 
-    def hidden_errors(self, x: Tensor) -> HiddenErrors:
+    def hidden_errors(self, x: Tensor) -> HiddenErrors | None:
         """Predict hidden pixels of noisy patches (B, C, *S) by the network, and by the mean of the pixels around."""
+        if self.settings.leaks:
+            return None
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         observed, s = blinded.at_spots(x.float()), blinded.at_spots(self.predict(blinded.pixels))
@@ -136,7 +185,21 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
 
     def predict(self, x: Tensor) -> Tensor:
         """Denoise x (B, C, *S), intensity units in and out."""
-        return self.to_intensity(self._network(self.to_network(x)))
+        u = self.to_network(x)
+        planes: Tensor = self.network(self._planes(u), self.correlation)
+        return self.to_intensity(self._image(planes, u.shape))
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the denoised x (B, C, *S) and the standard deviation of its error, intensity units.
+
+        The network knows the variance w of its error on the bent scale from what it was trained on. The deviation is
+        half the way between the signals of ``f + sqrt(w)`` and ``f - sqrt(w)``.
+        """
+        u = self.to_network(x)
+        planes, log_variance = self.network.moments(self._planes(u), self.correlation)
+        out, width = self._image(planes, u.shape), self._image((0.5 * log_variance).exp(), u.shape)
+        apart = self.to_intensity(out + width) - self.to_intensity(out - width)
+        return self.to_intensity(out), 0.5 * apart
 
     def to_network(self, x: Tensor) -> Tensor:
         """Map intensities (B, C, *S) to the bent scale, on which noise has a standard deviation of 1."""
@@ -147,10 +210,15 @@ class Instant(LikelihoodMethod, PretrainedMethod, PointMethod):
         """Map means on the bent scale (B, C, *S) to the signals that cause them."""
         return self.scale.inverse(out)
 
-    def _network(self, u: Tensor) -> Tensor:
-        """Denoise channel by channel and plane by plane."""
-        out: Tensor = self.network(u.flatten(0, -3).unsqueeze(1))
-        return out.reshape(u.shape)
+    def _planes(self, u: Tensor) -> Tensor:
+        """Return channels and planes one by one, (B C Z, 1, Y, X); where noise runs along columns, these as rows."""
+        return self._along_rows(u.flatten(0, -3).unsqueeze(1))
+
+    def _image(self, planes: Tensor, shape: torch.Size) -> Tensor:
+        return self._along_rows(planes).reshape(shape)
+
+    def _along_rows(self, planes: Tensor) -> Tensor:
+        return planes.transpose(-1, -2) if self.settings.direction == "y" else planes
 
     def _variance(self, s: Tensor) -> Tensor:
         """Return the noise's variance at signals (B, C, ...), that of the darkest at least; held constant."""

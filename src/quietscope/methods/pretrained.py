@@ -26,5 +26,8 @@ class PretrainedMethod(LearningMethod):
     ability: ClassVar[str] = "comes trained"
 
     @abstractmethod
-    def hidden_errors(self, x: Tensor) -> HiddenErrors:
-        """Predict hidden pixels of noisy patches (B, C, *S), intensity units; NaN where pixels were never measured."""
+    def hidden_errors(self, x: Tensor) -> HiddenErrors | None:
+        """Predict hidden pixels of noisy patches (B, C, *S), intensity units; NaN where pixels were never measured.
+
+        None where hiding a pixel does not hide its noise.
+        """

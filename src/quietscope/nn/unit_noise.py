@@ -1,9 +1,10 @@
-"""A denoiser of white Gaussian noise of standard deviation 1, for images on a scale where the noise has that width.
+"""A denoiser of Gaussian noise of standard deviation 1, for images on a scale where the noise has that width.
 
 A residual U-Net without normalisation layers, as DRUNet (Zhang, Li, Zuo, Zhang, Van Gool, Timofte, "Plug-and-Play Image
 Restoration with Deep Denoiser Prior", IEEE TPAMI 2022), at half resolution from the start, as FFDNet (Zhang, Zuo,
 Zhang, IEEE TIP 2018). Both take the noise level as an input; here the image is divided by it, which is the same
-information with one scale fewer to learn.
+information with one scale fewer to learn. Noise may be correlated along rows; how it is, the network is told as those
+are told a noise level: by `LAGS` numbers, which every level receives as an offset of its channels.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ class UnitNoiseShape:
 BLOCK = 2
 """Side of the blocks of pixels that are gathered into channels."""
 
+MOST_LOG = 12.0
+"""Largest size of the logarithm of the variance of an error: beyond it nothing is learnt, and nothing overflows."""
+
+LAGS = (1, 2, 4, 8)
+"""Distances along a row, in pixels, at which the network is told the correlation of the noise."""
+
 
 class PlainBlock(nn.Module):
     """x plus two 3-wide convolutions of it with a ReLU between, the second initialised with zeros.
@@ -59,7 +66,9 @@ class PlainBlock(nn.Module):
 
 
 class UnitNoiseNet(nn.Module):
-    """The denoiser f of ``x = u + n``, n white Gaussian noise of standard deviation 1; ``f(x)`` estimates ``E[u|x]``.
+    """The denoiser f of ``x = u + n``, n Gaussian noise of standard deviation 1; ``f(x, r)`` estimates ``E[u|x]``.
+
+    The noise is white across rows; along them r is its correlation at the distances `LAGS`.
 
     Args:
         shape: Widths and blocks.
@@ -70,6 +79,10 @@ class UnitNoiseNet(nn.Module):
         self.shape = shape
         widths, blocks = shape.widths, shape.blocks
         self.stem = nn.Conv2d(BLOCK**2, widths[0], 3, padding=1)
+        self.rows = nn.ModuleList(nn.Conv2d(len(LAGS), width, 1) for width in widths)
+        for told in self.rows:
+            nn.init.zeros_(told.weight)
+            nn.init.zeros_(told.bias)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.sink, self.rise = nn.ModuleList(), nn.ModuleList()
         for here, below, number in zip(widths, widths[1:], blocks, strict=False):
@@ -80,21 +93,49 @@ class UnitNoiseNet(nn.Module):
         self.deepest = _blocks(widths[-1], blocks[-1])
         self.head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)
+        self.spread = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.spread_head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Denoise images (B, 1, Y, X) with noise of standard deviation 1; sides are multiples of the reduction."""
-        start = self.stem(F.pixel_unshuffle(x, BLOCK))
+    def forward(self, x: Tensor, correlation: Tensor) -> Tensor:
+        """Denoise images with noise of standard deviation 1.
+
+        Args:
+            x: Images (B, 1, Y, X), sides multiples of the reduction.
+            correlation: Of the noise along rows, one per distance of `LAGS`, shape (B, 4) or (1, 4); 0 where it is
+                white.
+        """
+        return self._denoised(x, self._features(x, correlation))
+
+    def moments(self, x: Tensor, correlation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the denoised images and the logarithm of the variance of their error, ``log E[(f(x) - u)^2 | x]``.
+
+        What the variance is learnt by does not change the denoised images: in training its layers pass no gradients
+        on.
+        """
+        features = self._features(x, correlation)
+        read = (features.detach() if self.training else features).float()
+        with torch.autocast(x.device.type, enabled=False):
+            log_variance: Tensor = F.pixel_shuffle(self.spread_head(F.relu(self.spread(read))), BLOCK)
+        return self._denoised(x, features), log_variance.clamp(-MOST_LOG, MOST_LOG)
+
+    def _features(self, x: Tensor, correlation: Tensor) -> Tensor:
+        told = [rows(correlation[..., None, None]) for rows in self.rows]
+        start = self.stem(F.pixel_unshuffle(x, BLOCK)) + told[0]
         skips = []
         h = start
-        for block, sink in zip(self.down, self.sink, strict=True):
+        for block, sink, here in zip(self.down, self.sink, told[1:], strict=True):
             skips.append(block(h))
-            h = sink(skips[-1])
+            h = sink(skips[-1]) + here
         h = self.deepest(h)
         for block, rise, skip in zip(reversed(self.up), reversed(self.rise), reversed(skips), strict=True):
             h = block(rise(h) + skip)
+        features: Tensor = h + start
+        return features
+
+    def _denoised(self, x: Tensor, features: Tensor) -> Tensor:
         # The last layer gives what is to be added to the image, the estimated noise with its sign turned.
         with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = x.float() + F.pixel_shuffle(self.head((h + start).float()), BLOCK)
+            out: Tensor = x.float() + F.pixel_shuffle(self.head(features.float()), BLOCK)
         return out
 
 

@@ -22,7 +22,7 @@ from quietscope.wording import typed
 
 AUTO = "auto"
 _MOST_CHARACTERS = 20_000
-DIRECTION, LEVELS = "direction", "deterministic_levels"
+DIRECTION, LEVELS, CORRELATION = "direction", "deterministic_levels", "correlation"
 """Network settings that may be "auto", because QuietScope can choose them by analysing the images."""
 PSF_SIZE = "psf_size"
 """The network setting that holds the size of a PSF given to the method."""
@@ -119,7 +119,7 @@ class Configuration(BaseModel):
         _check_normalize(configuration)
         _check_psf(configuration)
         _check_context(configuration)
-        beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS)]
+        beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS, CORRELATION)]
         if beyond:
             raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} may be auto")
         configuration.method_settings()
@@ -155,8 +155,11 @@ class Configuration(BaseModel):
         if self.method == AUTO:
             return ("method",)
         found = [name for name, value in self.network.items() if value == AUTO]
-        if METHODS[self.method].has_setting(DIRECTION) and DIRECTION not in self.network:
+        kind = METHODS[self.method]
+        if kind.has_setting(DIRECTION) and DIRECTION not in self.network:
             found.append(DIRECTION)
+        if kind.has_setting(CORRELATION) and CORRELATION not in self.network and self.network.get(DIRECTION) != "none":
+            found.append(CORRELATION)
         return tuple(found)
 
     def training_settings(self) -> TrainingSettings:

@@ -4,23 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.diagnosis import Diagnosis, deterministic_levels, processing, reason
+from quietscope.diagnosis.correlation import AxisCorrelation
 from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import able_to_set
 from quietscope.methods.base import PointMethod
 from quietscope.methods.pretrained import PretrainedMethod
+from quietscope.nn.unit_noise import LAGS
 from quietscope.presets import Configuration
-from quietscope.presets.configuration import DIRECTION, LEVELS, speaks_no_unit
+from quietscope.presets.configuration import CORRELATION, DIRECTION, LEVELS, speaks_no_unit
 from quietscope.training.budget import parse_duration
 
 DILATIONS = "dilations"
+LEAST_TOLD, SURE = 0.02, 4.0
+"""Correlation of neighbours, and its standard errors, above which a method that can be told of it is."""
 FARTHEST_SEEN = 40
 """Earlier pixels that the published noise decoder sees."""
-LEAST_TRAINING = 180.0
-"""Seconds in which a network that starts from nothing is still behind the one that comes trained."""
+LEAST_TRAINING = {"none": 600.0, "x": 3600.0, "y": 3600.0}
+"""Seconds in which a network that starts from nothing is behind the one that comes trained, by the noise's direction:
+`hdn fast` is not ahead of it after 8 minutes on W2S, nor `dvlae fast` after 20 on W2S with row-correlated noise."""
 
 
 def choose_method(configuration: Configuration, frames: Frames, notify: Notify | None = None) -> Configuration:
@@ -49,24 +56,19 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
         is_usual = not by_itself and not configuration.neighbours
-        in_haste = is_usual and found.is_independent and _is_short(configuration.budget)
+        in_haste = is_usual and found.is_known and _is_short(configuration.budget, found.direction)
         values["method"] = (
             _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
         )
         time = f", and {configuration.budget} is less than training from nothing takes" if in_haste else ""
         tell(f"method: {values['method']}, as {found.reason}{time}")
         names = Configuration.of(values).unsettled if by_itself or in_haste else (setting,)
-    answers: dict[str, Any] = {DIRECTION: found.direction}
-    if LEVELS in names:
-        answers[LEVELS] = found.levels(Configuration.of({**values, "network": _without(values["network"], LEVELS)}))
-    chosen = {name: answers[name] for name in names}
-    if DIRECTION in chosen and DILATIONS not in values["network"]:
-        settled = Configuration.of({**values, "network": {**values["network"], **chosen}})
-        chosen |= found.dilations(settled, min(min(frames.spatial_shape(n)) for n in range(len(frames))))
+    chosen = found.answers(names, values, min(min(frames.spatial_shape(n)) for n in range(len(frames))))
     for name, value in chosen.items():
         words = value if isinstance(value, str) else ",".join(map(str, value)) or "none"
-        tell(f"{name.replace('_', ' ')}: {words}, as {found.reason}")
-    if found.reaches_beyond(chosen):
+        if name != CORRELATION or any(value):
+            tell(f"{name.replace('_', ' ')}: {words}, as {found.reason}")
+    if METHODS[values["method"]].has_setting(DILATIONS) and found.reaches_beyond(chosen):
         tell(
             f"the noise decoder sees {FARTHEST_SEEN} earlier pixels at most, as the published one does: what the noise "
             "keeps further than that may be left in the result; `quietscope diagnose` says what helps"
@@ -88,9 +90,9 @@ def _without_noise_model(setting: str) -> str:
     return next((name for name in names if METHODS[name].has_setting(setting)), points[0])
 
 
-def _is_short(budget: str | None) -> bool:
+def _is_short(budget: str | None, direction: str) -> bool:
     """Whether there is less time than a network needs that starts from nothing."""
-    return budget is not None and parse_duration(budget) < LEAST_TRAINING
+    return budget is not None and parse_duration(budget) < LEAST_TRAINING.get(direction, 0.0)
 
 
 def _pretrained() -> str:
@@ -118,9 +120,14 @@ class _Found:
         return DIRECTION if len(self._directions) == 1 and not both else LEVELS
 
     @property
-    def is_independent(self) -> bool:
-        """Whether the noise of every channel is surely independent from pixel to pixel."""
-        return all(each.advice.sure and each.advice.reach == 1 for each in self.channels)
+    def is_known(self) -> bool:
+        """Whether the noise is surely what a network comes trained for: correlated along one axis of the plane at most.
+
+        Nor along that one further than it is told.
+        """
+        return self.wanted_setting == DIRECTION or all(
+            each.advice.sure and each.advice.reach == 1 for each in self.channels
+        )
 
     @property
     def direction(self) -> str:
@@ -133,6 +140,45 @@ class _Found:
             if "correlated" in (each.x.verdict, each.y.verdict)
         ]
         return max(strongest, key=lambda part: part.neighbours).axis if strongest else "none"
+
+    def direction_for(self, method: str) -> str:
+        """The axis of the strongest correlation; one that is too weak to matter counts for who can be told of it."""
+        if not METHODS[method].has_setting(CORRELATION):
+            return self.direction
+        weak = [part for each in self.channels for part in (each.x, each.y) if _is_told(part)]
+        return max(weak, key=lambda part: part.neighbours).axis if weak else "none"
+
+    def correlation(self, configuration: Configuration) -> dict[str, tuple[float, ...]]:
+        """Return what a method is told of the correlation along its direction, the mean of the channels."""
+        direction = configuration.network[DIRECTION]
+        if direction == "none":
+            return {CORRELATION: (0.0,) * len(LAGS)}
+        parts = [part for each in self.channels for part in (each.x, each.y) if part.axis == direction]
+        lags = [np.mean([part.values[min(lag, len(part.values) - 1)] for part in parts]) for lag in LAGS]
+        return {CORRELATION: tuple(round(float(np.clip(each, -1, 1)), 3) for each in lags)}
+
+    def answers(self, names: Sequence[str], values: Mapping[str, Any], shortest: int) -> dict[str, Any]:
+        """Return settings that were left open.
+
+        Args:
+            names: Their names; what follows from them comes with them.
+            values: Values of the configuration, whose method is chosen.
+            shortest: The shortest side of the images, in pixels.
+        """
+        network, chosen = values["network"], dict[str, Any]()
+
+        def settled(given: Mapping[str, Any]) -> Configuration:
+            return Configuration.of({**values, "network": {**given, **chosen}})
+
+        if DIRECTION in names:
+            chosen[DIRECTION] = self.direction_for(values["method"])
+        if LEVELS in names:
+            chosen[LEVELS] = self.levels(settled(_without(network, LEVELS)))
+        if DIRECTION in chosen and DILATIONS not in network:
+            chosen |= self.dilations(settled(network), shortest)
+        if CORRELATION in names:
+            chosen |= self.correlation(settled(_without(network, CORRELATION)))
+        return chosen
 
     def levels(self, configuration: Configuration) -> tuple[int, ...]:
         """Return the levels to close, of the hierarchy that a configuration has."""
@@ -171,6 +217,10 @@ class _Found:
         worst = max(self.channels, key=lambda each: max(each.x.neighbours, each.y.neighbours))
         words = reason(worst.advice)
         return words if worst.advice.sure else f"it is not sure: {words}"
+
+
+def _is_told(part: AxisCorrelation) -> bool:
+    return part.neighbours > max(LEAST_TOLD, SURE * float(part.errors[1]))
 
 
 def _without(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def fit(
     resume_file = ResumeFile(kept, notify)
     with stop.handled(), Logs(kept, run.step) as logs:
         logs.write_settings(method, settings, budget)
-        while run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
+        while learner.learns and run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
             run.set_schedule()
             loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
             run.rollback.skip(learner.clip())

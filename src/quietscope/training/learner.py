@@ -83,6 +83,11 @@ class Learner:
         return tuple(self._roles.values())
 
     @property
+    def learns(self) -> bool:
+        """Whether there is anything to learn; a network that comes trained may have nothing."""
+        return any(parameter.requires_grad for each in self.methods for parameter in each.parameters())
+
+    @property
     def settled_share(self) -> float:
         """Share of training, from a start, before which the method's final loss decides nothing; mostly 0."""
         return self.method.settled_share if isinstance(self.method, ScheduledMethod) else 0.0

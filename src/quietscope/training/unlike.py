@@ -27,7 +27,10 @@ def tell_if_unlike(method: LearningMethod, patches: Tensor, notify: Notify) -> N
     if not isinstance(method, PretrainedMethod):
         return
     with torch.no_grad(), seeded(0, patches.device):
-        own, neighbours = method.hidden_errors(patches)
+        errors = method.hidden_errors(patches)
+    if errors is None:
+        return
+    own, neighbours = errors
     ahead = neighbours - own
     error = float(ahead.std(correction=0)) / max(len(ahead) - 1, 1) ** 0.5
     if float(ahead.mean()) < _SURE * error:
