@@ -45,6 +45,7 @@ def network(method: str, width: int = 4, **changes: Any) -> Values:
         "divnoising": {**unet, "latent_channels": 4, "blocks": 1},
         "noise2void": unet,
         "pn2v": {**unet, "samples": 6},
+        "gr2r": {"widths": (width, width), "blocks": (1, 1)},
         "deconoising": unet,
         "instant": {"widths": (width, width), "blocks": (1, 1), "learns": "network", "masked_share": 0.05},
         "direct": unet,

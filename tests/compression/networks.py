@@ -17,6 +17,7 @@ NETWORKS: dict[str, Values] = {
     "deconoising add": {"preset": "paper", "initialisation": "uniform"},  # else some live channel is next to dead
     "deconoising 3-D": {"dims": 3, "psf_sigma": (0.3, 1.0, 1.0)},
     "direct": {"stabilize": True},
+    "gr2r": {},
     "instant": {},
     "divnoising": {},
     "divnoising 3-D": {"dims": 3, "blocks": 0},

@@ -21,6 +21,7 @@ VARIANTS: dict[str, Values] = {
     "pn2v": {"preset": "paper"},
     "deconoising": {"preset": "paper"},
     "direct": {"stabilize": True},
+    "gr2r": {},
     "instant": {},
     "divnoising": {"dims": 3},
     "hdn": {"preset": "paper"},

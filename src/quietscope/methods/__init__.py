@@ -5,13 +5,24 @@ from quietscope.methods.deconoising import DecoNoising
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.divnoising import DivNoising
 from quietscope.methods.dvlae import DVLAE
+from quietscope.methods.gr2r import GR2R
 from quietscope.methods.hdn import HDN
 from quietscope.methods.instant import Instant
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.methods.pn2v import PN2V
 from quietscope.registry import Registry, subclass
 
-_OWN: tuple[type[BuiltMethod], ...] = (HDN, DivNoising, DVLAE, Noise2Void, PN2V, DecoNoising, Instant, DirectDenoiser)
+_OWN: tuple[type[BuiltMethod], ...] = (
+    HDN,
+    DivNoising,
+    DVLAE,
+    Noise2Void,
+    PN2V,
+    GR2R,
+    DecoNoising,
+    Instant,
+    DirectDenoiser,
+)
 
 METHODS: Registry[type[BuiltMethod]] = Registry(
     "quietscope.methods",

@@ -2,7 +2,7 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets import deconoising, direct, divnoising, dvlae, hdn, instant, noise2void, pn2v
+from quietscope.presets import deconoising, direct, divnoising, dvlae, gr2r, hdn, instant, noise2void, pn2v
 from quietscope.presets.record import Preset
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
@@ -13,6 +13,7 @@ _OWN = (
     *dvlae.PRESETS,
     *noise2void.PRESETS,
     *pn2v.PRESETS,
+    *gr2r.PRESETS,
     *deconoising.PRESETS,
     *instant.PRESETS,
     *direct.PRESETS,
