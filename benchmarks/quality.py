@@ -32,6 +32,7 @@ from supervised import measure_supervised
 from yardstick import Row, bm3d_anscombe, score, told_every_minute
 
 SUPERVISED = "supervised="
+NATURAL = ("bsd68", "set12")
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,11 @@ def w2s(channel: int, fields: int) -> DataSet:
     )
 
 
-def bsd68(fields: int) -> DataSet:
+def natural(name: str, fields: int) -> DataSet:
+    """Gaussian noise of standard deviation 25, neither rounded nor clipped; the same on Train400 for any name."""
     folder, rng = data_folder() / "natural", np.random.default_rng(0)
     train = np.asarray(read_image(folder / "train400.tif")).astype(np.float32)
-    with np.load(folder / "bsd68.npz", allow_pickle=False) as archive:
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as archive:
         clean = [archive[name].astype(np.float32) for name in sorted(archive.files)[:fields]]
     noise = PoissonGaussian(gain=0.0, read_noise=25.0)
 
@@ -93,7 +95,7 @@ def bsd68(fields: int) -> DataSet:
 def load(name: str, fields: int) -> DataSet:
     if name.startswith("w2s_ch"):
         return w2s(int(name[-1]), fields)
-    return bsd68(fields) if name == "bsd68" else fmd(name)
+    return natural(name, fields) if name in NATURAL else fmd(name)
 
 
 def train(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
@@ -227,7 +229,7 @@ def show(rows: dict[str, Row], args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--data", default="w2s_ch0", help="w2s_ch0, w2s_ch1, bsd68 or an FMD stack such as Confocal_FISH"
+        "--data", default="w2s_ch0", help="w2s_ch0, w2s_ch1, bsd68, set12 or an FMD stack such as Confocal_FISH"
     )
     parser.add_argument(
         "--methods", default="hdn:fast", help=f"method:preset, or {SUPERVISED}method:preset, comma-separated"

@@ -36,13 +36,13 @@ class GR2RSettings(UnitNoiseSettings):
 
     Attributes:
         split: How noise is split: "binomial" counts photons, for a Poisson-Gaussian noise model; "normal" matches the
-            first two moments, for any; "auto" counts where the pixels are whole numbers of photons.
+            first two moments, for any; "suited" counts where the pixels are whole numbers of photons.
         shares: The least and the largest share of what there is to know that the network sees in training, drawn for
             every patch; in prediction it sees all. It gives the network images of other contrasts than the one it is
             to denoise, and what is left is what it learns from.
     """
 
-    split: Literal["auto", "normal", "binomial"] = "auto"
+    split: Literal["suited", "normal", "binomial"] = "suited"
     shares: tuple[Share, Share] = (0.5, 0.95)
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class GR2R(UnitNoiseMethod, SplittingMethod):
         strange = [model.describe() for model in noise_models if camera_of(model) is None]
         if settings.split == "binomial" and strange:
             raise SettingsError(
-                "Poisson-Gaussian noise, for split: binomial", strange[0], "set split to auto or normal"
+                "Poisson-Gaussian noise, for split=binomial", strange[0], "choose split=suited or normal"
             )
         variances = [model.variance for model in noise_models]
         self.stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest, unit="noise")
@@ -118,7 +118,7 @@ class GR2R(UnitNoiseMethod, SplittingMethod):
         split, quantiles = self.settings.split, self.statistics.quantiles
         parts = []
         for c, model in enumerate(self.channel_noise):
-            photons = split == "binomial" or (split == "auto" and counts_photons(model, quantiles[c]))
+            photons = split == "binomial" or (split == "suited" and counts_photons(model, quantiles[c]))
             parts.append(recorrupt(x[:, c], share[:, 0], model, photons=photons))
         first, second = (torch.stack(each, dim=1) for each in zip(*parts, strict=True))
         return first, second

@@ -1,4 +1,4 @@
-"""Methods that learn from one part of a noisy image what another part shows: right as long as the parts share no noise."""
+"""Methods that learn from one part of a noisy image what another part shows, as long as the parts share no noise."""
 
 from abc import abstractmethod
 from typing import ClassVar, NamedTuple

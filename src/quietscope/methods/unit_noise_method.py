@@ -1,4 +1,4 @@
-"""What methods share whose network is a `UnitNoiseNet`: its shape, planes one by one, and errors in units of the noise."""
+"""What methods share whose network is a `UnitNoiseNet`: its shape, planes one by one, the variance of the noise."""
 
 from collections.abc import Sequence
 from typing import Annotated, Self

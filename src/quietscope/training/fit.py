@@ -19,6 +19,7 @@ from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
 from quietscope.training.held_out import JUDGED_BY_HEART, HeldOut, hold_out
+from quietscope.training.leak import tell_if_leaking
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
@@ -170,6 +171,7 @@ def fit(
     run.validate()
     run.refuse_collapse()
     tell_if_unlike(method, fixed, notify)
+    tell_if_leaking(method, fixed, notify)
     return _finish(run, learner, settings, stop)
 
 
