@@ -1,4 +1,8 @@
-"""Presets of GR2R."""
+"""Presets of GR2R.
+
+On Confocal_FISH, where the noise has the variance of photons of 22 grey values each but no steps of 22, it makes no
+difference in 250 steps whether noise is split as photons or as a normal variable: 31.49 and 31.48 dB, one run each.
+"""
 
 from quietscope.methods.gr2r import GR2R, GR2RSettings
 from quietscope.presets.record import MINUTES, Preset
@@ -13,7 +17,7 @@ FAST = Preset(
     training=_TRAINING,
     budget="4m",
     steps=None,
-    measured=(),
+    measured=("FMD Confocal_FISH, 250 steps, 217 s of a core that others shared: 22.62 -> 31.48 dB (BM3D: 32.40)",),
 )
 
 BSD68 = Preset(
@@ -21,7 +25,7 @@ BSD68 = Preset(
     name="bsd68",
     summary="For natural images with Gaussian noise (BSD68), an hour on a CPU core",
     network=GR2RSettings(),
-    training=_TRAINING.model_copy(update={"validate_every": 500}),
+    training=_TRAINING.model_copy(update={"betas": (0.9, 0.999), "validate_every": 500}),
     budget="1h",
     steps=None,
     measured=(),
