@@ -16,7 +16,7 @@ from quietscope.training.leak import tell_if_leaking
 from tests.tiny import network, untrained
 
 SIGMA = 10.0
-LEAK = "is taken for signal"
+LEAK = "learnt as if it were signal"
 
 
 def waves(number: int = 8, size: int = 64) -> np.ndarray:

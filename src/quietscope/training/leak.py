@@ -51,6 +51,6 @@ def tell_if_leaking(method: LearningMethod, patches: Tensor, notify: Notify) -> 
     notify(
         f"The noise is {kind} that of the noise model: its variance at hidden pixels is about {ratio:.2g} times as "
         f"large. The two halves of an image that are learnt from have a correlation of {correlation:.2f} for that, "
-        "and what they share is taken for signal. Let the noise be measured, "
+        "which is learnt as if it were signal. Let the noise be measured, "
         f"`{typed(noise='auto')}`, or see `quietscope diagnose`."
     )
