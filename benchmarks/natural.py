@@ -12,6 +12,7 @@ hour and says once a minute how it stands; the same command goes on to evaluate 
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ def model(choice: str, data: DataSet, args: argparse.Namespace) -> Denoiser:
         pair = choice.removeprefix(SUPERVISED)
         steps = args.steps or int(model(pair, data, args).card.training["steps"])
         own = argparse.Namespace(**{**vars(args), "steps": steps})
+        begin = time.perf_counter()
         denoiser = train_on_pairs(pair, np.asarray(data.train[0]), data.train_clean, own)
+        learnt = {"steps": float(steps), "training_seconds": time.perf_counter() - begin}
+        denoiser.card = replace(denoiser.card, training=learnt)
     else:
         denoiser = train(choice, data, args)
     if file is not None:
@@ -81,6 +85,7 @@ def earlier(name: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 def show(rows: dict[str, Any]) -> None:
     table = Table("", *(f"{name}: {what}" for name in SETS for what in ("PSNR / dB", "SSIM")), "steps", "training s")
+    table.columns[0].no_wrap = True
     for name, row in rows.items():
         numbers = [word for each in SETS for word in (f"{row[each]['psnr']:.2f}", f"{row[each]['ssim']:.4f}")]
         training = row.get("training", {})
