@@ -1,7 +1,8 @@
 """Presets of GR2R.
 
-On Confocal_FISH, where the noise has the variance of photons of 22 grey values each but no steps of 22, it makes no
-difference in 250 steps whether noise is split as photons or as a normal variable: 31.49 and 31.48 dB, one run each.
+On Confocal_FISH, where the noise has the variance of photons of 22 grey values each but no steps of 22, it makes little
+difference in 200 steps whether noise is split as photons or as a normal variable: 31.29 and 31.16 dB, one run each.
+Longer runs, in which the network might learn what both parts show of a photon, were not made.
 """
 
 from quietscope.methods.gr2r import GR2R, GR2RSettings
@@ -17,7 +18,7 @@ FAST = Preset(
     training=_TRAINING,
     budget="4m",
     steps=None,
-    measured=("FMD Confocal_FISH, 250 steps, 217 s of a core that others shared: 22.62 -> 31.48 dB (BM3D: 32.40)",),
+    measured=("FMD Confocal_FISH, 200 steps, 239 s of a core that others shared: 22.62 -> 31.16 dB (BM3D: 32.40)",),
 )
 
 BSD68 = Preset(
