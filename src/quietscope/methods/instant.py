@@ -17,12 +17,12 @@ from quietscope.data.bent_scale import BentScale
 from quietscope.data.hidden_pixels import BlindSpots, Replacement, mean_of_neighbours
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Blocks, Count, Loss, MethodSettings, MomentsMethod
+from quietscope.methods.base import Loss, MethodSettings, MomentsMethod
 from quietscope.methods.citation import Citation
-from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
-from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
+from quietscope.methods.unit_noise_method import UnitNoiseMethod, UnitNoiseSettings
+from quietscope.nn.unit_noise import UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 from quietscope.weights import unit_noise_weights
@@ -34,14 +34,13 @@ LEAK = 0.1
 Correlation: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
 
-class InstantSettings(MethodSettings):
+class InstantSettings(UnitNoiseSettings):
     """Settings of `Instant`.
 
     Attributes:
-        spatial_dims: 2, or 3 for volumes, whose planes are denoised one by one.
-        widths: Filters of each level of the network, see `quietscope.nn.unit_noise`.
-        blocks: Residual blocks of each level. A network of another shape than the one that comes trained starts from
-            random weights.
+        spatial_dims: As for `UnitNoiseSettings`.
+        widths: Likewise. A network of another shape than the one that comes trained starts from random weights.
+        blocks: Likewise.
         learns: What training changes: the "curve" alone, some hundred numbers, or the "network" with it.
         pieces: Pieces of the curve, a power of 2.
         masked_share: Share of the pixels that are hidden from the network in training.
@@ -52,9 +51,6 @@ class InstantSettings(MethodSettings):
             `LEAK` between neighbours on nothing is learnt: a hidden pixel's noise is seen in the pixels beside it.
     """
 
-    spatial_dims: int = Field(default=2, ge=2, le=3)
-    widths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.widths
-    blocks: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=8)] = UnitNoiseShape.blocks
     learns: Literal["curve", "network"] = "curve"
     pieces: Literal[8, 16, 32, 64, 128, 256] = 64
     masked_share: float = Field(default=1 / 16, gt=0, le=0.25)
@@ -64,9 +60,7 @@ class InstantSettings(MethodSettings):
     correlation: tuple[Correlation, Correlation, Correlation, Correlation] = (0.0, 0.0, 0.0, 0.0)
 
     @model_validator(mode="after")
-    def _levels_match(self) -> Self:
-        if len(self.widths) != len(self.blocks):
-            raise ValueError("widths and blocks must have one number per level")
+    def _parts_fit(self) -> Self:
         if self.window % 2 == 0:
             raise ValueError("window must be odd, so that it has a middle")
         if any(self.correlation) and self.direction == "none":
@@ -85,14 +79,9 @@ class InstantSettings(MethodSettings):
         """Whether the noise of a pixel is seen in those beside it, so that hiding it is in vain."""
         return self.correlation[0] >= LEAK
 
-    @property
-    def shape(self) -> UnitNoiseShape:
-        """The shape of the network."""
-        return UnitNoiseShape(widths=self.widths, blocks=self.blocks)
-
 
 @final
-class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
+class Instant(UnitNoiseMethod, PretrainedMethod, MomentsMethod):
     """The denoiser f of Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
@@ -110,17 +99,14 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
     )
     aliases: ClassVar[tuple[str, ...]] = ("noise2vst",)
     settings: InstantSettings
-    darkest: Tensor
     correlation: Tensor
 
     def __init__(self, settings: InstantSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
-        super().__init__(settings, statistics, noise_models, stabilize=False)
+        super().__init__(settings, statistics, noise_models)
         variances = [model.variance for model in noise_models]
         stabilizer = Stabilizer.of_variances(variances, statistics.quantiles, statistics.darkest, unit="noise")
-        self.register_buffer("darkest", statistics.darkest.clone())
         self.scale = BentScale(stabilizer, statistics.quantiles, self._sample, settings.pieces)
         self.register_buffer("correlation", torch.tensor([settings.correlation]), persistent=False)
-        self.network = UnitNoiseNet(settings.shape)
         if settings.shape == UnitNoiseShape():
             self.network.load_state_dict(unit_noise_weights(), assign=True)  # also where nothing is real
         self.network.requires_grad_(settings.learns == "network")
@@ -133,20 +119,9 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
         )
 
     @property
-    def spatial_dims(self) -> int:
-        """2 or 3."""
-        return self.settings.spatial_dims
-
-    @property
     def orientations(self) -> tuple[int, ...]:
         """All turns, or those that leave the noise along its axis."""
         return ALL_TURNS if self.settings.direction == "none" else FLIPS
-
-    @property
-    def size_multiple(self) -> tuple[int, ...]:
-        """Reduction of the deepest level."""
-        reduction = self.network.shape.reduction
-        return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
     def loss(self, x: Tensor) -> Loss:
         """Return the squared error at the blind spots of noisy patches (B, C, *S), in units of the noise.
@@ -158,14 +133,14 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
         x, known = split_gaps(x, self.statistics.mean)
         blinded = self.blind_spots.apply(x.float())
         shown = self.to_network(blinded.pixels)
-        planes, log_variance = self.network.moments(self._planes(shown), self.correlation)
-        out = self._image(planes, shown.shape)
+        planes, log_variance = self.network.moments(self.as_planes(shown), self.correlation)
+        out = self.as_image(planes, shown.shape)
         s = blinded.at_spots(self.to_intensity(out))
-        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self._variance(s), known)
+        error = blinded.mean((blinded.at_spots(x.float()) - s).square() / self.variance_at(s), known)
         total = error
         if self.settings.learns == "network":
             apart = blinded.at_spots(self.to_network(x) - out).detach().clamp(-MOST_APART, MOST_APART).square()
-            variance = 1.0 + blinded.at_spots(self._image(log_variance, shown.shape)).exp()
+            variance = 1.0 + blinded.at_spots(self.as_image(log_variance, shown.shape)).exp()
             total = error + 0.5 * blinded.mean(apart / variance + variance.log(), known)
         return Loss(total, {"mse": error.detach()})
 
@@ -179,15 +154,15 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
         mean = blinded.at_spots(mean_of_neighbours(x.float()))
         counts = blinded.weight[:, None].expand_as(s)
         counts = counts if known is None else counts * blinded.at_spots(known)
-        weight = counts / self._variance(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
+        weight = counts / self.variance_at(s) / counts.sum(dim=(1, 2), keepdim=True).clamp(min=1.0)
         own, neighbours = (((observed - each).square() * weight).sum(dim=(1, 2)) for each in (s, mean))
         return HiddenErrors(own, neighbours)
 
     def predict(self, x: Tensor) -> Tensor:
         """Denoise x (B, C, *S), intensity units in and out."""
         u = self.to_network(x)
-        planes: Tensor = self.network(self._planes(u), self.correlation)
-        return self.to_intensity(self._image(planes, u.shape))
+        planes: Tensor = self.network(self.as_planes(u), self.correlation)
+        return self.to_intensity(self.as_image(planes, u.shape))
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the denoised x (B, C, *S) and the standard deviation of its error, intensity units.
@@ -196,8 +171,8 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
         half the way between the signals of ``f + sqrt(w)`` and ``f - sqrt(w)``.
         """
         u = self.to_network(x)
-        planes, log_variance = self.network.moments(self._planes(u), self.correlation)
-        out, width = self._image(planes, u.shape), self._image((0.5 * log_variance).exp(), u.shape)
+        planes, log_variance = self.network.moments(self.as_planes(u), self.correlation)
+        out, width = self.as_image(planes, u.shape), self.as_image((0.5 * log_variance).exp(), u.shape)
         apart = self.to_intensity(out + width) - self.to_intensity(out - width)
         return self.to_intensity(out), 0.5 * apart
 
@@ -210,20 +185,16 @@ class Instant(LikelihoodMethod, PretrainedMethod, MomentsMethod):
         """Map means on the bent scale (B, C, *S) to the signals that cause them."""
         return self.scale.inverse(out)
 
-    def _planes(self, u: Tensor) -> Tensor:
-        """Return channels and planes one by one, (B C Z, 1, Y, X); where noise runs along columns, these as rows."""
-        return self._along_rows(u.flatten(0, -3).unsqueeze(1))
+    def as_planes(self, u: Tensor) -> Tensor:
+        """Return channels and planes one by one, (N, 1, Y, X); where noise runs along columns, these as rows."""
+        return self._along_rows(super().as_planes(u))
 
-    def _image(self, planes: Tensor, shape: torch.Size) -> Tensor:
-        return self._along_rows(planes).reshape(shape)
+    def as_image(self, planes: Tensor, shape: torch.Size) -> Tensor:
+        """Put planes together again, to an image of the given shape."""
+        return super().as_image(self._along_rows(planes), shape)
 
     def _along_rows(self, planes: Tensor) -> Tensor:
         return planes.transpose(-1, -2) if self.settings.direction == "y" else planes
-
-    def _variance(self, s: Tensor) -> Tensor:
-        """Return the noise's variance at signals (B, C, ...), that of the darkest at least; held constant."""
-        s = torch.maximum(s.detach(), self.darkest.reshape(1, -1, *[1] * (s.ndim - 2)))
-        return torch.stack([model.variance(s[:, c]) for c, model in enumerate(self.channel_noise)], dim=1)
 
     def _sample(self, signal: Tensor) -> Tensor:
         """Draw noisy intensities for every signal (C, J, M).

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Blocks, Count, MethodSettings, PointMethod
+from quietscope.methods.base import Blocks, Count, MethodSettings, MomentsMethod, PointMethod
 from quietscope.methods.likelihood import LikelihoodMethod
-from quietscope.nn.unit_noise import UnitNoiseNet, UnitNoiseShape
+from quietscope.nn.unit_noise import LAGS, UnitNoiseNet, UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
 
 
@@ -42,6 +42,8 @@ class UnitNoiseSettings(MethodSettings):
 class UnitNoiseMethod(LikelihoodMethod, PointMethod):
     """A method whose network, with random weights here, works where noise has a standard deviation of 1.
 
+    It has layers for the variance of its error where the method gives a deviation.
+
     Args:
         settings: Settings of the method.
         statistics: Statistics of the training images.
@@ -54,7 +56,7 @@ class UnitNoiseMethod(LikelihoodMethod, PointMethod):
     def __init__(self, settings: UnitNoiseSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
         super().__init__(settings, statistics, noise_models, stabilize=False)
         self.register_buffer("darkest", statistics.darkest.clone())
-        self.network = UnitNoiseNet(settings.shape)
+        self.network = UnitNoiseNet(settings.shape, with_variance=isinstance(self, MomentsMethod))
 
     @property
     def spatial_dims(self) -> int:
@@ -68,9 +70,17 @@ class UnitNoiseMethod(LikelihoodMethod, PointMethod):
         return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
     def on_planes(self, u: Tensor) -> Tensor:
-        """Run the network on u (B, C, *S), on its scale, channel by channel and plane by plane."""
-        out: Tensor = self.network(u.flatten(0, -3).unsqueeze(1))
-        return out.reshape(u.shape)
+        """Run the network on u (B, C, *S), on its scale, channel by channel and plane by plane; its noise is white."""
+        out: Tensor = self.network(self.as_planes(u), u.new_zeros(1, len(LAGS)))
+        return self.as_image(out, u.shape)
+
+    def as_planes(self, u: Tensor) -> Tensor:
+        """Return channels and planes of u (B, C, *S) one by one, (N, 1, Y, X)."""
+        return u.flatten(0, -3).unsqueeze(1)
+
+    def as_image(self, planes: Tensor, shape: torch.Size) -> Tensor:
+        """Put planes together again, to an image of the given shape."""
+        return planes.reshape(shape)
 
     def variance_at(self, s: Tensor) -> Tensor:
         """Return the noise's variance at signals (B, C, ...), that of the darkest at least; held constant."""

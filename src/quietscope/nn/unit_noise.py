@@ -72,9 +72,10 @@ class UnitNoiseNet(nn.Module):
 
     Args:
         shape: Widths and blocks.
+        with_variance: Whether it has the layers that `moments` needs.
     """
 
-    def __init__(self, shape: UnitNoiseShape) -> None:
+    def __init__(self, shape: UnitNoiseShape, *, with_variance: bool = True) -> None:
         super().__init__()
         self.shape = shape
         widths, blocks = shape.widths, shape.blocks
@@ -93,8 +94,9 @@ class UnitNoiseNet(nn.Module):
         self.deepest = _blocks(widths[-1], blocks[-1])
         self.head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        self.spread = nn.Conv2d(widths[0], widths[0], 3, padding=1)
-        self.spread_head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
+        if with_variance:
+            self.spread = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+            self.spread_head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
 
     def forward(self, x: Tensor, correlation: Tensor) -> Tensor:
         """Denoise images with noise of standard deviation 1.
