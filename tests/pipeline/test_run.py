@@ -343,3 +343,13 @@ def test_a_plan_of_nothing_and_a_preview_of_a_prediction_are_refused(
     plan = plan_predict(whole / "model.safetensors", cells / "a.tif", tmp_path / "out.tif", device="cpu")
     with pytest.raises(SettingsError, match="a plan to predict"):
         describe(plan)
+
+
+@pytest.mark.parametrize(("kinds", "wanted"), [(("mean", "std"), False), (("samples",), True)])
+def test_what_is_wanted_is_known_before_a_method_is_chosen(
+    tmp_path: Path, kinds: tuple[str, ...], wanted: bool
+) -> None:
+    image = np.random.default_rng(0).normal(100, 5, (64, 64)).astype(np.float32)
+    settings = {"method": "auto", "budget": "1m"}
+    plan = plan_denoise(image, tmp_path / "out", settings, axes="YX", results=Results(kinds=kinds))
+    assert plan.training.configuration.samples is wanted

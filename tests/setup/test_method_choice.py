@@ -74,6 +74,12 @@ def test_little_time_goes_to_what_comes_trained(kind: str, budget: str, method: 
     assert (budget in told[0]) == (method == "instant")
 
 
+@pytest.mark.parametrize("wanted", [{"samples": True}, {"direct": "mean"}])
+def test_where_samples_are_wanted_they_are_drawn(wanted: dict[str, Any]) -> None:
+    found, _ = settled({"method": "auto", "budget": "30s", **wanted}, frames("white"))
+    assert found.method == "hdn"
+
+
 def test_correlation_along_z_is_not_what_comes_trained() -> None:
     volume, _ = settled({"method": "auto", "dims": 3, "budget": "30s"}, frames("z", "ZYX", (6, 96, 96), dims=3))
     assert volume.method == "dvlae"

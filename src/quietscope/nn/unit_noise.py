@@ -80,10 +80,7 @@ class UnitNoiseNet(nn.Module):
         self.shape = shape
         widths, blocks = shape.widths, shape.blocks
         self.stem = nn.Conv2d(BLOCK**2, widths[0], 3, padding=1)
-        self.rows = nn.ModuleList(nn.Conv2d(len(LAGS), width, 1) for width in widths)
-        for told in self.rows:
-            nn.init.zeros_(told.weight)
-            nn.init.zeros_(told.bias)
+        self.rows = nn.ModuleList(_untold(width) for width in widths)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         self.sink, self.rise = nn.ModuleList(), nn.ModuleList()
         for here, below, number in zip(widths, widths[1:], blocks, strict=False):
@@ -139,6 +136,15 @@ class UnitNoiseNet(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             out: Tensor = x.float() + F.pixel_shuffle(self.head(features.float()), BLOCK)
         return out
+
+
+def _untold(width: int) -> nn.Conv2d:
+    """Return a layer that hands on nothing of what it is told, until it has learnt to."""
+    layer = nn.Conv2d(len(LAGS), width, 1)
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _blocks(width: int, number: int) -> nn.Sequential:

@@ -30,6 +30,7 @@ Settings: TypeAlias = "Configuration | Mapping[str, Any]"
 """A whole configuration, or those of its settings that differ from the preset's, by name."""
 
 USUAL_RESULTS = Results()
+_MOMENTS = {"mean", "std"}
 NO_SETTINGS: Mapping[str, Any] = {}
 
 
@@ -83,7 +84,9 @@ def plan_denoise(
     configuration = _configuration(settings, state if resume else None, device)
     configuration, noisy = _noisy(images, axes, series, mask, configuration)
     able = _abilities(configuration)
-    kinds, seen = choose_kinds(results, able, USUAL), {"mean", "std"} & able.kinds
+    kinds, seen = choose_kinds(results, able, USUAL), _MOMENTS & able.kinds
+    if not _MOMENTS.issuperset(kinds):
+        configuration = configuration.model_copy(update={"samples": True})
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(
         folder=place,

@@ -65,6 +65,7 @@ class Configuration(BaseModel):
         budget: Training time such as "10m"; None for no limit.
         steps: Training steps; None for no limit.
         seed: Seed of everything random.
+        samples: Whether results are wanted that are made of samples; a method that is chosen by itself then draws them.
         direct: "mean" or "median" also trains a direct denoiser in the same run, which gives the samples' mean or
             median in one pass; None trains no direct denoiser.
         network: Settings of the method that differ from the preset's; a value may be "auto" until it has been chosen by
@@ -88,6 +89,7 @@ class Configuration(BaseModel):
     budget: Word | None = None
     steps: int | None = Field(default=None, ge=1, le=10**9)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    samples: bool = False
     direct: Literal["mean", "median"] | None = None
     network: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

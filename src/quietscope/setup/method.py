@@ -55,7 +55,7 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     names = configuration.unsettled
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
-        is_usual = not by_itself and not configuration.neighbours
+        is_usual = not (by_itself or configuration.neighbours or configuration.samples or configuration.direct)
         in_haste = is_usual and found.is_known and _is_short(configuration.budget, found.direction)
         values["method"] = (
             _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
