@@ -8,10 +8,12 @@ that help comes at once.
 import _thread
 import io
 import keyword
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, TextIO
@@ -24,6 +26,7 @@ from quietscope.errors import (
     SeriesWarning,
     Terminated,
 )
+from quietscope.insistence import SIGNALS, heard, insistence_heard
 from quietscope.outside.shown import shown
 from quietscope.registry import PluginWarning, Registry
 from quietscope.version import __version__
@@ -69,7 +72,6 @@ PSF_VERBS = MappingProxyType(
 )
 _TOLD = (PluginWarning, SeriesWarning, MissingPixelsWarning, CaveatWarning, LeftOutWarning)
 """Warnings that are notes for a person, told in one line."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
 
 
@@ -135,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # no character of a file's name is to end a run
             stream.reconfigure(errors="backslashreplace")
     status = run(list(sys.argv[1:] if arguments is None else arguments))
-    for number in _SIGNALS:  # all is done and said
+    for number in SIGNALS:  # all is done and said
         signal.signal(number, signal.SIG_IGN)
     # Python remembers an interrupt that came in a text it executed, as dataclasses do when they are imported, and would
     # end by that signal whatever the status. The next text that ends well makes it forget.
@@ -156,11 +158,12 @@ def run(arguments: list[str]) -> int:
 
     def end(number: int, frame: FrameType | None) -> None:
         received.append(number)
+        heard()
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-    earlier = [signal.signal(number, end) for number in _SIGNALS]
+    earlier = [signal.signal(number, end) for number in SIGNALS]
     try:
-        with for_the_command_line():
+        with insistence_heard(_end_at_once), for_the_command_line():
             status = _perform(arguments)
         return status if isinstance(status, int) else 0
     except QuietScopeError as error:
@@ -181,7 +184,7 @@ def run(arguments: list[str]) -> int:
             return _complain(_out_of_memory(error))
         return _confess(error, arguments)
     finally:
-        for number, handler in zip(_SIGNALS, earlier, strict=True):
+        for number, handler in zip(SIGNALS, earlier, strict=True):
             signal.signal(number, handler)
 
 
@@ -270,7 +273,16 @@ def _pass_on(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def _stopped(is_terminated: bool) -> int:
-    for number in _SIGNALS:  # a second one would cut the line short
+    for number in SIGNALS:  # a second one would cut the line short
         signal.signal(number, signal.SIG_IGN)
     _complain("stopped; nothing half-written is left")
     return TERMINATED if is_terminated else INTERRUPTED
+
+
+def _end_at_once(number: int) -> None:
+    """End the process as it stands: what is being written is not in its place yet, and locks end with it."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    clear = "\x1b[?25h\n" if is_terminal else ""  # a bar of progress hides the cursor, and is in the middle of its line
+    with suppress(OSError):
+        os.write(2, f"{clear}quietscope: stopped at once; what was being written is not kept\n".encode())
+    os._exit(TERMINATED if number == signal.SIGTERM else INTERRUPTED)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from quietscope.errors import Stop, Terminated
+from quietscope.insistence import heard
 from quietscope.training.watch import TrainingState, Watcher
 
 
@@ -44,7 +45,8 @@ class StopRequest:
             self.requested = True
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        num_signals = heard()  # of which a long step lets Python call the handler once
+        if self.requested or num_signals > 1:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self.requested = True
         self.terminated = number == signal.SIGTERM
