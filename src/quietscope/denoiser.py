@@ -245,6 +245,7 @@ class Denoiser:
 
         Raises:
             QuietScopeError: If images, noise or settings cannot be used; the subclass and its line say how.
+            Terminated: If the system ended training (SIGTERM): the program is to end, and may save what was learnt.
         """
         check_trainable(self.configuration)
         opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
@@ -282,6 +283,7 @@ class Denoiser:
             take_weights(self._method, self.configuration)
         settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
+        enough = EnoughSteps(settings, budget, watch, notify or print, self.configuration.start_steps)
         self.fit_report = fit(
             self._method,
             frames,
@@ -290,7 +292,7 @@ class Denoiser:
             device=self.device,
             folder=folder,
             resume=resume,
-            watch=EnoughSteps(settings, budget, watch, notify or print, self.configuration.start_steps),
+            watch=enough,
             notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
         )
@@ -300,6 +302,7 @@ class Denoiser:
             student.method.learn_from(None)
             card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)
             self.direct = self.of(student.method, card, self.device)
+        enough.conclude(self.fit_report)
 
     def settle(
         self,

@@ -4,6 +4,8 @@ Every message names what was expected, what was given, and what to type instead.
 and exits with status 2. An error in our own code is an ``assert``, never one of these.
 """
 
+from typing import Any
+
 
 class QuietScopeError(ValueError):
     """A mistake that the user can correct, described in one line.
@@ -26,7 +28,15 @@ class QuietScopeError(ValueError):
 
 
 class Terminated(KeyboardInterrupt):
-    """Raised when the system asks the program to end (SIGTERM); it then ends as after Ctrl-C, and cleans up."""
+    """Raised when the system asks the program to end (SIGTERM); it then ends as after Ctrl-C, and cleans up.
+
+    Args:
+        learnt: A model that was being trained, as good as it had become, where nobody else has it.
+    """
+
+    def __init__(self, learnt: Any = None) -> None:
+        super().__init__("the system has asked the program to end (SIGTERM)")
+        self.learnt = learnt
 
 
 class Stop(KeyboardInterrupt):

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from quietscope.errors import Stop
+from quietscope.errors import Stop, Terminated
 from quietscope.methods.hdn import HDN
 from quietscope.testing.method_contract import toy_frames, toy_settings, train_toy
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
+from quietscope.training.logs import Logs
 
 CPU = torch.device("cpu")
 
@@ -60,3 +61,19 @@ def test_a_second_ctrl_c_interrupts_at_once_and_the_old_handler_is_back(build: C
     with pytest.raises(KeyboardInterrupt):
         fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=CPU, watch=watch)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_run_that_is_ended_before_its_first_step_makes_no_model(
+    build: Callable[[], HDN],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    number: signal.Signals,
+    error: type[KeyboardInterrupt],
+) -> None:
+    monkeypatch.setattr(Logs, "write_settings", lambda *_: signal.raise_signal(number))
+    method = build()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(method, toy_frames(method), toy_settings(), Budget(steps=50), device=CPU, folder=tmp_path)
+    assert caught.type is error
+    assert not (tmp_path / "resume.ckpt").exists()

@@ -12,7 +12,7 @@ from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify, note_small, prepare
 from quietscope.distillation.student import Student, student_configuration
-from quietscope.errors import ChannelError
+from quietscope.errors import ChannelError, Terminated
 from quietscope.io import ImageSource, as_images
 from quietscope.methods.base import Method
 from quietscope.model.file import ModelCard
@@ -70,6 +70,7 @@ def distill(
 
     Raises:
         QuietScopeError: If the model draws no samples, or images or settings cannot be used.
+        Terminated: If the system ended training (SIGTERM); what was learnt comes along with it.
     """
     method, history = teacher.method, teacher.history
     chosen = student_configuration(
@@ -106,6 +107,8 @@ def distill(
     student.method.learn_from(None)
     direct = teacher.of(student.method, ModelCard.of(chosen, opened[0], report), teacher.device)
     direct.fit_report = report
+    if report.terminated:
+        raise Terminated(direct)
     return direct
 
 

@@ -71,12 +71,14 @@ class Effort:
         seconds: Training time.
         falling: Share, 0 to 1, of all that the validation loss has fallen by that it fell by in the last fifth of the
             run; 0 where that is not known.
+        ended_at: Share of its budget, 0 to 1, at which somebody ended the training; 1 where nobody did.
     """
 
     steps: Annotated[int, Ge(0), Le(10**12)]
     needed: Annotated[int, Ge(0), Le(10**12)]
     seconds: Annotated[float, Ge(0), Le(1e12)]
     falling: Annotated[float, Ge(0), Le(1)] = 0.0
+    ended_at: Annotated[float, Ge(0), Le(1)] = 1.0
 
     @property
     def is_short(self) -> bool:
@@ -87,6 +89,13 @@ class Effort:
     def is_falling(self) -> bool:
         """Whether the validation loss was still falling when training ended."""
         return self.falling > FALLING
+
+    @property
+    def early_end(self) -> str:
+        """That training was ended early, in words; empty where it was not."""
+        if self.ended_at == 1.0:
+            return ""
+        return f"ended early, after {num_steps(self.steps)}: {self.ended_at:.1%} of its budget"
 
     @property
     def longer(self) -> str:
@@ -188,6 +197,11 @@ def judge(
     )
 
 
+def num_steps(number: int) -> str:
+    """Return a number of steps in words: ``1 step``, ``2,400 steps``."""
+    return f"{number:,} step{'s' * (number != 1)}"
+
+
 def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the worst of several verdicts, the first of equally bad ones; a usable one where there are none."""
     return max(verdicts, key=lambda verdict: LEVELS_OF_VERDICT.index(verdict.level), default=USABLE)
@@ -197,8 +211,8 @@ def _of_effort(effort: Effort | None) -> Iterator[tuple[Level, str]]:
     if effort is None:
         return
     if effort.is_short:
-        steps = f"{effort.steps:,} step{'s' * (effort.steps != 1)}"
-        yield "too short", f"only {steps} of about {effort.needed:,} that these settings need"
+        why = ", for training was ended early" if effort.early_end else ""
+        yield "too short", f"only {num_steps(effort.steps)} of about {effort.needed:,} that these settings need{why}"
     if effort.is_falling:
         share = f"by {effort.falling:.0%} of all its fall in the last fifth of the training"
         yield "too short", f"the validation loss was still falling, {share}"

@@ -30,7 +30,7 @@ from quietscope.outside.plain_data import MalformedError, brief, validated
 from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
-from quietscope.training.fit import FALL_AT_THE_END, FitReport
+from quietscope.training.fit import ENDED_EARLY_AT, FALL_AT_THE_END, FitReport
 from quietscope.version import __version__
 
 FILE_KIND = "model"
@@ -42,6 +42,7 @@ _NUMBERS = {
     "restarts": "fresh starts",
     "skipped_steps": "broken steps",
     FALL_AT_THE_END: "fall of the loss at the end",
+    ENDED_EARLY_AT: "ended early at this share of its budget",
 }
 """What numbers of a training are called in words, where their names do not say it."""
 
@@ -110,7 +111,8 @@ class ModelCard:
     @property
     def effort(self) -> Effort | None:
         """How long the model was trained; None where the file does not tell."""
-        steps, seconds, falling = map(self.training.get, ("steps", "training_seconds", FALL_AT_THE_END))
+        names = ("steps", "training_seconds", FALL_AT_THE_END, ENDED_EARLY_AT)
+        steps, seconds, falling, ended_at = map(self.training.get, names)
         if not isinstance(steps, int | float):
             return None
         return Effort(
@@ -118,6 +120,7 @@ class ModelCard:
             needed=max(0, self.configuration.training_settings().least_steps - self.configuration.start_steps),
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
             falling=float(falling) if isinstance(falling, int | float) else 0.0,
+            ended_at=float(ended_at) if isinstance(ended_at, int | float) else 1.0,
         )
 
     @classmethod

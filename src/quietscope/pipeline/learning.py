@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from quietscope.errors import OutputError, Stop
+from quietscope.errors import OutputError, Stop, Terminated
 from quietscope.io import atomic_path
+from quietscope.metrics.verdict import num_steps
 from quietscope.pipeline.events import Listener, Note, TrainingProgress, Written, ignore, step
 from quietscope.pipeline.files import MODEL, result_folder
 from quietscope.pipeline.outcome import Trained
 from quietscope.pipeline.plan import Training
-from quietscope.report.table import num_steps
 from quietscope.wording import typed
 
 if TYPE_CHECKING:
@@ -69,13 +69,7 @@ def train(training: Training, events: Listener = ignore) -> Trained:
             state.set_aside()
         try:
             state.begin(training.configuration, training.images)
-            denoiser.fit(
-                list(training.images),
-                folder=state.path,
-                resume=training.resume,
-                watch=watch,
-                notify=lambda text: events(Note(text=text)),
-            )
+            _learn(denoiser, training, watch, events)
         except BaseException:
             state.come_to_nothing()
             if watch.stop is not None:  # while a first denoiser was trained, to measure the noise by
@@ -102,6 +96,21 @@ def train(training: Training, events: Listener = ignore) -> Trained:
         interrupted=report.interrupted,
         terminated=report.terminated,
     )
+
+
+def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Listener) -> None:
+    """Train; where the system ended it, whoever has saved the model ends the program."""
+    try:
+        denoiser.fit(
+            list(training.images),
+            folder=training.folder.path,
+            resume=training.resume,
+            watch=watch,
+            notify=lambda text: events(Note(text=text)),
+        )
+    except Terminated:
+        if denoiser.fit_report is None:
+            raise
 
 
 class _Watch:

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from quietscope.errors import SettingsError
+from quietscope.metrics.verdict import num_steps
 from quietscope.pipeline.events import Listener, Note, ignore
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan
-from quietscope.report.table import duration, num_steps, samples
+from quietscope.report.table import duration, samples
 
 if TYPE_CHECKING:
     import torch

@@ -22,7 +22,6 @@ from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, T
 from quietscope.pipeline.planes import score
 from quietscope.pipeline.reporting import judge, panels_of, report
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
-from quietscope.report.table import num_steps
 
 
 def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outcome:
@@ -108,8 +107,7 @@ def _learn(plan: DenoisePlan, events: Listener) -> Trained:
     if trained.terminated:  # a scheduler wants the machine back: the model is kept, and nothing more is started
         raise Terminated
     if trained.interrupted:
-        steps = num_steps(trained.steps)
-        events(Note(text=f"training ended early, after {steps}; Ctrl-C again leaves the images noisy"))
+        events(Note(text="the images are denoised with what was learnt; Ctrl-C again leaves them noisy"))
     else:
         ledger.note_training(configuration)
     return trained
@@ -150,6 +148,9 @@ def _train(plan: TrainPlan, events: Listener) -> Outcome:
 def _predict(plan: PredictPlan, events: Listener) -> Outcome:
     """Denoise an image with a model that there is."""
     model = open_model(plan)
+    effort = model.history.effort
+    if effort is not None and effort.early_end:
+        events(Note(text=f"The training of this model was {effort.early_end}."))
     check_likeness(model.history, plan.target.image, events, insist=plan.insist)
     found = predict(model, plan.target, events)
     return Outcome(images=(judge(plan.target, found),))

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from quietscope.metrics import Score
 from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
-from quietscope.metrics.verdict import USABLE, Verdict, worst_of
+from quietscope.metrics.verdict import USABLE, Verdict, num_steps, worst_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +147,6 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
 def score_words(score: Score) -> str:
     """Return a score in a few words, for the title of a panel."""
     return f"{score['psnr']:.1f} dB"
-
-
-def num_steps(number: int) -> str:
-    """Return a number of steps in words: ``1 step``, ``2,400 steps``."""
-    return f"{number:,} step{'s' * (number != 1)}"
 
 
 def samples(number: int) -> str:

@@ -16,7 +16,7 @@ import torch
 from quietscope.data.frames import Frames, spread
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify
-from quietscope.errors import NoiseError, Terminated
+from quietscope.errors import NoiseError
 from quietscope.methods.noise2void import Noise2Void
 from quietscope.nn.seeding import seeded
 from quietscope.noise import BASE_MODELS, ClipLevels, NoiseChoice, NoiseModel, choose_model, fit_noise
@@ -27,6 +27,7 @@ from quietscope.prediction import predict_frame
 from quietscope.presets import Preset, find_preset
 from quietscope.training.budget import Budget
 from quietscope.training.fit import fit
+from quietscope.training.stop import ended_by
 from quietscope.training.watch import Watcher
 
 PRESET = "fast"
@@ -168,7 +169,7 @@ def pseudo_pairs(
     training = preset.training.model_copy(update={"seed": seed})
     report = fit(method, frames, training, Budget(steps=steps), device=device, watch=watch)
     if report.interrupted:
-        raise Terminated if report.terminated else KeyboardInterrupt
+        raise ended_by(is_terminated=report.terminated)
     largest = max(int(np.prod(frames.spatial_shape(n))) for n in range(len(frames)))
     chosen = spread(frames, max(1, MOST_PAIRS // largest))
     observed = [frames.region(n, _middle(frames.spatial_shape(n))).astype(np.float32) for n in chosen]

@@ -1,10 +1,12 @@
-"""Whether a budget is enough: said after the first step where it counts steps, else when steps are timed."""
+"""Whether training is enough: said after the first step, when steps are timed, or when it has ended."""
 
 import math
 
 from quietscope.data.preparation import Notify
-from quietscope.metrics.verdict import FEW_STEPS, LONGER
+from quietscope.errors import Terminated
+from quietscope.metrics.verdict import FEW_STEPS, LONGER, num_steps
 from quietscope.training.budget import Budget
+from quietscope.training.fit import FitReport
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.watch import TrainingState, Watcher
 from quietscope.wording import typed
@@ -30,29 +32,56 @@ class EnoughSteps:
         self._needed, self._watch, self._notify = max(0, settings.least_steps - earlier), watch, notify
         self._first: int | None = None
         self._steps = budget.steps
+        self._is_told = False
 
     def __call__(self, state: TrainingState) -> None:
         """Look at the time of the first steps, and pass on."""
         if self._first is None:
             self._first = state.step
             self._check_steps()
-        if self._needed and state.step == self._first + TIMED_AFTER and state.progress > 0.0:
+        if state.step == self._first + TIMED_AFTER and state.progress > 0.0:
             steps = state.step / state.progress
-            if steps < FEW_STEPS * self._needed:
+            if not self._is_told and self._is_few(steps):
                 minutes = math.ceil(state.seconds / state.step * LONGER * self._needed / 60.0)
-                self._notify(
-                    f"This budget will be about {steps:,.0f} training steps here, too few for a usable result: these "
-                    f"settings need about {self._needed:,} or more (`{typed(budget=f'{minutes}m')}`)."
-                )
-            self._needed = 0
+                self._tell(f"This budget will be about {steps:,.0f} training steps here", budget=f"{minutes}m")
         if self._watch is not None:
             self._watch(state)
 
+    def conclude(self, report: FitReport) -> None:
+        """Tell of a run that is over what was not told before: that somebody has ended it, or that it was too short.
+
+        Raises:
+            Terminated: If the system has ended it, which wants the program to end.
+        """
+        few = not self._is_told and self._is_few(report.steps)
+        if report.is_cut_short:
+            share = f"{report.progress:.1%} of its budget"
+            self._notify(
+                f"Training was ended early, after {num_steps(report.steps)}: {share}"
+                + (f", too few for a usable result ({self._settings_need})." if few else ".")
+            )
+        elif few:
+            self._tell(f"Training has ended after {num_steps(report.steps)}", steps=math.ceil(LONGER * self._needed))
+        if report.terminated:
+            raise Terminated
+
+    def _is_few(self, steps: float) -> bool:
+        return steps < FEW_STEPS * self._needed
+
+    @property
+    def _settings_need(self) -> str:
+        return f"these settings need about {self._needed:,} or more"
+
+    def _tell(self, what: str, **longer: object) -> None:
+        self._notify(f"{what}, too few for a usable result: {self._settings_need} (`{typed(**longer)}`).")
+        self._is_told = True
+
     def _check_steps(self) -> None:
         """Tell that a number of steps is too small: after the first, so that what is refused is refused in one line."""
-        if self._steps is not None and self._steps < FEW_STEPS * self._needed:
+        if self._steps is not None and self._is_few(self._steps):
+            steps = f"{self._steps:,} training step{'s' * (self._steps != 1)}"
             self._notify(
-                f"{self._steps:,} training step{'s' * (self._steps != 1)} will hardly give a usable result: these "
-                f"settings need about {self._needed:,} or more (`{typed(steps=math.ceil(LONGER * self._needed))}`)."
+                f"{steps} will hardly give a usable result: {self._settings_need} "
+                f"(`{typed(steps=math.ceil(LONGER * self._needed))}`)."
             )
-            self._needed = 0
+            self._is_told = True

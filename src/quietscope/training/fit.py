@@ -24,7 +24,7 @@ from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
 from quietscope.training.settings import TrainingSettings
-from quietscope.training.stop import StopRequest
+from quietscope.training.stop import StopRequest, ended_by
 from quietscope.training.team import Team
 from quietscope.training.training_run import TrainingRun
 from quietscope.training.unlike import tell_if_unlike
@@ -36,6 +36,9 @@ LOG_EVERY = 10
 
 FALL_AT_THE_END = "fall_of_the_loss_at_the_end"
 """What the numbers of a run call it, in the model file too."""
+
+ENDED_EARLY_AT = "ended_early_at"
+"""What they call the share of its budget, 0 to 1, at which somebody ended a run; absent where nobody did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class FitReport:
         rollbacks: Number of returns to an earlier state.
         restarts: Number of starts with fresh weights after the posterior had collapsed.
         interrupted: Whether the user, the system or the watcher ended the run.
+        progress: Share of the budget that was used up, 0 to 1.
         terminated: Whether the system ended the run by SIGTERM; if so, nothing more should be started.
         best_state: Weights of the lowest validation loss.
         last_state: Weights at the end; the setting `keep` decides which of the two sets of weights the method has.
@@ -66,9 +70,15 @@ class FitReport:
     rollbacks: int
     restarts: int
     interrupted: bool
+    progress: float
     terminated: bool
     best_state: dict[str, Tensor] = field(repr=False)
     last_state: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether somebody ended the run before its budget did."""
+        return self.interrupted and self.progress < 1.0
 
     def summary(self) -> dict[str, float]:
         """Return the numbers of the report by name, without numbers that are infinite or NaN."""
@@ -77,6 +87,7 @@ class FitReport:
             "training_seconds": round(self.seconds, 1),
             "best_validation_loss": self.best_validation_loss,
             FALL_AT_THE_END: round(self.fall_at_the_end, 4),
+            ENDED_EARLY_AT: round(self.progress, 4) if self.is_cut_short else math.nan,
             "skipped_steps": float(self.skipped_steps),
             "rollbacks": float(self.rollbacks),
             "restarts": float(self.restarts),
@@ -101,8 +112,9 @@ def fit(
     """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
     The best weights are those of the lowest validation loss, which is measured as `quietscope.training.held_out` says.
-    Ctrl-C ends the run as if its budget were used up. In a process group of `torch.distributed`, all processes train
-    one model, see `quietscope.training.team`.
+    Ctrl-C ends the run as if its budget were used up. So does SIGTERM, after which the caller has to end the program.
+    However small the budget is, one step is made. In a process group of `torch.distributed`, all processes train one
+    model, see `quietscope.training.team`.
 
     Args:
         method: The method to train.
@@ -124,6 +136,7 @@ def fit(
         The report of the run.
 
     Raises:
+        KeyboardInterrupt: If the run was ended before its first step.
         SettingsError: If batches are too small for the network's batch normalisation.
         TrainingError: If the loss does not stay finite, or the posterior has collapsed in spite of fresh starts.
         ModelFileError: If the resume file is missing, damaged, of another version or network, or of a run that held
@@ -148,6 +161,7 @@ def fit(
     with stop.handled(), Logs(kept, run.step) as logs:
         logs.write_settings(method, settings, budget)
         while learner.learns and run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
+        while (run.clock.tick(run.step) < 1.0 or not run.step) and not team.largest(stop.requested):
             run.set_schedule()
             loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
             run.rollback.skip(learner.clip())
@@ -166,6 +180,8 @@ def fit(
                 resume_file.keep(run.state)
             if is_validated and run.rate.has_stalled:
                 break
+        if not run.step:
+            raise ended_by(is_terminated=stop.terminated)
         resume_file.keep(run.state)
     # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
     run.validate()
@@ -210,6 +226,7 @@ def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop
         rollbacks=run.rollback.rollbacks,
         restarts=run.collapse.restarts,
         interrupted=stop.requested,
+        progress=run.clock.progress,
         terminated=stop.terminated,
         best_state=_on_cpu(best),
         last_state=_on_cpu(last),

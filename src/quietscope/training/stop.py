@@ -47,6 +47,11 @@ class StopRequest:
     def _request(self, number: int, frame: FrameType | None) -> None:
         num_signals = heard()  # of which a long step lets Python call the handler once
         if self.requested or num_signals > 1:
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            raise ended_by(is_terminated=number == signal.SIGTERM)
         self.requested = True
         self.terminated = number == signal.SIGTERM
+
+
+def ended_by(*, is_terminated: bool) -> KeyboardInterrupt:
+    """Return what to raise where somebody has ended a run: the system, or a person or watcher."""
+    return Terminated() if is_terminated else KeyboardInterrupt()

@@ -8,9 +8,11 @@ from cyclopts import Parameter
 from quietscope.cli import INTERRUPTED, TERMINATED
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, Several, read_images
 from quietscope.cli.screen import Screen
+from quietscope.errors import Terminated
 from quietscope.io.alive import making
 from quietscope.io.atomic import check_target
-from quietscope.report.table import duration, num_steps
+from quietscope.metrics.verdict import num_steps
+from quietscope.report.table import duration
 
 
 def distill(
@@ -57,17 +59,22 @@ def distill(
         truth = [open_beside(each, axes, series) for each in clean]
         check_alike(noisy, truth, teacher.method.spatial_dims)
     with making(output), screen.training() as watch:
-        direct = distill(
-            teacher,
-            noisy,
-            loss=loss,
-            preset=preset,
-            budget=budget,
-            steps=steps,
-            seed=seed,
-            watch=watch,
-            notify=screen.note,
-        )
+        try:
+            direct = distill(
+                teacher,
+                noisy,
+                loss=loss,
+                preset=preset,
+                budget=budget,
+                steps=steps,
+                seed=seed,
+                watch=watch,
+                notify=screen.note,
+            )
+        except Terminated as end:
+            if end.learnt is None:
+                raise
+            direct = end.learnt
         direct.save(output, overwrite=overwrite)  # before anything else can go wrong
     report = direct.fit_report
     assert report is not None

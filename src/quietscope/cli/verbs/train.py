@@ -42,9 +42,10 @@ def train(
     config.yaml and logs, and with --direct also direct.safetensors; Ctrl-C ends training early and
     keeps what was learnt, and --resume goes on.
     """
+    from quietscope.metrics.verdict import num_steps
     from quietscope.pipeline.planning import plan_train
     from quietscope.pipeline.run import run
-    from quietscope.report.table import duration, num_steps
+    from quietscope.report.table import duration
 
     screen = Screen(data_only=preview.json)
     check_alone(resume=resume, overwrite=overwrite)
