@@ -160,8 +160,7 @@ def fit(
     resume_file = ResumeFile(kept, notify)
     with stop.handled(), Logs(kept, run.step) as logs:
         logs.write_settings(method, settings, budget)
-        while learner.learns and run.clock.tick(run.step) < 1.0 and not team.largest(stop.requested):
-        while (run.clock.tick(run.step) < 1.0 or not run.step) and not team.largest(stop.requested):
+        while learner.learns and not team.largest(stop.requested) and (run.clock.tick(run.step) < 1.0 or not run.step):
             run.set_schedule()
             loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
             run.rollback.skip(learner.clip())
@@ -180,7 +179,7 @@ def fit(
                 resume_file.keep(run.state)
             if is_validated and run.rate.has_stalled:
                 break
-        if not run.step:
+        if learner.learns and not run.step:
             raise ended_by(is_terminated=stop.terminated)
         resume_file.keep(run.state)
     # After the last checkpoint, so that a resumed run makes the same validations as an uninterrupted run.
