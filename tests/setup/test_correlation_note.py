@@ -29,6 +29,7 @@ def test_the_note_names_the_way_out(axes: tuple[int, ...], words: str) -> None:
     choose_noise("auto", frames(axes), told.append)
     assert len(told) == 1
     assert words in told[0]
+    assert ('method="instant"' in told[0]) == (len(axes) == 1)
 
 
 def test_no_note_where_there_is_no_need() -> None:

@@ -91,7 +91,7 @@ class TrainingOptions:
     steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
     direction: Annotated[
         Literal["x", "y", "z", "none", "auto"] | None,
-        Parameter(help="For dvlae: the axis along which the noise is correlated. Default: auto."),
+        Parameter(help="For dvlae, instant: the axis along which the noise is correlated. Default: auto."),
     ] = None
     deterministic_levels: Annotated[
         str | None,

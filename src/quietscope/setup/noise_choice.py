@@ -90,7 +90,7 @@ def correlation_note(estimate: NoiseEstimate) -> str | None:
         return None
     is_both = min(x, y) >= NOTEWORTHY_CORRELATION
     levels, dvlae = typed(method="hdn", deterministic_levels="auto"), typed(method="dvlae", direction=direction)
-    fix = f"`{levels if is_both else dvlae}`"
+    fix = f"`{levels}`" if is_both else f"`{dvlae}`, in seconds `{typed(method='instant')}`"
     return (
         f"The noise is correlated along {'rows and columns' if is_both else along} (lag-1 correlation {value:.2f}): it "
         f"would be kept as if it were structure. Use {fix}, "
