@@ -117,6 +117,14 @@ def test_offsets_of_whole_rows_have_no_end_and_are_told(clean: Plane, axis: str,
     assert any("Whole rows or columns are offset" in line for line in notes(found))
 
 
+@pytest.mark.parametrize("shape", [(101, 83), (83, 101), (97, 96), (64, 64)])
+def test_images_shorter_than_the_longest_lag_are_diagnosed(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = 100 + 50 * np.sin(y / 9) * np.cos(x / 7) + 7 * rng.normal(size=(shape[0], 1)) + 7 * rng.normal(size=shape)
+    assert diagnose([image]).advice.direction == "x"
+
+
 def test_short_correlation_is_not_looked_for_further(clean: Plane) -> None:
     found = diagnose([clean + 20.0 * along(clean.shape, 1, np.random.default_rng(2))])
     assert (found.x.reach, found.advice.is_far) == (None, False)

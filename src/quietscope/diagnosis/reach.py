@@ -91,8 +91,9 @@ def _correlation(tiles: Sequence[tuple[FloatArray, npt.NDArray[np.bool_]]], lag:
     number, sums = 0, np.zeros(3)
     for tile, mask in tiles:
         residual, inside = difference(tile, _SECOND), mask[1:-1]
-        both = inside[:, : inside.shape[1] - lag] & inside[:, lag:]  # empty where the tile is shorter than the lag
-        here, there = residual[:, : residual.shape[1] - lag][both], residual[:, lag:][both]
+        pairs = max(0, inside.shape[1] - lag)  # none where the tile is shorter than the lag
+        both = inside[:, :pairs] & inside[:, lag:]
+        here, there = residual[:, :pairs][both], residual[:, lag:][both]
         number += here.size
         sums += (here @ there, here @ here, there @ there)
     if number < FEWEST_PRODUCTS or not sums.all():
