@@ -1,6 +1,6 @@
 """Method, direction and deterministic levels, chosen by the noise of the images where the configuration says "auto"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +64,8 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
         tell(f"method: {values['method']}, as {found.reason}{time}")
         names = Configuration.of(values).unsettled if by_itself or in_haste else (setting,)
     chosen = found.answers(names, values, min(min(frames.spatial_shape(n)) for n in range(len(frames))))
-    for name, value in chosen.items():
-        words = value if isinstance(value, str) else ",".join(map(str, value)) or "none"
-        if name != CORRELATION or any(value):
-            tell(f"{name.replace('_', ' ')}: {words}, as {found.reason}")
+    for line in _told(chosen, found.reason):
+        tell(line)
     if METHODS[values["method"]].has_setting(DILATIONS) and found.reaches_beyond(chosen):
         tell(
             f"the noise decoder sees {FARTHEST_SEEN} earlier pixels at most, as the published one does: what the noise "
@@ -217,6 +215,19 @@ class _Found:
         worst = max(self.channels, key=lambda each: max(each.x.neighbours, each.y.neighbours))
         words = reason(worst.advice)
         return words if worst.advice.sure else f"it is not sure: {words}"
+
+
+def _told(chosen: Mapping[str, Any], reason: str) -> Iterator[str]:
+    """Say what was chosen and why; a correlation that a network is told says its direction too."""
+    if any(chosen.get(CORRELATION, ())):
+        *first, last = (f"{value:.2f} at {lag}" for value, lag in zip(chosen[CORRELATION], LAGS, strict=True))
+        along = f" along {chosen[DIRECTION]}" if DIRECTION in chosen else ""
+        yield f"correlation of the noise{along}: {', '.join(first)} and {last} pixels, which the network is told"
+        return
+    for name, value in chosen.items():
+        words = value if isinstance(value, str) else ",".join(map(str, value)) or "none"
+        if name != CORRELATION:
+            yield f"{name.replace('_', ' ')}: {words}, as {reason}"
 
 
 def _is_told(part: AxisCorrelation) -> bool:
