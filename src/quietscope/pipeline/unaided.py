@@ -47,7 +47,8 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     The factor goes into the model. Where an estimate is not to be believed, the deviation stays as it is.
 
     Args:
-        denoiser: A trained model of one channel; of others nothing is told.
+        denoiser: A trained model. Of several channels each is judged by itself, and one factor serves all, as for
+            `Denoiser.recalibrate`.
         images: The noisy images that it has learnt from.
         events: Told how it stands.
 
@@ -60,7 +61,7 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     from quietscope.model.trained import noise_in_intensities
 
     gives = {kind.name for kind in kinds_of(type(denoiser.method))}
-    if "std" not in gives or len(noise_in_intensities(denoiser)) != 1:
+    if "std" not in gives or not noise_in_intensities(denoiser):
         return NOTHING_FOUND
     part = _parts(images, denoiser.method.spatial_dims)
     if part is None:
@@ -73,16 +74,25 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
 
     try:
         with step(events, "calibrate", what):
-            [(found, quality)] = estimate_alone(denoiser, part, num_samples=SAMPLES, seed=0, progress=progress)
+            each = estimate_alone(denoiser, part, num_samples=SAMPLES, seed=0, progress=progress)
     except (NoiseError, SizeError) as error:
         events(Note(text=f"intervals are as the model gives them: {error}"))
         return Unaided(intervals="as the model gives them: what they hold cannot be told without a clean image")
-    widen(denoiser, (found,))
-    held = f"without it, 90 % intervals would hold about {percent(found.measured[2])}"
+    widen(denoiser, tuple(found for found, _ in each))
+    held = _of_channels([f"about {percent(found.measured[2])}" for found, _ in each])
+    held = f"without it, 90 % intervals would hold {held}"
+    psnr = _of_channels([f"{quality.psnr:.1f} ± {quality.psnr_error:.1f} dB" for _, quality in each])
     return Unaided(
         intervals=f"deviations multiplied by {denoiser.spread:.2f}, estimated without a clean image ({held})",
-        quality=f"about {quality.psnr:.1f} dB, with the range of the result; estimated without a clean image",
+        quality=f"about {psnr}, with the range of the result; estimated without a clean image",
     )
+
+
+def _of_channels(words: Sequence[str]) -> str:
+    """Return what is said of each channel, in one line."""
+    if len(words) == 1:
+        return words[0]
+    return ", ".join(f"{each} in channel {number}" for number, each in enumerate(words, 1))
 
 
 def _parts(images: Sequence[Image], dims: int) -> Image | None:

@@ -1,5 +1,6 @@
-"""``quietscope evaluate``: PSNR and SSIM of an image against a clean one, and whether its uncertainty is honest."""
+"""``quietscope evaluate``: PSNR and SSIM of an image, by a clean one or another exposure, and whether it is honest."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from quietscope.metrics import (
     calibration_of_samples,
     percent,
 )
+from quietscope.metrics.second_exposure import PairedSums
 from quietscope.metrics.unexplained import Unexplained
 from quietscope.pipeline.planes import Pair, describe_image, pairs
 from quietscope.report.region_list import COLUMNS, cells_of
@@ -35,13 +37,21 @@ if TYPE_CHECKING:
 
 Plane = npt.NDArray[Any]
 
+UNTOLD = (
+    "PSNR: not told, for a result does not show how far it follows the noise of its image: pass a clean reference or, "
+    "with --second, another exposure; of a model with a noise model `denoise --calibrate` estimates it"
+)
+"""Of a result whose noisy image alone is there."""
+
 MOST_SHOWN = 20
 """Regions that are listed on the screen; `quietscope denoise` writes all into regions.csv."""
 
 
 def evaluate(
     denoised: Annotated[Path, Parameter(help="Image to judge.")],
-    clean: Annotated[Path, Parameter(help="Clean reference; with --noise a second noisy exposure.")],
+    clean: Annotated[
+        Path | None, Parameter(help="Clean reference; with --noise a second noisy exposure. Not needed with --noisy.")
+    ] = None,
     /,
     *,
     range: Annotated[
@@ -61,6 +71,10 @@ def evaluate(
         Path | None,
         Parameter(help="Noisy image that it was made of: which regions of the result does noise not explain?"),
     ] = None,
+    second: Annotated[
+        Path | None,
+        Parameter(help="With --noisy: another exposure of the scene, as noisy. It tells the PSNR without a clean one."),
+    ] = None,
     seed: Annotated[int, Parameter(help="Seed of the noise that is added to samples.")] = 0,
     axes: Axes = None,
     series: Series = None,
@@ -71,42 +85,65 @@ def evaluate(
     Metrics of other installed packages stand beside them.
     With --std or --samples also how often the truth lies in the intervals that these promise. A reference that has
     noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
-    With --noisy also the places where what was removed is no noise, or something was made up.
+    With --noisy also the places where what was removed is no noise, or something was made up; CLEAN can then be left
+    out, and --second tells the PSNR of any program's result without it.
     """
     if range is not None and not 0.0 < range < float("inf"):
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
     _check_options(std, samples, noise, num_exposures)
+    _check_references(clean, noisy, second, std or samples)
     screen = Screen()
-    image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
-    spread = _open_spread(image, std, samples)
-    exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
-    screen.show(_score_table(image, reference, range, affine))
-    for note in METRICS.notes():
-        screen.note(note)
-    if noise is not None:
-        screen.note(
-            "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
-        )
-    if spread is not None:
-        for channel, exposure in enumerate(exposures):
-            found = spread.judge(image, reference, channel, exposure)
-            screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
-            screen.show(found.describe())
+    if clean is not None:
+        image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
+        spread = _open_spread(image, std, samples)
+        exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
+        screen.show(_score_table(image, reference, range, affine))
+        for note in METRICS.notes():
+            screen.note(note)
+        if noise is not None:
+            screen.note(
+                "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
+            )
+        if spread is not None:
+            for channel, exposure in enumerate(exposures):
+                found = spread.judge(image, reference, channel, exposure)
+                screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
+                screen.show(found.describe())
     if noisy is not None:
-        _show_regions(screen, denoised, noisy, axes, series, mask)
+        original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
+        again = None if second is None else read_pair(second, denoised, axes, series, mask, screen.note)[0]
+        _show_regions(screen, original, image)
+        if clean is None or again is not None:
+            for line in _psnr_lines(original, image, again, range):
+                screen.show(line)
 
 
-def _show_regions(
-    screen: Screen, denoised: Path, noisy: Path, axes: str | None, series: int | None, mask: str | None
-) -> None:
+def _show_regions(screen: Screen, original: Image, image: Image) -> None:
     """Show what of the result noise does not explain: how much, and the surest places."""
     from quietscope.tiling.judged import unexplained_regions
 
-    original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
     found = unexplained_regions(original, image)
     if found.count:
         screen.show(_region_table(found))
     screen.show(f"regions that noise does not explain: {found.words}")
+
+
+def _psnr_lines(original: Image, image: Image, again: Image | None, range: float | None) -> Iterator[str]:
+    """Yield the PSNR of every channel without a clean reference, or why it is not told."""
+    if again is None:
+        yield UNTOLD
+        return
+    layout = again.layout()
+    if (layout.num_frames, layout.frame_shape) != (original.layout().num_frames, original.layout().frame_shape):
+        raise SizeError(
+            f"a second exposure like {describe_image(original)}", describe_image(again), "pass one of the same scene"
+        )
+    sums: defaultdict[int, PairedSums] = defaultdict(PairedSums)
+    for pair in pairs(original, image):
+        sums[pair.channel].add(pair.clean, pair.image, layout.take(again.data, pair.frame)[pair.channel])
+    for channel, each in sums.items():
+        name = f" of channel {channel}" if len(sums) > 1 else ""
+        yield f"PSNR{name}, by the second exposure: {each.result().words(range)}"
 
 
 def _region_table(found: Unexplained) -> Table:
@@ -118,6 +155,15 @@ def _region_table(found: Unexplained) -> Table:
     for region in found.regions[:number]:
         table.add_row(*cells_of(region))
     return table
+
+
+def _check_references(clean: Path | None, noisy: Path | None, second: Path | None, spread: Path | None) -> None:
+    if clean is None and noisy is None:
+        raise SettingsError("a clean reference or --noisy", "neither", "name one after the image that is to be judged")
+    if clean is None and spread is not None:
+        raise SettingsError("a clean reference with --std or --samples", "none", "name one after the image")
+    if second is not None and noisy is None:
+        raise SettingsError("--noisy with --second", "no --noisy", "name the exposure that the image was made of")
 
 
 def _check_options(std: Path | None, samples: Path | None, noise: str | None, num_exposures: int | None) -> None:
