@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
+from scipy.ndimage import gaussian_filter
 
 from quietscope import DenoisePlan, Denoiser, run
 from quietscope.io import Image
@@ -23,10 +25,23 @@ def test_the_factor_is_in_the_model_and_said() -> None:
     found = judge_unaided(model, images)
     assert model.spread == pytest.approx(2.0, rel=0.15)
     assert f"multiplied by {model.spread:.2f}" in found.intervals
+    assert " ± " in found.quality
     assert "dB" in found.quality
     judge_unaided(twice, images)
     assert judge_unaided(twice, images) == found, "a resumed run comes to the same"
     assert twice.spread == model.spread
+
+
+def test_every_channel_is_told_of_and_one_factor_serves_all() -> None:
+    rng = np.random.default_rng(0)
+    scene = 200.0 + 200.0 * gaussian_filter(rng.normal(size=(2, 256, 256)), (0, 2, 2))
+    noisy = (scene + np.array([20.0, 30.0])[:, None, None] * rng.normal(size=scene.shape)).astype(np.float32)
+    denoiser = Denoiser(method="instant", noise="sigma=20,sigma=30", steps=1, network={"direction": "none"})
+    denoiser.fit(noisy, axes="CYX", notify=lambda line: None, progress=False)
+    found = judge_unaided(denoiser, [Image(noisy, "CYX")])
+    assert found.quality.count("±") == 2, found
+    assert "in channel 1, " in found.quality
+    assert f"multiplied by {denoiser.spread:.2f}" in found.intervals
 
 
 def test_what_cannot_be_told_stays_as_it_is_and_is_said() -> None:

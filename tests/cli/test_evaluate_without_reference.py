@@ -1,0 +1,85 @@
+"""``quietscope evaluate`` where there is no clean image: what another exposure tells, and what cannot be told."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from quietscope.io import write_image
+from quietscope.metrics import psnr
+from tests.cli.command_line import Quietscope
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two exposures of a scene, one of the scene moved, and the first of them blurred, with its true PSNR."""
+    place, rng = tmp_path_factory.mktemp("exposures"), np.random.default_rng(0)
+    y, x = np.indices((256, 256))
+    clean = 200.0 + 100.0 * np.sin(x / 9.0) * np.cos(y / 8.0)
+    noisy = rng.poisson(clean).astype(float)
+    result = gaussian_filter(noisy, 1.0)
+    truth = psnr(result, clean, data_range=float(np.ptp(result)))
+    (place / "psnr.txt").write_text(str(truth), encoding="utf-8")
+    moved = rng.poisson(np.roll(clean, 5, axis=1))
+    for name, pixels in {
+        "noisy": noisy, "second": rng.poisson(clean), "moved": moved, "result": result, "small": noisy[:128]
+    }.items():  # fmt: skip
+        write_image(place / f"{name}.tif", np.asarray(pixels, np.float32), "YX")
+    return place
+
+
+def judged(quietscope: Quietscope, folder: Path, *words: str | Path) -> tuple[int, str, str]:
+    return quietscope("evaluate", folder / "result.tif", "--noisy", folder / "noisy.tif", *words)
+
+
+def test_another_exposure_tells_the_psnr(quietscope: Quietscope, folder: Path) -> None:
+    status, printed, err = judged(quietscope, folder, "--second", folder / "second.tif")
+    assert status == 0, err
+    found = re.search(r"PSNR, by the second exposure: ([\d.]+) ± ([\d.]+) dB", printed)
+    assert found is not None, printed
+    told, error = map(float, found.groups())
+    assert abs(told - float((folder / "psnr.txt").read_text(encoding="utf-8"))) < 3 * error + 0.05
+    assert error < 0.3
+    assert "regions that noise does not explain" in printed
+
+
+def test_a_range_is_heeded(quietscope: Quietscope, folder: Path) -> None:
+    told = []
+    for span in ("100", "1000"):
+        printed = judged(quietscope, folder, "--second", folder / "second.tif", "--range", span)[1]
+        told.append(float(re.findall(r"exposure: ([\d.]+)", printed)[0]))
+    assert told[1] - told[0] == pytest.approx(20.0, abs=0.02)
+
+
+def test_a_scene_that_has_moved_tells_nothing(quietscope: Quietscope, folder: Path) -> None:
+    status, printed, _ = judged(quietscope, folder, "--second", folder / "moved.tif")
+    assert status == 0
+    assert "not told: the exposures differ by more than noise" in " ".join(printed.split())
+
+
+def test_one_noisy_image_does_not_tell_it_and_says_what_would(quietscope: Quietscope, folder: Path) -> None:
+    status, printed, err = judged(quietscope, folder)
+    assert status == 0, err
+    assert "PSNR: not told" in printed
+    assert "--second" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), "--noisy"),
+        (("--second", "second.tif"), "--noisy"),
+        (("--noisy", "noisy.tif", "--std", "noisy.tif"), "clean reference"),
+        (("--noisy", "noisy.tif", "--second", "small.tif"), "256"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(
+    quietscope: Quietscope, folder: Path, words: tuple[str, ...], expected: str
+) -> None:
+    named = [folder / word if word.endswith(".tif") else word for word in words]
+    status, _, err = quietscope("evaluate", folder / "result.tif", *named)
+    assert status == 2
+    assert len(err.strip().splitlines()) == 1
+    assert expected in err
