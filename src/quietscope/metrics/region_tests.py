@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.stats import pearson3
 
 from quietscope.metrics.squares import CELL, SUMS, Cells
-from quietscope.metrics.unexplained import Kind
+from quietscope.metrics.unexplained import Kind, Square
 
 FALSE_ALARMS = 0.003
 """Squares of a perfect result that are found on average, in all of an image."""
@@ -62,26 +62,14 @@ _Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A square that noise does not explain.
+class Finding(Square):
+    """A square in a band of rows, in which its first row counts.
 
     Attributes:
-        band: Number of the band that it lies in.
-        y: First row in the band.
-        x: First column.
-        side: Its side in pixels.
-        kind: What is wrong with it.
-        evidence: Minus the decimal logarithm of the probability that noise alone does as much.
-        size: How much it is, see `quietscope.metrics.unexplained.Region`.
+        band: Number of the band.
     """
 
     band: int
-    y: int
-    x: int
-    side: int
-    kind: Kind
-    evidence: float
-    size: float
 
 
 @dataclass(frozen=True)

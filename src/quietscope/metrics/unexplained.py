@@ -36,12 +36,10 @@ MOST_LISTED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Region:
+class Square:
     """A square of a result that noise does not explain.
 
     Attributes:
-        plane: Index along each axis of the image that is neither a channel nor Y nor X.
-        channel: Number of the channel, from 0.
         y: First row.
         x: First column.
         side: Side in pixels; the square may reach beyond the image.
@@ -53,14 +51,25 @@ class Region:
             "noise left": variance of the residual over that of places as bright.
     """
 
-    plane: Mapping[str, int] = field(default_factory=dict)
-    channel: int = 0
     y: int
     x: int
     side: int
     kind: Kind
     evidence: float
     size: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Square):
+    """A square of an image that noise does not explain.
+
+    Attributes:
+        plane: Index along each axis of the image that is neither a channel nor Y nor X.
+        channel: Number of the channel, from 0.
+    """
+
+    plane: Mapping[str, int] = field(default_factory=dict)
+    channel: int = 0
 
     def values(self) -> dict[str, Any]:
         """Return all of it as values that JSON has."""
