@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_sigterm_is_passed_on(tmp_path: Path) -> None:
 
 def test_sigterm_passes_a_direct_denoiser_on_too() -> None:
     teacher = untrained(2).fit(NOISY, axes="TYX", notify=lambda _: None)
-    small = {"network": network("direct"), "training": TRAINING, "steps": 50}
+    small: dict[str, Any] = {"network": network("direct"), "training": TRAINING, "steps": 50}
     with pytest.raises(Terminated) as caught:
         distill(teacher, NOISY, axes="TYX", watch=sends(signal.SIGTERM), **small)
     assert caught.value.learnt.card.training[ENDED_EARLY_AT] == 0.06
