@@ -29,7 +29,10 @@ BSD68 = Preset(
     training=_TRAINING.model_copy(update={"betas": (0.9, 0.999), "validate_every": 500}),
     budget="1h",
     steps=None,
-    measured=(),
+    measured=(
+        "BSD68, sigma 25, one hour on one CPU core (15,592 steps): 20.17 -> 28.87 dB (BM3D, told the noise: 28.61)",
+        "Set12, the same model: 20.18 -> 29.92 dB (BM3D: 29.97)",
+    ),
 )
 
 PRESETS = (FAST, BSD68)
