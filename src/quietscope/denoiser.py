@@ -283,7 +283,7 @@ class Denoiser:
             take_weights(self._method, self.configuration)
         settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
         student = Student.along(self._method, self.configuration)
-        enough = EnoughSteps(settings, budget, watch, notify or print, self.configuration.start_steps)
+        enough = EnoughSteps(self.configuration.least_steps, budget, watch, notify or print)
         self.fit_report = fit(
             self._method,
             frames,

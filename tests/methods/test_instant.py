@@ -12,6 +12,7 @@ from quietscope.methods.instant import Instant, InstantSettings
 from quietscope.metrics import psnr
 from quietscope.nn.unit_noise import LAGS, UnitNoiseNet, UnitNoiseShape
 from quietscope.noise import PoissonGaussian
+from quietscope.training.enough import NOTHING_TO_LEARN
 from quietscope.weights import unit_noise_weights
 from tests.tiny import untrained
 
@@ -81,12 +82,16 @@ def test_columns_are_rows_of_the_turned_image() -> None:
 
 def test_nothing_is_learnt_from_pixels_whose_noise_is_seen_beside_them() -> None:
     _, noisy = smeared(1)
-    denoiser = Denoiser(method="instant", noise="sigma=20", steps=3)
-    denoiser.fit(noisy, axes="YX", notify=lambda line: None, progress=False)
+    denoiser, told = Denoiser(method="instant", noise="sigma=20", steps=3), list[str]()
+    denoiser.fit(noisy, axes="YX", notify=told.append, progress=False)
+    assert NOTHING_TO_LEARN in told
+    assert not any("too few" in line for line in told)
     assert isinstance(denoiser.method, Instant)
     assert denoiser.method.settings.leaks
     assert not denoiser.method.scale.curve.bends.any()
     assert denoiser.card.training["steps"] == 0
+    assert denoiser.card.effort is not None
+    assert not denoiser.card.effort.is_short, "none were wanting"
     with pytest.raises(ValueError, match="below"):
         InstantSettings(learns="network", direction="x", correlation=(0.5, 0.0, 0.0, 0.0))
     with pytest.raises(ValueError, match="direction"):
@@ -109,6 +114,7 @@ def test_a_network_that_learns_learns_its_deviation() -> None:
     """Nothing but noise: a hidden pixel differs from what is predicted by the noise alone."""
     method = untrained(Instant, learns="network")
     x = 150.0 + 3.0 * torch.randn(4, 1, 32, 32)
+    assert method.network.spread_head is not None
     spread = method.network.spread_head.bias
     torch.autograd.backward(method.loss(x).total)
     assert spread is not None

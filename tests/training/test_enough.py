@@ -20,7 +20,7 @@ def state(step: int, seconds_of_a_step: float, budget: float) -> TrainingState:
 @pytest.mark.parametrize(("steps", "said"), [(2, True), (89, True), (90, False), (5000, False)])
 def test_steps(steps: int, said: bool) -> None:
     told: list[str] = []
-    watch = EnoughSteps(SETTINGS, Budget(steps=steps), None, told.append)
+    watch = EnoughSteps(SETTINGS.least_steps, Budget(steps=steps), None, told.append)
     assert not told  # what is refused before the first step is refused in one line
     watch(state(1, 0.1, 0.1 * steps))
     assert len(told) == said
@@ -31,7 +31,7 @@ def test_steps(steps: int, said: bool) -> None:
 def test_time(seconds_of_a_step: float, said: bool) -> None:
     told: list[str] = []
     seen: list[int] = []
-    watch = EnoughSteps(SETTINGS, Budget(seconds=90.0), lambda each: seen.append(each.step), told.append)
+    watch = EnoughSteps(SETTINGS.least_steps, Budget(seconds=90.0), lambda each: seen.append(each.step), told.append)
     for step in range(1, 20):
         watch(state(step, seconds_of_a_step, 90.0))
     assert seen == list(range(1, 20))

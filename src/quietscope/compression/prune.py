@@ -177,7 +177,7 @@ def _fixed(method: Method) -> Iterator[nn.Module | nn.Parameter]:
     for module in method.modules():
         if isinstance(module, UNet | VAE | SignalDecoder | UnitNoiseNet):
             yield module.head
-        if isinstance(module, UnitNoiseNet) and hasattr(module, "spread_head"):
+        if isinstance(module, UnitNoiseNet) and module.spread_head is not None:
             yield module.spread_head
         if isinstance(module, Ladder):
             # Without a last convolution, the channels of the code are those that run through the finest level.

@@ -40,6 +40,11 @@ class MethodSettings(BaseModel):
         return False
 
     @property
+    def learns_nothing(self) -> bool:
+        """Whether all of the method comes trained, so that no step of training is wanting."""
+        return False
+
+    @property
     def num_levels(self) -> int:
         """Number of levels in the method's hierarchy of latents; 0 for a method without a hierarchy."""
         return 0

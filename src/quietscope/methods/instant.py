@@ -28,6 +28,7 @@ from quietscope.tiling.orientations import ALL_TURNS, FLIPS
 from quietscope.weights import unit_noise_weights
 
 MOST_APART = 10.0
+"""Largest difference, in widths of the noise, between a hidden pixel and its prediction that a variance learns from."""
 LEAK = 0.1
 """Correlation of neighbours above which a curve learnt from hidden pixels does harm: it keeps noise."""
 
@@ -78,6 +79,11 @@ class InstantSettings(UnitNoiseSettings):
     def leaks(self) -> bool:
         """Whether the noise of a pixel is seen in those beside it, so that hiding it is in vain."""
         return self.correlation[0] >= LEAK
+
+    @property
+    def learns_nothing(self) -> bool:
+        """Whether hidden pixels, which all learning is from, are in vain."""
+        return self.leaks
 
 
 @final

@@ -117,7 +117,7 @@ class ModelCard:
             return None
         return Effort(
             steps=int(steps),
-            needed=max(0, self.configuration.training_settings().least_steps - self.configuration.start_steps),
+            needed=self.configuration.least_steps,
             seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
             falling=float(falling) if isinstance(falling, int | float) else 0.0,
             ended_at=float(ended_at) if isinstance(ended_at, int | float) else 1.0,

@@ -91,9 +91,8 @@ class UnitNoiseNet(nn.Module):
         self.deepest = _blocks(widths[-1], blocks[-1])
         self.head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        if with_variance:
-            self.spread = nn.Conv2d(widths[0], widths[0], 3, padding=1)
-            self.spread_head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1)
+        self.spread = nn.Conv2d(widths[0], widths[0], 3, padding=1) if with_variance else None
+        self.spread_head = nn.Conv2d(widths[0], BLOCK**2, 3, padding=1) if with_variance else None
 
     def forward(self, x: Tensor, correlation: Tensor) -> Tensor:
         """Denoise images with noise of standard deviation 1.
@@ -111,6 +110,8 @@ class UnitNoiseNet(nn.Module):
         What the variance is learnt by does not change the denoised images: in training its layers pass no gradients
         on.
         """
+        assert self.spread is not None
+        assert self.spread_head is not None
         features = self._features(x, correlation)
         read = (features.detach() if self.training else features).float()
         with torch.autocast(x.device.type, enabled=False):

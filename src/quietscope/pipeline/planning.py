@@ -85,7 +85,7 @@ def plan_denoise(
     configuration, noisy = _noisy(images, axes, series, mask, configuration)
     able = _abilities(configuration)
     kinds, seen = choose_kinds(results, able, USUAL), _MOMENTS & able.kinds
-    if not _MOMENTS.issuperset(kinds):
+    if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
         configuration = configuration.model_copy(update={"samples": True})
     files = {"model": place / MODEL, "settings": place / CONFIG}
     plan = DenoisePlan(

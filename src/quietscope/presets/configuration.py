@@ -22,7 +22,7 @@ from quietscope.wording import typed
 
 AUTO = "auto"
 _MOST_CHARACTERS = 20_000
-DIRECTION, LEVELS, CORRELATION = "direction", "deterministic_levels", "correlation"
+DIRECTION, LEVELS, CORRELATION = _MAY_BE_AUTO = ("direction", "deterministic_levels", "correlation")
 """Network settings that may be "auto", because QuietScope can choose them by analysing the images."""
 PSF_SIZE = "psf_size"
 """The network setting that holds the size of a PSF given to the method."""
@@ -121,9 +121,9 @@ class Configuration(BaseModel):
         _check_normalize(configuration)
         _check_psf(configuration)
         _check_context(configuration)
-        beyond = [name for name in configuration.unsettled if name not in (DIRECTION, LEVELS, CORRELATION)]
+        beyond = [name for name in configuration.unsettled if name not in _MAY_BE_AUTO]
         if beyond:
-            raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {DIRECTION} and {LEVELS} may be auto")
+            raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {', '.join(_MAY_BE_AUTO)} may be auto")
         configuration.method_settings()
         configuration.training_settings()
         return configuration
@@ -175,6 +175,13 @@ class Configuration(BaseModel):
             return TrainingSettings(**{**base, **self.training, "seed": self.seed})
         except ValidationError as error:
             raise _settings_error(error, "training settings", sorted(TrainingSettings.model_fields)) from error
+
+    @property
+    def least_steps(self) -> int:
+        """Training steps that are still wanting for a usable result, see `TrainingSettings.least_steps`."""
+        if self.method_settings().learns_nothing:
+            return 0
+        return max(0, self.training_settings().least_steps - self.start_steps)
 
     def training_budget(self) -> Budget:
         """Return the training budget: the user's time and steps, or the preset's if the user gave neither.

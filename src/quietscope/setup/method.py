@@ -119,10 +119,7 @@ class _Found:
 
     @property
     def is_known(self) -> bool:
-        """Whether the noise is surely what a network comes trained for: correlated along one axis of the plane at most.
-
-        Nor along that one further than it is told.
-        """
+        """Whether the noise is surely what a network comes trained for: correlated along one axis at most."""
         return self.wanted_setting == DIRECTION or all(
             each.advice.sure and each.advice.reach == 1 for each in self.channels
         )
@@ -220,7 +217,7 @@ class _Found:
 def _told(chosen: Mapping[str, Any], reason: str) -> Iterator[str]:
     """Say what was chosen and why; a correlation that a network is told says its direction too."""
     if any(chosen.get(CORRELATION, ())):
-        *first, last = (f"{value:.2f} at {lag}" for value, lag in zip(chosen[CORRELATION], LAGS, strict=True))
+        *first, last = (f"{round(r, 2) + 0.0:.2f} at {lag}" for r, lag in zip(chosen[CORRELATION], LAGS, strict=True))
         along = f" along {chosen[DIRECTION]}" if DIRECTION in chosen else ""
         yield f"correlation of the noise{along}: {', '.join(first)} and {last} pixels, which the network is told"
         return

@@ -7,10 +7,10 @@ from quietscope.errors import Terminated
 from quietscope.metrics.verdict import FEW_STEPS, LONGER, num_steps
 from quietscope.training.budget import Budget
 from quietscope.training.fit import FitReport
-from quietscope.training.settings import TrainingSettings
 from quietscope.training.watch import TrainingState, Watcher
 from quietscope.wording import typed
 
+NOTHING_TO_LEARN = "Nothing is learnt from these images: all of the method comes trained."
 TIMED_AFTER = 5
 """Steps after which the time of a step is known well enough; the first pays for what is made once."""
 
@@ -19,17 +19,14 @@ class EnoughSteps:
     """A watcher that tells, once, that a budget is too small, and passes on how training stands.
 
     Args:
-        settings: Training settings, which know how many steps they need at least.
+        needed: Steps that the settings need at least.
         budget: Limit of time or steps.
         watch: Called after every step; None for nobody.
         notify: Called with one line where the budget is too small.
-        earlier: Steps behind the weights that training starts from.
     """
 
-    def __init__(
-        self, settings: TrainingSettings, budget: Budget, watch: Watcher | None, notify: Notify, earlier: int = 0
-    ) -> None:
-        self._needed, self._watch, self._notify = max(0, settings.least_steps - earlier), watch, notify
+    def __init__(self, needed: int, budget: Budget, watch: Watcher | None, notify: Notify) -> None:
+        self._needed, self._watch, self._notify = needed, watch, notify
         self._first: int | None = None
         self._steps = budget.steps
         self._is_told = False
@@ -54,6 +51,8 @@ class EnoughSteps:
             Terminated: If the system has ended it, which wants the program to end.
         """
         few = not self._is_told and self._is_few(report.steps)
+        if not report.steps:
+            self._notify(NOTHING_TO_LEARN)
         if report.is_cut_short:
             share = f"{report.progress:.1%} of its budget"
             self._notify(

@@ -43,6 +43,10 @@ UNTOLD = (
 )
 """Of a result whose noisy image alone is there."""
 
+_NOISY_REFERENCE = (
+    "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
+)
+
 MOST_SHOWN = 20
 """Regions that are listed on the screen; `quietscope denoise` writes all into regions.csv."""
 
@@ -101,14 +105,9 @@ def evaluate(
         for note in METRICS.notes():
             screen.note(note)
         if noise is not None:
-            screen.note(
-                "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
-            )
+            screen.note(_NOISY_REFERENCE)
         if spread is not None:
-            for channel, exposure in enumerate(exposures):
-                found = spread.judge(image, reference, channel, exposure)
-                screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
-                screen.show(found.describe())
+            _show_coverage(screen, spread, image, reference, exposures)
     if noisy is not None:
         original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
         again = None if second is None else read_pair(second, denoised, axes, series, mask, screen.note)[0]
@@ -116,6 +115,16 @@ def evaluate(
         if clean is None or again is not None:
             for line in _psnr_lines(original, image, again, range):
                 screen.show(line)
+
+
+def _show_coverage(
+    screen: Screen, spread: "_Spread", image: Image, reference: Image, exposures: list[Exposure | None]
+) -> None:
+    """Show how often the reference lies in the intervals, channel by channel."""
+    for channel, exposure in enumerate(exposures):
+        found = spread.judge(image, reference, channel, exposure)
+        screen.show(_coverage_table(found, channel if len(exposures) > 1 else None))
+        screen.show(found.describe())
 
 
 def _show_regions(screen: Screen, original: Image, image: Image) -> None:
