@@ -2,7 +2,7 @@
 
 import pytest
 
-from quietscope.errors import SettingsError
+from quietscope.errors import BudgetError, SettingsError
 from quietscope.methods import METHODS
 from quietscope.presets import PRESETS, Configuration, Preset
 
@@ -64,3 +64,9 @@ def test_absurd_values_are_refused_before_anything_is_built(values: dict[str, ob
     with pytest.raises(SettingsError, match=said) as found:
         Configuration.of(values)
     assert len(str(found.value)) < 500
+
+
+@pytest.mark.parametrize("method", ["hdn", "auto"])
+def test_a_budget_that_cannot_be_read_is_refused_at_once(method: str) -> None:
+    with pytest.raises(BudgetError, match="1x"):
+        Configuration.of({"method": method, "budget": "1x"})

@@ -113,6 +113,8 @@ class Configuration(BaseModel):
             configuration = cls(**{**values, **named})
         except ValidationError as error:
             raise _settings_error(error, "the configuration", sorted(cls.model_fields)) from error
+        if configuration.budget is not None:
+            parse_duration(configuration.budget)  # refused before anything is measured
         if configuration.method == AUTO:
             _check_before_choice(configuration)
             return configuration
