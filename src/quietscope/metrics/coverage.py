@@ -363,6 +363,21 @@ def _interval(moments: _Moments, level: float, num_samples: int | None) -> tuple
     return spread, np.interp(part, shares, reaches)
 
 
+def reach_of(level: float, num_samples: int | None = None) -> float:
+    """Return the half width of a central interval in deviations: normal, or of few samples Student's.
+
+    Args:
+        level: Share of the truths that it is to hold, 0 to 1.
+        num_samples: Number K of samples that mean and deviation were made of: the error of the mean, ``std^2 / K``, is
+            part of the interval then; None where they were given.
+    """
+    if num_samples is None:
+        return _normal(level)
+    from scipy.special import stdtrit
+
+    return float(stdtrit(num_samples - 1, 0.5 * (1.0 + level))) * float(np.sqrt(1.0 + 1.0 / num_samples))
+
+
 def _normal(level: float) -> float:
     """Half width of the central interval of a normal density at a level, in standard deviations."""
     return NormalDist().inv_cdf(0.5 * (1.0 + level))

@@ -51,6 +51,17 @@ class EstimatedQuality:
     error: EstimatedError
     data_range: float
 
+    @classmethod
+    def of(cls, error: EstimatedError, data_range: float) -> "EstimatedQuality":
+        """Return what a mean squared error is in dB, with a range of intensities."""
+        found = error.mse > 0.0
+        return cls(
+            psnr=10.0 * math.log10(data_range**2 / error.mse) if found else math.nan,
+            psnr_error=10.0 / math.log(10.0) * error.relative_error if found else math.nan,
+            error=error,
+            data_range=data_range,
+        )
+
 
 def estimated_psnr(
     model: TrainedModel,
@@ -182,17 +193,9 @@ class Probed:
 
     def quality(self, channel: int, data_range: float | None) -> EstimatedQuality:
         """Return the estimated PSNR of a channel."""
-        error = self.error(channel)
         frames = range(self.layout.num_frames)
         ends = [(float(each.min()), float(each.max())) for each in (self._of(channel, n) for n in frames)]
-        span = range_of(np.array(ends), data_range)
-        found = error.mse > 0.0
-        return EstimatedQuality(
-            psnr=10.0 * math.log10(span**2 / error.mse) if found else math.nan,
-            psnr_error=10.0 / math.log(10.0) * error.relative_error if found else math.nan,
-            error=error,
-            data_range=span,
-        )
+        return EstimatedQuality.of(self.error(channel), range_of(np.array(ends), data_range))
 
     def _of(self, channel: int, frame: int) -> npt.NDArray[Any]:
         plane: npt.NDArray[Any] = self.layout.take(self.mean, frame)[channel]

@@ -130,7 +130,7 @@ class DenoisePlan:
     references: tuple[Image, ...] = ()
     overview: Path
     regions: Path
-    calibrate: bool = False
+    calibrate: bool = True
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -49,7 +49,7 @@ def plan_denoise(
     request: Request = DEFAULT_REQUEST,
     overwrite: bool = False,
     resume: bool = False,
-    calibrate: bool = False,
+    calibrate: bool = True,
 ) -> DenoisePlan:
     """Plan to train on the very images and to denoise them.
 

@@ -41,9 +41,11 @@ def denoise(
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     calibrate: Annotated[
         bool,
-        Flag,
-        Parameter(help="Make deviations honest and estimate the PSNR, without a clean image."),
-    ] = False,
+        Parameter(
+            negative="--no-calibrate",
+            help="Make deviations honest and estimate the PSNR, without a clean image: half a minute.",
+        ),
+    ] = True,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run that was stopped in this folder.")] = False,
     preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
 ) -> int:

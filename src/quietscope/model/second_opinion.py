@@ -1,0 +1,103 @@
+"""How good a trained model's results are by a second opinion: another trained model that knows its own error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quietscope.data.by_itself import in_context
+from quietscope.data.measured import as_measured
+from quietscope.errors import NoiseError
+from quietscope.io import Image
+from quietscope.methods.abilities import latents_of
+from quietscope.metrics import Calibration
+from quietscope.metrics.error_covariance import calibration_of_error
+from quietscope.metrics.psnr import range_of
+from quietscope.metrics.second_opinion import OpinionSums
+from quietscope.model.denoising import denoise_into
+from quietscope.model.error_estimate import EstimatedQuality
+from quietscope.model.trained import Pixels, TrainedModel, missing_pixels
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
+from quietscope.tiling.walk import Progress
+
+MOST_UNEVEN = 4.0
+"""Factor for 90 % intervals, over that for the mean square, beyond which neither is of use; 1 for normal errors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """What a method gives for an image: its mean and the deviation of that, in the image's axis order."""
+
+    mean: Pixels
+    std: Pixels
+
+    @classmethod
+    def of(cls, model: TrainedModel, image: Image, request: Request, progress: Progress | None = None) -> "Opinion":
+        """Denoise an image.
+
+        Args:
+            model: A trained model that gives a deviation.
+            image: The noisy image.
+            request: How to predict.
+            progress: Called with (done, total) posterior samples.
+
+        Returns:
+            What it gives.
+
+        Raises:
+            QuietScopeError: If the image does not fit the model, or the method gives no deviation.
+        """
+        found = cls(mean=np.empty(image.shape, np.float32), std=np.empty(image.shape, np.float32))
+        denoise_into(model, image, {"mean": found.mean, "std": found.std}, request, progress=progress)
+        return found
+
+
+def judge_by(
+    model: TrainedModel,
+    other: TrainedModel,
+    image: Image,
+    *,
+    num_samples: int,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[tuple[Calibration, EstimatedQuality], ...]:
+    """Estimate what a model's intervals cover and how good its mean is, by what another model says of the signal.
+
+    Args:
+        model: A trained model that gives a deviation.
+        other: Another one that does, whose deviation is that of its error.
+        image: A noisy image; its layout is that of the model.
+        num_samples: Independent posterior samples, where the model draws them.
+        seed: Seed of the samples.
+        progress: Called with (done, total) posterior samples of the model.
+
+    Returns:
+        One pair per channel.
+
+    Raises:
+        NoiseError: If no one factor makes the deviations honest.
+        SettingsError: If a method gives no deviation.
+        QuietScopeError: If the image fits one of the models not.
+    """
+    image = in_context(as_measured(image), model.history.context)
+    dims = model.method.spatial_dims
+    layout = image.layout(dims)
+    own = Opinion.of(model, image, Request(num_samples=num_samples, seed=seed, pairs=0), progress)
+    second = Opinion.of(other, in_context(image, other.history.context), DEFAULT_REQUEST)
+    drawn = num_samples if latents_of(model.method) else None
+    found = []
+    for channel in range(layout.num_channels):
+        sums, ends = OpinionSums(drawn), list[float]()
+        for n in range(layout.num_frames):
+            known = ~missing_pixels(image, n, channel, dims)
+            planes = [layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)]
+            sums.add(*planes, known)
+            ends += [float(planes[0].min()), float(planes[0].max())]
+        calibration, error = sums.calibration(), sums.error()
+        if calibration.spread_factor > MOST_UNEVEN * calibration_of_error(error, num_samples=drawn).spread_factor:
+            raise NoiseError(
+                "deviations that one factor makes honest",
+                f"channel {channel}: next to none where the result is wrong, large ones elsewhere",
+                "train longer, or take another method",
+            )
+        found.append((calibration, EstimatedQuality.of(error, range_of(np.array(ends), None))))
+    return tuple(found)

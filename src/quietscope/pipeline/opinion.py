@@ -1,0 +1,60 @@
+"""A second opinion of what a method has learnt: the one that comes trained, fitted to the same images in seconds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quietscope.errors import QuietScopeError
+from quietscope.io import Image
+from quietscope.pipeline.parts import middle_parts
+
+if TYPE_CHECKING:
+    import torch
+
+    from quietscope.denoiser import Denoiser
+    from quietscope.presets import Configuration
+
+MOST_FRAMES, SIDE = 8, 512
+"""Frames that the second opinion is fitted to, and how much of the middle of each, in pixels."""
+
+HASTE = "1m"
+"""A budget with which the method that comes trained is chosen wherever it suits the noise."""
+
+
+def second_opinion(
+    configuration: "Configuration", images: Sequence[Image], device: "torch.device | str | None" = None
+) -> "Denoiser | None":
+    """Fit the method that comes trained to images that another method has learnt from.
+
+    Args:
+        configuration: That of the other method: its noise model, where one was given, and its seed are taken over.
+        images: The noisy images.
+        device: Where to compute; the best there is if None.
+
+    Returns:
+        The denoiser; None where it does not suit the noise of these images, or they have a unit each.
+    """
+    from quietscope.denoiser import Denoiser
+    from quietscope.methods import METHODS
+    from quietscope.methods.pretrained import PretrainedMethod
+
+    if configuration.normalize == "each":
+        return None
+    part = middle_parts(images, 2, (SIDE, SIDE), MOST_FRAMES)
+    noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
+    denoiser = Denoiser(method="auto", noise=noise, budget=HASTE, seed=configuration.seed, device=device)
+    try:
+        settled = denoiser.settle(part, notify=_nobody)
+        if not issubclass(METHODS[settled.method], PretrainedMethod):
+            return None
+        own = settled.model_copy(update={"budget": None})
+        denoiser = Denoiser.from_configuration(own, device=device).fit(part, notify=_nobody, progress=False)
+    except QuietScopeError:  # too small, too clean, no noise model: then there is no second opinion
+        return None
+    assert denoiser.fit_report is not None
+    if denoiser.fit_report.interrupted:  # Ctrl-C ended this training, which nobody had asked for
+        raise KeyboardInterrupt
+    return denoiser
+
+
+def _nobody(_line: str) -> None:
+    """What is noticed of these images was said before the other method learnt from them."""
