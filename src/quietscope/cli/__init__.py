@@ -43,7 +43,7 @@ VERBS = MappingProxyType(
         "predict": "Denoise an image with a trained model.",
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
-        "recalibrate": "Correct a model's uncertainty by a reference, or by its noise model alone.",
+        "recalibrate": "Correct a model's uncertainty by a reference, or by a second opinion.",
         "diagnose": "Look at the noise of an image, and say which method to take.",
         "levels": "Show what each level of a model's hierarchy holds of an image.",
         "distill": "Train a network that gives a model's mean or median in one pass.",

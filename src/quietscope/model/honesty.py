@@ -121,9 +121,7 @@ def judge(
         PixelError: If the reference holds NaN or infinite pixels where the image was measured, or cannot be in the
             units of the image.
     """
-    draws = bool(latents_of(model.method))
-    if draws and num_samples < MIN_SAMPLES:
-        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=50)}`")
+    draws = check_drawn(model, num_samples)
     if reference is None:
         return judge_alone(model, image, num_samples=num_samples, seed=seed, progress=progress)
     context = model.history.context
@@ -163,6 +161,18 @@ def judge(
         )
         for channel in range(layout.num_channels)
     )
+
+
+def check_drawn(model: TrainedModel, num_samples: int) -> bool:
+    """Return whether the method draws samples; refuse too few of them for a deviation.
+
+    Raises:
+        SettingsError: If there are too few.
+    """
+    draws = bool(latents_of(model.method))
+    if draws and num_samples < MIN_SAMPLES:
+        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=50)}`")
+    return draws
 
 
 def _check_units(image: Image, reference: Image) -> None:

@@ -8,13 +8,13 @@ from quietscope.data.by_itself import in_context
 from quietscope.data.measured import as_measured
 from quietscope.errors import NoiseError
 from quietscope.io import Image
-from quietscope.methods.abilities import latents_of
 from quietscope.metrics import Calibration
 from quietscope.metrics.error_covariance import calibration_of_error
 from quietscope.metrics.psnr import range_of
 from quietscope.metrics.second_opinion import OpinionSums
 from quietscope.model.denoising import denoise_into
 from quietscope.model.error_estimate import EstimatedQuality
+from quietscope.model.honesty import check_drawn
 from quietscope.model.trained import Pixels, TrainedModel, missing_pixels
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
@@ -71,11 +71,11 @@ def judge_by(
         progress: Called with (done, total) posterior samples of the model.
 
     Returns:
-        One pair per channel.
+        One pair per channel; the PSNR is told by the range of intensities that the other model gives.
 
     Raises:
         NoiseError: If no one factor makes the deviations honest.
-        SettingsError: If a method gives no deviation.
+        SettingsError: If a method gives no deviation, or there are too few samples.
         QuietScopeError: If the image fits one of the models not.
     """
     image = in_context(as_measured(image), model.history.context)
@@ -83,7 +83,7 @@ def judge_by(
     layout = image.layout(dims)
     own = Opinion.of(model, image, Request(num_samples=num_samples, seed=seed, pairs=0), progress)
     second = Opinion.of(other, in_context(image, other.history.context), DEFAULT_REQUEST)
-    drawn = num_samples if latents_of(model.method) else None
+    drawn = num_samples if check_drawn(model, num_samples) else None
     found = []
     for channel in range(layout.num_channels):
         sums, ends = OpinionSums(drawn), list[float]()
@@ -91,7 +91,7 @@ def judge_by(
             known = ~missing_pixels(image, n, channel, dims)
             planes = [layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)]
             sums.add(*planes, known)
-            ends += [float(planes[0].min()), float(planes[0].max())]
+            ends += [float(planes[2].min()), float(planes[2].max())]
         calibration, error = sums.calibration(), sums.error()
         if calibration.spread_factor > MOST_UNEVEN * calibration_of_error(error, num_samples=drawn).spread_factor:
             raise NoiseError(

@@ -1,5 +1,6 @@
 """The step that makes a model's intervals honest, and says how good its results are, without a clean image."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from quietscope.metrics.coverage import Calibration, percent
 from quietscope.pipeline.events import Listener, Note, PredictionProgress, ignore, step
 from quietscope.pipeline.opinion import second_opinion
 from quietscope.pipeline.parts import middle_parts
+from quietscope.tiling.walk import Progress
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
@@ -24,6 +26,8 @@ LEAST_PIXELS = 1 << 16
 """Pixels below which chance alone makes the factor wrong by a tenth."""
 
 SAMPLES = 20
+SYSTEMATIC = 0.5
+"""What an estimated PSNR is usually off by, beside chance, in dB; see `benchmarks/second_opinion.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +60,24 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     Returns:
         What was found.
     """
-    from quietscope.methods.abilities import kinds_of
     from quietscope.methods.pretrained import PretrainedMethod
     from quietscope.model.honesty import forget_recalibration, widen
 
-    method = type(denoiser.method)
-    if "std" not in {kind.name for kind in kinds_of(method)} or issubclass(method, PretrainedMethod):
+    if not _gives_deviation(denoiser) or isinstance(denoiser.method, PretrainedMethod):
         return NOTHING_FOUND
     dims, context = denoiser.method.spatial_dims, denoiser.history.context
     part = middle_parts(images, dims, [DEPTH, SIDE, SIDE][-dims:], MOST_PARTS, context)
     if np.prod(part.shape) < LEAST_PIXELS * part.layout(dims).num_channels:
         return NOTHING_FOUND
     forget_recalibration(denoiser)
+    what = "intervals"
+
+    def progress(done: int, total: int) -> None:
+        events(PredictionProgress(what=what, done=done, total=total))
+
     try:
-        found = _judged(denoiser, images, part, events)
+        with step(events, "calibrate", what):
+            found = estimate_unaided(denoiser, images, part, num_samples=SAMPLES, progress=progress)
         if found is None:
             return NOTHING_FOUND
         each, judge = found
@@ -79,34 +87,66 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
         return Unaided(intervals="as the model gives them: what they hold cannot be told without a clean image")
     held = _of_channels([f"about {percent(found.measured[2])}" for found, _ in each])
     held = f"without it, 90 % intervals would hold {held}"
-    psnr = _of_channels([f"{quality.psnr:.1f} ± {quality.psnr_error:.1f} dB" for _, quality in each])
+    psnr = _of_channels([_decibel(quality) for _, quality in each])
     return Unaided(
         intervals=f"deviations multiplied by {denoiser.spread:.2f}, estimated {judge} ({held})",
-        quality=f"about {psnr}, with the range of the result; estimated {judge}",
+        quality=f"about {psnr}; estimated {judge}",
     )
 
 
-def _judged(
-    denoiser: "Denoiser", images: Sequence[Image], part: Image, events: Listener
+def _decibel(quality: "EstimatedQuality") -> str:
+    error = math.hypot(quality.psnr_error, SYSTEMATIC)
+    return f"{quality.psnr:.1f} ± {error:.1f} dB with a range of {quality.data_range:.4g}"
+
+
+def estimate_unaided(
+    denoiser: "Denoiser",
+    images: Sequence[Image],
+    part: Image,
+    *,
+    num_samples: int,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> "tuple[Sequence[tuple[Calibration, EstimatedQuality]], str] | None":
-    """Judge by the method that comes trained, or else by what residuals have in common; None where neither can."""
+    """Judge a model by the method that comes trained, or else by what residuals have in common.
+
+    Args:
+        denoiser: A trained model.
+        images: The noisy images that the method which comes trained is fitted to.
+        part: The image that is judged.
+        num_samples: Posterior samples, where the model draws them.
+        seed: Seed of the samples.
+        progress: Called with (done, total) posterior samples.
+
+    Returns:
+        What was found for each channel, and by what, in words; None where neither is possible, or the method gives no
+        deviation.
+
+    Raises:
+        NoiseError: If what was found is not to be believed.
+        SettingsError: If there are too few samples.
+    """
     from quietscope.model.error_estimate import estimate_alone
     from quietscope.model.second_opinion import judge_by
     from quietscope.model.trained import noise_in_intensities
 
-    what = "intervals"
+    if not _gives_deviation(denoiser):
+        return None
+    second = second_opinion(denoiser.configuration, images, denoiser.device)
+    if second is not None:
+        found = judge_by(denoiser, second, part, num_samples=num_samples, seed=seed, progress=progress)
+        return found, f"by `{second.method.name}`, without a clean image"
+    if not noise_in_intensities(denoiser):
+        return None
+    return estimate_alone(
+        denoiser, part, num_samples=num_samples, seed=seed, progress=progress
+    ), "without a clean image"
 
-    def progress(done: int, total: int) -> None:
-        events(PredictionProgress(what=what, done=done, total=total))
 
-    with step(events, "calibrate", what):
-        second = second_opinion(denoiser.configuration, images, denoiser.device)
-        if second is not None:
-            found = judge_by(denoiser, second, part, num_samples=SAMPLES, progress=progress)
-            return found, f"by `{second.method.name}`, without a clean image"
-        if not noise_in_intensities(denoiser):
-            return None
-        return estimate_alone(denoiser, part, num_samples=SAMPLES, seed=0, progress=progress), "without a clean image"
+def _gives_deviation(denoiser: "Denoiser") -> bool:
+    from quietscope.methods.abilities import kinds_of
+
+    return "std" in {kind.name for kind in kinds_of(type(denoiser.method))}
 
 
 def _of_channels(words: Sequence[str]) -> str:
