@@ -22,6 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = gaussian_filter(noisy, 1.0)
     truth = psnr(result, clean, data_range=float(np.ptp(result)))
     (place / "psnr.txt").write_text(str(truth), encoding="utf-8")
+    (place / "psnr_of_100.txt").write_text(str(psnr(result, clean, data_range=100.0)), encoding="utf-8")
     moved = rng.poisson(np.roll(clean, 5, axis=1))
     for name, pixels in {
         "noisy": noisy, "second": rng.poisson(clean), "moved": moved, "result": result, "small": noisy[:128]
@@ -59,8 +60,23 @@ def test_a_scene_that_has_moved_tells_nothing(quietscope: Quietscope, folder: Pa
     assert "not told: the exposures differ by more than noise" in " ".join(printed.split())
 
 
-def test_one_noisy_image_does_not_tell_it_and_says_what_would(quietscope: Quietscope, folder: Path) -> None:
-    status, printed, err = judged(quietscope, folder)
+def test_the_noisy_image_alone_tells_it_by_the_method_that_comes_trained(quietscope: Quietscope, folder: Path) -> None:
+    status, printed, err = judged(quietscope, folder, "--range", "100")
+    assert status == 0, err
+    found = re.search(
+        r"estimated by `instant`, without a clean image: ([\d.]+) ± ([\d.]+) dB", " ".join(printed.split())
+    )
+    assert found is not None, printed
+    true = float((folder / "psnr_of_100.txt").read_text(encoding="utf-8"))
+    assert float(found[1]) == pytest.approx(true, abs=0.6)
+
+
+def test_noise_that_it_does_not_know_tells_nothing_and_it_is_said_what_would(
+    quietscope: Quietscope, folder: Path, tmp_path: Path
+) -> None:
+    smeared = 100 + 30 * gaussian_filter(np.random.default_rng(0).normal(size=(256, 256)), 1.2)
+    write_image(tmp_path / "noisy.tif", smeared.astype(np.float32), "YX")
+    status, printed, err = quietscope("evaluate", folder / "result.tif", "--noisy", tmp_path / "noisy.tif")
     assert status == 0, err
     assert "PSNR: not told" in printed
     assert "--second" in printed

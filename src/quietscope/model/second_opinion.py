@@ -80,18 +80,13 @@ def judge_by(
     """
     image = in_context(as_measured(image), model.history.context)
     dims = model.method.spatial_dims
-    layout = image.layout(dims)
+    drawn = num_samples if check_drawn(model, num_samples) else None
     own = Opinion.of(model, image, Request(num_samples=num_samples, seed=seed, pairs=0), progress)
     second = Opinion.of(other, in_context(image, other.history.context), DEFAULT_REQUEST)
-    drawn = num_samples if check_drawn(model, num_samples) else None
     found = []
-    for channel in range(layout.num_channels):
-        sums, ends = OpinionSums(drawn), list[float]()
-        for n in range(layout.num_frames):
-            known = ~missing_pixels(image, n, channel, dims)
-            planes = [layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)]
-            sums.add(*planes, known)
-            ends += [float(planes[2].min()), float(planes[2].max())]
+    for channel in range(image.layout(dims).num_channels):
+        sums = OpinionSums(drawn)
+        _add(sums, image, channel, dims, own, second)
         calibration, error = sums.calibration(), sums.error()
         if calibration.spread_factor > MOST_UNEVEN * calibration_of_error(error, num_samples=drawn).spread_factor:
             raise NoiseError(
@@ -99,5 +94,48 @@ def judge_by(
                 f"channel {channel}: next to none where the result is wrong, large ones elsewhere",
                 "train longer, or take another method",
             )
-        found.append((calibration, EstimatedQuality.of(error, range_of(np.array(ends), None))))
+        found.append((calibration, EstimatedQuality.of(error, _range(second, image, channel))))
     return tuple(found)
+
+
+def quality_by(
+    other: TrainedModel, image: Image, result: Image, data_range: float | None = None
+) -> tuple[EstimatedQuality, ...]:
+    """Estimate how good a result is by what a model says of the signal.
+
+    Args:
+        other: A trained model of planes whose deviation is that of its error.
+        image: A noisy image.
+        result: What was made of it, whatever made it, of the same axes and shape; NaN where that is nothing.
+        data_range: Range of intensities for the PSNR; that of what the model gives if None.
+
+    Returns:
+        One estimate per channel.
+
+    Raises:
+        QuietScopeError: If the image does not fit the model, or the method gives no deviation.
+    """
+    image, made = as_measured(image), np.asarray(result.data, np.float32)
+    second = Opinion.of(other, image, DEFAULT_REQUEST)
+    found = []
+    for channel in range(image.layout().num_channels):
+        sums = OpinionSums()
+        _add(sums, image, channel, 2, Opinion(mean=made, std=np.zeros_like(made)), second)
+        span = _range(second, image, channel) if data_range is None else data_range
+        found.append(EstimatedQuality.of(sums.error(), span))
+    return tuple(found)
+
+
+def _add(sums: OpinionSums, image: Image, channel: int, dims: int, own: Opinion, second: Opinion) -> None:
+    """Add what two methods give for a channel, frame by frame."""
+    layout = image.layout(dims)
+    for n in range(layout.num_frames):
+        planes = [layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)]
+        sums.add(*planes, ~missing_pixels(image, n, channel, dims) & np.isfinite(planes[0]))
+
+
+def _range(second: Opinion, image: Image, channel: int) -> float:
+    """Return the range of intensities that a method gives for a channel."""
+    layout = image.layout()
+    planes = (layout.take(second.mean, n)[channel] for n in range(layout.num_frames))
+    return range_of(np.array([(float(each.min()), float(each.max())) for each in planes]), None)

@@ -143,6 +143,27 @@ def estimate_unaided(
     ), "without a clean image"
 
 
+def psnr_unaided(original: Image, result: Image, data_range: float | None = None) -> tuple[str, ...]:
+    """Tell the PSNR of a result, whatever program made it, by the method that comes trained.
+
+    Args:
+        original: The noisy image.
+        result: What was made of it, of the same axes and shape.
+        data_range: Range of intensities for the PSNR; that of what the method gives if None.
+
+    Returns:
+        One estimate per channel, in words; none where that method does not suit the noise.
+    """
+    from quietscope.model.second_opinion import quality_by
+    from quietscope.presets import Configuration
+
+    second = second_opinion(Configuration(), [original])
+    if second is None:
+        return ()
+    noisy, judged = (middle_parts([each], 2, (SIDE, SIDE), MOST_PARTS) for each in (original, result))
+    return tuple(map(_decibel, quality_by(second, noisy, judged, data_range)))
+
+
 def _gives_deviation(denoiser: "Denoiser") -> bool:
     from quietscope.methods.abilities import kinds_of
 

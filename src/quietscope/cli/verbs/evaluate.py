@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Plane = npt.NDArray[Any]
 
 UNTOLD = (
-    "PSNR: not told, for a result does not show how far it follows the noise of its image: pass a clean reference or, "
-    "with --second, another exposure; of a model with a noise model `denoise --calibrate` estimates it"
+    "PSNR: not told, for this noise is none that `instant` knows, by which it is estimated: pass a clean reference or, "
+    "with --second, another exposure"
 )
 """Of a result whose noisy image alone is there."""
 
@@ -90,7 +90,7 @@ def evaluate(
     With --std or --samples also how often the truth lies in the intervals that these promise. A reference that has
     noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
     With --noisy also the places where what was removed is no noise, or something was made up; CLEAN can then be left
-    out, and --second tells the PSNR of any program's result without it.
+    out: the PSNR of any program's result is estimated without it, or told by --second.
     """
     if range is not None and not 0.0 < range < float("inf"):
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
@@ -139,8 +139,14 @@ def _show_regions(screen: Screen, original: Image, image: Image) -> None:
 
 def _psnr_lines(original: Image, image: Image, again: Image | None, range: float | None) -> Iterator[str]:
     """Yield the PSNR of every channel without a clean reference, or why it is not told."""
+    from quietscope.pipeline.unaided import psnr_unaided
+
     if again is None:
-        yield UNTOLD
+        told = psnr_unaided(original, image, range)
+        for channel, words in enumerate(told):
+            yield f"PSNR{_of(channel, len(told))}, estimated by `instant`, without a clean image: {words}"
+        if not told:
+            yield UNTOLD
         return
     layout = again.layout()
     if (layout.num_frames, layout.frame_shape) != (original.layout().num_frames, original.layout().frame_shape):
@@ -151,8 +157,11 @@ def _psnr_lines(original: Image, image: Image, again: Image | None, range: float
     for pair in pairs(original, image):
         sums[pair.channel].add(pair.clean, pair.image, layout.take(again.data, pair.frame)[pair.channel])
     for channel, each in sums.items():
-        name = f" of channel {channel}" if len(sums) > 1 else ""
-        yield f"PSNR{name}, by the second exposure: {each.result().words(range)}"
+        yield f"PSNR{_of(channel, len(sums))}, by the second exposure: {each.result().words(range)}"
+
+
+def _of(channel: int, num_channels: int) -> str:
+    return f" of channel {channel}" if num_channels > 1 else ""
 
 
 def _region_table(found: Unexplained) -> Table:
