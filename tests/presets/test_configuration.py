@@ -29,7 +29,7 @@ def test_a_method_is_known_by_its_aliases() -> None:
     [
         ({"method": "psychic", "psf": "sigma=1"}, r"a known method; got 'psychic'; choose `method=.hdn\|"),
         ({"method": "psychic", "noise": "sigma=1"}, "a known method; got 'psychic'"),
-        ({"method": "hdn", "preset": "slow"}, r"a preset of hdn; got 'slow'; choose `preset=.fast\|paper"),
+        ({"method": "hdn", "preset": "slow"}, r"a preset of hdn; got 'slow'; choose `preset=.fast\|best\|paper"),
         ({"method": "hdn", "psf": "sigma=1"}, "a PSF with `method=.deconoising.`; got psf = 'sigma=1' with hdn"),
         ({"method": "auto", "psf": "sigma=1"}, "method auto; pass `method=.deconoising.`"),
         ({"method": "auto", "network": {"filters": 8}}, "yet to be chosen; got filters"),

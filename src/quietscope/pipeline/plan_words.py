@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from quietscope.errors import SettingsError
 from quietscope.metrics.verdict import num_steps
 from quietscope.pipeline.events import Listener, Note, ignore
-from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan
+from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, TrainPlan
 from quietscope.report.table import duration, samples
 
 if TYPE_CHECKING:
@@ -131,17 +131,21 @@ class Description:
         learning: How it will learn.
         images: How images will be denoised; none by a plan that only trains.
         files: What will be written besides, by name.
+        intervals: What will be done about the deviation; empty where nothing will.
         notes: One line for each choice, and for each thing a person should know of the images.
     """
 
     learning: LearningDescription
     images: tuple[ImageDescription, ...]
     files: Mapping[str, str]
+    intervals: str
     notes: tuple[str, ...]
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield names and words, as for a table of two columns."""
         yield from self.learning.rows()
+        if self.intervals:
+            yield "intervals", self.intervals
         for image in self.images:
             yield from image.rows()
         yield from self.files.items()
@@ -191,12 +195,20 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
         learning=_learning(settled, method, frames, device),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
         files={**files, **_reports(plan)} if isinstance(plan, DenoisePlan) else files,
+        intervals=_intervals(plan, method),
         notes=(*found, *settled.notes),
     )
 
 
 def _reports(plan: DenoisePlan) -> dict[str, str]:
     return {"overview": str(plan.overview), "regions": str(plan.regions)}
+
+
+def _intervals(plan: DenoisePlan | TrainPlan, method: "BuiltMethod") -> str:
+    from quietscope.pipeline.unaided import is_judged_unaided
+
+    judged = isinstance(plan, DenoisePlan) and plan.calibrate and is_judged_unaided(method)
+    return "made honest without a clean image, which takes about half a minute" if judged else ""
 
 
 def _learning(

@@ -17,6 +17,7 @@ from quietscope.tiling.walk import Progress
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
+    from quietscope.methods.base import Method
     from quietscope.model.error_estimate import EstimatedQuality
 
 MOST_PARTS, SIDE, DEPTH = 4, 256, 16
@@ -60,10 +61,9 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     Returns:
         What was found.
     """
-    from quietscope.methods.pretrained import PretrainedMethod
     from quietscope.model.honesty import forget_recalibration, widen
 
-    if not _gives_deviation(denoiser) or isinstance(denoiser.method, PretrainedMethod):
+    if not is_judged_unaided(denoiser.method):
         return NOTHING_FOUND
     dims, context = denoiser.method.spatial_dims, denoiser.history.context
     part = middle_parts(images, dims, [DEPTH, SIDE, SIDE][-dims:], MOST_PARTS, context)
@@ -130,7 +130,7 @@ def estimate_unaided(
     from quietscope.model.second_opinion import judge_by
     from quietscope.model.trained import noise_in_intensities
 
-    if not _gives_deviation(denoiser):
+    if not _gives_deviation(denoiser.method):
         return None
     second = second_opinion(denoiser.configuration, images, denoiser.device)
     if second is not None:
@@ -164,10 +164,17 @@ def psnr_unaided(original: Image, result: Image, data_range: float | None = None
     return tuple(map(_decibel, quality_by(second, noisy, judged, data_range)))
 
 
-def _gives_deviation(denoiser: "Denoiser") -> bool:
+def is_judged_unaided(method: "Method") -> bool:
+    """Whether intervals of a method are made honest: it gives a deviation, and does not come trained itself."""
+    from quietscope.methods.pretrained import PretrainedMethod
+
+    return _gives_deviation(method) and not isinstance(method, PretrainedMethod)
+
+
+def _gives_deviation(method: "Method") -> bool:
     from quietscope.methods.abilities import kinds_of
 
-    return "std" in {kind.name for kind in kinds_of(type(denoiser.method))}
+    return "std" in {kind.name for kind in kinds_of(type(method))}
 
 
 def _of_channels(words: Sequence[str]) -> str:
