@@ -82,14 +82,14 @@ class BlindSpotNet(nn.Module):
 
     def __init__(self, filters: int) -> None:
         super().__init__()
-        self.half = HalfPlane(filters)
+        self.half_plane = HalfPlane(filters)
         self.head = nn.Sequential(
             nn.Conv2d(4 * filters, 2 * filters, 1), nn.LeakyReLU(0.1), nn.Conv2d(2 * filters, 2, 1)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Predict at every pixel of squares (B, 1, N, N)."""
-        turns = [torch.rot90(self.half(torch.rot90(x, k, (-2, -1))), -k, (-2, -1)) for k in range(4)]
+        turns = [torch.rot90(self.half_plane(torch.rot90(x, k, (-2, -1))), -k, (-2, -1)) for k in range(4)]
         mean, log_variance = self.head(torch.cat(turns, dim=1)).chunk(2, dim=1)
         return mean, log_variance
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from environment import write_result
 from quietscope import Denoiser
+from quietscope.errors import NoiseError
 from quietscope.io import as_image
 from quietscope.metrics import Exposure, calibration_of_moments
 from quietscope.metrics.error_covariance import calibration_of_error
@@ -45,9 +46,13 @@ def judged(name: str, method: str, args: argparse.Namespace) -> dict[str, Any] |
     result = denoiser.denoise(noisy, axes="QYX", num_samples=args.samples)
     assert result.std is not None
     mean, std = np.asarray(result.mean, np.float64), np.asarray(result.std, np.float64)
-    [(estimate, quality)] = judge_by(denoiser, second, as_image(noisy, "QYX"), num_samples=args.samples, seed=args.seed)
-    by_error = calibration_of_error(quality.error, num_samples=args.samples)
-    factors = {"by error": by_error.spread_factor, "by intervals": estimate.spread_factor}
+    image, factors, refused = as_image(noisy, "QYX"), dict[str, float](), ""
+    try:
+        [(estimate, quality)] = judge_by(denoiser, second, image, num_samples=args.samples, seed=args.seed)
+        by_error = calibration_of_error(quality.error, num_samples=args.samples)
+        factors = {"by error": by_error.spread_factor, "by intervals": estimate.spread_factor}
+    except NoiseError as error:
+        refused = error.got
     exposure, span = exposure_of(second.noise_models[0], SETS[name][2]), float(np.ptp(references["clean"]))
 
     def held(way: str, k: float, of: Exposure | None) -> float:
@@ -62,6 +67,7 @@ def judged(name: str, method: str, args: argparse.Namespace) -> dict[str, Any] |
     return {
         "training": dict(denoiser.card.training),
         "factor": factors,
+        "refused": refused,
         "intervals": {
             title: {"before": held(way, 1.0, of), "of instant": own(way, of)}
             | {f"after, {rule}": held(way, each, of) for rule, each in factors.items()}
@@ -85,7 +91,7 @@ def show(rows: dict[str, Any]) -> None:
         true = (row["PSNR"][f"true, {way}"] for way in ("clean", "matched", "aligned"))
         table.add_row(
             name,
-            " / ".join(f"{each:.2f}" for each in row["factor"].values()),
+            " / ".join(f"{each:.2f}" for each in row["factor"].values()) or f"refused: {row['refused']}",
             *(
                 f"{each['before']:.1%} -> " + " / ".join(f"{each[f'after, {rule}']:.1%}" for rule in row["factor"])
                 for each in shares

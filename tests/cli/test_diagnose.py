@@ -119,7 +119,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_denoiser_takes_the_method_that_the_noise_asks_for() -> None:
     told: list[str] = []
-    denoiser = Denoiser(method="auto", device="cpu")
+    denoiser = Denoiser(method="auto", budget="2h", device="cpu")
     settled = denoiser.settle(image("row", (64, 64)), notify=told.append)
     assert (settled.method, settled.network) == ("dvlae", {"direction": "x"})
     assert denoiser.configuration is settled

@@ -48,7 +48,7 @@ def settled(values: dict[str, Any], images: Frames) -> tuple[Configuration, list
     ],
 )
 def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
-    found, told = settled({"method": "auto"}, frames(kind))
+    found, told = settled({"method": "auto", "budget": "2h"}, frames(kind))
     assert (found.method, found.network) == (method, network)
     assert not found.unsettled
     assert told[0].startswith(f"method: {method}")
@@ -58,6 +58,9 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "budget", "method"),
     [
+        ("white", None, "instant"),
+        ("row", None, "instant"),
+        ("both", None, "hdn"),
         ("white", "30s", "instant"),
         ("white", "1h", "hdn"),
         ("row", "30s", "instant"),
@@ -66,12 +69,16 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
         ("both", "30s", "hdn"),
     ],
 )
-def test_little_time_goes_to_what_comes_trained(kind: str, budget: str, method: str) -> None:
+def test_little_time_goes_to_what_comes_trained(kind: str, budget: str | None, method: str) -> None:
     """Only where the noise is what it knows: noise correlated both ways would be taken for structure."""
     found, told = settled({"method": "auto", "budget": budget}, frames(kind))
     assert found.method == method
     assert not found.unsettled
-    assert (budget in told[0]) == (method == "instant")
+    assert ((budget or "nobody asked") in told[0]) == (method == "instant")
+
+
+def test_steps_are_for_training() -> None:
+    assert settled({"method": "auto", "steps": 500}, frames("white"))[0].method == "hdn"
 
 
 @pytest.mark.parametrize("wanted", [{"samples": True}, {"direct": "mean"}])
@@ -136,7 +143,7 @@ def test_direction_z_is_for_volumes_alone() -> None:
     shape = (6, 96, 96)
     volume, _ = settled({"method": "auto", "dims": 3}, frames("z", "ZYX", shape, dims=3))
     assert (volume.method, volume.network) == ("dvlae", {"direction": "z"})
-    planes, _ = settled({"method": "auto"}, frames("z", "ZYX", shape))
+    planes, _ = settled({"method": "auto", "budget": "2h"}, frames("z", "ZYX", shape))
     assert planes.method == "hdn"
 
 
@@ -157,12 +164,12 @@ def test_a_method_that_is_no_name_is_refused_in_one_line() -> None:
 @pytest.mark.parametrize("method", ["auto", "dvlae"])
 def test_the_noise_decoder_sees_as_far_as_the_noise_reaches(method: str) -> None:
     images = frames("offset rows", shape=(256, 256))
-    found, told = settled({"method": method}, images)
+    found, told = settled({"method": method, "budget": "2h"}, images)
     settings = found.method_settings().model_dump()
     assert (found.method, found.network["direction"]) == ("dvlae", "x")
     assert (settings["kernel"] - 1) * sum(settings["dilations"]) == 40
     assert any("sees 40 earlier pixels at most" in line for line in told)
-    near, told = settled({"method": method}, frames("row", shape=(256, 256)))
+    near, told = settled({"method": method, "budget": "2h"}, frames("row", shape=(256, 256)))
     assert "dilations" not in near.network
     assert not any("at most" in line for line in told)
 

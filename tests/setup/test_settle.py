@@ -35,7 +35,7 @@ def previewed(values: dict[str, object], images: list[Image]) -> Settled:
 
 def test_everything_is_settled_and_every_choice_is_noted(images: list[Image]) -> None:
     told: list[str] = []
-    configuration = Configuration.of({"method": "auto"})
+    configuration = Configuration.of({"method": "auto", "budget": "2h"})
     settled = preview(configuration, images, Frames.of(images, 2), notify=told.append)
     assert not settled.configuration.unsettled
     assert settled.configuration.method == "hdn"

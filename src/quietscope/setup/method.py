@@ -56,11 +56,11 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
         is_usual = not (by_itself or configuration.neighbours or configuration.samples or configuration.direct)
-        in_haste = is_usual and found.is_known and _is_short(configuration.budget, found.direction)
+        in_haste = is_usual and found.is_known and _is_short(configuration, found.direction)
         values["method"] = (
             _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
         )
-        time = f", and {configuration.budget} is less than training from nothing takes" if in_haste else ""
+        time = f", and {_time(configuration)} training from nothing takes" if in_haste else ""
         tell(f"method: {values['method']}, as {found.reason}{time}")
         names = Configuration.of(values).unsettled if by_itself or in_haste else (setting,)
     chosen = found.answers(names, values, min(min(frames.spatial_shape(n)) for n in range(len(frames))))
@@ -88,9 +88,15 @@ def _without_noise_model(setting: str) -> str:
     return next((name for name in names if METHODS[name].has_setting(setting)), points[0])
 
 
-def _is_short(budget: str | None, direction: str) -> bool:
-    """Whether there is less time than a network needs that starts from nothing."""
-    return budget is not None and parse_duration(budget) < LEAST_TRAINING.get(direction, 0.0)
+def _is_short(configuration: Configuration, direction: str) -> bool:
+    """Whether there is less time than a network needs that starts from nothing; where nobody says, there is."""
+    if configuration.budget is None:
+        return configuration.steps is None and direction in LEAST_TRAINING
+    return parse_duration(configuration.budget) < LEAST_TRAINING.get(direction, 0.0)
+
+
+def _time(configuration: Configuration) -> str:
+    return "nobody asked for the time that" if configuration.budget is None else f"{configuration.budget} is less than"
 
 
 def _pretrained() -> str:
