@@ -120,6 +120,9 @@ class TrainingOptions:
         Literal["together", "each"] | None,
         Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
     ] = None
+    skip_empty: Annotated[
+        bool, Flag, Parameter(help="Rarely learn from empty space: a few objects on a flat dark ground.")
+    ] = False
     seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
@@ -143,6 +146,8 @@ class TrainingOptions:
         names += ["depth_axis", "neighbours", "neighbour_axis"]
         if self.start is not None:
             values["start"] = os.fspath(self.start)
+        if self.skip_empty:
+            values["training"] = {**(values.get("training") or {}), "skip_empty": True}
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
             "direction": self.direction,

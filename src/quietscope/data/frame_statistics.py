@@ -48,7 +48,7 @@ def measure(frames: Iterable[npt.NDArray[np.generic]]) -> FrameStatistics:
     for frame in frames:
         pixels = np.asarray(frame, dtype=np.float64).reshape(frame.shape[0], -1)
         sampled.append(pixels[:, :: 1 + pixels.shape[1] // QUANTILE_PIXELS])
-        local.append(_local_means(np.asarray(frame, dtype=np.float64)))
+        local.append(local_means(np.asarray(frame, dtype=np.float64)))
         size, part_mean, part_squares, part_ends = _moments(pixels)
         ends.append(part_ends)
         delta, total = part_mean - mean, count + size
@@ -100,7 +100,7 @@ def _smallest_step(pixels: npt.NDArray[np.float64]) -> float:
     return float(np.min(np.diff(np.unique(pixels)), initial=np.inf)) if np.ptp(pixels) > 0 else 0.0
 
 
-def _local_means(frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def local_means(frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Average a frame (C, *S) over squares of 8x8 pixels, shape (C, N): noise falls to an eighth, the signal stays."""
     height, width = (min(LOCAL_SIDE, length) for length in frame.shape[-2:])
     whole = frame[..., : frame.shape[-2] // height * height, : frame.shape[-1] // width * width]

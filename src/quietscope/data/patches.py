@@ -23,6 +23,9 @@ MOST_DRAWS = 24
 ENOUGH = 0.5
 """Share of the pixels of a patch that should have been measured."""
 
+ANYWHERE = 0.25
+"""Share of the patches that are taken wherever they lie, where empty ones are passed over."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PatchPlan:
@@ -35,6 +38,8 @@ class PatchPlan:
         orientations: Flips and rotations in Y and X to choose from, as numbered by `orient`.
         measured: Receives the number of a frame and where a patch begins in it, and returns the share of its pixels
             that were measured, 0 to 1; None where all were. Patches with less than half of them are drawn again.
+        filled: Receives the same, and returns whether a patch holds anything but background; None where that is all
+            one. But for a quarter, patches without are drawn again.
         spaces: Where patches of every frame may begin, in boxes that do not overlap, at least one for each frame; None
             where they may lie anywhere.
         weights: How often patches come from each frame, in pixels; None for the pixels of the frame.
@@ -45,6 +50,7 @@ class PatchPlan:
     seed: int
     orientations: tuple[int, ...]
     measured: Callable[[int, Sequence[int]], float] | None = None
+    filled: Callable[[int, Sequence[int]], bool] | None = None
     spaces: tuple[tuple[Starts, ...], ...] | None = None
     weights: tuple[int, ...] | None = None
 
@@ -61,12 +67,15 @@ class PatchPlan:
         return rows
 
     def _place(self, rng: np.random.Generator, pixels: np.ndarray) -> tuple[int, list[int]]:
-        """Draw the frame of a patch and where it begins; of several draws, the first with enough measured pixels."""
+        """Draw the frame of a patch and where it begins; of several draws, the first that will do, or the best."""
         best, most = (0, [0] * len(self.patch)), -1.0
-        for _ in range(1 if self.measured is None else MOST_DRAWS):
+        filled = None if self.filled is None or rng.random() < ANYWHERE else self.filled
+        for _ in range(1 if self.measured is None and filled is None else MOST_DRAWS):
             frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
             starts = self._starts(rng, frame)
             share = 1.0 if self.measured is None else self.measured(frame, starts)
+            if filled is not None and not filled(frame, starts):
+                share *= 0.9 * ENOUGH
             if share > most:
                 best, most = (frame, starts), share
             if most >= ENOUGH:

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from quietscope.data.foreground import SPARSE, Foreground
 from quietscope.data.frames import Frames
 from quietscope.data.patches import Patches
 from quietscope.data.preparation import Notify
-from quietscope.methods.base import LearningMethod
+from quietscope.methods.base import AnnealedMethod, LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
@@ -151,7 +152,8 @@ def fit(
     held_out = hold_out(pickier, frames, settings)
     if settings.heeds_validation and not held_out.is_independent:
         notify(JUDGED_BY_HEART)
-    patches, fixed = _data(pickier, frames, held_out, settings, device, resident_bytes)
+    foreground = _foreground(method, frames, held_out, settings, notify)
+    patches, fixed = _data(pickier, frames, held_out, settings, device, resident_bytes, foreground)
     run = TrainingRun(learner, fixed, settings, budget, team, notify, held_out.record())
     run.clock.start()
     if folder is not None and resume:
@@ -197,15 +199,32 @@ def _data(
     settings: TrainingSettings,
     device: torch.device,
     resident_bytes: int,
+    foreground: Foreground | None,
 ) -> tuple[Patches, Tensor]:
     """Return the training patches, whose order is a function of (seed, step), and the fixed validation patches."""
 
     def patches_of(chosen: Sequence[int], seed: int, where: torch.device, within: Places | None) -> Patches:
-        return make_patches(method, frames, chosen, settings, seed, where, resident_bytes, within=within)
+        return make_patches(
+            method, frames, chosen, settings, seed, where, resident_bytes, within=within, foreground=foreground
+        )
 
     patches = patches_of(held_out.training, settings.seed, device, held_out.places(frames))
     watched = patches_of(held_out.validation, settings.seed + 1, torch.device("cpu"), held_out.watched_places())
     return patches, watched.batch(0, settings.validation_patches).to(device)
+
+
+def _foreground(
+    method: LearningMethod, frames: Frames, held_out: HeldOut, settings: TrainingSettings, notify: Notify
+) -> Foreground | None:
+    """Return what patches are to hold, once it is said; None where they may be empty."""
+    may_collapse = isinstance(method, AnnealedMethod)
+    if settings.skip_empty is False or (settings.skip_empty is None and not may_collapse):
+        return None
+    found = Foreground.of(frames, held_out.training)
+    if not settings.skip_empty and not 0.0 < found.share < SPARSE:
+        return None
+    notify(found.words)
+    return found
 
 
 def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from quietscope.data.foreground import Foreground
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
 from quietscope.data.regions import Starts
@@ -47,6 +48,7 @@ def make_patches(
     resident_bytes: int = RESIDENT_BYTES,
     *,
     within: Places | None = None,
+    foreground: Foreground | None = None,
 ) -> Patches:
     """Make the patch source of some frames: on the device if they fit, otherwise streamed from their files.
 
@@ -61,6 +63,7 @@ def make_patches(
         device: Device to put batches on.
         resident_bytes: Largest size of all images, as float32, to keep on the device.
         within: Size and places of the patches; None for those of the settings, anywhere in the frames.
+        foreground: What patches are to hold, but for a quarter of them; None where they may be empty.
 
     Returns:
         The source.
@@ -84,6 +87,7 @@ def make_patches(
         seed=seed,
         orientations=method.orientations,
         measured=_share_measured(frames, chosen, patch, resident) if frames.has_gaps else None,
+        filled=None if foreground is None else _is_filled(frames, chosen, patch, resident, foreground),
         spaces=None if within is None else within.spaces,
         weights=None if within is None else within.weights,
     )
@@ -107,6 +111,23 @@ def _share_measured(
         return float((~np.isnan(frames.region(chosen[frame], box))).mean())
 
     return share
+
+
+def _is_filled(
+    frames: Frames,
+    chosen: Sequence[int],
+    patch: tuple[int, ...],
+    resident: Mapping[int, Frame] | None,
+    foreground: Foreground,
+) -> Callable[[int, Sequence[int]], bool]:
+    """Return a function that tells whether a patch holds foreground, see `PatchPlan`."""
+
+    def filled(frame: int, starts: Sequence[int]) -> bool:
+        box = tuple(slice(start, start + length) for start, length in zip(starts, patch, strict=True))
+        number = chosen[frame]
+        return foreground.is_in(frames.region(number, box) if resident is None else resident[number][:, *box])
+
+    return filled
 
 
 def patch_size(method: Method, settings: TrainingSettings) -> tuple[int, ...]:
