@@ -5,15 +5,16 @@ from typing import Any
 
 from quietscope.errors import QuietScopeError
 
-_PACKAGES = {"torch_pruning": "torch-pruning", "bioimageio": "bioimageio.core"}
+_PACKAGES = {"torch_pruning": "torch-pruning", "bioimageio": "bioimageio.core", "bioio_vsi": "bioio-vsi"}
 
 
-def imported(name: str, error: type[QuietScopeError]) -> Any:
-    """Import a library of the extra "export".
+def imported(name: str, error: type[QuietScopeError], extra: str = "export") -> Any:
+    """Import a library that comes with an extra.
 
     Args:
         name: Name of the module.
         error: What to raise.
+        extra: Which extra installs it.
 
     Returns:
         The module.
@@ -26,5 +27,5 @@ def imported(name: str, error: type[QuietScopeError]) -> Any:
     except ImportError as cause:
         top = name.partition(".")[0]
         package = _PACKAGES.get(top, top)
-        fix = 'run `pip install "quietscope[export]"`'
+        fix = f'run `pip install "quietscope[{extra}]"`'
         raise error(f"{package} to be installed", f"no module {cause.name or name}", fix) from cause

@@ -4,7 +4,6 @@ A new format is one new file that defines a `Format`, and one line in `FORMATS`;
 the entry-point group "quietscope.formats".
 """
 
-import difflib
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +23,13 @@ from quietscope.errors import (
     QuietScopeError,
     SeriesWarning,
 )
-from quietscope.io import ngff, npy, png, tiff
+from quietscope.io import czi, dv, hdf5, lif, mrc, nd2, ngff, npy, oif, png, tiff, vsi
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
+from quietscope.io.choice import by_suffix, reader_of
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
 from quietscope.io.pixel_check import check_pixels, saturated_share
-from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
 
@@ -57,10 +56,21 @@ __all__ = [
 ]
 
 _OWN = {"tiff": tiff.FORMAT, "ome-zarr": ngff.FORMAT, "npy": npy.FORMAT, "png": png.FORMAT}
+# What libraries of their own read, each in an extra; where first bytes fit several, the first is taken.
+_BY_EXTRAS = {
+    "czi": czi.FORMAT,
+    "nd2": nd2.FORMAT,
+    "lif": lif.FORMAT,
+    "hdf5": hdf5.FORMAT,
+    "oif": oif.FORMAT,
+    "vsi": vsi.FORMAT,
+    "dv": dv.FORMAT,
+    "mrc": mrc.FORMAT,
+}
 
 
 def _declared_format(name: str, member: object) -> Format:
-    """Check what a package declares: its files are to end in something that QuietScope does not read by itself."""
+    """Check what a package declares: its files are to end in something that QuietScope itself reads by no extra."""
     found = record(Format)(name, member)
     taken = {suffix for own in _OWN.values() for suffix in own.suffixes} & {*found.suffixes}
     if taken:
@@ -68,10 +78,8 @@ def _declared_format(name: str, member: object) -> Format:
     return found
 
 
-FORMATS: Registry[Format] = Registry("quietscope.formats", _OWN, _declared_format)
+FORMATS: Registry[Format] = Registry("quietscope.formats", _OWN | _BY_EXTRAS, _declared_format)
 """Every format by name."""
-
-_PROPRIETARY = {".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".ims", ".dv", ".mrc"}
 
 
 def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int | None = None) -> Image:
@@ -90,9 +98,8 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
         AxesError: If the axes do not fit the shape, or neither the file nor the shape tells what they are.
     """
     path = Path(path)
-    chosen = _reader(path)
     try:
-        image = chosen.read(path, series or 0)
+        image = reader_of(path, FORMATS).read(path, series or 0)
     except QuietScopeError:
         raise
     except PermissionError as error:
@@ -279,30 +286,8 @@ def write_image(
         writer[...] = array
 
 
-def _reader(path: Path) -> Format:
-    check_regular(path, ImageFileError, "an image file")
-    if not path.exists():
-        raise _missing(path)
-    if path.is_dir():
-        fitting = [each for each in FORMATS.values() if each.is_folder and each.recognises(path)]
-        if fitting:
-            return fitting[0]
-        raise ImageFileError(
-            "an image file or a Zarr folder", f"{path}, a folder that is neither", "name a file, e.g. one inside it"
-        )
-    if not path.stat().st_size:
-        raise ImageFileError(f"an image in {path}", "an empty file (0 bytes)", "copy or export it again")
-    chosen = _by_suffix(
-        path, [(suffix, each) for each in FORMATS.values() if not each.is_folder for suffix in each.suffixes]
-    )
-    if chosen is None:
-        supported = " ".join(sorted({suffix for each in FORMATS.values() for suffix in each.suffixes}))
-        raise ImageFileError(f"one of {supported}", str(path), "; ".join([_advice(path), *FORMATS.notes()]))
-    return chosen
-
-
 def _writer(path: Path) -> Format:
-    chosen = _by_suffix(path, [(suffix, each) for each in FORMATS.values() for suffix in each.written])
+    chosen = by_suffix(path, [(suffix, each) for each in FORMATS.values() for suffix in each.written])
     if chosen is None:
         supported = " ".join(sorted({suffix for each in FORMATS.values() for suffix in each.written}))
         raise OutputError(
@@ -320,31 +305,6 @@ def _tell_what_is_left_out(chosen: Format, request: WriteRequest) -> None:
             LeftOutWarning,
             stacklevel=3,
         )
-
-
-def _by_suffix(path: Path, known: list[tuple[str, Format]]) -> Format | None:
-    """Return the format of the longest extension that fits: .ome.tif before .tif."""
-    fitting = [(len(suffix), each) for suffix, each in known if path.name.lower().endswith(suffix)]
-    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
-
-
-def _missing(path: Path) -> ImageFileError:
-    folder = path.parent
-    if not folder.is_dir():
-        return ImageFileError(f"an image at {path}", f"no folder {folder}", "check the path")
-    names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-    near = difflib.get_close_matches(path.name, names, n=3)
-    fix = f"did you mean {' or '.join(str(folder / name) for name in near)}?" if near else "check the path"
-    return ImageFileError(f"an image at {path}", "no such file", fix)
-
-
-def _advice(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix in (".jpg", ".jpeg"):
-        return "use the original: JPEG compression has already changed the noise that the method learns from"
-    if suffix in _PROPRIETARY:
-        return "open it in Fiji and save it as OME-TIFF"
-    return "export it as OME-TIFF"
 
 
 def _check_dtype(dtype: np.dtype[Any], path: Path) -> None:

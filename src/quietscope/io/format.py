@@ -63,6 +63,8 @@ class Format:
         names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
         recognises: For folders: whether the folder at a path is in this format.
+        begins: For files: whether a file that begins with these bytes (up to `first_bytes.COUNT`) is in this format. It
+            comes before the extension. None where no bytes tell.
     """
 
     name: str
@@ -74,3 +76,4 @@ class Format:
     names_axes: bool = True
     is_folder: bool = False
     recognises: Callable[[Path], bool] = lambda path: False
+    begins: Callable[[bytes], bool] | None = None

@@ -141,6 +141,7 @@ class Image:
         path: The file that the image was read from, if any.
         frame_interval_s: Seconds from one time point to the next, if known.
         num_series: Number of images in the file, of which this is one.
+        series_names: Name of each image of the file, or empty if they have none.
         mask: Which pixels were measured, nonzero for yes, of the shape of `data` or of a plane or stack of it; "nan"
             where NaN and infinity stand for no measurement; None where nobody said.
         details: What else the file tells of it.
@@ -155,6 +156,7 @@ class Image:
     path: Path | None = None
     frame_interval_s: float | None = None
     num_series: int = 1
+    series_names: tuple[str, ...] = ()
     mask: Any = None
     details: Details = NO_DETAILS
     caveats: tuple[str, ...] = ()

@@ -72,4 +72,5 @@ FORMAT = Format(
     create=create,
     keeps=lambda request: frozenset(),
     names_axes=False,
+    begins=lambda head: head.startswith(b"\x93NUMPY"),
 )

@@ -75,5 +75,11 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
 
 
 FORMAT = Format(
-    name="PNG", suffixes=(".png",), written=(".png",), read=read, create=create, keeps=lambda request: frozenset()
+    name="PNG",
+    suffixes=(".png",),
+    written=(".png",),
+    read=read,
+    create=create,
+    keeps=lambda request: frozenset(),
+    begins=lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
 )

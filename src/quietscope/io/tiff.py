@@ -13,6 +13,7 @@ import numpy as np
 from quietscope.errors import ImageFileError
 from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.derived import NO_OPACITY, is_opaque, signed, without_last_sample
+from quietscope.io.first_bytes import is_tiff
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, damaged, truncated
 from quietscope.io.tiff_chain import check_chain
@@ -198,9 +199,10 @@ def _listening_to_tifffile() -> Iterator[list[str]]:
 
 FORMAT = Format(
     name="TIFF",
-    suffixes=(*_WRITTEN, ".ome.btf", ".btf", ".tf2", ".tf8", ".lsm", ".stk"),
+    suffixes=(*_WRITTEN, ".ome.btf", ".btf", ".tf2", ".tf8", ".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff"),
     written=_WRITTEN,
     read=read,
     create=create,
     keeps=kept,
+    begins=is_tiff,
 )

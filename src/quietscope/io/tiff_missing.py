@@ -1,12 +1,9 @@
 """Planes that the metadata of a TIFF promise and no file holds: a stopped acquisition, or a file of a set that is gone.
 
-tifffile reads them as zeros. Here a stopped acquisition has the frames that it has, and other planes get a mask, by
-which they are left out wherever an image is measured or learnt from.
+tifffile reads them as zeros; `unrecorded` says what is made of them.
 """
 
-import math
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.errors import ImageFileError, MissingPixelsWarning
+from quietscope.errors import ImageFileError
 from quietscope.io.image import whole_key
+from quietscope.io.unrecorded import judged, tell
 from quietscope.outside.regular_file import check_regular
 
 _COMPANION = re.compile(r"""<(?:\w+:)?BinaryOnly\b[^>]*?\bMetadataFile\s*=\s*["']([^"']+)["']""")
@@ -65,35 +63,14 @@ def missing_planes(path: Path, series: Any, said: Sequence[str]) -> tuple[int | 
         said: What tifffile has logged.
 
     Returns:
-        How many frames there are, where the rest was never recorded, else None; and which planes were recorded, to be
-        broadcast to the shape of the series, else None.
+        See `unrecorded.judged`.
 
     Raises:
         ImageFileError: If there is no plane at all, or it is not clear where the missing ones belong.
     """
     recorded = np.array([page is not None for page in series.pages])
-    if recorded.all():
-        return None, None
-    shape = tuple(int(size) for size in series.shape)
-    depth = next((k for k in range(len(shape)) if math.prod(shape[:k]) == len(recorded)), None)
-    numbers = np.flatnonzero(~recorded)
-    names = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
     why = next((line for line in said if any(sign in line.lower() for sign in _SIGNS_OF_A_MISSING_FILE)), "")
-    words = f"plane {names}, counted from 0" + (f": {' '.join(why.split())[:160]}" if why else "")
-    if depth is None or not recorded.any():
-        raise ImageFileError(
-            f"all {len(recorded)} planes that the metadata of {path} promise",
-            f"{len(numbers)} missing ({words})",
-            "put the missing files of the set beside it, or save the planes that were recorded as a new file",
-        )
-    told = f"{path}: {len(numbers)} of the {len(recorded)} planes that its metadata promise are missing ({words})."
-    by_frame = recorded.reshape(shape[0], -1)
-    count = int(np.count_nonzero(by_frame.all(axis=1)))
-    if not why and series.axes[:1].upper() not in "CS" and count and not by_frame[count:].any():
-        _tell(f"{told} The acquisition was stopped: {count} frame{'s are' if count > 1 else ' is'} read.")
-        return count, None
-    _tell(f"{told} They are left out of noise, statistics and training, and are 0 in every result.")
-    return None, recorded.reshape(*shape[:depth], *[1] * (len(shape) - depth))
+    return judged(path, recorded, tuple(int(size) for size in series.shape), series.axes.upper(), why)
 
 
 def companion_of(path: Path, description: str) -> str | None:
@@ -107,9 +84,7 @@ def companion_of(path: Path, description: str) -> str | None:
         return None
     companion = path.parent / Path(found.group(1)).name
     if not companion.exists():
-        _tell(
-            f"{path} leaves its metadata to {companion.name}, which is not there: it is read by itself, without them."
-        )
+        tell(f"{path} leaves its metadata to {companion.name}, which is not there: it is read by itself, without them.")
         return None
     check_regular(companion, ImageFileError, f"the metadata of {path}")
     if companion.stat().st_size > _LARGEST_COMPANION:
@@ -117,7 +92,3 @@ def companion_of(path: Path, description: str) -> str | None:
             f"metadata of at most {_LARGEST_COMPANION >> 20} MB in {companion}", "more", "save the image as a new file"
         )
     return companion.read_text(encoding="utf-8", errors="replace")
-
-
-def _tell(words: str) -> None:
-    warnings.warn(words, MissingPixelsWarning, stacklevel=3)
