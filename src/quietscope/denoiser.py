@@ -217,7 +217,7 @@ class Denoiser:
         images: ImageSource | Sequence[ImageSource],
         *,
         axes: str | None = None,
-        series: int | None = None,
+        series: int | str | None = None,
         mask: ImageSource | None = None,
         folder: Path | None = None,
         resume: bool = False,
@@ -230,7 +230,7 @@ class Denoiser:
         Args:
             images: One image or a list of them: paths, arrays (NumPy, Dask, Zarr) or `Image` objects, of any sizes.
             axes: Axes of the images, such as "TCYX", where they do not say so themselves or say it wrongly.
-            series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+            series: Which image of files that hold several, by number or name; the first, with a warning, if None.
             mask: Where pixels were measured: an image or array that is nonzero there, of the shape of the images or of
                 a plane of them; "nan" where NaN stands for the others. Padding and sentinels are found without it.
             folder: Where logs and the resume file go; None keeps nothing on disk.
@@ -309,7 +309,7 @@ class Denoiser:
         images: ImageSource | Sequence[ImageSource],
         *,
         axes: str | None = None,
-        series: int | None = None,
+        series: int | str | None = None,
         mask: ImageSource | None = None,
         notify: Notify | None = None,
     ) -> Configuration:
@@ -318,7 +318,7 @@ class Denoiser:
         Args:
             images: One image or a list of them, as for `fit`.
             axes: Axes of the images where they do not name them.
-            series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+            series: Which image of files that hold several, by number or name; the first, with a warning, if None.
             mask: Where pixels were measured: an image or array that is nonzero there, of the shape of the images or of
                 a plane of them; "nan" where NaN stands for the others. Padding and sentinels are found without it.
             notify: Called with one line for each choice.

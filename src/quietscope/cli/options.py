@@ -46,8 +46,8 @@ Axes: TypeAlias = Annotated[
 
 
 Series: TypeAlias = Annotated[
-    int | None,
-    Parameter(help="Which image of a file that holds several, counted from 0. Default: the first."),
+    int | str | None,
+    Parameter(help="Which image of a file that holds several: its number, from 0, or its name. Default: the first."),
 ]
 
 
@@ -331,7 +331,7 @@ def check_alone(*, resume: bool, overwrite: bool) -> None:
 
 
 def read_images(
-    paths: list[Path], axes: str | None, series: int | None = None, mask: str | None = None
+    paths: list[Path], axes: str | None, series: int | str | None = None, mask: str | None = None
 ) -> "list[Image]":
     """Open images, and name the one that cannot be, see `quietscope.pipeline.inputs.open_images`."""
     from quietscope.pipeline.inputs import open_images
@@ -342,7 +342,7 @@ def read_images(
 def read_measured(
     paths: list[Path],
     axes: str | None,
-    series: int | None,
+    series: int | str | None,
     mask: str | None,
     note: "Callable[[str], None]",
     *,
@@ -363,7 +363,7 @@ def read_pair(
     noisy: Path,
     clean: Path,
     axes: str | None,
-    series: int | None,
+    series: int | str | None,
     mask: str | None,
     note: "Callable[[str], None]",
     *,

@@ -79,7 +79,7 @@ class Given:
         return ~known
 
 
-def masked(image: Image, mask: Any, series: int | None = None) -> Image:
+def masked(image: Image, mask: Any, series: int | str | None = None) -> Image:
     """Return an image with a mask.
 
     Args:

@@ -28,7 +28,7 @@ from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.choice import by_suffix, reader_of
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
-from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
+from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
 from quietscope.io.pixel_check import check_pixels, saturated_share
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
@@ -82,13 +82,14 @@ FORMATS: Registry[Format] = Registry("quietscope.formats", _OWN | _BY_EXTRAS, _d
 """Every format by name."""
 
 
-def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int | None = None) -> Image:
+def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series: int | str | None = None) -> Image:
     """Open an image; its pixels are read when they are indexed.
 
     Args:
         path: A file or a Zarr folder.
         axes: One letter per dimension, if the file does not name its axes or names them wrongly.
-        series: Index of the image, if the file holds several; the first, with a `SeriesWarning`, if None.
+        series: Number, from 0, or name of the image, if the file holds several; the first, with a `SeriesWarning`, if
+            None.
 
     Returns:
         The image.
@@ -99,7 +100,7 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     """
     path = Path(path)
     try:
-        image = reader_of(path, FORMATS).read(path, series or 0)
+        image = _read(path, series)
     except QuietScopeError:
         raise
     except PermissionError as error:
@@ -124,17 +125,26 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     return replace(image, axes=check_axes(image.axes, image.shape))
 
 
+def _read(path: Path, series: int | str | None) -> Image:
+    chosen = reader_of(path, FORMATS)
+    if not isinstance(series, str):
+        return chosen.read(path, series or 0)
+    with warnings.catch_warnings(action="ignore"):  # what is told of the first is not of interest
+        first = chosen.read(path, 0)
+    return chosen.read(path, series_number(path, series, first.num_series, first.series_names))
+
+
 ImageSource: TypeAlias = Any
 """One image: a path, an `Image`, or an array (NumPy, Dask, Zarr); axes of an array are passed or guessed."""
 
 
-def as_image(source: ImageSource, axes: str | None = None, series: int | None = None) -> Image:
+def as_image(source: ImageSource, axes: str | None = None, series: int | str | None = None) -> Image:
     """Turn a path, an array or an `Image` into an `Image`.
 
     Args:
         source: The image.
         axes: Its axes, if the source does not name them or names them wrongly.
-        series: Index of the image in a file that holds several; see `read_image`.
+        series: Number or name of the image in a file that holds several; see `read_image`.
 
     Returns:
         The image; only headers have been read.
@@ -156,22 +166,22 @@ def as_image(source: ImageSource, axes: str | None = None, series: int | None = 
 
 
 def as_images(
-    sources: ImageSource | Sequence[ImageSource], axes: str | None = None, series: int | None = None
+    sources: ImageSource | Sequence[ImageSource], axes: str | None = None, series: int | str | None = None
 ) -> list[Image]:
     """Turn one image, or a list or tuple of them, into a list of `Image`; see `as_image`."""
     return [as_image(source, axes, series) for source in (sources if isinstance(sources, list | tuple) else [sources])]
 
 
-def series_beside(source: ImageSource, series: int | None, axes: str | None = None) -> int | None:
+def series_beside(source: ImageSource, series: int | str | None, axes: str | None = None) -> int | str | None:
     """Return which image of its file goes with another image; alone in its file it goes with every one.
 
     Args:
         source: The image that goes with another.
-        series: Which image of its file the other one is, counted from 0; None where nobody said.
+        series: Which image of its file the other one is, by number or name; None where nobody said.
         axes: Axes of the source, where it does not name them.
 
     Returns:
-        The index for `as_image`, None where nobody said.
+        What to pass to `as_image`, None where nobody said.
 
     Raises:
         QuietScopeError: If the source cannot be opened.

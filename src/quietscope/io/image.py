@@ -1,7 +1,7 @@
 """Images: what every reader returns, lazy arrays of pixels, and errors of damaged files."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,8 @@ from quietscope.axes import NO_CONTEXT, Context, Layout
 from quietscope.errors import ImageFileError
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.wording import typed
+
+_SHOWN = 8  # names of series in a message
 
 
 class ArrayLike(Protocol):
@@ -243,3 +245,29 @@ def check_series(path: Path, series: int, count: int = 1) -> None:
     if not 0 <= series < count:
         fix = f"pass `{typed(series=count - 1)}` or less" if count > 1 else f"leave out `{typed('series')}`"
         raise ImageFileError(f"one of the {count} image series of {path}, counted from 0", f"series {series}", fix)
+
+
+def series_number(path: Path, name: str, count: int, names: Sequence[str]) -> int:
+    """Return which image of a file has a name: the one of exactly this name, or of the last part of a path.
+
+    Args:
+        path: The file.
+        name: The name.
+        count: Number of series in the file.
+        names: Their names, or empty.
+
+    Returns:
+        The number, from 0.
+
+    Raises:
+        ImageFileError: If none has the name, or several have.
+    """
+    exact = [number for number, each in enumerate(names) if each == name]
+    found = exact or [number for number, each in enumerate(names) if each.split("/")[-1].lower() == name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if not names:
+        raise ImageFileError(f"a number from 0 to {count - 1} for an image of {path}", repr(name), "they have no names")
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    fix = f"pass its number, e.g. `{typed(series=found[1])}`" if found else "pass one of them, or a number from 0"
+    raise ImageFileError(f"one of the images of {path}, {shown}", f"{name!r}{' several times' * bool(found)}", fix)

@@ -70,6 +70,8 @@ def read(path: Path, series: int) -> Image:
             _check_complete(path, tif, chosen, said)
             count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
+            if len(metadata.get("series_names", ())) != len(all_series):
+                metadata.pop("series_names", None)
             pixels, axes, told = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
             return Image(
                 pixels,

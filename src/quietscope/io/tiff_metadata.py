@@ -27,6 +27,7 @@ class Metadata(TypedDict, total=False):
     channel_names: tuple[str, ...]
     frame_interval_s: float | None
     details: Details
+    series_names: tuple[str, ...]
 
 
 def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
@@ -105,11 +106,13 @@ def _from_ome(xml: str, index: int) -> Metadata:
         for letter in "XYZ"
     }
     names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
+    images = tuple(valid_name(image.get("Name")) for image in root.findall("Image"))
     return {
         "pixel_size_um": _known(sizes),
         "channel_names": names if any(names) else (),
         "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
         "details": read_details(xml, root, index),
+        "series_names": images if len(pixels) == len(images) > 1 and any(images) else (),
     }
 
 

@@ -11,7 +11,7 @@ from quietscope.wording import typed
 def open_images(
     sources: ImageSource | Sequence[ImageSource],
     axes: str | None = None,
-    series: int | None = None,
+    series: int | str | None = None,
     mask: ImageSource | None = None,
 ) -> tuple[Image, ...]:
     """Open images, and name the one that cannot be.
@@ -19,7 +19,7 @@ def open_images(
     Args:
         sources: One image or a list of them: paths, arrays, or `Image` objects.
         axes: Their axes, where they do not name them.
-        series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+        series: Which image of files that hold several, by number or name; the first, with a warning, if None.
         mask: Where pixels were measured, for all of them, see `quietscope.data.mask.masked`.
 
     Returns:
@@ -35,7 +35,7 @@ def open_images(
     return _masked(opened, mask, series)
 
 
-def _masked(opened: tuple[Image, ...], mask: ImageSource | None, series: int | None) -> tuple[Image, ...]:
+def _masked(opened: tuple[Image, ...], mask: ImageSource | None, series: int | str | None) -> tuple[Image, ...]:
     if mask is None:
         return opened
     from quietscope.data.mask import masked
@@ -43,7 +43,7 @@ def _masked(opened: tuple[Image, ...], mask: ImageSource | None, series: int | N
     return tuple(masked(image, mask, series) for image in opened)
 
 
-def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
+def _open(source: ImageSource, axes: str | None, series: int | str | None) -> Image:
     try:
         return as_image(source, axes, series)
     except QuietScopeError as error:
@@ -55,7 +55,7 @@ def _open(source: ImageSource, axes: str | None, series: int | None) -> Image:
 def open_together(
     sources: Sequence[ImageSource],
     axes: str | None = None,
-    series: int | None = None,
+    series: int | str | None = None,
     mask: ImageSource | None = None,
 ) -> tuple[Image, ...]:
     """Open images that go together: one that is alone in its file goes with any series of the others.
@@ -63,7 +63,7 @@ def open_together(
     Args:
         sources: Paths, arrays, or `Image` objects.
         axes: Their axes, where they do not name them.
-        series: Which image of files that hold several, counted from 0; the first, with a warning, if None.
+        series: Which image of files that hold several, by number or name; the first, with a warning, if None.
         mask: Where pixels were measured, for all of them, see `quietscope.data.mask.masked`.
 
     Returns:
@@ -78,7 +78,7 @@ def open_together(
 
 
 def open_references(
-    clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image], series: int | None = None
+    clean: ImageSource | Sequence[ImageSource] | None, noisy: Sequence[Image], series: int | str | None = None
 ) -> tuple[Image, ...]:
     """Open clean references, each by the axes of its noisy image where these fit it.
 
@@ -106,20 +106,20 @@ def open_references(
     return tuple(_reference(source, image, series) for source, image in zip(sources, noisy, strict=True))
 
 
-def _reference(source: ImageSource, image: Image, series: int | None) -> Image:
+def _reference(source: ImageSource, image: Image, series: int | str | None) -> Image:
     try:
         return open_beside(source, image.axes, series)
     except AxesError:
         return open_beside(source, None, series)
 
 
-def open_beside(source: ImageSource, axes: str | None, series: int | None) -> Image:
+def open_beside(source: ImageSource, axes: str | None, series: int | str | None) -> Image:
     """Open an image that goes with another; alone in its file it is the one, whichever of many the other one is.
 
     Args:
         source: The image.
         axes: Its axes, where it does not name them.
-        series: Which image of its file the other one is, counted from 0; None where nobody said.
+        series: Which image of its file the other one is, by number or name; None where nobody said.
 
     Returns:
         The image, lazily read.

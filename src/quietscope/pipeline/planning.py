@@ -42,7 +42,7 @@ def plan_denoise(
     *,
     clean: Sources | None = None,
     axes: str | None = None,
-    series: int | None = None,
+    series: int | str | None = None,
     mask: ImageSource | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
@@ -59,7 +59,7 @@ def plan_denoise(
         settings: How to train, as for `Denoiser`.
         clean: Clean references to judge the result by, one per image.
         axes: Axes of the images where they do not name them.
-        series: Which image of files that hold several, counted from 0; the first if None.
+        series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         results: Which results are wanted.
@@ -127,7 +127,7 @@ def plan_train(
     settings: Settings = NO_SETTINGS,
     *,
     axes: str | None = None,
-    series: int | None = None,
+    series: int | str | None = None,
     mask: ImageSource | None = None,
     device: str | None = None,
     overwrite: bool = False,
@@ -140,7 +140,7 @@ def plan_train(
         folder: The run folder.
         settings: How to train, as for `Denoiser`.
         axes: Axes of the images where they do not name them.
-        series: Which image of files that hold several, counted from 0; the first if None.
+        series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         overwrite: Whether an earlier run in the folder may be replaced.
@@ -178,7 +178,7 @@ def plan_predict(
     output: str | os.PathLike[str],
     *,
     axes: str | None = None,
-    series: int | None = None,
+    series: int | str | None = None,
     mask: ImageSource | None = None,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
@@ -193,7 +193,7 @@ def plan_predict(
         image: The noisy image: a path, an array, or an `Image`.
         output: Where the estimate goes; other results stand beside it, with a word before the extension.
         axes: Axes of the image where it does not name them.
-        series: Which image of files that hold several, counted from 0; the first if None.
+        series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
         results: Which results are wanted; their format is that of `output`.
@@ -242,7 +242,11 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
 
 
 def _noisy(
-    images: Sources, axes: str | None, series: int | None, mask: ImageSource | None, configuration: "Configuration"
+    images: Sources,
+    axes: str | None,
+    series: int | str | None,
+    mask: ImageSource | None,
+    configuration: "Configuration",
 ) -> tuple["Configuration", tuple[Image, ...]]:
     """Open the images of a run as its model sees them, and choose the axis along which it sees neighbours."""
     from quietscope.setup.neighbour_axis import with_neighbour_axis

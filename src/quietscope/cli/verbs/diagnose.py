@@ -128,7 +128,7 @@ def _line(
     return shlex.join([*words, *read_with, "-o", str(output)])
 
 
-def _read_with(axes: str | None, series: int | None, mask: str | None) -> list[str]:
+def _read_with(axes: str | None, series: int | str | None, mask: str | None) -> list[str]:
     """Return the options by which the same images are read again."""
     given = {"--axes": axes, "--series": series, "--mask": mask}
     return [word for name, value in given.items() if value is not None for word in (name, str(value))]

@@ -53,7 +53,7 @@ def _kind(file: Path) -> str | None:
         return None  # the reader of models says what is wrong
 
 
-def _describe_image(file: Path, axes: str | None, series: int | None, values: bool) -> dict[str, str]:
+def _describe_image(file: Path, axes: str | None, series: int | str | None, values: bool) -> dict[str, str]:
     with warnings.catch_warnings(action="ignore", category=SeriesWarning):  # the table has them all
         [image] = read_images([file], axes, series)
     layout = image.layout()
@@ -62,7 +62,8 @@ def _describe_image(file: Path, axes: str | None, series: int | None, values: bo
         "shape": " x ".join(map(str, image.shape)),
         "data type": str(image.dtype),
         "frames": f"{layout.num_frames} of {layout.num_channels} channel(s)",
-        "pixel size": ", ".join(f"{axis} {size:g} µm" for axis, size in sorted(image.pixel_size_um.items())),
+        "series name": _name_of(image, series),
+        "pixel size": _pixel_size(image),
         "channel names": ", ".join(image.channel_names),
         "frame interval": "" if image.frame_interval_s is None else f"{image.frame_interval_s:g} s",
     }
@@ -70,11 +71,32 @@ def _describe_image(file: Path, axes: str | None, series: int | None, values: bo
         rows |= _values(image)
     if series is None and image.num_series > 1:
         rows["series"] = f"{image.num_series} images, of which 0 is shown above"
-        for number in range(image.num_series):
-            [other] = read_images([file], axes, number)
-            rows[f"series {number}"] = f"{other.axes} {' x '.join(map(str, other.shape))}, {other.dtype}"
+        names = image.series_names or ("",) * image.num_series
+        rows |= {f"series {number}": _series_line(file, axes, number, name) for number, name in enumerate(names)}
     unknown = {"pixel size": "not in the file"}
     return {name: words or unknown.get(name, "") for name, words in rows.items() if words or name in unknown}
+
+
+def _pixel_size(image: "Image") -> str:
+    return ", ".join(f"{axis} {size:g} µm" for axis, size in sorted(image.pixel_size_um.items()))
+
+
+def _name_of(image: "Image", series: int | str | None) -> str:
+    """Return the name of the image that was asked for, where it was not asked for by that."""
+    number = 0 if series is None else series
+    return image.series_names[number] if len(image.series_names) > 1 and isinstance(number, int) else ""
+
+
+def _series_line(file: Path, axes: str | None, number: int, name: str) -> str:
+    """Say in one line what one of many images is, or why it cannot be read."""
+    try:
+        [image] = read_images([file], axes, number)
+    except QuietScopeError as error:
+        told = [name, f"cannot be read: {error.got}"]
+    else:
+        sizes = f"{image.axes} {' x '.join(map(str, image.shape))}, {image.dtype}"
+        told = [name, sizes, _pixel_size(image), ", ".join(image.channel_names)]
+    return "; ".join(words for words in told if words)
 
 
 def _values(image: "Image") -> dict[str, str]:

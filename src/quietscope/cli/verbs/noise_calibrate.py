@@ -129,7 +129,7 @@ class _Channel(Sequence[npt.NDArray[Any]]):
         return frame if self.known is None else frame[self.known]
 
 
-def _target(path: Path, scene: Layout, series: int | None, screen: Screen) -> Image:
+def _target(path: Path, scene: Layout, series: int | str | None, screen: Screen) -> Image:
     """Open the image that is to be denoised, once it is known to have the scene's channels."""
     from quietscope.pipeline.inputs import open_beside
 

@@ -103,7 +103,7 @@ def _picture(file: Path, output: Path | None, *, asked: bool, overwrite: bool, s
 
 
 def _opened(
-    data: Path | None, clean: Path | None, axes: str | None, series: int | None, mask: str | None, screen: Screen
+    data: Path | None, clean: Path | None, axes: str | None, series: int | str | None, mask: str | None, screen: Screen
 ) -> "list[Image]":
     """Return the noisy image and its reference, as far as there are any."""
     if data is None:
