@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from quietscope.io.details import Details, valid_colors, valid_name, valid_wavelengths
-from quietscope.io.tiff_metadata import Metadata
+from quietscope.io.details import Details, Told, valid_colors, valid_name, valid_wavelengths
 from quietscope.io.units import micrometres, seconds
 
 
-def metadata_of(document: Any, axes: str, channels: Sequence[int]) -> Metadata:
+def metadata_of(document: Any, axes: str, channels: Sequence[int]) -> Told:
     """Return the fields of an image that the XML document tells.
 
     Args:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import TypedDict
 
 import numpy as np
 
@@ -63,6 +64,16 @@ class Details:
 
 
 NO_DETAILS = Details()
+
+
+class Told(TypedDict, total=False):
+    """Those fields of an `Image` that a file tells beside its pixels and axes."""
+
+    pixel_size_um: dict[str, float]
+    channel_names: tuple[str, ...]
+    frame_interval_s: float | None
+    details: Details
+
 
 _WORDS: Mapping[str, str] = {
     "pixel_size_um": "pixel size",

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from quietscope.errors import ImageFileError
 from quietscope.io.block_array import Blocks, Box
 from quietscope.io.declared_size import check_declared
-from quietscope.io.details import Details, valid_colors, valid_wavelengths
+from quietscope.io.details import Details, Told, valid_colors, valid_wavelengths
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.scan_axes import in_letters
-from quietscope.io.tiff_metadata import Metadata
 from quietscope.io.units import micrometres, seconds
 from quietscope.io.unrecorded import judged
 from quietscope.optional import imported
@@ -117,7 +116,7 @@ def _position_names(file: Any) -> tuple[str, ...]:
     return names if any(names) else ()
 
 
-def _metadata(file: Any, axes: str, numbers: npt.NDArray[np.int64]) -> Metadata:
+def _metadata(file: Any, axes: str, numbers: npt.NDArray[np.int64]) -> Told:
     channels = list(getattr(file.metadata, "channels", None) or ())
     names = tuple(str(each.channel.name or "") for each in channels)
     calibrated = channels[0].volume.axesCalibrated if channels else (False, False, False)

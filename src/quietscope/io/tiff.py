@@ -19,6 +19,7 @@ from quietscope.io.image import Image, LazyArray, Opened, check_series, damaged,
 from quietscope.io.tiff_chain import check_chain
 from quietscope.io.tiff_metadata import caveats, is_signed, read_metadata
 from quietscope.io.tiff_missing import FilesOfASet, FirstFrames, companion_of, missing_planes
+from quietscope.io.tiff_vendors import names_of_series, without_thumbnails
 from quietscope.io.tiff_writer import create, kept
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
@@ -61,7 +62,7 @@ def read(path: Path, series: int) -> Image:
                 tif = files.enter_context(tifffile.TiffFile(path, omexml=companion))
             _check_companions(path, tif)
             num_pages = len(tif.pages)
-            all_series = tif.series
+            all_series = without_thumbnails(tif)
             if not num_pages or not all_series:
                 raise truncated(path, size=path.stat().st_size)
             check_series(path, series, len(all_series))
@@ -71,7 +72,7 @@ def read(path: Path, series: int) -> Image:
             count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
             if len(metadata.get("series_names", ())) != len(all_series):
-                metadata.pop("series_names", None)
+                metadata["series_names"] = names_of_series(all_series)
             pixels, axes, told = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
             return Image(
                 pixels,

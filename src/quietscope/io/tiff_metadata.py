@@ -1,12 +1,13 @@
 """Pixel size, channel names, frame interval and details of a TIFF file, from where each dialect stores them."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from quietscope.io.details import (
     LUT_BYTES,
     Details,
+    Told,
     valid_colors,
     valid_name,
     valid_ranges,
@@ -14,19 +15,16 @@ from quietscope.io.details import (
 )
 from quietscope.io.lossy import loss_note
 from quietscope.io.ome_xml import read_details, read_document
+from quietscope.io.tiff_vendors import from_vendor
 from quietscope.io.units import micrometres, seconds
 
 # Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
 
 
-class Metadata(TypedDict, total=False):
+class Metadata(Told, total=False):
     """The fields of an `Image` apart from its pixels and axes."""
 
-    pixel_size_um: dict[str, float]
-    channel_names: tuple[str, ...]
-    frame_interval_s: float | None
-    details: Details
     series_names: tuple[str, ...]
 
 
@@ -43,14 +41,13 @@ def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
     """
     if tif.is_ome and series.kind == "ome":
         return _from_ome(tif.ome_metadata or "", index)
+    told = from_vendor(tif, series)
+    if told is not None:
+        return Metadata(**told)
     if tif.is_imagej:
         return _from_imagej(tif.imagej_metadata or {}, series)
     if series.kind == "shaped":
         return _from_shaped(series.keyframe)
-    if tif.is_lsm:
-        return _from_lsm(tif.lsm_metadata or {})
-    if tif.is_stk:
-        return _from_stk(tif.stk_metadata or {})
     return {"pixel_size_um": _from_tags(series.keyframe)}
 
 
@@ -180,26 +177,6 @@ def _from_shaped(page: Any) -> Metadata:
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
-
-
-def _from_lsm(metadata: dict[str, Any]) -> Metadata:
-    colors = metadata.get("ChannelColors") or {}
-    return {
-        "pixel_size_um": _known({letter: micrometres(metadata.get(f"VoxelSize{letter}"), "m") for letter in "XYZ"}),
-        "channel_names": tuple(map(str, colors.get("ColorNames") or ())),
-        "frame_interval_s": seconds(metadata.get("TimeIntervall"), "s"),  # spelled like this in LSM files
-        "details": Details(
-            name=valid_name((metadata.get("ScanInformation") or {}).get("Name")),
-            colors=valid_colors(bytes(color[:3]).hex() for color in colors.get("Colors") or ()),
-        ),
-    }
-
-
-def _from_stk(metadata: dict[str, Any]) -> Metadata:
-    unit = str(metadata.get("CalibrationUnits", ""))
-    return {
-        "pixel_size_um": _known({letter: micrometres(metadata.get(f"{letter}Calibration"), unit) for letter in "XY"})
-    }
 
 
 def _from_tags(page: Any) -> dict[str, float]:
