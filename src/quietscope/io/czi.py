@@ -1,6 +1,5 @@
 """Zeiss CZI, read with pylibCZIrw: scenes as series, mosaics put together, phases and views as axes of their own."""
 
-import struct
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
 from quietscope.io.block_array import Blocks, Box
+from quietscope.io.czi_directory import check_directory
 from quietscope.io.czi_metadata import metadata_of, scene_names
 from quietscope.io.declared_size import check_declared
 from quietscope.io.format import Format
@@ -21,7 +21,6 @@ from quietscope.io.unrecorded import judged
 from quietscope.optional import imported
 
 MAGIC = b"ZISRAWFILE\x00\x00\x00\x00\x00\x00"
-_PART, _HEADER = 80, 128
 _ORDER = "TVIRBHCZ"
 """Axes beside Y and X: time, view, illumination, rotation, acquisition block, phase (Airyscan), channel, depth."""
 _DTYPES = {
@@ -79,7 +78,7 @@ def read(path: Path, series: int) -> Image:
         ImageFileError: If the file is cut, is one part of several, has pixels of other types, or has no such scene.
     """
     imported("pylibCZIrw", ImageFileError, "czi")
-    _check_header(path)
+    check_directory(path)
     with ExitStack() as files:
         document = _document(path, files)
         numbers = sorted(document.scenes_bounding_rectangle_no_pyramid) or [None]
@@ -109,22 +108,6 @@ def _document(path: Path, files: ExitStack) -> Any:
     czi = imported("pylibCZIrw.czi", ImageFileError, "czi")
     options = czi.CacheOptions(czi.CacheType.Standard, _CACHE_BYTES, _CACHE_TILES)
     return files.enter_context(czi.open_czi(str(path), cache_options=options))
-
-
-def _check_header(path: Path) -> None:
-    """Refuse a file that ends before its directory, or is one of several that belong together."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_HEADER)
-    if len(head) < _HEADER:
-        raise truncated(path, size=size)
-    part, directory, _, unfinished = struct.unpack_from("<iqqi", head, _PART)
-    if part > 0:
-        raise ImageFileError(
-            "a CZI file that is whole", f"{path}, part {part} of several", "save it as one file, without parts"
-        )
-    if directory <= 0 or directory >= size or unfinished:
-        raise truncated(path, size=size)
 
 
 def _survey(path: Path, document: Any, number: int | None) -> _Scene:
