@@ -1,5 +1,6 @@
 """HDF5 files, which h5py writes here: Imaris, BigDataViewer, and datasets by themselves."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ def test_datasets_are_series(tmp_path: Path) -> None:
     assert plane.series_names == ("plane", "volumes/raw", "volumes/tagged")
     check_pixels_of(plane, PIXELS[0, 0, 0].astype(np.float32))
     volume = read_image(path, series=1)
-    assert (volume.axes, volume.pixel_size_um) == ("ZYX", pytest.approx({"X": 0.1, "Y": 0.2, "Z": 0.5}))
+    assert volume.axes == "ZYX"
+    assert volume.pixel_size_um == pytest.approx({"X": 0.1, "Y": 0.2, "Z": 0.5})
     check_pixels_of(volume, PIXELS[0, 0])
     assert read_image(path, series=2).axes == "TCYX"
 
@@ -179,7 +181,7 @@ def test_an_hdf5_file_that_was_cut(tmp_path: Path) -> None:
 class _Packed:
     """A dataset that is compressed by what nobody has."""
 
-    chunks = None
+    chunks, external, is_virtual = None, None, False
 
     def __init__(self) -> None:
         self.id = self
@@ -197,3 +199,20 @@ class _Packed:
 def test_compression_that_is_not_installed() -> None:
     with pytest.raises(ImageFileError, match=r"31999, nobody's; run `pip install hdf5plugin`"):
         check_readable(Path("a.h5"), _Packed())
+
+
+def test_pixels_that_lie_elsewhere_lie_in_regular_files(tmp_path: Path) -> None:
+    PIXELS[0, 0].tofile(tmp_path / "raw.bin")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        external = [(str(tmp_path / "raw.bin"), 0, h5py.h5f.UNLIMITED)]
+        file.create_dataset("data", PIXELS.shape[2:], PIXELS.dtype, external=external)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        layout = h5py.VirtualLayout(PIXELS.shape[2:], PIXELS.dtype)
+        layout[:] = h5py.VirtualSource(str(tmp_path / "a.h5"), "data", PIXELS.shape[2:])
+        file.create_virtual_dataset("data", layout)
+    for name in ("a.h5", "b.h5"):
+        check_pixels_of(read_image(tmp_path / name), PIXELS[0, 0])
+    (tmp_path / "raw.bin").unlink()
+    os.mkfifo(tmp_path / "raw.bin")
+    with pytest.raises(ImageFileError, match="the files of"):
+        read_image(tmp_path / "a.h5")

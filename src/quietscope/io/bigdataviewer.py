@@ -120,5 +120,5 @@ def _open(path: Path, series: int, kept: tuple[int, ...], block: tuple[int, ...]
         file = open_h5(path, files)
         setups = sorted(name for name in file if _SETUP.fullmatch(name))
         datasets = _datasets(path, file, sorted(name for name in file if _TIME.fullmatch(name)), setups[series])
-        by_place = datasets if kept else {(): next(iter(datasets.values()))}
+        by_place: dict[tuple[int, ...], Any] = datasets if kept else {(): next(iter(datasets.values()))}
         return Opened(Blocks(partial(read_box, by_place, dtype), kept, block, dtype), files.pop_all().close)

@@ -48,12 +48,16 @@ def member(path: Path, file: Any, name: str) -> Any:
 
 
 def check_readable(path: Path, dataset: Any) -> None:
-    """Refuse a dataset whose compression is not installed, or whose chunks do not fit into memory.
+    """Refuse a dataset in no regular file, of a compression that is not installed, or of chunks too large for memory.
 
     Raises:
         ImageFileError: If that is so.
     """
     h5py = imported("h5py", ImageFileError, "hdf5")
+    others = {str(name) for name, *_ in dataset.external or ()}
+    others |= {source.file_name for source in dataset.virtual_sources()} - {"."} if dataset.is_virtual else set()
+    for other in sorted(others):
+        check_regular(path.parent / other, ImageFileError, f"the files of {path}")
     properties = dataset.id.get_create_plist()
     for number in range(properties.get_nfilters()):
         code, *_, name = properties.get_filter(number)

@@ -111,7 +111,7 @@ def _whole(group: Any, name: str) -> int:
 
 def _steps(image: Any, sizes: tuple[int, ...]) -> dict[str, float]:
     """Return micrometres per pixel: the extent goes from the edge of the first pixel to the edge of the last."""
-    steps = {}
+    steps: dict[str, float] = {}
     for letter, axis, size in zip("XYZ", "012", sizes[::-1], strict=True):
         ends = [_number(image, f"Ext{end}{axis}") for end in ("Min", "Max")]
         if ends[0] is not None and ends[1] is not None:

@@ -21,6 +21,7 @@ from quietscope.io.scan_axes import in_letters, with_rows
 from quietscope.io.units import micrometres, seconds
 from quietscope.io.unrecorded import judged
 from quietscope.optional import imported
+from quietscope.outside.regular_file import check_regular
 
 _MOST_AXES = 8
 _PLANE, _PLACE = re.compile(r"s_((?:[A-Z]\d+)+)\.tif", re.IGNORECASE), re.compile(r"([A-Z])(\d+)")
@@ -86,6 +87,7 @@ def _planes(path: Path, file: Any) -> dict[tuple[tuple[str, int], ...], str]:
         matched = _PLANE.fullmatch(re.split(r"[\\/]", name)[-1])
         if matched:
             found[tuple((letter, int(number)) for letter, number in _PLACE.findall(matched[1]))] = str(name)
+            check_regular(path.parent / name, ImageFileError, f"the planes of {path}")
     if not found:
         raise ImageFileError(f"planes in {path}", "none", "copy it again, with its folder")
     return found

@@ -17,9 +17,9 @@ from quietscope.io.first_bytes import is_tiff
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, damaged, truncated
 from quietscope.io.tiff_chain import check_chain
-from quietscope.io.tiff_metadata import caveats, is_signed, read_metadata
+from quietscope.io.tiff_metadata import caveats, is_signed, names_of_series, read_metadata
 from quietscope.io.tiff_missing import FilesOfASet, FirstFrames, companion_of, missing_planes
-from quietscope.io.tiff_vendors import names_of_series, without_thumbnails
+from quietscope.io.tiff_vendors import without_thumbnails
 from quietscope.io.tiff_writer import create, kept
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
@@ -71,14 +71,13 @@ def read(path: Path, series: int) -> Image:
             _check_complete(path, tif, chosen, said)
             count, recorded = missing_planes(path, chosen, said)
             metadata = read_metadata(tif, chosen, series)
-            if len(metadata.get("series_names", ())) != len(all_series):
-                metadata["series_names"] = names_of_series(all_series)
             pixels, axes, told = _meant(_lazy(path, tif, series, chosen, companion, count), tif, chosen)
             return Image(
                 pixels,
                 axes,
                 path=path,
                 num_series=len(all_series),
+                series_names=names_of_series(tif, all_series),
                 mask=recorded,
                 caveats=(*caveats(tif, chosen), *told),
                 **metadata,

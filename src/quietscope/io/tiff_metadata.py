@@ -1,5 +1,6 @@
 """Pixel size, channel names, frame interval and details of a TIFF file, from where each dialect stores them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,14 @@ from quietscope.io.details import (
 )
 from quietscope.io.lossy import loss_note
 from quietscope.io.ome_xml import read_details, read_document
-from quietscope.io.tiff_vendors import from_vendor
+from quietscope.io.tiff_vendors import from_vendor, names_on_slide
 from quietscope.io.units import micrometres, seconds
 
 # Resolution tags with larger pixels are ignored: 300 dpi (85 micrometres), for example, is meant for a printer.
 _LARGEST_CREDIBLE_PIXEL_UM = 20.0
 
 
-class Metadata(Told, total=False):
-    """The fields of an `Image` apart from its pixels and axes."""
-
-    series_names: tuple[str, ...]
-
-
-def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
+def read_metadata(tif: Any, series: Any, index: int) -> Told:
     """Read pixel size, channel names, frame interval and details, as far as the file has them.
 
     Args:
@@ -43,12 +38,22 @@ def read_metadata(tif: Any, series: Any, index: int) -> Metadata:
         return _from_ome(tif.ome_metadata or "", index)
     told = from_vendor(tif, series)
     if told is not None:
-        return Metadata(**told)
+        return told
     if tif.is_imagej:
         return _from_imagej(tif.imagej_metadata or {}, series)
     if series.kind == "shaped":
         return _from_shaped(series.keyframe)
     return {"pixel_size_um": _from_tags(series.keyframe)}
+
+
+def names_of_series(tif: Any, all_series: Sequence[Any]) -> tuple[str, ...]:
+    """Return what a file calls its images; nothing where there is one, or they have no names."""
+    if not tif.is_ome:
+        return names_on_slide(all_series)
+    root = read_document(tif.ome_metadata or "")
+    images = () if root is None else root.findall("Image")
+    names = tuple(valid_name(image.get("Name")) for image in images)
+    return names if len(names) == len(all_series) > 1 and any(names) else ()
 
 
 def _calibration(tif: Any, series: Any) -> tuple[float, ...]:
@@ -90,7 +95,7 @@ def _known(sizes: dict[str, float | None]) -> dict[str, float]:
     return {letter: size for letter, size in sizes.items() if size is not None}
 
 
-def _from_ome(xml: str, index: int) -> Metadata:
+def _from_ome(xml: str, index: int) -> Told:
     root = read_document(xml)
     if root is None:
         return {}
@@ -103,17 +108,15 @@ def _from_ome(xml: str, index: int) -> Metadata:
         for letter in "XYZ"
     }
     names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
-    images = tuple(valid_name(image.get("Name")) for image in root.findall("Image"))
     return {
         "pixel_size_um": _known(sizes),
         "channel_names": names if any(names) else (),
         "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
         "details": read_details(xml, root, index),
-        "series_names": images if len(pixels) == len(images) > 1 and any(images) else (),
     }
 
 
-def _from_imagej(metadata: dict[str, Any], series: Any) -> Metadata:
+def _from_imagej(metadata: dict[str, Any], series: Any) -> Told:
     unit = str(metadata.get("unit", ""))
     page = series.keyframe
     if micrometres(1, unit) is None:
@@ -153,7 +156,7 @@ def _imagej_details(metadata: dict[str, Any], page: Any, labels: tuple[str, ...]
     )
 
 
-def _from_shaped(page: Any) -> Metadata:
+def _from_shaped(page: Any) -> Told:
     from tifffile import tifffile
 
     saved = tifffile.shaped_description_metadata(page.shaped_description)

@@ -1,5 +1,6 @@
 """What vendors of microscopes tell in TIFF files of their own: LSM, MetaMorph STK, Micro-Manager, slides of Aperio."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def without_thumbnails(tif: Any) -> list[Any]:
     return found[:1] if tif.is_lsm else found
 
 
-def names_of_series(all_series: list[Any]) -> tuple[str, ...]:
+def names_on_slide(all_series: Sequence[Any]) -> tuple[str, ...]:
     """Return what a slide calls its images: the scan itself, the label, and so on; nothing for other files."""
     is_slide = all(each.kind in ("svs", "ndpi", "scn", "bif", "philips") for each in all_series)
     names = tuple(valid_name(each.name) for each in all_series)

@@ -18,6 +18,7 @@ from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.units import micrometres, seconds
 from quietscope.optional import imported
+from quietscope.outside.regular_file import check_regular
 
 
 def read(path: Path, series: int) -> Image:
@@ -38,6 +39,8 @@ def read(path: Path, series: int) -> Image:
     folder = path.with_name(f"_{path.stem}_")
     if not folder.is_dir():
         raise ImageFileError(f"the folder {folder}, which has the pixels of {path.name}", "none", "copy it beside it")
+    for each in folder.rglob("*.ets"):
+        check_regular(each, ImageFileError, f"the pixels of {path}")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         image = vsi.open_vsi(str(path))

@@ -26,7 +26,7 @@ from quietscope.cli.screen import Screen, status_of
 
 
 def denoise(
-    images: Annotated[list[Path], Parameter(help="Noisy images: TIFF, OME-TIFF, OME-Zarr, PNG or .npy.")],
+    images: Annotated[list[Path], Parameter(help="Noisy images: TIFF, OME-Zarr, PNG, .npy, CZI, ND2, LIF ...")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Folder for the results; made where there is none.")],
