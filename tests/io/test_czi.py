@@ -1,5 +1,6 @@
 """CZI files, which pylibCZIrw writes here: scenes, mosaics, colour, several data types, stopped acquisitions."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from tests.io.vendor import check_cut_off, check_pixels_of, opened
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 60000, (2, 2, 3, 20, 30), np.uint16)  # TCZYX
+PACKED = "zstd1:ExplicitLevel=2"
 TILE = RNG.integers(0, 255, (20, 20), np.uint8)
 
 
-def written(path: Path, *planes: tuple[npt.NDArray[Any], dict[str, Any]], packed: bool = False, **told: Any) -> Path:
+def written(
+    path: Path, *planes: tuple[npt.NDArray[Any], dict[str, Any]], options: str = "uncompressed:", **told: Any
+) -> Path:
     from pylibCZIrw import czi
 
-    options = "zstd1:ExplicitLevel=2" if packed else "uncompressed:"
     with czi.create_czi(str(path), compression_options=options) as document:
         for pixels, place in planes:
             document.write(pixels, **place)
@@ -37,7 +40,7 @@ def two_scenes(tmp_path: Path) -> Path:
         for t, c, z in np.ndindex(2, 2, 3)
     ]
     told = {"channel_names": {0: "red", 1: "green"}, "scale_x": 1e-7, "scale_y": 2e-7, "scale_z": 5e-7}
-    return written(tmp_path / "two.czi", *planes, packed=True, **told)
+    return written(tmp_path / "two.czi", *planes, options=PACKED, **told)
 
 
 def test_scenes_are_series(two_scenes: Path) -> None:
@@ -65,7 +68,7 @@ def test_colour_is_red_first(tmp_path: Path) -> None:
 def test_a_mosaic_is_put_together_and_its_gap_was_never_measured(tmp_path: Path) -> None:
     tiles = [(TILE, {"location": at}) for at in ((-5, -5), (15, -5), (-5, 15))]
     with pytest.warns(CaveatWarning, match="mosaic of 3 tiles"):
-        image = read_image(written(tmp_path / "mosaic.czi", *tiles, packed=True))
+        image = read_image(written(tmp_path / "mosaic.czi", *tiles, options=PACKED))
     expected = np.block([[TILE, TILE], [TILE, np.zeros_like(TILE)]])
     check_pixels_of(image, expected)
     np.testing.assert_array_equal(image.mask, np.block([[TILE >= 0, TILE >= 0], [TILE >= 0, TILE < 0]]))
@@ -143,3 +146,34 @@ def test_parts_of_a_file_that_belong_together(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ImageFileError, match="part 2 of several"):
         read_image(path)
+
+
+def test_compression_that_may_be_with_loss(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.czi", (TILE, {}))
+    content = bytearray(path.read_bytes())
+    (directory,) = struct.unpack_from("<q", content, 84)
+    struct.pack_into("<i", content, directory + 32 + 128 + 18, 4)  # the library writes no JPEG XR
+    path.write_bytes(content)
+    with pytest.warns(CaveatWarning, match="JPEG XR, which may be with loss"):
+        read_image(path)
+
+
+def test_a_directory_that_is_damaged(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.czi", (TILE, {}), channel_names={0: "red"})
+    whole = path.read_bytes()
+    (directory, metadata) = struct.unpack_from("<qq", whole, 84)
+    entry = directory + 32 + 128
+    number = entry + 32 + 4  # where the first dimension begins
+    for at, content in (
+        (directory, b"ZISRAWNOTHING"),
+        (directory + 32, struct.pack("<i", 10**6)),
+        (metadata, b"ZISRAWNOTHING"),
+        (entry, b"XX"),
+        (entry + 6, struct.pack("<q", 2**60)),
+        (entry + 28, struct.pack("<i", 10**8)),
+        (number, struct.pack("<i", 2**31 - 1)),
+        (84, struct.pack("<q", 2**60)),
+    ):
+        path.write_bytes(whole[:at] + content + whole[at + len(content) :])
+        with pytest.raises(ImageFileError, match=r"damaged|complete"):
+            read_image(path)

@@ -22,6 +22,8 @@ LOOPS = {"T": "TimeLoop", "P": "XYPosLoop", "Z": "ZStackLoop", "N": "NETimeLoop"
 class StandIn:
     """What `nd2.ND2File` is for frames (frame, Y, X, C, S) that lie along loops."""
 
+    is_legacy = False
+
     def __init__(
         self, pixels: npt.NDArray[Any], loops: Sequence[tuple[str, int]], missing: Sequence[int] = (), gap: int = 0
     ) -> None:
@@ -145,3 +147,11 @@ def test_what_is_no_nd2_file_but_begins_like_one(path: Path) -> None:
     with pytest.raises(ImageFileError, match=r"a\.nd2") as caught:
         read_image(path)
     assert "\n" not in str(caught.value)
+
+
+def test_lossy_compression_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    file = StandIn(RNG.integers(1, 255, (1, 20, 30, 1, 1), np.uint8), ())
+    file.attributes.compressionType = "lossy"
+    stand_in(monkeypatch, file)
+    with pytest.raises(ImageFileError, match="without loss"):
+        read_image(path)

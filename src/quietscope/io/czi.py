@@ -1,8 +1,8 @@
 """Zeiss CZI, read with pylibCZIrw: scenes as series, mosaics put together, phases and views as axes of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +17,7 @@ from quietscope.io.czi_metadata import metadata_of, scene_names
 from quietscope.io.declared_size import check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
+from quietscope.io.lossy import loss_words
 from quietscope.io.unrecorded import judged
 from quietscope.optional import imported
 
@@ -31,6 +32,7 @@ _DTYPES = {
     "Bgr48": ("u2", 3),
     "Bgr96Float": ("f4", 3),
 }
+_LOSSY = {1: ("JPEG", True), 4: ("JPEG XR", False)}
 _CACHE_BYTES, _CACHE_TILES = 1 << 27, 64
 _MOST_MASK = 1 << 28
 
@@ -49,6 +51,7 @@ class _Scene:
         corner: Left and top of its pixels in the file.
         size: Height and width.
         tiles: Where the tiles of each plane lie, by the plane's place along `_ORDER`.
+        packed: Numbers of the ways in which tiles are compressed.
     """
 
     number: int | None
@@ -57,6 +60,7 @@ class _Scene:
     corner: tuple[int, int]
     size: tuple[int, int]
     tiles: Mapping[tuple[int, ...], frozenset[Tile]]
+    packed: frozenset[int]
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -90,18 +94,26 @@ def read(path: Path, series: int) -> Image:
     count, mask = _missing(path, scene)
     counts = scene.counts if count is None else (count, *scene.counts[1:])
     check_declared(path, (*counts, *block), dtype)
-    tiles = max(map(len, scene.tiles.values()))
-    told = (f"it is a mosaic of {tiles} tiles, put together by where the stage stood.",) if tiles > 1 else ()
+    open_array = partial(_open, path, replace(scene, tiles={}), counts, block, dtype)
     return Image(
-        LazyArray(partial(_open, path, scene, counts, block, dtype), (*counts, *block), dtype, path),
+        LazyArray(open_array, (*counts, *block), dtype, path),
         f"{scene.axes}YX{'S' if samples == 3 else ''}",
         path=path,
         num_series=len(numbers),
         series_names=scene_names(metadata, numbers),
         mask=mask,
-        caveats=told,
+        caveats=tuple(_caveats(scene)),
         **metadata_of(metadata, scene.axes, scene.places["C"]),
     )
+
+
+def _caveats(scene: _Scene) -> Iterator[str]:
+    tiles = max(map(len, scene.tiles.values()))
+    if tiles > 1:
+        yield f"it is a mosaic of {tiles} tiles, put together by where the stage stood."
+    for number in sorted(scene.packed & set(_LOSSY)):
+        name, is_certain = _LOSSY[number]
+        yield loss_words(name, is_certain=is_certain)
 
 
 def _document(path: Path, files: ExitStack) -> Any:
@@ -113,16 +125,17 @@ def _document(path: Path, files: ExitStack) -> Any:
 def _survey(path: Path, document: Any, number: int | None) -> _Scene:
     """Go through the directory of a scene; no pixel is read."""
     found: dict[tuple[int, ...], set[Tile]] = {}
+    packed: set[int] = set()
 
     def note(_: int, info: Any) -> bool:
-        at = info.coordinate.to_dict()
-        if number is None or at.get("S", number) == number:
-            tile = info.logicalRect
-            place = tuple(int(at.get(letter, 0)) for letter in _ORDER)
-            found.setdefault(place, set()).add((tile.x, tile.y, tile.w, tile.h))
+        at, tile = info.coordinate.to_dict(), info.logicalRect
+        place = tuple(int(at.get(letter, 0)) for letter in _ORDER)
+        found.setdefault(place, set()).add((tile.x, tile.y, tile.w, tile.h))
+        packed.add(int(info.compressionModeRaw))
         return True
 
-    document.enumerate_subblocks_subset(note, only_layer0=True)
+    of_scene = None if number is None else {"S": number}
+    document.enumerate_subblocks_subset(note, plane=of_scene, only_layer0=True)
     if not found:
         raise truncated(path, size=path.stat().st_size)
     places = {letter: tuple(sorted({place[at] for place in found})) for at, letter in enumerate(_ORDER)}
@@ -131,7 +144,7 @@ def _survey(path: Path, document: Any, number: int | None) -> _Scene:
     width, height = max(tile[0] + tile[2] for tile in every) - left, max(tile[1] + tile[3] for tile in every) - top
     tiles = {place: frozenset((x - left, y - top, w, h) for x, y, w, h in each) for place, each in found.items()}
     axes = "".join(letter for letter in _ORDER if len(places[letter]) > 1)
-    return _Scene(number, axes, places, (left, top), (height, width), tiles)
+    return _Scene(number, axes, places, (left, top), (height, width), tiles, frozenset(packed))
 
 
 def _pixel_type(path: Path, document: Any, scene: _Scene) -> tuple[np.dtype[Any], int]:

@@ -4,6 +4,7 @@ Segments, entries and dimensions are laid out as Zeiss describes them (ZISRAW, D
 """
 
 import struct
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +28,12 @@ def check_directory(path: Path) -> None:
     Raises:
         ImageFileError: If it is so.
     """
-    size = path.stat().st_size
+    status = path.stat()
+    _check(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)  # each of a thousand scenes of a file is opened by itself
+def _check(path: Path, size: int, _: int) -> None:
     with path.open("rb") as file:
         head = file.read(_HEADER)
         if len(head) < _HEADER:

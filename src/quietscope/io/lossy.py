@@ -39,10 +39,15 @@ def loss_note(page: Any) -> Sequence[str]:
     is_lossy = True if number in _JPEG else _tells_of_loss(name, _start_of_pixels(page))
     if is_lossy is False:
         return ()
+    return (loss_words(name, is_certain=is_lossy is not None),)
+
+
+def loss_words(name: str, *, is_certain: bool) -> str:
+    """Return a line on pixels that are compressed with loss, for certain or perhaps."""
     words = f"the pixels are compressed with {name}, which changes their noise: results are worse."
-    if is_lossy is None:
+    if not is_certain:
         words = f"the pixels are compressed with {name}, which may be with loss: if it is, results are worse."
-    return (f"{words} Use the original file.",)
+    return f"{words} Use the original file."
 
 
 def _start_of_pixels(page: Any) -> bytes:

@@ -36,11 +36,13 @@ def read(path: Path, series: int) -> Image:
         The image with lazy pixels; axes of length 1 are left out.
 
     Raises:
-        ImageFileError: If the file is cut, or has no such position.
+        ImageFileError: If the file is cut, is compressed with loss, or has no such position.
     """
     imported("nd2", ImageFileError, "nd2")
     with ExitStack() as files:
         file = _file(path, files)
+        if file.attributes.compressionType == "lossy" and not file.is_legacy:
+            raise ImageFileError(f"pixels of {path} without loss", "lossy compression", "export it as OME-TIFF in NIS")
         loops, frame = _loops(file), _frame(file)
         places = loops.get("P", 1)
         check_series(path, series, places)

@@ -50,7 +50,14 @@ def subjects(folder: Path) -> list[Subject]:
     Returns:
         The files and their readers.
     """
-    return [*_images(folder), *_models(folder), *_cards(folder), *_others(folder), *_foreign(folder)]
+    return [
+        *_images(folder),
+        *_vendor_images(folder),
+        *_models(folder),
+        *_cards(folder),
+        *_others(folder),
+        *_foreign(folder),
+    ]
 
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
@@ -83,6 +90,25 @@ def _images(folder: Path) -> Iterator[Subject]:
     bead = np.exp(-0.3 * (np.arange(-4, 5) ** 2 + (np.arange(-4, 5) ** 2)[:, None])).astype(np.float32)
     write_image(folder / "psf.tif", bead, "YX")
     yield Subject(name="psf.tif", file=folder / "psf.tif", read=partial(read_psf, folder / "psf.tif"))
+
+
+def _vendor_images(folder: Path) -> Iterator[Subject]:
+    """Write files that libraries of the extra "formats" write."""
+    import h5py
+    import mrcfile
+    from pylibCZIrw import czi
+
+    planes = np.random.default_rng(0).poisson(100, (2, 24, 32)).astype(np.uint16)
+    with czi.create_czi(str(folder / "planes.czi")) as document:
+        for number, plane in enumerate(planes):
+            document.write(plane, plane={"C": number})
+        document.write_metadata("made", channel_names={0: "red", 1: "green"}, scale_x=1e-7, scale_y=1e-7)
+    with h5py.File(folder / "planes.h5", "w") as file:
+        file.create_dataset("planes", data=planes, chunks=(1, 8, 8), compression="gzip")
+    with mrcfile.new(folder / "planes.mrc") as stack:
+        stack.set_data(planes)
+    for name in ("planes.czi", "planes.h5", "planes.mrc"):
+        yield Subject(name=name, file=folder / name, read=partial(_pixels, folder / name))
 
 
 def _models(folder: Path) -> Iterator[Subject]:
