@@ -148,3 +148,23 @@ def test_photon_counts_are_refused(tmp_path: Path) -> None:
     path.write_bytes(longer + text[13:].replace(one, other))
     with pytest.raises(ImageFileError, match="FLIM"):
         read_image(path)
+
+
+def test_channels_of_several_data_types_are_refused(tmp_path: Path) -> None:
+    path = write_lif(tmp_path / "a.lif", ("a", "CYX", np.stack([PLANE, PLANE]), ["Gray", "Red"]))
+    one, other = (f'Resolution="{bits}" Min="0" Max="1" Unit="" '.encode("utf-16-le") for bits in ("8", "9"))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(one, other, 1))
+    with pytest.raises(ImageFileError, match="channels of one kind"):
+        read_image(path)
+
+
+def test_what_dye_a_channel_shows(tmp_path: Path) -> None:
+    path = write_lif(tmp_path / "a.lif", ("a", "YX", PLANE, ["Gray"]))
+    content = path.read_bytes()
+    at = content.index('BitInc="0"/></Channels>'.encode("utf-16-le")) + len('BitInc="0"'.encode("utf-16-le"))
+    told = "><ChannelProperty><Key>DyeName</Key><Value>DAPI</Value></ChannelProperty></ChannelDescription>"
+    changed = content[13:at] + told.encode("utf-16-le") + content[at + 4 :]
+    letters = struct.unpack_from("<I", content, 9)[0] + len(told) - 2
+    path.write_bytes(content[:9] + struct.pack("<I", letters) + changed)
+    assert read_image(path).channel_names == ("DAPI",)

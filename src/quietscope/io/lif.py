@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks, Box
 from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, valid_name
 from quietscope.io.format import Format
@@ -50,7 +48,8 @@ def read(path: Path, series: int) -> Image:
         The image with lazy pixels. Spectral axes are L (emission) and E (excitation), and count frames.
 
     Raises:
-        ImageFileError: If the file is cut, has no such image, or this one holds photon counts of FLIM.
+        ImageFileError: If the file is cut, has no such image, or this one holds photon counts of FLIM or channels
+            of several data types.
     """
     with ExitStack() as files:
         file = _file(path, files)
@@ -66,9 +65,7 @@ def read(path: Path, series: int) -> Image:
                 "export the intensities, or choose another series",
             )
         _check_memory(path, file, image)
-        # Frames may be of channels of several data types; their axes are not always in the order of the file.
-        stored = image.frames if _strides(image) is None else image
-        labels, sizes, dtype = tuple(stored.dims), tuple(map(int, stored.shape)), np.dtype(stored.dtype)
+        labels, sizes, dtype = tuple(image.dims), tuple(map(int, image.shape)), np.dtype(image.dtype)
         told_sizes, interval = _steps(image)
         axes, pixel_size, told = with_rows(in_letters(labels, _LETTERS), told_sizes)
         check_declared(path, sizes, dtype)
@@ -95,13 +92,16 @@ def _file(path: Path, files: ExitStack) -> Any:
 
 
 def _check_memory(path: Path, file: Any, image: Any) -> None:
-    """Refuse an image whose pixels are not in the file as a whole."""
+    """Refuse an image whose channels are of several data types, or whose pixels are not in the file as a whole."""
     memory = image.xml_element.find("./Memory")
     wanted = "" if memory is None else memory.get("MemoryBlockID", "")
     block = file.memory_blocks.get(wanted)
     size = path.stat().st_size
-    needed = 1 if _strides(image) is None else image.nbytes
-    if block is None or block.offset + block.size > size or block.size < needed:
+    if _strides(image) is None:
+        raise ImageFileError(
+            f"channels of one kind in {path}", "channels of several", "export them as OME-TIFF in LAS X"
+        )
+    if block is None or block.offset + block.size > size or block.size < image.nbytes:
         raise truncated(path, size=size)
 
 
@@ -134,16 +134,10 @@ def _channel_names(image: Any, count: int) -> tuple[str, ...]:
 def _open(path: Path, series: int) -> Opened:
     with ExitStack() as files:
         image = _file(path, files).images[series]
-        strides = _strides(image)
-        if strides is not None:
-            block, dtype = image.memory_block, np.dtype(image.dtype)
-            stored = np.memmap(path, np.uint8, "r", block.offset, (block.size,))
-            pixels: Any = np.ndarray(image.shape, dtype, stored, strides=strides)
-            return Opened(pixels[..., ::-1] if _is_blue_first(image) else pixels)
-        frames = image.frames
-        inner = tuple(map(int, frames.frame_shape))
-        counts = tuple(map(int, frames.shape))[: len(frames.shape) - len(inner)]
-        return Opened(Blocks(partial(_read, frames), counts, inner, frames.dtype), files.pop_all().close)
+        strides, block = _strides(image), image.memory_block
+        stored = np.memmap(path, np.uint8, "r", block.offset, (block.size,))
+        pixels: Any = np.ndarray(image.shape, image.dtype, stored, strides=strides)
+        return Opened(pixels[..., ::-1] if _is_blue_first(image) else pixels)
 
 
 def _channels(image: Any) -> list[Any]:
@@ -167,10 +161,6 @@ def _strides(image: Any) -> tuple[int, ...] | None:
 
 def _is_blue_first(image: Any) -> bool:
     return bool(image.dims[-1:] == ("S",)) and [each.get("ChannelTag") for each in _channels(image)][:2] == ["3", "2"]
-
-
-def _read(frames: Any, place: tuple[int, ...], box: Box) -> npt.NDArray[Any]:
-    return np.asarray(frames[place])[box]
 
 
 def _is_lif(head: bytes) -> bool:
