@@ -1,6 +1,8 @@
 """OIF files of Olympus FluoView: a settings file and a folder of TIFF planes."""
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,3 +108,25 @@ def test_a_plane_that_was_cut(tmp_path: Path) -> None:
     plane.write_bytes(plane.read_bytes()[:300])
     with pytest.raises(ImageFileError, match=r"a\.oif"):
         np.asarray(read_image(path))
+
+
+def test_threads_do_not_read_planes_of_one_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import oiffile
+
+    busy, asarray = [0, 0], oiffile.OifFile.asarray  # now, and at most
+
+    def slowly(file: Any, series: str) -> npt.NDArray[Any]:
+        busy[0] += 1
+        busy[1] = max(busy)
+        time.sleep(0.002)
+        pixels: npt.NDArray[Any] = asarray(file, series)
+        busy[0] -= 1
+        return pixels
+
+    monkeypatch.setattr(oiffile.OifFile, "asarray", slowly)
+    image = read_image(write_oif(tmp_path / "a.oif", PIXELS, "CZT"))
+    np.testing.assert_array_equal(image.data[0, 0, 0], PIXELS[0, 0, 0])  # which opens it
+    with ThreadPoolExecutor(4) as pool:
+        planes = list(pool.map(lambda place: image.data[place], np.ndindex(PIXELS.shape[:3])))
+    np.testing.assert_array_equal(np.stack(planes).reshape(PIXELS.shape), PIXELS)
+    assert busy == [0, 1]

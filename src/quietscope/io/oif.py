@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -154,25 +155,16 @@ def _open(
     path: Path, numbers: npt.NDArray[np.int64], names: tuple[str, ...], plane: tuple[int, ...], dtype: Any
 ) -> Opened:
     with ExitStack() as files:
-        file = _file(path, files)
-        return Opened(
-            Blocks(partial(_read, file, numbers, names, plane, dtype), numbers.shape, plane, dtype),
-            files.pop_all().close,
-        )
+        file, one_at_a_time = _file(path, files), Lock()
 
+        def read_plane(place: tuple[int, ...], box: Box) -> npt.NDArray[Any]:
+            number = int(numbers[place])
+            if number < 0:
+                return np.zeros(plane, dtype)[box]
+            with one_at_a_time:  # planes of an OIB share the position in its file
+                return np.asarray(file.asarray(names[number]))[box]
 
-def _read(
-    file: Any,
-    numbers: npt.NDArray[np.int64],
-    names: tuple[str, ...],
-    plane: tuple[int, ...],
-    dtype: Any,
-    place: tuple[int, ...],
-    box: Box,
-) -> npt.NDArray[Any]:
-    number = int(numbers[place])
-    pixels = np.zeros(plane, dtype) if number < 0 else np.asarray(file.asarray(names[number]))
-    return pixels[box]
+        return Opened(Blocks(read_plane, numbers.shape, plane, dtype), files.pop_all().close)
 
 
 def _is_oif(head: bytes) -> bool:
