@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.io.block_array import Blocks, Box
+from quietscope.io.vendors.block_array import Blocks, Box
 
 WHOLE = np.arange(3 * 4 * 5 * 6).reshape(3, 4, 5, 6)
 

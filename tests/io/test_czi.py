@@ -10,7 +10,7 @@ import pytest
 
 from quietscope.errors import CaveatWarning, ImageFileError, MissingPixelsWarning, SeriesWarning
 from quietscope.io import read_image
-from quietscope.io.czi_metadata import metadata_of, scene_names
+from quietscope.io.vendors.czi_metadata import metadata_of, scene_names
 from tests.io.vendor import check_cut_off, check_pixels_of, opened
 
 RNG = np.random.default_rng(0)

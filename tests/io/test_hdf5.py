@@ -11,7 +11,7 @@ import pytest
 
 from quietscope.errors import AxesError, ImageFileError, MissingPixelsWarning, SeriesWarning
 from quietscope.io import read_image
-from quietscope.io.h5_file import check_readable
+from quietscope.io.vendors.h5_file import check_readable
 from tests.io.vendor import check_cut_off, check_pixels_of
 
 RNG = np.random.default_rng(0)

@@ -23,13 +23,14 @@ from quietscope.errors import (
     QuietScopeError,
     SeriesWarning,
 )
-from quietscope.io import czi, dv, hdf5, lif, mrc, nd2, ngff, npy, oif, png, tiff, vsi
+from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.choice import by_suffix, reader_of
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
 from quietscope.io.pixel_check import check_pixels, saturated_share
+from quietscope.io.vendors import czi, dv, hdf5, lif, mrc, nd2, oif, vsi
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
 

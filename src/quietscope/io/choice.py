@@ -5,9 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from quietscope.errors import ImageFileError
-from quietscope.io import any_bioio
 from quietscope.io.first_bytes import first_bytes, what_it_is
 from quietscope.io.format import Format
+from quietscope.io.vendors import any_bioio
 from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry
 

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks, Box
 from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, valid_name, valid_wavelengths
 from quietscope.io.first_bytes import is_tiff
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.units import micrometres, seconds
+from quietscope.io.vendors.block_array import Blocks, Box
 from quietscope.optional import imported
 from quietscope.outside.regular_file import check_regular
 

@@ -13,8 +13,8 @@ from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, valid_name
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
-from quietscope.io.scan_axes import in_letters, with_rows
 from quietscope.io.units import micrometres, seconds
+from quietscope.io.vendors.scan_axes import in_letters, with_rows
 from quietscope.optional import imported
 
 _START, _SECOND = b"\x70\x00\x00\x00", 0x2A

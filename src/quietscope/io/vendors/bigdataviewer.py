@@ -10,13 +10,13 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks
 from quietscope.io.declared_size import check_declared
-from quietscope.io.h5_file import check_readable, member, open_h5, read_box
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.ome_xml import read_document
 from quietscope.io.units import micrometres
 from quietscope.io.unrecorded import judged
+from quietscope.io.vendors.block_array import Blocks
+from quietscope.io.vendors.h5_file import check_readable, member, open_h5, read_box
 
 _TIME, _SETUP = re.compile(r"t(\d{5,})"), re.compile(r"s(\d{2,})")
 _MOST_BYTES = 1 << 26

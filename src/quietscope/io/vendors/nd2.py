@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks, Box
 from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, Told, valid_colors, valid_wavelengths
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
-from quietscope.io.scan_axes import in_letters
 from quietscope.io.units import micrometres, seconds
 from quietscope.io.unrecorded import judged
+from quietscope.io.vendors.block_array import Blocks, Box
+from quietscope.io.vendors.scan_axes import in_letters
 from quietscope.optional import imported
 
 _MAGIC, _OLD_MAGIC = b"\xda\xce\xbe\x0a", b"\x00\x00\x00\x0cjP  "

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks, Box
-from quietscope.io.czi_directory import check_directory
-from quietscope.io.czi_metadata import metadata_of, scene_names
 from quietscope.io.declared_size import check_declared
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series, truncated
 from quietscope.io.lossy import loss_words
 from quietscope.io.unrecorded import judged
+from quietscope.io.vendors.block_array import Blocks, Box
+from quietscope.io.vendors.czi_directory import check_directory
+from quietscope.io.vendors.czi_metadata import metadata_of, scene_names
 from quietscope.optional import imported
 
 MAGIC = b"ZISRAWFILE\x00\x00\x00\x00\x00\x00"

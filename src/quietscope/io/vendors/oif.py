@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks, Box
 from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, valid_name
 from quietscope.io.first_bytes import COMPOUND
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
-from quietscope.io.scan_axes import in_letters, with_rows
 from quietscope.io.units import micrometres, seconds
 from quietscope.io.unrecorded import judged
+from quietscope.io.vendors.block_array import Blocks, Box
+from quietscope.io.vendors.scan_axes import in_letters, with_rows
 from quietscope.optional import imported
 from quietscope.outside.regular_file import check_regular
 

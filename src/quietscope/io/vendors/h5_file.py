@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Box
 from quietscope.io.declared_size import check_block
+from quietscope.io.vendors.block_array import Box
 from quietscope.optional import imported
 from quietscope.outside.regular_file import check_regular
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from quietscope.axes import guess_axes
 from quietscope.errors import ImageFileError
-from quietscope.io.bigdataviewer import is_bdv, read_bdv
-from quietscope.io.block_array import Blocks
 from quietscope.io.declared_size import check_declared
 from quietscope.io.first_bytes import is_hdf5
 from quietscope.io.format import Format
-from quietscope.io.h5_file import check_readable, open_h5, read_box, text_of
 from quietscope.io.image import Image, LazyArray, Opened, check_series
-from quietscope.io.imaris import is_imaris, read_imaris
 from quietscope.io.units import micrometres
+from quietscope.io.vendors.bigdataviewer import is_bdv, read_bdv
+from quietscope.io.vendors.block_array import Blocks
+from quietscope.io.vendors.h5_file import check_readable, open_h5, read_box, text_of
+from quietscope.io.vendors.imaris import is_imaris, read_imaris
 
 _NAMES = {"TIME": "T", "CHANNEL": "C", "CHANNELS": "C", "DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X", "FRAME": "T"}
 

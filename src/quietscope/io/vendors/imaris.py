@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from quietscope.errors import ImageFileError
-from quietscope.io.block_array import Blocks
 from quietscope.io.declared_size import check_declared
 from quietscope.io.details import Details, valid_colors, valid_name
-from quietscope.io.h5_file import check_readable, open_h5, read_box, text_of
 from quietscope.io.image import Image, LazyArray, Opened, check_series
 from quietscope.io.units import micrometres
 from quietscope.io.unrecorded import judged
+from quietscope.io.vendors.block_array import Blocks
+from quietscope.io.vendors.h5_file import check_readable, open_h5, read_box, text_of
 
 _LEVEL = "DataSet/ResolutionLevel 0"
 _DEFAULT_UNIT = "um"

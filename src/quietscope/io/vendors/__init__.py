@@ -1,0 +1,1 @@
+"""Files of microscope vendors, read only: one module for each format, whose library is an optional extra."""
