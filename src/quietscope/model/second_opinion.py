@@ -130,8 +130,10 @@ def _add(sums: OpinionSums, image: Image, channel: int, dims: int, own: Opinion,
     """Add what two methods give for a channel, frame by frame."""
     layout = image.layout(dims)
     for n in range(layout.num_frames):
-        planes = [layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)]
-        sums.add(*planes, ~missing_pixels(image, n, channel, dims) & np.isfinite(planes[0]))
+        mean, std, signal, width = (
+            layout.take(each, n)[channel] for each in (own.mean, own.std, second.mean, second.std)
+        )
+        sums.add(mean, std, signal, width, ~missing_pixels(image, n, channel, dims) & np.isfinite(mean))
 
 
 def _range(second: Opinion, image: Image, channel: int) -> float:
