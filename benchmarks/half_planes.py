@@ -31,7 +31,7 @@ from quietscope.methods.instant import Instant
 from yardstick import Row, score
 
 N2V2 = "noise2void:n2v2"
-PATCH, BATCH, RATE = 96, 4, 1e-3
+PATCH, BATCH = 96, 4
 MULTIPLE = 16
 """Sides of images are padded to this, for three halvings and the shift."""
 
@@ -91,7 +91,7 @@ class BlindSpotNet(nn.Module):
         """Predict at every pixel of squares (B, 1, N, N)."""
         turns = [torch.rot90(self.half_plane(torch.rot90(x, k, (-2, -1))), -k, (-2, -1)) for k in range(4)]
         mean, log_variance = self.head(torch.cat(turns, dim=1)).chunk(2, dim=1)
-        return mean, log_variance
+        return mean, log_variance.clamp(-8.0, 8.0)
 
 
 def check_blind(network: BlindSpotNet) -> None:
@@ -119,8 +119,8 @@ def fit(data: DataSet, scale: Instant, args: argparse.Namespace) -> BlindSpotNet
     check_blind(network)
     with torch.no_grad():
         frames = scale.to_network(torch.from_numpy(np.asarray(data.train[0], np.float32))[:, None])
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.9, 0.99))
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3 * RATE, args.steps, pct_start=0.2)
+    optimiser = torch.optim.Adam(network.parameters(), lr=args.rate, betas=(0.9, 0.99))
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.rate, args.steps, pct_start=0.3)
     for step in range(args.steps):
         x = torch.stack([_patch(rng, frames) for _ in range(BATCH)])
         mean, log_variance = network(x)
@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--data", default="Confocal_FISH,w2s_ch0,Confocal_MICE", help="sets, comma-separated")
     parser.add_argument("--fields", type=int, default=4, help="evaluation fields")
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate; 3e-3 diverges")
     parser.add_argument("--filters", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="half_planes")
