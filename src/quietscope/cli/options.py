@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from quietscope.io import Image
+    from quietscope.io.part import Part
     from quietscope.pipeline.results import Results
     from quietscope.tiling.request import Request
 
@@ -347,12 +348,16 @@ def read_measured(
     note: "Callable[[str], None]",
     *,
     together: bool = False,
+    part: "Part | None" = None,
 ) -> "list[Image]":
     """Open images, with NaN where nothing was measured, and tell what that is; `together` as in `open_together`."""
     from quietscope.data.measured import as_measured, gap_notes
+    from quietscope.io.part import ALL
     from quietscope.pipeline.inputs import open_images, open_together
 
-    opened = (open_together if together else open_images)(paths, axes, series, mask)
+    opened = (
+        open_together(paths, axes, series, mask) if together else open_images(paths, axes, series, mask, part or ALL)
+    )
     images = [as_measured(image) for image in opened]
     for text in gap_notes(images):
         note(text)

@@ -1,17 +1,16 @@
 """Options that take a part of an image, the same wherever one is read."""
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from quietscope.cli.options import Several
 from quietscope.errors import SettingsError
-from quietscope.io import Image, as_image
-from quietscope.io.part import Part
+
+if TYPE_CHECKING:
+    from quietscope.io.part import Part
 
 _SPAN = re.compile(r"(\d*)(?::(\d*)(?::(\d+))?)?")
 
@@ -30,39 +29,20 @@ class PartOptions:
     region: Annotated[str | None, Parameter(help="Rows and columns, Y0:Y1,X0:X1, e.g. 0:512,256:768.")] = None
 
     @property
-    def part(self) -> Part:
+    def part(self) -> "Part":
         """What was typed.
 
         Raises:
             SettingsError: If it cannot be read.
         """
+        from quietscope.io.part import Part
+
         return Part(
             channels=tuple(int(each) if each.isdecimal() else each for each in self.channels or ()),
             frames=None if self.frames is None else _span("frames", self.frames),
             planes=None if self.planes is None else _span("planes", self.planes),
             region=None if self.region is None else _region(self.region),
         )
-
-    def taken(
-        self,
-        sources: Sequence[Path],
-        axes: str | None,
-        series: int | str | None,
-        prepared: Callable[[Image], Image] = lambda image: image,
-    ) -> list[Any]:
-        """Return what is read of images: the files themselves where that is all of them.
-
-        Args:
-            sources: The files.
-            axes: Their axes, where they do not name them.
-            series: Which image of files that hold several.
-            prepared: What is done to the whole image first.
-
-        Raises:
-            QuietScopeError: If one cannot be opened, or has no such part.
-        """
-        part = self.part
-        return list(sources) if part.is_whole else [part.of(prepared(as_image(path, axes, series))) for path in sources]
 
 
 NO_PART = PartOptions()

@@ -74,6 +74,10 @@ class Part:
         )
 
 
+ALL = Part()
+"""The part that is all of an image."""
+
+
 class PartArray:
     """Some of the places along every axis of an array, read when they are indexed.
 

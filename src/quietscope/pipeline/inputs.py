@@ -5,6 +5,7 @@ from pathlib import Path
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import Image, ImageSource, as_image, series_beside
+from quietscope.io.part import ALL, Part
 from quietscope.wording import typed
 
 
@@ -13,6 +14,7 @@ def open_images(
     axes: str | None = None,
     series: int | str | None = None,
     mask: ImageSource | None = None,
+    part: Part = ALL,
 ) -> tuple[Image, ...]:
     """Open images, and name the one that cannot be.
 
@@ -20,19 +22,28 @@ def open_images(
         sources: One image or a list of them: paths, arrays, or `Image` objects.
         axes: Their axes, where they do not name them.
         series: Which image of files that hold several, by number or name; the first, with a warning, if None.
-        mask: Where pixels were measured, for all of them, see `quietscope.data.mask.masked`.
+        mask: Where pixels were measured, for all of them as they are in their files, see
+            `quietscope.data.mask.masked`.
+        part: What is wanted of every image.
 
     Returns:
         The images, lazily read.
 
     Raises:
-        QuietScopeError: If there is none, or one cannot be opened.
+        QuietScopeError: If there is none, one cannot be opened, or one has no such part.
     """
     several = sources if isinstance(sources, list | tuple) else [sources]
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
     opened = tuple(_open(source, axes, series) for source in several)
-    return _masked(opened, mask, series)
+    return tuple(_part(part, image) for image in _masked(opened, mask, series))
+
+
+def _part(part: Part, image: Image) -> Image:
+    try:
+        return part.of(image)
+    except QuietScopeError as error:
+        raise type(error)(f"{error.expected} in {name_of(image)}", error.got, error.fix) from error
 
 
 def _masked(opened: tuple[Image, ...], mask: ImageSource | None, series: int | str | None) -> tuple[Image, ...]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
+from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, read_measured
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.errors import OutputError
 from quietscope.io.atomic import check_target
@@ -33,6 +34,7 @@ def diagnose(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a picture that exists.")] = False,
 ) -> None:
     """Look at the noise of an image, and say which method to take.
@@ -48,7 +50,7 @@ def diagnose(
     screen, output = Screen(), _free_name() if output is None else output
     if output.suffix.lower() != ".png":
         raise OutputError("a name that ends in .png", str(output), f"write to {output.with_suffix('.png')}")
-    noisy = read_measured(images, axes, series, mask, screen.note)
+    noisy = read_measured(images, axes, series, mask, screen.note, part=part.part)
     check_target(output, overwrite)
     frames = Frames.of(noisy, 2)
     found = diagnose_frames(frames)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
+from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, read_measured
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.data.by_itself import for_model, in_units
 from quietscope.data.measured import for_network
@@ -40,6 +41,7 @@ def levels(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     save: Annotated[
         Path | None, Parameter(help="Also write the arrays, .npz, of the whole frame instead of the part drawn.")
     ] = None,
@@ -64,7 +66,7 @@ def levels(
         raise SettingsError("at least two samples", f"{samples}", "pass e.g. `--samples 20`")
     denoiser = Denoiser.load(model, device=device)
     method = require(denoiser.method, HierarchicalMethod)
-    (opened,) = read_measured([image], axes, series, mask, screen.note)
+    (opened,) = read_measured([image], axes, series, mask, screen.note, part=part.part)
     layout = opened.layout(method.spatial_dims)
     _check_place(layout, frame, channel)
     view = choose_view(opened, layout, frame, channel, SIDE)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also, read_measured
+from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, also, read_measured
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, SettingsError
 from quietscope.io.atomic import check_target
@@ -34,6 +35,7 @@ def noise_bootstrap(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     seed: Annotated[int, Parameter(help="Seed of everything random.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
@@ -51,7 +53,7 @@ def noise_bootstrap(
         raise NoiseError(f"auto or one of {', '.join(BASE_MODELS)}", repr(model), "leave out `--model`")
     if steps is not None and steps < 1:
         raise SettingsError("at least one step", str(steps), f"pass e.g. `--steps {STEPS}`")
-    noisy = read_measured(images, axes, series, mask, screen.note)
+    noisy = read_measured(images, axes, series, mask, screen.note, part=part.part)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:

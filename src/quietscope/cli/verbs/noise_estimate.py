@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
+from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, read_measured
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
@@ -19,6 +20,7 @@ def noise_estimate(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a noise file that exists.")] = False,
 ) -> None:
     """Estimate the noise from noisy images alone."""
@@ -29,7 +31,7 @@ def noise_estimate(
     from quietscope.setup.noise_choice import correlation_note, measure_channel, uncertainty_note
 
     screen = Screen()
-    noisy = read_measured(images, axes, series, mask, screen.note)
+    noisy = read_measured(images, axes, series, mask, screen.note, part=part.part)
     frames = Frames(tuple((image.data, image.layout()) for image in noisy))
     files = files_per_channel(output, frames.num_channels)
     for path in files:

@@ -1,0 +1,56 @@
+"""Which part of an image is read, from the shell."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quietscope.cli.part_options import PartOptions
+from quietscope.errors import SettingsError
+from quietscope.io import write_image
+from quietscope.io.part import Part
+from tests.cli.command_line import Quietscope, refused
+
+
+def test_what_is_typed_is_read() -> None:
+    typed = PartOptions(channels=["GFP", "0"], frames="0:100:10", planes="5", region="0:512,:768")
+    assert typed.part == Part(
+        channels=("GFP", 0),
+        frames=slice(0, 100, 10),
+        planes=slice(5, 6),
+        region=(slice(0, 512, None), slice(None, 768)),
+    )
+    assert PartOptions(frames="3:").part == Part(frames=slice(3, None))
+    assert PartOptions().part.is_whole
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"frames": ""},
+        {"frames": "a"},
+        {"frames": "1:2:0"},
+        {"planes": "-1"},
+        {"region": "0:5"},
+        {"region": "1,2"},
+        {"region": "0:5:2,0:5"},
+        {"region": "0:1,0:1,0:1"},
+    ],
+)
+def test_what_cannot_be_read_is_refused(words: dict[str, str]) -> None:
+    [name] = words
+    with pytest.raises(SettingsError, match=f"--{name} "):
+        PartOptions(**words).part  # noqa: B018
+
+
+def test_the_noise_of_one_channel_alone(quietscope: Quietscope, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    signal = 100 + 50 * np.sin(np.arange(128) / 9) + np.zeros((2, 2, 128, 128))
+    noisy = rng.normal(signal, np.array([5.0, 20.0])[:, None, None])
+    write_image(tmp_path / "two.ome.tif", noisy.astype(np.float32), "TCYX", channel_names=("a", "b"))
+    words = ["noise", "estimate", tmp_path / "two.ome.tif", "-o", tmp_path / "n.safetensors"]
+    status, _, err = quietscope(*words, "--channels", "b", "--frames", "1", "--region", "0:128,0:100")
+    assert status == 0, err
+    assert (tmp_path / "n.safetensors").exists(), "a single channel's noise has the plain name"
+    refused(quietscope(*words, "--channels", "c", "--overwrite"), "two.ome.tif; got 'c'")
+    refused(quietscope(*words, "--frames", "7", "--overwrite"), "frames within 0:2")
