@@ -29,6 +29,7 @@ from quietscope.io.choice import by_suffix, reader_of
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
+from quietscope.io.part import Part
 from quietscope.io.pixel_check import check_pixels, saturated_share
 from quietscope.io.vendors import czi, dv, hdf5, lif, mrc, nd2, oif, vsi
 from quietscope.registry import Registry, record
@@ -42,6 +43,7 @@ __all__ = [
     "Image",
     "ImageSource",
     "LazyArray",
+    "Part",
     "Sink",
     "WriteRequest",
     "as_image",
