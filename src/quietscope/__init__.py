@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from quietscope.io import Image, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
-    from quietscope.pipeline.events import Began, Ended, Finished, Note, PredictionProgress, TrainingProgress, Written
+    from quietscope.pipeline.events import (
+        Began,
+        Ended,
+        Finished,
+        ImageDone,
+        Note,
+        PredictionProgress,
+        TrainingProgress,
+        Written,
+    )
     from quietscope.pipeline.outcome import Outcome
     from quietscope.pipeline.plan import DenoisePlan, PredictPlan, TrainPlan
     from quietscope.pipeline.plan_words import describe
@@ -34,6 +43,7 @@ _HOMES = {
     "Ended": "quietscope.pipeline.events",
     "Finished": "quietscope.pipeline.events",
     "Image": "quietscope.io",
+    "ImageDone": "quietscope.pipeline.events",
     "Note": "quietscope.pipeline.events",
     "Outcome": "quietscope.pipeline.outcome",
     "PredictPlan": "quietscope.pipeline.plan",
@@ -66,6 +76,7 @@ __all__ = [
     "Ended",
     "Finished",
     "Image",
+    "ImageDone",
     "Note",
     "Outcome",
     "PredictPlan",

@@ -7,12 +7,15 @@ import pytest
 
 from quietscope.errors import OutputError
 from quietscope.io import Image
-from quietscope.pipeline.files import files_in
+from quietscope.pipeline.files import endings_in, files_of
+from quietscope.pipeline.found_images import Found
+from quietscope.pipeline.stems import stems_of
 
 
 def named(*paths: str) -> list[str]:
-    images = [Image(np.zeros((2, 2)), "YX", path=Path(path)) for path in paths]
-    return [each["mean"].as_posix() for each in files_in(Path("out"), images, ["mean"], "mean", "tif")]
+    found = [Found(Image(np.zeros((2, 2)), "YX", path=Path(path))) for path in paths]
+    endings = endings_in("tif", ["mean"], "mean")
+    return [files_of(Path("out", stem), endings)["mean"].as_posix() for stem in stems_of(found)]
 
 
 def test_files_of_one_name_keep_the_folders_that_differ() -> None:

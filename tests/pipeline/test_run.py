@@ -35,8 +35,8 @@ from quietscope.errors import OutputError, SettingsError, SizeError, Terminated
 from quietscope.metrics.verdict import Effort
 from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Event, Listener
+from quietscope.pipeline.files import UNFINISHED
 from quietscope.pipeline.learning import load_trained, settle, train
-from quietscope.pipeline.plan import UNFINISHED
 from quietscope.pipeline.reporting import panels_of, report
 
 FEW = Request(num_samples=3)

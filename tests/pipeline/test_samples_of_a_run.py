@@ -32,11 +32,11 @@ def test_denoise_writes_what_predict_gives_and_shows_independent_samples(
     run(plan)
     model, files = tmp_path / "out" / "model.safetensors", plan.targets[0].files
     again = plan_predict(model, cells / "a.tif", tmp_path / "again.tif", results=results, request=request, device="cpu")
-    assert again.target.request == plan.targets[0].request
-    assert again.target.request.pairs == 2
+    assert again.targets[0].request == plan.targets[0].request
+    assert again.targets[0].request.pairs == 2
     # The picture shows the samples 0 to 2.
-    assert [again.target.request.drawn_pairs.source(n) for n in range(3)] == [(n, 1.0) for n in range(3)]
+    assert [again.targets[0].request.drawn_pairs.source(n) for n in range(3)] == [(n, 1.0) for n in range(3)]
     run(again)
     for kind in ("mean", "std"):
-        one, other = (np.asarray(read_image(path).data) for path in (files[kind], again.target.files[kind]))
+        one, other = (np.asarray(read_image(path).data) for path in (files[kind], again.targets[0].files[kind]))
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)

@@ -4,22 +4,25 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress
 from rich.table import Table
 
+from quietscope.cli import USAGE_ERROR
 from quietscope.outside.shown import shown, shown_lines
 from quietscope.pipeline.events import (
     Began,
     Ended,
     Event,
+    ImageDone,
     Listener,
     Note,
     PredictionProgress,
     TrainingProgress,
 )
-from quietscope.progress import make_console, meter, training_meter
+from quietscope.progress import Tell, make_console, meter, training_meter
 
 if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
@@ -49,9 +52,15 @@ class Screen:
 
     def show_json(self, values: Any) -> None:
         """Print values as JSON to standard output, in no other width than their own."""
-        text = json.dumps(values, indent=2, ensure_ascii=False)
-        kept = "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)
-        self._out.print(kept, soft_wrap=True)
+        self._out.print(_as_json(values), soft_wrap=True)
+
+    def show_json_list(self, values: Iterable[Any]) -> None:
+        """Print a list of values as JSON to standard output, one after another, so that it may be of any length."""
+        start = "["
+        for each in values:
+            self._out.print(f"{start}\n{_as_json(each)}", end="", soft_wrap=True)
+            start = ","
+        self._out.print("\n]" if start == "," else "[]", soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Print a remark to standard error, above a bar that may be running."""
@@ -65,13 +74,18 @@ class Screen:
         """Show what a run tells: notes, and how training and prediction stand; yields the listener."""
         with ExitStack() as bars:
             tell: dict[str, Callable[..., None]] = {}
+            many: list[_ManyImages] = []
 
             def listen(event: Event) -> None:
+                if any(each.takes(event) for each in many):
+                    return
                 match event:
                     case Note(text=text):
                         self.note(text)
                     case Began(step="train"):
                         tell["training"] = bars.enter_context(self.training())
+                    case Began(step="images", count=count):
+                        many.append(_ManyImages(bars.enter_context(meter(self._told, "denoising", self._hold)), count))
                     case Began(step="calibrate" | "predict" | "compare", what=what):
                         tell["predicting"] = bars.enter_context(self.predicting(what))
                     case TrainingProgress(state=state):
@@ -107,8 +121,48 @@ class Screen:
             yield watch
 
 
+class _ManyImages:
+    """How a prediction of many images stands, in one bar: images that are done, and the part of the next one."""
+
+    def __init__(self, tell: Tell, total: int) -> None:
+        self._tell, self._started, self._total = tell, time.monotonic(), total
+        self._done = self._earlier = 0
+
+    def takes(self, event: Event) -> bool:
+        """Show an event of a single image, and tell whether it is one: there is no other bar for them."""
+        match event:
+            case ImageDone(done=done, what=what, is_earlier=is_earlier):
+                self._done = done
+                self._earlier += is_earlier
+                self._show(0.0, what)
+            case PredictionProgress(done=done, total=total, what=what):
+                self._show(done / max(total, 1), what)
+            case Began(step="predict") | Ended(step="predict"):
+                pass
+            case _:
+                return False
+        return True
+
+    def _show(self, part: float, name: str) -> None:
+        mine, seconds = self._done + part - self._earlier, time.monotonic() - self._started
+        left = seconds / mine * (self._total - self._done - part) if mine > 0.0 else None
+        words = f"{self._done:,}/{self._total:,} {PurePath(name).name}"
+        self._tell((self._done + part) / self._total, words, left)
+
+
+def _as_json(values: Any) -> str:
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    return "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)
+
+
 def status_of(outcome: "Outcome") -> int:
-    """Return the exit status of a run that has come to its end: 0, or 3 where its result is of no use."""
+    """Return the exit status of a run that has come to its end.
+
+    Returns:
+        0; 2 where one of many images could not be denoised; 3 where a result is of no use.
+    """
+    if outcome.tally is not None and outcome.tally.failed:
+        return USAGE_ERROR
     return FAILED if outcome.verdict.has_failed else 0
 
 

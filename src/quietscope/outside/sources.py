@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +24,31 @@ OUTPUTS = ("output", "folder")
 """Parameters that name results; what else is the name of a file that exists is read."""
 
 _INSIDES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-_SOURCES: ContextVar[tuple[Path, ...]] = ContextVar("sources", default=())
+
+
+class _Inputs:
+    """Files and folders that are read, ordered when the first result asks, so that a hundred thousand take no time."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = tuple(paths)
+
+    @cached_property
+    def places(self) -> dict[str, Path]:
+        """The inputs by where they lie, links followed."""
+        return {os.path.realpath(path): path for path in self._paths}
+
+    @cached_property
+    def above(self) -> dict[str, Path]:
+        """An input in each of the folders that hold any, by that folder."""
+        return {str(folder): path for place, path in self.places.items() for folder in Path(place).parents}
+
+    @cached_property
+    def identities(self) -> frozenset[tuple[int, int]]:
+        """What tells the inputs from other files, whatever their names."""
+        return frozenset(identity for path in self._paths if (identity := _identity(path)) is not None)
+
+
+_SOURCES: ContextVar[tuple[_Inputs, ...]] = ContextVar("sources", default=())
 
 
 @contextmanager
@@ -35,7 +59,8 @@ def reading(arguments: Mapping[str, Any]) -> Iterator[None]:
         arguments: The arguments of the run by name: paths and texts, alone, in collections and in dataclasses. All that
             name a file or folder that exists are protected, but for those of `OUTPUTS`.
     """
-    token = _SOURCES.set((*_SOURCES.get(), *_paths({k: v for k, v in arguments.items() if k not in OUTPUTS})))
+    inputs = _Inputs(_paths({k: v for k, v in arguments.items() if k not in OUTPUTS}))
+    token = _SOURCES.set((*_SOURCES.get(), inputs))
     try:
         yield
     finally:
@@ -63,18 +88,33 @@ def check_apart(target: Path) -> None:
         OutputError: If it is an input under this or another name (a link), lies inside an image that is a folder, or is
             a folder that contains an input.
     """
-    real = Path(os.path.realpath(target))
-    for source in _SOURCES.get():
-        place = Path(os.path.realpath(source))
-        if real == place or (target.exists() and source.exists() and target.samefile(source)):
+    real = os.path.realpath(target)
+    identity = _identity(target)
+    for inputs in _SOURCES.get():
+        image = next((place for each in Path(real).parents if _is_image(place := str(each), inputs)), None)
+        if real in inputs.places or identity in inputs.identities:
             relation = "which is an input of this run"
-        elif place in real.parents and any((place / name).exists() for name in _INSIDES):
-            relation = f"which lies inside an input of this run, {source}"
-        elif real in place.parents:
-            relation = f"a folder that contains an input of this run, {source}"
+        elif image is not None:
+            relation = f"which lies inside an input of this run, {inputs.places[image]}"
+        elif real in inputs.above:
+            relation = f"a folder that contains an input of this run, {inputs.above[real]}"
         else:
             continue
         raise OutputError("a result beside what is read", f"{target}, {relation}", elsewhere("name"))
+
+
+def _is_image(place: str, inputs: _Inputs) -> bool:
+    """Tell whether a folder is an input, and an image rather than a folder of images."""
+    return place in inputs.places and any(Path(place, name).exists() for name in _INSIDES)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from others, whatever its name; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino)
 
 
 def _paths(value: Any) -> Iterable[Path]:

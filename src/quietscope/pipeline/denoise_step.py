@@ -64,7 +64,7 @@ def open_model(plan: PredictPlan) -> Model:
     from quietscope.deploy.predict import LeanPredictor
 
     session = open_session(plan.model, plan.device)
-    if LeanPredictor.can(plan.target.files):
+    if LeanPredictor.can(plan.targets.endings):
         return LeanPredictor(session=session)
     from quietscope.model.exported import Deployed
 

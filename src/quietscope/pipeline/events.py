@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
 
-Step: TypeAlias = Literal["settle", "train", "calibrate", "predict", "compare", "report"]
-"""What a run does, part by part."""
+Step: TypeAlias = Literal["settle", "train", "calibrate", "images", "predict", "compare", "report"]
+"""What a run does, part by part; "images" goes around the "predict" of every image, where there may be many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,12 @@ class Began:
     Attributes:
         step: Which.
         what: What it works on, such as the name of an image.
+        count: How many images it works on.
     """
 
     step: Step
     what: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,25 @@ class PredictionProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageDone:
+    """An image of many has had its turn.
+
+    Attributes:
+        what: Its path.
+        done: Images that have had their turn.
+        total: Images in all.
+        error: Why it could not be denoised, in one line; empty where it was.
+        is_earlier: Whether it was passed over, for an earlier process has denoised it.
+    """
+
+    what: str
+    done: int
+    total: int
+    error: str = ""
+    is_earlier: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Written:
     """A file stands under its name, whole.
 
@@ -101,7 +122,7 @@ class Finished:
     outcome: "Outcome"
 
 
-Event: TypeAlias = Began | Ended | Note | TrainingProgress | PredictionProgress | Written | Finished
+Event: TypeAlias = Began | Ended | Note | TrainingProgress | PredictionProgress | ImageDone | Written | Finished
 Listener: TypeAlias = Callable[[Event], None]
 """Receives every event; ends the run by raising `quietscope.Stop`, after which it can be resumed."""
 
@@ -111,8 +132,8 @@ def ignore(event: Event) -> None:
 
 
 @contextmanager
-def step(events: Listener, name: Step, what: str = "") -> Iterator[None]:
+def step(events: Listener, name: Step, what: str = "", count: int = 1) -> Iterator[None]:
     """Tell that a step begins, and, if the block ends well, that it has ended."""
-    events(Began(step=name, what=what))
+    events(Began(step=name, what=what, count=count))
     yield
     events(Ended(step=name, what=what))

@@ -1,75 +1,78 @@
 """What files are called, and the folder that they lie in."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quietscope.errors import OutputError
-from quietscope.io import FORMATS, Image
-from quietscope.pipeline.inputs import name_of
+from quietscope.io import FORMATS
 from quietscope.wording import elsewhere
 
 MODEL, BEST, LAST, DIRECT = "model.safetensors", "best.safetensors", "last.safetensors", "direct.safetensors"
 CONFIG, OVERVIEW, REGIONS = "config.yaml", "overview.png", "regions.csv"
+PREDICTED = "predicted.csv"
+
+UNFINISHED = "unfinished"
+"""Folder, within the results of `denoise`, of what a stopped run goes on from; it is gone once all is done."""
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Split a file's name into stem and extension: ``a.ome.tif`` into ``a`` and ``.ome.tif``."""
-    known = {suffix for each in FORMATS.values() for suffix in each.suffixes}
-    fitting = [suffix for suffix in known if name.lower().endswith(suffix)]
+def known_endings() -> frozenset[str]:
+    """Return every ending that an image may have, in small letters, with its dots."""
+    return frozenset(suffix for each in FORMATS.values() for suffix in each.suffixes)
+
+
+def split_name(name: str, endings: frozenset[str] | None = None) -> tuple[str, str]:
+    """Split a file's name into stem and extension: ``a.ome.tif`` into ``a`` and ``.ome.tif``.
+
+    Args:
+        name: The name; folders may stand before it.
+        endings: What `known_endings` returned, for whoever splits many names.
+
+    Returns:
+        Stem and extension.
+    """
+    fitting = [suffix for suffix in endings or known_endings() if name.lower().endswith(suffix)]
     length = len(max(fitting, key=len)) if fitting else len(Path(name).suffix)
     return name[: len(name) - length], name[len(name) - length :]
 
 
-def files_beside(path: Path, kinds: Sequence[str], main: str) -> dict[str, Path]:
-    """Name the results of one image: the estimate `main` at `path`, the others with a word before the extension."""
-    stem, suffix = split_name(path.name)
-    return {kind: path if kind == main else path.with_name(f"{stem}_{kind}{suffix}") for kind in kinds}
+def whole_path(path: str | os.PathLike[str]) -> str:
+    """Return a path from the root on, without ``..``; links are not followed, and the disk is not asked."""
+    return os.path.normpath(Path.cwd() / path)
 
 
-def files_in(
-    folder: Path, images: Sequence[Image], kinds: Sequence[str], main: str, suffix: str
-) -> list[dict[str, Path]]:
-    """Name the results of many images: ``cells_denoised.ome.tif``, ``cells_std.ome.tif``, ...
+def endings_beside(ending: str, kinds: Sequence[str], main: str) -> dict[str, str]:
+    """Return what follows the stem where the estimate `main` has a name of its own: ``.tif``, ``_std.tif``, ..."""
+    return {kind: ending if kind == main else f"_{kind}{ending}" for kind in kinds}
+
+
+def endings_in(ending: str, kinds: Sequence[str], main: str) -> dict[str, str]:
+    """Return what follows the stem of results that a run names: ``_denoised.ome.tif``, ``_std.ome.tif``, ...
 
     Args:
-        folder: Where they go.
-        images: The noisy images.
+        ending: Extension that picks the format, with or without its first dot.
         kinds: What is to be saved.
         main: Which of it is the denoised image.
-        suffix: Extension that picks the format, with or without its first dot.
 
     Returns:
-        One mapping from kind to file per image. Where files of several folders have one name, those of their results
-        begin with these folders: ``day1_cells_denoised.ome.tif``.
-
-    Raises:
-        OutputError: If two images would have the same results.
+        What follows, by kind.
     """
-    stems = _told_apart(images)
-    again = next((image for image, stem in zip(images, stems, strict=True) if stems.count(stem) > 1), None)
-    if again is not None:
-        twice = split_name(name_of(again))[0]
-        raise OutputError("images of different names", f"{twice!r} twice", "rename one, or denoise them one by one")
-    ending = "." + suffix.strip().lstrip(".")
-    words = {kind: "denoised" if kind == main else kind for kind in kinds}
-    return [{kind: folder / f"{stem}_{word}{ending}" for kind, word in words.items()} for stem in stems]
+    suffix = "." + ending.strip().lstrip(".")
+    return {kind: f"_{'denoised' if kind == main else kind}{suffix}" for kind in kinds}
 
 
-def _told_apart(images: Sequence[Image]) -> list[str]:
-    """Return names without extension, with as many of their folders as keep files of one name apart."""
-    parts = [_parts(image) for image in images]
-    names = [each[-1:] for each in parts]
-    for depth in range(2, max(map(len, parts), default=1) + 1):
-        twice = {name for name in names if names.count(name) > 1}
-        names = [each[-depth:] if name in twice else name for each, name in zip(parts, names, strict=True)]
-    return ["_".join(name) for name in names]
+def files_of(stem: str | Path, endings: Mapping[str, str]) -> dict[str, Path]:
+    """Name the results of one image.
 
+    Args:
+        stem: Their folder, and how their names begin.
+        endings: What follows, by kind.
 
-def _parts(image: Image) -> tuple[str, ...]:
-    """Return the folders that an image lies in, outermost first, and its name without extension."""
-    stem = split_name(name_of(image))[0]
-    return (stem,) if image.path is None else (*image.path.absolute().parts[1:-1], stem)
+    Returns:
+        The files, by kind.
+    """
+    return {kind: Path(f"{stem}{ending}") for kind, ending in endings.items()}
 
 
 def files_per_channel(path: Path, num_channels: int) -> list[Path]:

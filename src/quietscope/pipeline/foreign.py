@@ -13,6 +13,19 @@ UNKNOWN = (
 )
 
 
+def tell_of_model(history: History, events: Listener) -> None:
+    """Say what a person should know of a model, whatever it is used on.
+
+    Args:
+        history: What it has learnt from, and how far.
+        events: Told a note for each.
+    """
+    if history.effort is not None and history.effort.early_end:
+        events(Note(text=f"The training of this model was {history.effort.early_end}."))
+    if not history.seen:
+        events(Note(text=UNKNOWN))
+
+
 def check_likeness(history: History, image: Image, events: Listener, *, insist: bool) -> None:
     """Compare an image with those that a model has learnt from.
 
@@ -27,8 +40,6 @@ def check_likeness(history: History, image: Image, events: Listener, *, insist: 
         PixelError: If the result must be wrong, unless `insist`.
     """
     learnt = history.seen
-    if not learnt:
-        events(Note(text=UNKNOWN))
     if len(learnt) != image.layout().num_channels:  # refused by the model in its own words
         return
     from quietscope.data.by_itself import for_model

@@ -35,6 +35,11 @@ class Target:
     dtype: Dtype = "float32"
     overwrite: bool = False
 
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return next(iter(self.files.values())).parent
+
     def dtype_of(self, kind: str) -> np.dtype[Any]:
         """Return the data type of a result; some kinds are never rounded, see `quietscope.tiling.kinds`."""
         rounded = self.dtype == "input" and kind_of(kind).is_rounded and self.image.dtype.kind in "biuf"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict, judge, worst_of
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided
+from quietscope.report.image_list import Tally
 from quietscope.report.table import Denoised, Summary
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ class Outcome:
 
     Attributes:
         trained: The model, where one was trained.
-        images: The images that were denoised.
+        images: The images that were denoised; none of a prediction into a folder, which may be of very many.
         num_samples: Posterior samples behind their means; 0 where the method draws none.
         files: What was written besides their results, by name.
         comparison: How a direct denoiser that was trained along compares with the samples, in a few lines.
         unaided: What was found without a clean image.
+        tally: What came of the images of a prediction into a folder.
     """
 
     trained: Trained | None = None
@@ -84,10 +86,13 @@ class Outcome:
     files: Mapping[str, Path] = field(default_factory=dict)
     comparison: tuple[str, ...] = ()
     unaided: Unaided = NOTHING_FOUND
+    tally: Tally | None = None
 
     @property
     def verdict(self) -> Verdict:
         """What the run is worth: the worst of its images; where none was denoised, how long was trained alone."""
+        if self.tally is not None:
+            return self.tally.verdict
         if self.images or self.trained is None:
             return worst_of([image.verdict for image in self.images])
         return judge((), self.trained.denoiser.history.effort)

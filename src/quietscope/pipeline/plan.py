@@ -1,24 +1,24 @@
 """Plans: everything that a run will do, said before it does anything, and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from quietscope.io import Image
 from quietscope.io.alive import check_idle
 from quietscope.io.atomic import check_target
 from quietscope.outside.sources import reading
-from quietscope.pipeline.files import CONFIG, trial_folder
+from quietscope.pipeline.files import CONFIG, PREDICTED, trial_folder
 from quietscope.pipeline.image_files import Target
+from quietscope.pipeline.journal import JOURNAL, Journal, digest_of
 from quietscope.pipeline.ledger import Ledger
 from quietscope.pipeline.run_folder import RunFolder
+from quietscope.pipeline.standing import Standing, look_around, mask_parts
+from quietscope.pipeline.targets import Targets
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
-
-UNFINISHED = "unfinished"
-"""Folder, within the results of `denoise`, of what a stopped run goes on from; it is gone once all is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,8 @@ class DenoisePlan:
             for path in (self.overview, self.regions):
                 check_target(path, self.training.resume or self.training.overwrite)
             for target in self.targets:
-                target.check()
+                with trial_folder(target.folder):
+                    target.check()
 
     def begin(self) -> None:
         """Forget an earlier run that was stopped in this folder, and write down what this one is to write."""
@@ -182,24 +183,45 @@ class DenoisePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictPlan:
-    """Denoise an image with a model that there is.
+    """Denoise images with a model that there is.
 
     Attributes:
         model: File of the model, trained or exported.
         device: Where to compute; the best there is if None.
-        target: What is written.
-        insist: Whether to go on where the image is so unlike those of training that the result must be wrong.
+        targets: The images and what is written of each. Of one image whose result has a name of its own it is open
+            already; of all others names alone are known.
+        folder: Where the results go; None where the result of one image has a name of its own.
+        insist: Whether to go on where an image is so unlike those of training that the result must be wrong.
+        resume: Pass over images whose results an earlier process of the same run has written.
     """
 
     model: Path
     device: str | None = None
-    target: Target
+    targets: Targets
+    folder: Path | None = None
     insist: bool = False
+    resume: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file that is there at the end."""
-        return tuple(self.target.files.values())
+        results = [path for number in range(len(self.targets)) for path in self.targets.files(number).values()]
+        return (*results, *self.lists.values())
+
+    @property
+    def lists(self) -> dict[str, Path]:
+        """The files that tell of all images, by name; none where there is no folder."""
+        return {} if self.folder is None else {"table": self.folder / PREDICTED, "journal": self.folder / JOURNAL}
+
+    @property
+    def made_by(self) -> str:
+        """What tells results of this model, asked for in this way, from others: 16 hexadecimal digits."""
+        targets, weights = self.targets, self.model.with_suffix(".bin")
+        opening = targets.opening
+        asked = (targets.request, targets.main, targets.dtype, opening.axes, opening.series)
+        text = "\n".join(map(repr, (*asked, *targets.endings.items())))
+        files = [self.model, *([weights] if weights.is_file() else [])]
+        return digest_of(text.encode(), *files, *mask_parts(opening.mask))
 
     def check(self) -> None:
         """Try everything that could keep the results from being written, and leave nothing behind.
@@ -207,13 +229,43 @@ class PredictPlan:
         Raises:
             OutputError: If something would.
         """
-        for folder in {path.absolute().parent for path in self.files}:
-            check_idle(folder)
-        self.target.check()
+        if self.folder is None:
+            for folder in {path.absolute().parent for path in self.files}:
+                check_idle(folder)
+            self.targets[0].check()
+            return
+        with trial_folder(self.folder):
+            for path in self.lists.values():
+                check_target(path, overwrite=True)
+            self.standing(Journal.read(self.folder))
+
+    def standing(self, journal: Journal) -> Standing:
+        """Look at what stands at the places of the results.
+
+        Args:
+            journal: The journal of the folder.
+
+        Returns:
+            What of it is done, and what is this run's own.
+
+        Raises:
+            OutputError: If something stands there that may not be replaced.
+        """
+        return look_around(self.targets, journal, self.made_by if self.resume else None)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield what the run told of each image in its folder, as values that JSON has, once it is over.
+
+        Yields:
+            What `quietscope.report.table.Denoised.values` tells, and "error": None, or why it could not be denoised.
+        """
+        assert self.folder is not None, "the outcome has the one image"
+        journal = Journal.read(self.folder)
+        yield from (journal.image(self.targets.name(number)) for number in range(len(self.targets)))
 
     def resumed(self) -> Self:
-        """Return the plan itself: there is nothing but one image to do."""
-        return self
+        """Return the plan that passes over what is done; the same one where there is nothing but one image to do."""
+        return self if self.folder is None else replace(self, resume=True)
 
 
 Plan: TypeAlias = DenoisePlan | TrainPlan | PredictPlan

@@ -12,12 +12,26 @@ from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
 from quietscope.outside.sources import protecting
-from quietscope.pipeline.files import BEST, CONFIG, DIRECT, LAST, MODEL, OVERVIEW, REGIONS, files_beside, files_in
+from quietscope.pipeline.files import (
+    BEST,
+    CONFIG,
+    DIRECT,
+    LAST,
+    MODEL,
+    OVERVIEW,
+    REGIONS,
+    UNFINISHED,
+    endings_in,
+    files_of,
+)
+from quietscope.pipeline.found_images import Found, Sources, find_images
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
-from quietscope.pipeline.plan import UNFINISHED, DenoisePlan, PredictPlan, Training, TrainPlan
+from quietscope.pipeline.plan import DenoisePlan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
+from quietscope.pipeline.stems import stems_of
+from quietscope.pipeline.targets import Opening, Targets, check_format, check_one, names_file
 from quietscope.tiling.kinds import kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
@@ -25,7 +39,6 @@ from quietscope.wording import typed
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
-Sources: TypeAlias = ImageSource | Sequence[ImageSource]
 Settings: TypeAlias = "Configuration | Mapping[str, Any]"
 """A whole configuration, or those of its settings that differ from the preset's, by name."""
 
@@ -54,7 +67,8 @@ def plan_denoise(
     """Plan to train on the very images and to denoise them.
 
     Args:
-        images: One noisy image or a list of them: paths, arrays, or `Image` objects.
+        images: The noisy images: a path, an array, an `Image`, a folder, a pattern, or a list of them, see
+            `quietscope.pipeline.found_images.find_images`; the tree of folders and patterns is kept in the results.
         folder: Where results, model, settings and picture go.
         settings: How to train, as for `Denoiser`.
         clean: Clean references to judge the result by, one per image.
@@ -82,12 +96,15 @@ def plan_denoise(
         anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
         raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
-    configuration, noisy = _noisy(images, axes, series, mask, configuration)
+    found = find_images(images)
+    stems = stems_of(found)
+    configuration, noisy = _noisy(found, axes, series, mask, configuration)
     able = _abilities(configuration)
     kinds, seen = choose_kinds(results, able, USUAL), _MOMENTS & able.kinds
     if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
         configuration = configuration.model_copy(update={"samples": True})
     files = {"model": place / MODEL, "settings": place / CONFIG}
+    endings = endings_in(results.format, kinds, results.main)
     plan = DenoisePlan(
         folder=place,
         training=Training(
@@ -101,16 +118,14 @@ def plan_denoise(
         targets=tuple(
             Target(
                 image=image,
-                files=named,
+                files=files_of(place / stem, endings),
                 main=results.main,
                 # The picture shows the first image's deviation and samples, whatever is written.
                 request=replace(request, seed=configuration.seed).settled(kinds if number else {*kinds, *seen}),
                 dtype=results.dtype,
                 overwrite=overwrite,
             )
-            for number, (image, named) in enumerate(
-                zip(noisy, files_in(place, noisy, kinds, results.main, results.format), strict=True)
-            )
+            for number, (image, stem) in enumerate(zip(noisy, stems, strict=True))
         ),
         references=open_references(clean, noisy, series),
         overview=place / OVERVIEW,
@@ -136,7 +151,8 @@ def plan_train(
     """Plan to train a model in a run folder.
 
     Args:
-        images: One noisy image or a list of them: paths, arrays, or `Image` objects.
+        images: The noisy images: a path, an array, an `Image`, a folder, a pattern, or a list of them, see
+            `quietscope.pipeline.found_images.find_images`.
         folder: The run folder.
         settings: How to train, as for `Denoiser`.
         axes: Axes of the images where they do not name them.
@@ -157,7 +173,7 @@ def plan_train(
     state = RunFolder(place)
     state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
-    configuration, noisy = _noisy(images, axes, series, mask, configuration)
+    configuration, noisy = _noisy(find_images(images), axes, series, mask, configuration)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
         images=noisy,
@@ -174,7 +190,7 @@ def plan_train(
 @protecting
 def plan_predict(
     model: str | os.PathLike[str],
-    image: ImageSource,
+    images: Sources,
     output: str | os.PathLike[str],
     *,
     axes: str | None = None,
@@ -184,43 +200,57 @@ def plan_predict(
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
     overwrite: bool = False,
+    resume: bool = False,
     insist: bool = False,
 ) -> PredictPlan:
-    """Plan to denoise an image with a model that there is.
+    """Plan to denoise images with a model that there is.
 
     Args:
         model: A model file, an exported model, or a folder of `compress` with one in it.
-        image: The noisy image: a path, an array, or an `Image`.
-        output: Where the estimate goes; other results stand beside it, with a word before the extension.
-        axes: Axes of the image where it does not name them.
+        images: The noisy images: a path, an array, an `Image`, a folder, a pattern, or a list of them, see
+            `quietscope.pipeline.found_images.find_images`.
+        output: A folder, made where there is none, in which the tree of folders and patterns is kept:
+            ``day1/cells_denoised.ome.tif``. Or, of one image, the file of the estimate, known by its extension; other
+            results stand beside it, with a word before the extension.
+        axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         device: Where to compute; the best there is if None.
-        results: Which results are wanted; their format is that of `output`.
+        results: Which results are wanted; their format is that of `output` where that is a file.
         request: How to predict.
         overwrite: Whether results that exist may be replaced.
-        insist: Go on where the image is so unlike those of training that the result must be wrong.
+        resume: Pass over images whose results an earlier process has written into the folder, by the same model and
+            request.
+        insist: Go on where an image is so unlike those of training that the result must be wrong.
 
     Returns:
-        The plan.
+        The plan. Images whose results go into a folder are opened one after another, when it runs.
 
     Raises:
-        QuietScopeError: If model, image or results cannot be used.
+        QuietScopeError: If model, results, names or, of one with a file of its own, the image cannot be used.
     """
     from quietscope.deploy import model_in
 
-    file = model_in(Path(model))
+    file, place, found = model_in(Path(model)), Path(output), find_images(images)
     kinds = choose_kinds(results, _abilities_in(file))
-    (noisy,) = (in_context(each, _context_in(file)) for each in open_images([image], axes, series, mask))
-    target = Target(
-        image=noisy,
-        files=files_beside(Path(output), kinds, results.main),
-        main=results.main,
-        request=request.settled(kinds),
-        dtype=results.dtype,
-        overwrite=overwrite,
+    opening = Opening(axes=axes, series=series, mask=mask, context=_context_in(file))
+    wanted = {"main": results.main, "request": request.settled(kinds), "dtype": results.dtype, "overwrite": overwrite}
+    if names_file(place, found):
+        check_one(place, found, resume=resume)
+        opened = opening.image(found[0].source)
+        targets = Targets.one(opened, place, kinds, replace(opening, axes=None, series=None, mask=None), **wanted)
+        return PredictPlan(model=file, device=device, targets=targets, insist=insist)
+    check_format(results.format)
+    targets = Targets(
+        sources=tuple(each.source for each in found),
+        folder=place,
+        stems=tuple(stems_of(found)),
+        endings=endings_in(results.format, kinds, results.main),
+        opening=opening,
+        **wanted,
     )
-    return PredictPlan(model=file, device=device, target=target, insist=insist)
+    targets.check_apart()
+    return PredictPlan(model=file, device=device, targets=targets, folder=place, insist=insist, resume=resume)
 
 
 def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None) -> "Configuration":
@@ -242,7 +272,7 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
 
 
 def _noisy(
-    images: Sources,
+    found: Sequence[Found],
     axes: str | None,
     series: int | str | None,
     mask: ImageSource | None,
@@ -251,7 +281,7 @@ def _noisy(
     """Open the images of a run as its model sees them, and choose the axis along which it sees neighbours."""
     from quietscope.setup.neighbour_axis import with_neighbour_axis
 
-    opened = open_images(images, axes, series, mask)
+    opened = open_images([each.source for each in found], axes, series, mask)
     configuration = with_neighbour_axis(configuration, opened)
     seen = tuple(in_context(image, configuration.context) for image in opened)
     for image in seen:

@@ -12,15 +12,15 @@ from quietscope.io.alive import at_work, check_idle
 from quietscope.io.atomic import told_if_full
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
 from quietscope.pipeline.cost_note import CostNote
-from quietscope.pipeline.denoise_step import open_model, predict
+from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Finished, Listener, Note, ignore
 from quietscope.pipeline.files import result_folder
-from quietscope.pipeline.foreign import check_likeness
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.planes import score
-from quietscope.pipeline.reporting import judge, panels_of, report
+from quietscope.pipeline.predicting import predict_images
+from quietscope.pipeline.reporting import panels_of, report
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
 
 
@@ -52,7 +52,7 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
         case TrainPlan():
             outcome = _train(plan, events)
         case PredictPlan():
-            outcome = _predict(plan, events)
+            outcome = predict_images(plan, events)
         case _:
             assert_never(plan)
     events(Finished(outcome=outcome))
@@ -129,7 +129,8 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
     found = plan.ledger.prediction(number, target) if plan.training.resume else None
     if found is None:
         panels = panels_of(plan, trained) if number == 0 else None
-        found = predict(trained.denoiser, target, events, panels=panels, is_own=True)
+        with result_folder(target.folder):
+            found = predict(trained.denoiser, target, events, panels=panels, is_own=True)
         plan.ledger.note_prediction(number, target, found)
     return found
 
@@ -143,17 +144,6 @@ def _train(plan: TrainPlan, events: Listener) -> Outcome:
         if trained.interrupted:
             return outcome
         return _compared(outcome, training, (), MOST_SAMPLES, events)
-
-
-def _predict(plan: PredictPlan, events: Listener) -> Outcome:
-    """Denoise an image with a model that there is."""
-    model = open_model(plan)
-    effort = model.history.effort
-    if effort is not None and effort.early_end:
-        events(Note(text=f"The training of this model was {effort.early_end}."))
-    check_likeness(model.history, plan.target.image, events, insist=plan.insist)
-    found = predict(model, plan.target, events)
-    return Outcome(images=(judge(plan.target, found),))
 
 
 def _compared(

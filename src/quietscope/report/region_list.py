@@ -32,7 +32,7 @@ def write_regions(
     table = csv.writer(text)
     table.writerow(("image", *COLUMNS))
     for name, each in found:
-        table.writerows([_safe(name), *cells_of(region)] for region in each.regions)
+        table.writerows([safe_cell(name), *cells_of(region)] for region in each.regions)
     write_bytes_atomically(Path(path), text.getvalue().encode("utf-8", "backslashreplace"), overwrite=overwrite)
 
 
@@ -43,6 +43,6 @@ def cells_of(region: Region) -> list[str]:
     return [plane, *place, region.kind, f"{region.evidence:.2f}", f"{region.size:.4g}"]
 
 
-def _safe(name: str) -> str:
+def safe_cell(name: str) -> str:
     """Return a name that no spreadsheet takes for a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

@@ -55,7 +55,7 @@ def denoise(
     overview.png, and regions.csv, the places that noise does not explain. What is stopped or killed goes on with
     --resume. A result that is of no use is written and said to have failed; the exit status is then 3.
     """
-    from quietscope.pipeline.plan import UNFINISHED
+    from quietscope.pipeline.files import UNFINISHED
     from quietscope.pipeline.planning import plan_denoise
     from quietscope.pipeline.run import run
     from quietscope.report import summary_table

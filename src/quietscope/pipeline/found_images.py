@@ -1,0 +1,203 @@
+"""The images that a user means: files, folders of them, and patterns in quotes; names alone are looked at."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from quietscope.errors import ImageFileError
+from quietscope.io import FORMATS, ImageSource
+from quietscope.pipeline.files import CONFIG, MODEL, OVERVIEW, UNFINISHED, known_endings, split_name, whole_path
+from quietscope.tiling.kinds import names_of_kinds
+
+Sources: TypeAlias = ImageSource | Sequence[ImageSource]
+"""One image or several: paths of files or folders, patterns, arrays, or `Image` objects."""
+
+RESULTS = ("denoised", "std")
+"""Words that end the names of results, which are never taken for images to be denoised."""
+
+_RUN_PICTURES = (OVERVIEW, "psf.npy")
+_WILD = re.compile(r"[*?]|\[[^\]]+\]")
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image that a user means.
+
+    Attributes:
+        source: Its path as text where it was found in a folder or by a pattern, otherwise what was named.
+        root: The folder that was named, or the part of a pattern without wildcards; None where the image was named.
+    """
+
+    source: ImageSource
+    root: str | None = None
+
+
+def find_images(named: Sources) -> list[Found]:
+    """Find the images that a user means, and open none.
+
+    A folder stands for every image in it and below with an ending that `quietscope.io.FORMATS` reads, and for every
+    OME-Zarr image, which is a folder itself. A pattern has wildcards, as a shell knows them, in the parts of its path:
+    ``*``, ``?``, ``[ab]``, and ``**`` for any number of folders; it stands for the images that it fits, and for those
+    in folders that it fits. Hidden files and what QuietScope has written itself are left out of both, and no image is
+    found twice.
+
+    Args:
+        named: One image or several: paths of files or folders, patterns, arrays, or `Image` objects.
+
+    Returns:
+        The images: those of a folder or a pattern in natural order (a2 before a10), the rest as they were named.
+
+    Raises:
+        ImageFileError: If a folder or a pattern stands for none, or a folder cannot be read.
+    """
+    sources = named if isinstance(named, list | tuple) else [named]
+    trees = [_tree_of(source) for source in sources]
+    seen = {
+        whole_path(source)
+        for source, tree in zip(sources, trees, strict=True)
+        if tree is None and isinstance(source, str | os.PathLike)
+    }
+    found: list[Found] = []
+    for source, tree in zip(sources, trees, strict=True):
+        if tree is None:
+            found.append(Found(source))
+            continue
+        paths = list(tree.images())
+        if not paths:
+            raise tree.nothing
+        new = [(path, place) for path in paths if (place := whole_path(path)) not in seen]
+        found += [Found(path, tree.root) for path, _ in new]
+        seen.update(place for _, place in new)
+    return found
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Return what sorts names as people do: a2 before a10."""
+    return [int(part) if number % 2 else part for number, part in enumerate(_DIGITS.split(name))]
+
+
+@dataclass
+class _Tree:
+    """A folder, or a pattern below one.
+
+    Attributes:
+        root: The folder.
+        pattern: The parts of the pattern below it; none for the whole folder.
+    """
+
+    root: str
+    pattern: tuple[str, ...] = ()
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Make ready what is asked of every name."""
+        self._parts = tuple(None if part == "**" else re.compile(fnmatch.translate(part)) for part in self.pattern)
+        self._deepest = None if None in self._parts else len(self._parts)
+        last = self.pattern[-1] if self.pattern else ""
+        self._left_out = tuple(f"_{word}" for word in RESULTS if word not in last)  # unless they are asked for by name
+        self._known, self._kinds = known_endings(), frozenset(names_of_kinds()).difference(RESULTS)
+        self._endings = tuple(each for kind in FORMATS.values() if not kind.is_folder for each in kind.suffixes)
+        self._folders = tuple(kind.recognises for kind in FORMATS.values() if kind.is_folder)
+
+    @property
+    def nothing(self) -> ImageFileError:
+        """The error where there is no image."""
+        endings = " ".join(sorted(known_endings()))
+        if self.pattern:
+            named = Path(self.root, *self.pattern)
+            return ImageFileError(
+                f"images that fit {named} ({endings})", "none", "check the pattern; `**` stands for any folders"
+            )
+        return ImageFileError(f"images in {self.root} or below ({endings})", "none", "check the folder")
+
+    def images(self) -> Iterator[str]:
+        """Yield the paths of the images, in natural order."""
+        yield from self._below(self.root, (), not self.pattern)
+
+    def _below(self, folder: str, parts: tuple[str, ...], is_meant: bool) -> Iterator[str]:
+        entries = _entries(folder)
+        names = {entry.name for entry in entries}
+        for entry in entries:
+            below = (*parts, entry.name)
+            meant = is_meant or _fits(self._parts, below)
+            is_folder = entry.is_dir()
+            if is_folder and not any(recognises(Path(entry.path)) for recognises in self._folders):
+                is_deep_enough = self._deepest is None or len(below) < self._deepest
+                if entry.name != UNFINISHED and (meant or is_deep_enough) and self._is_new(entry):
+                    yield from self._below(entry.path, below, meant)
+            elif meant and (is_folder or self._is_image(entry)) and not self._is_own(entry.name, names):
+                yield str(Path(entry.path))
+
+    def _is_image(self, entry: os.DirEntry[str]) -> bool:
+        """Tell an image by its ending; a link to nothing is one too, of which opening it will tell."""
+        return entry.name.lower().endswith(self._endings) and (entry.is_file() or entry.is_symlink())
+
+    def _is_new(self, entry: os.DirEntry[str]) -> bool:
+        """Tell whether a folder has not been looked through yet: links may lead back."""
+        found = Path(entry.path).stat()
+        is_new = (found.st_dev, found.st_ino) not in self._seen
+        self._seen.add((found.st_dev, found.st_ino))
+        return is_new
+
+    def _is_own(self, name: str, beside: set[str]) -> bool:
+        """Tell whether a file is one that QuietScope has written, by its name and what lies beside it."""
+        if name in _RUN_PICTURES:
+            return MODEL in beside or CONFIG in beside
+        if "_" not in name:
+            return False
+        stem, ending = split_name(name, self._known)
+        if stem.endswith(self._left_out):
+            return True
+        start, _, word = stem.rpartition("_")
+        return word in self._kinds and f"{start}_{RESULTS[0]}{ending}" in beside
+
+
+def _tree_of(source: ImageSource) -> _Tree | None:
+    """Return the folder or the pattern that is named; None where an image is, or what nothing is known of."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(source)
+    if _is_there(path):
+        is_image = not path.is_dir() or any(kind.is_folder and kind.recognises(path) for kind in FORMATS.values())
+        return None if is_image else _Tree(str(path))
+    if not _WILD.search(str(path)):
+        return None
+    root, parts = Path(), list(path.parts)
+    while not _WILD.search(parts[0]) or _is_there(root / parts[0]):
+        root /= parts.pop(0)
+    if not root.is_dir():
+        raise ImageFileError(f"images that fit {path}", f"no folder {root}", "check the path")
+    return _Tree(str(root), tuple(parts))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except (OSError, ValueError):  # no name that a file can have, of which whoever opens it tells
+        return False
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder and is not hidden, in natural order."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+    except OSError as error:
+        words = error.strerror or "an error"
+        raise ImageFileError(f"a folder that can be read at {folder}", words, f"run `chmod +rx {folder}`") from error
+    return sorted(entries, key=lambda entry: natural_key(entry.name))
+
+
+def _fits(pattern: tuple[re.Pattern[str] | None, ...], names: tuple[str, ...]) -> bool:
+    """Tell whether the parts of a path fit those of a pattern; None stands for any number of folders."""
+    if not pattern:
+        return not names
+    first, *rest = pattern
+    if first is None:
+        return any(_fits(tuple(rest), names[start:]) for start in range(len(names) + 1))
+    return bool(names) and first.match(names[0]) is not None and _fits(tuple(rest), names[1:])
