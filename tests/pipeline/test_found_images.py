@@ -37,7 +37,7 @@ def plate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ".trash/d.tif",
         ".e.tif",
     )
-    touch(tmp_path / "plate", "pictures/overview.png", "pictures/e_samples.tif")
+    touch(tmp_path / "plate", "pictures/overview.png", "pictures/e_samples.tif", ".e.tif")
     (tmp_path / "plate" / "day3").mkdir()
     write_image(tmp_path / "plate" / "day3" / "v.ome.zarr", np.zeros((4, 4), np.uint8), "YX")
     return tmp_path / "plate"

@@ -16,6 +16,7 @@ from quietscope.errors import OutputError, SettingsError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline import planning, predicting
+from quietscope.pipeline.denoise_step import Model, open_model
 from quietscope.pipeline.events import Began, Event, PredictionProgress, Written
 from tests import tiny
 
@@ -112,9 +113,13 @@ def test_planning_opens_no_image(lab: Path, plan_of: MakePlan, tmp_path: Path, m
 
 
 def test_the_model_is_opened_once(plan_of: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = []
-    real = predicting.open_model
-    monkeypatch.setattr(predicting, "open_model", lambda plan: opened.append(plan) or real(plan))
+    opened: list[PredictPlan] = []
+
+    def open_noted(plan: PredictPlan) -> Model:
+        opened.append(plan)
+        return open_model(plan)
+
+    monkeypatch.setattr(predicting, "open_model", open_noted)
     told: list[Event] = []
     outcome = run(plan_of(tmp_path / "out"), told.append)
     assert len(opened) == 1
@@ -186,6 +191,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
 KILLED = """
 import os, signal, sys
 from quietscope import Request, plan_predict, run
+from quietscope.pipeline.denoise_step import Model, open_model
 from quietscope.pipeline.events import PredictionProgress, Written
 
 seen = []

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
 
+ALMOST = 0.999
+"""The largest share that is shown of a run over many images before the last one is written."""
+
 FAILED = 3
 """Exit status of a run whose result is of no use, though its files are written."""
 
@@ -147,7 +150,8 @@ class _ManyImages:
         mine, seconds = self._done + part - self._earlier, time.monotonic() - self._started
         left = seconds / mine * (self._total - self._done - part) if mine > 0.0 else None
         words = f"{self._done:,}/{self._total:,} {PurePath(name).name}"
-        self._tell((self._done + part) / self._total, words, left)
+        share = (self._done + part) / self._total
+        self._tell(share if self._done == self._total else min(share, ALMOST), words, left)
 
 
 def _as_json(values: Any) -> str:

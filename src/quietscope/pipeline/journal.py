@@ -170,8 +170,8 @@ class Journal:
         match values:
             case {"result": str(name), "state": "begun", "made_by": str(made_by)}:
                 self.entries[name] = Entry(offset, "begun", made_by, (), None)
-            case {"result": str(name), "state": "done" | "failed" as state, "made_by": str(made_by), "image": image}:
-                row, stamp = _row(name, image), values.get("stamp")
+            case {"result": str(name), "state": "done" | "failed" as state, "made_by": str(made_by), **rest}:
+                row, stamp = _row(name, rest.get("image")), rest.get("stamp")
                 if row is not None:
                     told = tuple(stamp) if isinstance(stamp, list) else ()
                     self.entries[name] = Entry(offset, state, made_by, told, row)

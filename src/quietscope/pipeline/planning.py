@@ -234,7 +234,12 @@ def plan_predict(
     file, place, found = model_in(Path(model)), Path(output), find_images(images)
     kinds = choose_kinds(results, _abilities_in(file))
     opening = Opening(axes=axes, series=series, mask=mask, context=_context_in(file))
-    wanted = {"main": results.main, "request": request.settled(kinds), "dtype": results.dtype, "overwrite": overwrite}
+    wanted: dict[str, Any] = {
+        "main": results.main,
+        "request": request.settled(kinds),
+        "dtype": results.dtype,
+        "overwrite": overwrite,
+    }
     if names_file(place, found):
         check_one(place, found, resume=resume)
         opened = opening.image(found[0].source)
