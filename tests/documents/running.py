@@ -105,6 +105,9 @@ def make_images(folder: Path) -> None:
         write_image(folder / f"{name}.tif", pixels, "TYX")
     write_image(folder / "new.ome.tif", noisy, "TYX")
     write_image(folder / "beads.tif", _beads(rng), "YX")
+    for day, frame in enumerate(noisy, 1):
+        (folder / "plate1" / f"day{day}").mkdir(parents=True)
+        write_image(folder / "plate1" / f"day{day}" / "field1.tif", frame, "YX")
 
 
 def make_configuration(path: Path, method: str) -> None:

@@ -40,7 +40,7 @@ VERBS = MappingProxyType(
         "denoise": "Train on the very images and denoise them: no clean data, no settings.",
         "demo": "Denoise the sample that comes with QuietScope and compare with its clean reference.",
         "train": "Train a model in a run folder, to be used on other images.",
-        "predict": "Denoise an image with a trained model.",
+        "predict": "Denoise images with a trained model.",
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
         "recalibrate": "Correct a model's uncertainty by a reference, or by a second opinion.",
@@ -126,7 +126,8 @@ def make_app(typed: Sequence[str] = ()) -> "App":
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status.
 
-    0, 2 for a mistake that can be mended, 3 for a result that is of no use, 70 for a fault of ours, 130 after Ctrl-C.
+    0, 2 for a mistake that can be mended or one of many images that cannot be denoised, 3 for a result that is of no
+    use, 70 for a fault of ours, 130 after Ctrl-C.
 
     Args:
         arguments: What was typed after the program's name; by default this process's own arguments.

@@ -26,7 +26,12 @@ from quietscope.cli.screen import Screen, status_of
 
 
 def denoise(
-    images: Annotated[list[Path], Parameter(help="Noisy images: TIFF, OME-Zarr, PNG, .npy, CZI, ND2, LIF ...")],
+    images: Annotated[
+        list[Path],
+        Parameter(
+            name="IMAGES...", help="Noisy images: TIFF, OME-Zarr, PNG, .npy, CZI, ND2, LIF ...; folders, patterns."
+        ),
+    ],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Folder for the results; made where there is none.")],

@@ -24,7 +24,9 @@ from quietscope.cli.screen import Screen
 
 
 def train(
-    images: Annotated[list[Path], Parameter(help="Noisy images to learn from.")],
+    images: Annotated[
+        list[Path], Parameter(name="IMAGES...", help="Noisy images to learn from: files, folders, or patterns.")
+    ],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Run folder.")],
