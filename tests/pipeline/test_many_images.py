@@ -166,6 +166,13 @@ def test_what_exists_is_not_replaced_unasked(plan_of: MakePlan, tmp_path: Path) 
     assert set(pixels_in(out)) == set(RESULTS)
 
 
+def test_a_table_of_another_program_is_not_replaced(plan_of: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "predicted.csv").write_text("precious")
+    with pytest.raises(OutputError, match=r"predicted\.csv, which exists"):
+        run(plan_of(tmp_path))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     whole: Path, plan_of: MakePlan, tmp_path: Path, number: int

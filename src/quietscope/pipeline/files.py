@@ -32,14 +32,17 @@ def split_name(name: str, endings: frozenset[str] | None = None) -> tuple[str, s
     Returns:
         Stem and extension.
     """
-    fitting = [suffix for suffix in endings or known_endings() if name.lower().endswith(suffix)]
+    small = name.lower()
+    fitting = [suffix for suffix in endings or known_endings() if small.endswith(suffix)]
     length = len(max(fitting, key=len)) if fitting else len(Path(name).suffix)
     return name[: len(name) - length], name[len(name) - length :]
 
 
 def whole_path(path: str | os.PathLike[str]) -> str:
     """Return a path from the root on, without ``..``; links are not followed, and the disk is not asked."""
-    return os.path.normpath(Path.cwd() / path)
+    text = os.fspath(path)
+    is_whole = text.startswith(os.sep) or os.path.splitdrive(text)[0]  # in texts: there may be a hundred thousand
+    return os.path.normpath(text if is_whole else f"{Path.cwd()}{os.sep}{text}")
 
 
 def endings_beside(ending: str, kinds: Sequence[str], main: str) -> dict[str, str]:

@@ -131,7 +131,7 @@ class _Tree:
                 if entry.name != UNFINISHED and (meant or is_deep_enough) and self._is_new(entry):
                     yield from self._below(entry.path, below, meant)
             elif meant and (is_folder or self._is_image(entry)) and not self._is_own(entry.name, names):
-                yield str(Path(entry.path))
+                yield entry.path.removeprefix(os.curdir + os.sep)
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
         """Tell an image by its ending; a link to nothing is one too, of which opening it will tell."""

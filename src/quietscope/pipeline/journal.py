@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 from quietscope.errors import OutputError
@@ -169,12 +170,12 @@ class Journal:
             return
         match values:
             case {"result": str(name), "state": "begun", "made_by": str(made_by)}:
-                self.entries[name] = Entry(offset, "begun", made_by, (), None)
+                self.entries[name] = Entry(offset, "begun", intern(made_by), (), None)
             case {"result": str(name), "state": "done" | "failed" as state, "made_by": str(made_by), **rest}:
                 row, stamp = _row(name, rest.get("image")), rest.get("stamp")
                 if row is not None:
                     told = tuple(stamp) if isinstance(stamp, list) else ()
-                    self.entries[name] = Entry(offset, state, made_by, told, row)
+                    self.entries[name] = Entry(offset, intern(state), intern(made_by), told, row)
 
 
 def _row(name: str, image: Any) -> ImageRow | None:

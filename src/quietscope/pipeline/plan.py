@@ -235,8 +235,9 @@ class PredictPlan:
             self.targets[0].check()
             return
         with trial_folder(self.folder):
-            for path in self.lists.values():
-                check_target(path, overwrite=True)
+            table, journal = self.lists["table"], self.lists["journal"]
+            check_target(journal, overwrite=True)
+            check_target(table, self.targets.overwrite or journal.exists())  # of another program where there is none
             self.standing(Journal.read(self.folder))
 
     def standing(self, journal: Journal) -> Standing:

@@ -33,17 +33,18 @@ def stems_of(found: Sequence[Found]) -> list[str]:
         if each.root is None:
             stems.append(next(named))
         else:
-            below = Path(each.source).relative_to(each.root)
-            stems.append(str(Path(labels[each.root], split_name(str(below), endings)[0])))
+            below = each.source.removeprefix(each.root.rstrip(os.sep) + os.sep)
+            stems.append(labels[each.root] + split_name(below, endings)[0])
     _check_apart(found, stems)
     return stems
 
 
 def _labels(folders: Sequence[str]) -> list[str]:
-    """Return what tells folders apart; nothing for one that is alone."""
+    """Return what tells folders apart, with a separator at its end; nothing for one that is alone."""
     if len(folders) < 2:
         return [""] * len(folders)
-    return _told_apart([Path(folder).absolute().parts[1:] for folder in folders], os.sep)
+    labels = _told_apart([Path(folder).absolute().parts[1:] for folder in folders], os.sep)
+    return [label + os.sep for label in labels]
 
 
 def _check_apart(found: Sequence[Found], stems: Sequence[str]) -> None:
