@@ -11,6 +11,7 @@ from quietscope.data.by_itself import in_context
 from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
+from quietscope.io.part import ALL, Part
 from quietscope.outside.sources import protecting
 from quietscope.pipeline.files import (
     BEST,
@@ -57,6 +58,7 @@ def plan_denoise(
     axes: str | None = None,
     series: int | str | None = None,
     mask: ImageSource | None = None,
+    part: Part = ALL,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -75,6 +77,7 @@ def plan_denoise(
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
+        part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
         results: Which results are wanted.
         request: How to predict; the seed is that of the settings.
@@ -98,7 +101,7 @@ def plan_denoise(
     configuration = _configuration(settings, state if resume else None, device)
     found = find_images(images)
     stems = stems_of(found)
-    configuration, noisy = _noisy(found, axes, series, mask, configuration)
+    configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
     able = _abilities(configuration)
     kinds, seen = choose_kinds(results, able, USUAL), _MOMENTS & able.kinds
     if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
@@ -144,6 +147,7 @@ def plan_train(
     axes: str | None = None,
     series: int | str | None = None,
     mask: ImageSource | None = None,
+    part: Part = ALL,
     device: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -158,6 +162,7 @@ def plan_train(
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
+        part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
         overwrite: Whether an earlier run in the folder may be replaced.
         resume: Go on with the run in this folder; budget and steps may be raised.
@@ -173,7 +178,7 @@ def plan_train(
     state = RunFolder(place)
     state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
-    configuration, noisy = _noisy(find_images(images), axes, series, mask, configuration)
+    configuration, noisy = _noisy(find_images(images), axes, series, mask, part, configuration)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
         images=noisy,
@@ -196,6 +201,7 @@ def plan_predict(
     axes: str | None = None,
     series: int | str | None = None,
     mask: ImageSource | None = None,
+    part: Part = ALL,
     device: str | None = None,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
@@ -215,6 +221,7 @@ def plan_predict(
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, by number or name; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
+        part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
         results: Which results are wanted; their format is that of `output` where that is a file.
         request: How to predict.
@@ -233,7 +240,7 @@ def plan_predict(
 
     file, place, found = model_in(Path(model)), Path(output), find_images(images)
     kinds = choose_kinds(results, _abilities_in(file))
-    opening = Opening(axes=axes, series=series, mask=mask, context=_context_in(file))
+    opening = Opening(axes=axes, series=series, mask=mask, part=part, context=_context_in(file))
     wanted: dict[str, Any] = {
         "main": results.main,
         "request": request.settled(kinds),
@@ -243,7 +250,7 @@ def plan_predict(
     if names_file(place, found):
         check_one(place, found, resume=resume)
         opened = opening.image(found[0].source)
-        targets = Targets.one(opened, place, kinds, replace(opening, axes=None, series=None, mask=None), **wanted)
+        targets = Targets.one(opened, place, kinds, replace(opening, axes=None, series=None, mask=None, part=ALL), **wanted)
         return PredictPlan(model=file, device=device, targets=targets, insist=insist)
     check_format(results.format)
     targets = Targets(
@@ -281,12 +288,13 @@ def _noisy(
     axes: str | None,
     series: int | str | None,
     mask: ImageSource | None,
+    part: Part,
     configuration: "Configuration",
 ) -> tuple["Configuration", tuple[Image, ...]]:
     """Open the images of a run as its model sees them, and choose the axis along which it sees neighbours."""
     from quietscope.setup.neighbour_axis import with_neighbour_axis
 
-    opened = open_images([each.source for each in found], axes, series, mask)
+    opened = open_images([each.source for each in found], axes, series, mask, part)
     configuration = with_neighbour_axis(configuration, opened)
     seen = tuple(in_context(image, configuration.context) for image in opened)
     for image in seen:

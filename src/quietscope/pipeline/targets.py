@@ -10,6 +10,7 @@ from quietscope.axes import NO_CONTEXT, Context
 from quietscope.data.by_itself import in_context
 from quietscope.errors import OutputError, SettingsError
 from quietscope.io import FORMATS, Image, ImageSource
+from quietscope.io.part import ALL, Part
 from quietscope.pipeline.files import endings_beside, files_of, known_endings, split_name, whole_path
 from quietscope.pipeline.found_images import Found
 from quietscope.pipeline.image_files import Target
@@ -27,12 +28,14 @@ class Opening:
         axes: Their axes, where they do not name them.
         series: Which image of files that hold several, counted from 0; the first if None.
         mask: Where pixels were measured, see `quietscope.data.mask.masked`.
+        part: What is wanted of every image.
         context: What a model sees beside each plane.
     """
 
     axes: str | None = None
-    series: int | None = None
+    series: int | str | None = None
     mask: ImageSource | None = None
+    part: Part = ALL
     context: Context = NO_CONTEXT
 
     def image(self, source: ImageSource) -> Image:
@@ -41,7 +44,7 @@ class Opening:
         Raises:
             QuietScopeError: If it cannot be opened, or does not fit what the model sees.
         """
-        (opened,) = open_images([source], self.axes, self.series, self.mask)
+        (opened,) = open_images([source], self.axes, self.series, self.mask, self.part)
         return in_context(opened, self.context)
 
 

@@ -22,6 +22,7 @@ from quietscope.cli.options import (
     check_alone,
 )
 from quietscope.cli.preview import show_plan
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen, status_of
 
 
@@ -41,6 +42,7 @@ def denoise(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
@@ -75,6 +77,7 @@ def denoise(
         axes=axes,
         series=series,
         mask=mask,
+        part=part.part,
         device=training.device,
         results=prediction.results(format),
         request=prediction.request(),

@@ -16,6 +16,7 @@ from quietscope.cli.options import (
     Series,
     check_alone,
 )
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen, rows_table, status_of
 from quietscope.errors import SettingsError
 
@@ -46,6 +47,7 @@ def predict(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     format: Annotated[
         str | None, Parameter(help="Of results in a folder: ome.tif, tif, ome.zarr, npy or png. Default: ome.tif.")
     ] = None,
@@ -81,6 +83,7 @@ def predict(
         axes=axes,
         series=series,
         mask=mask,
+        part=part.part,
         device=device,
         results=results,
         request=prediction.request(seed, results.asked),

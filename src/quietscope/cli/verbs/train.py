@@ -20,6 +20,7 @@ from quietscope.cli.options import (
     check_alone,
 )
 from quietscope.cli.preview import show_plan
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 
 
@@ -33,6 +34,7 @@ def train(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     resume: Annotated[bool, Flag, Parameter(help="Go on with the run in this folder, as if never stopped.")] = False,
     overwrite: Annotated[bool, Flag, Parameter(help="Start anew in the folder of an earlier run.")] = False,
@@ -58,6 +60,7 @@ def train(
         axes=axes,
         series=series,
         mask=mask,
+        part=part.part,
         device=training.device,
         overwrite=overwrite,
         resume=resume,
