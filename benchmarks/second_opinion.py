@@ -22,7 +22,7 @@ from quietscope.errors import NoiseError
 from quietscope.io import as_image
 from quietscope.metrics import Exposure, calibration_of_moments
 from quietscope.metrics.error_covariance import calibration_of_error
-from quietscope.model.second_opinion import judge_by
+from quietscope.model.judge_by import judge_by
 from quietscope.noise.exposure import exposure_of
 from unaided import SETS, decibel, fields, pixels, trained
 

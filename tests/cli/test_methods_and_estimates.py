@@ -9,7 +9,7 @@ from quietscope import Denoiser, read_image
 from quietscope.cli import run
 from quietscope.cli.options import PredictionOptions
 from quietscope.io import write_image
-from quietscope.model.second_opinion import judge_by
+from quietscope.model.judge_by import judge_by
 from quietscope.pipeline.opinion import second_opinion
 from quietscope.setup.bootstrap import bootstrap_noise
 from tests.cli.command_line import Quietscope, refused

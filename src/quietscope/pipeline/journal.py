@@ -175,7 +175,9 @@ class Journal:
                 row, stamp = _row(name, rest.get("image")), rest.get("stamp")
                 if row is not None:
                     told = tuple(stamp) if isinstance(stamp, list) else ()
-                    self.entries[name] = Entry(offset, intern(state), intern(made_by), told, row)
+                    self.entries[name] = Entry(
+                        offset, "done" if state == "done" else "failed", intern(made_by), told, row
+                    )
 
 
 def _row(name: str, image: Any) -> ImageRow | None:

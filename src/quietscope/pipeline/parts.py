@@ -47,7 +47,7 @@ def middle_parts(
         planes.append(np.asarray(layout.region(image.data, n, middle), np.float32))
     data = np.stack(planes)
     axes = f"{context.axis or 'Q'}C{context.depth if dims == 3 else ''}YX"
-    return Image(data, axes, mask=NAN if np.isnan(data).any() else None)
+    return Image(data, axes, mask=NAN if np.isnan(data).any() else None, context=context)
 
 
 def _run(layout: Layout, frame: int, most: int) -> list[int]:

@@ -130,7 +130,10 @@ def plan_denoise(
             )
             for number, (image, stem) in enumerate(zip(noisy, stems, strict=True))
         ),
-        references=open_references(clean, noisy, series),
+        references=tuple(
+            each if each.shape == image.shape else part.of(each)
+            for each, image in zip(open_references(clean, noisy, series), noisy, strict=False)
+        ),
         overview=place / OVERVIEW,
         regions=place / REGIONS,
         calibrate=calibrate,
@@ -250,7 +253,9 @@ def plan_predict(
     if names_file(place, found):
         check_one(place, found, resume=resume)
         opened = opening.image(found[0].source)
-        targets = Targets.one(opened, place, kinds, replace(opening, axes=None, series=None, mask=None, part=ALL), **wanted)
+        targets = Targets.one(
+            opened, place, kinds, replace(opening, axes=None, series=None, mask=None, part=ALL), **wanted
+        )
         return PredictPlan(model=file, device=device, targets=targets, insist=insist)
     check_format(results.format)
     targets = Targets(

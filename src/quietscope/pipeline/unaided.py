@@ -127,7 +127,7 @@ def estimate_unaided(
         SettingsError: If there are too few samples.
     """
     from quietscope.model.error_estimate import estimate_alone
-    from quietscope.model.second_opinion import judge_by
+    from quietscope.model.judge_by import judge_by
     from quietscope.model.trained import noise_in_intensities
 
     if not _gives_deviation(denoiser.method):
@@ -154,7 +154,7 @@ def psnr_unaided(original: Image, result: Image, data_range: float | None = None
     Returns:
         One estimate per channel, in words; none where that method does not suit the noise.
     """
-    from quietscope.model.second_opinion import quality_by
+    from quietscope.model.judge_by import quality_by
     from quietscope.presets import Configuration
 
     second = second_opinion(Configuration(), [original])

@@ -21,8 +21,8 @@ from quietscope.cli.options import (
     TrainingOptions,
     check_alone,
 )
-from quietscope.cli.preview import show_plan
 from quietscope.cli.part_options import NO_PART, PartOptions
+from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen, status_of
 
 

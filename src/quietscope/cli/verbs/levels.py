@@ -76,9 +76,9 @@ def levels(
     with screen.predicting("taking apart") as progress:
         options: dict[str, Any] = {"num_samples": samples, "seed": seed, "progress": progress}
         if save is None:
-            part = Image(pixels, "C" + "ZYX"[-method.spatial_dims :], path=opened.path)
-            part = in_units(part, whole.units) if isinstance(whole, ScaledArray) else part
-            found = denoiser.levels(part, **options)
+            shown = Image(pixels, "C" + "ZYX"[-method.spatial_dims :], path=opened.path)
+            shown = in_units(shown, whole.units) if isinstance(whole, ScaledArray) else shown
+            found = denoiser.levels(shown, **options)
         else:
             found = denoiser.levels(opened, frame=frame, **options)
     if save is not None:
