@@ -139,3 +139,9 @@ def test_two_images_that_would_have_one_result_are_named(plate: Path) -> None:
     touch(plate, "day1/a10.png")
     with pytest.raises(OutputError, match=r"plate/day1/a10\.png and plate/day1/a10\.tif, 'day1/a10' twice"):
         stems_of(find_images("plate"))
+
+
+def test_the_folder_in_which_a_file_keeps_its_planes_is_part_of_it(tmp_path: Path) -> None:
+    touch(tmp_path, "cells.oif", "cells.oif.files/s_C001.tif", "other.files/a.tif")
+    found = [Path(str(each.source)).relative_to(tmp_path).as_posix() for each in find_images(tmp_path)]
+    assert found == ["cells.oif", "other.files/a.tif"]

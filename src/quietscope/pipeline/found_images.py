@@ -128,7 +128,8 @@ class _Tree:
             is_folder = entry.is_dir()
             if is_folder and not any(recognises(Path(entry.path)) for recognises in self._folders):
                 is_deep_enough = self._deepest is None or len(below) < self._deepest
-                if entry.name != UNFINISHED and (meant or is_deep_enough) and self._is_new(entry):
+                is_own = entry.name == UNFINISHED or _is_part_of_a_file(entry.name, names)
+                if not is_own and (meant or is_deep_enough) and self._is_new(entry):
                     yield from self._below(entry.path, below, meant)
             elif meant and (is_folder or self._is_image(entry)) and not self._is_own(entry.name, names):
                 yield entry.path.removeprefix(os.curdir + os.sep)
@@ -180,6 +181,11 @@ def _is_there(path: Path) -> bool:
         return path.exists() or path.is_symlink()
     except (OSError, ValueError):  # no name that a file can have, of which whoever opens it tells
         return False
+
+
+def _is_part_of_a_file(folder: str, names: set[str]) -> bool:
+    """Tell a folder in which a file beside it keeps its planes, as ``cells.oif`` does in ``cells.oif.files``."""
+    return folder.endswith(".files") and folder.removesuffix(".files") in names
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

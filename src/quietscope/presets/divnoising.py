@@ -1,8 +1,9 @@
 """Presets of DivNoising.
 
-Taught blind for a tenth or a fifth of its training (`blind_share`), it is ahead after 100 steps of `fast`: Confocal_FISH
-26.38, 27.18 and 27.64 dB for shares of 0, 0.1 and 0.2, W2S ch0 26.69 and 28.09 dB for 0 and 0.1 (one seed, 4 fields). HDN
-gains less: 30.31, 30.51 and 30.47 dB on FISH. Longer trainings were not compared, so no preset has it on.
+Taught blind for a tenth or a fifth of its training (`blind_share`), it is ahead after 100 steps of `fast`:
+Confocal_FISH 26.38, 27.18 and 27.64 dB for shares of 0, 0.1 and 0.2, W2S ch0 26.69 and 28.09 dB for 0 and 0.1 (one
+seed, 4 fields). HDN gains less: 30.31, 30.51 and 30.47 dB on FISH. Longer trainings were not compared, so no preset has
+it on.
 """
 
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
