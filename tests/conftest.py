@@ -25,6 +25,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> "GetExported":
     return functools.cache(lambda method: exported_once(method, folder))
 
 
+@pytest.fixture(autouse=True)
+def brief_opinions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Second opinions are fitted in a few steps, for tests of what is around them."""
+    monkeypatch.setattr("quietscope.pipeline.opinion.STEPS", 3)
+
+
 @pytest.fixture
 def brief_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise models are fitted in a few steps, for tests of what is around the fit."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_FRAMES, SIDE = 8, 512
 """Frames that the second opinion is fitted to, and how much of the middle of each, in pixels."""
 
+STEPS: int | None = None
+"""Steps of fitting it; None for those of its preset."""
+
 HASTE = "1m"
 """A budget with which the method that comes trained is chosen wherever it suits the noise."""
 
@@ -46,7 +49,7 @@ def second_opinion(
         settled = denoiser.settle(part, notify=_nobody)
         if not issubclass(METHODS[settled.method], PretrainedMethod):
             return None
-        own = settled.model_copy(update={"budget": None})
+        own = settled.model_copy(update={"budget": None, "steps": STEPS})
         denoiser = Denoiser.from_configuration(own, device=device).fit(part, notify=_nobody, progress=False)
     except QuietScopeError:  # too small, too clean, no noise model: then there is no second opinion
         return None
