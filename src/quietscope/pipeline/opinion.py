@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from quietscope.errors import QuietScopeError
 from quietscope.io import Image
-from quietscope.pipeline.parts import middle_parts
+from quietscope.pipeline.parts import parts_of
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
 MOST_FRAMES, SIDE = 8, 512
-"""Frames that the second opinion is fitted to, and how much of the middle of each, in pixels."""
+"""Parts of frames that the second opinion is fitted to, and their side in pixels."""
 
 STEPS: int | None = None
 """Steps of fitting it; None for those of its preset."""
@@ -42,7 +42,7 @@ def second_opinion(
 
     if configuration.normalize == "each":
         return None
-    part = middle_parts(images, 2, (SIDE, SIDE), MOST_FRAMES)
+    part = parts_of(images, 2, (SIDE, SIDE), MOST_FRAMES)
     noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
     denoiser = Denoiser(method="auto", noise=noise, budget=HASTE, seed=configuration.seed, device=device)
     try:

@@ -10,19 +10,23 @@ from quietscope.data.mask import NAN
 from quietscope.data.measured import as_measured
 from quietscope.io import Image
 
+MIDDLE = (0.5, 0.5)
+CORNERS = ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0))
+"""Where boxes lie by turns, in Y and X: the middle of images, where things of interest lie, does not stand for all."""
 
-def middle_parts(
+
+def parts_of(
     images: Sequence[Image], dims: int, size: Sequence[int], most: int, context: Context = NO_CONTEXT
 ) -> Image:
-    """Return the middle of some frames as one image.
+    """Return boxes of some frames, which lie evenly among them and in their corners by turns, as one image.
 
     Args:
         images: The images.
         dims: 2 or 3, as frames are planes or volumes.
         size: Length of a part along every axis of a frame, at most; shorter where the first image is.
         most: Number of parts, at most.
-        context: What a model sees of an image beside its planes. Where that are neighbours, the parts are of frames
-            that follow each other, else of frames that lie evenly.
+        context: What a model sees of an image beside its planes. Where that are neighbours, the parts are the middle
+            of frames that follow each other.
 
     Returns:
         Parts one after another, (Q, C, *S), or with the axis of the neighbours in place of Q; NaN where nothing was
@@ -37,17 +41,27 @@ def middle_parts(
         if all(n >= m for n, m in zip(layout.spatial_shape, size, strict=True))
         for n in range(layout.num_frames)
     ]
-    chosen = [frames[round(k)] for k in np.linspace(0, len(frames) - 1, min(most, len(frames)))]
+    places = [(round(k), CORNERS[n % len(CORNERS)]) for n, k in enumerate(np.linspace(0, len(frames) - 1, most))]
+    chosen = [(*frames[k], _box(frames[k][1].spatial_shape, size, corner)) for k, corner in places]
     if context.axis is not None:
         image, layout, n = frames[len(frames) // 2]
-        chosen = [(image, layout, number) for number in _run(layout, n, most)]
-    planes = []
-    for image, layout, n in chosen:
-        middle = tuple(slice((a - b) // 2, (a - b) // 2 + b) for a, b in zip(layout.spatial_shape, size, strict=True))
-        planes.append(np.asarray(layout.region(image.data, n, middle), np.float32))
-    data = np.stack(planes)
+        box = _box(layout.spatial_shape, size, MIDDLE)
+        chosen = [(image, layout, number, box) for number in _run(layout, n, most)]
+    apart = {
+        (id(image), n, tuple(part.start for part in box)): (image, layout, n, box) for image, layout, n, box in chosen
+    }
+    data = np.stack(
+        [np.asarray(layout.region(image.data, n, box), np.float32) for image, layout, n, box in apart.values()]
+    )
     axes = f"{context.axis or 'Q'}C{context.depth if dims == 3 else ''}YX"
     return Image(data, axes, mask=NAN if np.isnan(data).any() else None, context=context)
+
+
+def _box(shape: Sequence[int], size: Sequence[int], corner: tuple[float, float]) -> tuple[slice, ...]:
+    """Return a box in a frame: in Y and X as far from the origin as `corner` says, 0 to 1; in the middle of Z."""
+    shares = (*[0.5] * (len(size) - 2), *corner)
+    starts = [int((whole - part) * share) for whole, part, share in zip(shape, size, shares, strict=True)]
+    return tuple(slice(start, start + part) for start, part in zip(starts, size, strict=True))
 
 
 def _run(layout: Layout, frame: int, most: int) -> list[int]:

@@ -12,7 +12,7 @@ from quietscope.io import Image
 from quietscope.metrics.coverage import Calibration, percent
 from quietscope.pipeline.events import Listener, Note, PredictionProgress, ignore, step
 from quietscope.pipeline.opinion import second_opinion
-from quietscope.pipeline.parts import middle_parts
+from quietscope.pipeline.parts import parts_of
 from quietscope.tiling.walk import Progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quietscope.model.error_estimate import EstimatedQuality
 
 MOST_PARTS, SIDE, DEPTH = 4, 256, 16
-"""Parts of the images that are looked at, from the middle of frames, and their size in pixels."""
+"""Parts of the images that are looked at, and their size in pixels."""
 
 LEAST_PIXELS = 1 << 16
 """Pixels below which chance alone makes the factor wrong by a tenth."""
@@ -66,7 +66,7 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     if not is_judged_unaided(denoiser.method):
         return NOTHING_FOUND
     dims, context = denoiser.method.spatial_dims, denoiser.history.context
-    part = middle_parts(images, dims, [DEPTH, SIDE, SIDE][-dims:], MOST_PARTS, context)
+    part = parts_of(images, dims, [DEPTH, SIDE, SIDE][-dims:], MOST_PARTS, context)
     if np.prod(part.shape) < LEAST_PIXELS * part.layout(dims).num_channels:
         return NOTHING_FOUND
     forget_recalibration(denoiser)
@@ -160,7 +160,7 @@ def psnr_unaided(original: Image, result: Image, data_range: float | None = None
     second = second_opinion(Configuration(), [original])
     if second is None:
         return ()
-    noisy, judged = (middle_parts([each], 2, (SIDE, SIDE), MOST_PARTS) for each in (original, result))
+    noisy, judged = (parts_of([each], 2, (SIDE, SIDE), MOST_PARTS) for each in (original, result))
     return tuple(map(_decibel, quality_by(second, noisy, judged, data_range)))
 
 
