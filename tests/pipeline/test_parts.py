@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietscope.axes import Context
+from quietscope.axes import Context, Ordered
 from quietscope.data.mask import NAN
 from quietscope.io import Image
 from quietscope.pipeline.parts import parts_of
@@ -44,8 +44,8 @@ def test_neighbours_follow_each_other_along_their_axis() -> None:
 
 
 @pytest.mark.parametrize("depth", ["Z", "T"])
-def test_volumes_have_the_axis_that_is_their_depth(depth: str) -> None:
-    context = Context(depth=depth)  # type: ignore[arg-type]
+def test_volumes_have_the_axis_that_is_their_depth(depth: Ordered) -> None:
+    context = Context(depth=depth)
     part = parts_of([Image(FRAMES, f"{depth}YX")], 3, (4, 8, 8), 2, context)
     assert (part.axes, part.shape) == (f"QC{depth}YX", (2, 1, 4, 8, 8))
 

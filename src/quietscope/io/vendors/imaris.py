@@ -86,9 +86,9 @@ def _datasets(file: Any) -> tuple[dict[tuple[int, ...], Any], tuple[int, int]]:
     for time in times:
         for channel in times[time]:
             data = times[time][channel].get("Data")
-            numbers = (re.fullmatch(r"TimePoint (\d+)", time), re.fullmatch(r"Channel (\d+)", channel))
-            if data is not None and all(numbers):
-                found[int(numbers[0][1]), int(numbers[1][1])] = data  # type: ignore[index]
+            place = re.fullmatch(r"TimePoint (\d+)/Channel (\d+)", f"{time}/{channel}")
+            if data is not None and place is not None:
+                found[int(place[1]), int(place[2])] = data
     ends = [max((place[axis] for place in found), default=-1) + 1 for axis in (0, 1)]
     return dict(sorted(found.items())), (ends[0], ends[1])
 

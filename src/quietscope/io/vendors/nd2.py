@@ -146,9 +146,9 @@ def _interval(file: Any, numbers: npt.NDArray[np.int64], axes: str) -> float | N
     if "T" not in axes:
         return None
     frames = np.moveaxis(numbers, axes.index("T"), 0).reshape(numbers.shape[axes.index("T")], -1)[:, 0]
-    times = [_time_ms(file, int(frame)) for frame in (frames[0], frames[-1])]
-    if None not in times and len(frames) > 1:
-        measured = seconds((times[1] - times[0]) / (len(frames) - 1), "ms")  # type: ignore[operator]
+    first, last = (_time_ms(file, int(frame)) for frame in (frames[0], frames[-1]))
+    if first is not None and last is not None and len(frames) > 1:
+        measured = seconds((last - first) / (len(frames) - 1), "ms")
         if measured is not None:
             return measured
     planned = next((loop.parameters for loop in file.experiment if loop.type == "TimeLoop"), None)
