@@ -19,9 +19,6 @@ MOST_FRAMES, SIDE = 8, 512
 STEPS: int | None = None
 """Steps of fitting it; None for those of its preset."""
 
-HASTE = "1m"
-"""A budget with which the method that comes trained is chosen wherever it suits the noise."""
-
 
 def second_opinion(
     configuration: "Configuration", images: Sequence[Image], device: "torch.device | str | None" = None
@@ -44,12 +41,12 @@ def second_opinion(
         return None
     part = parts_of(images, 2, (SIDE, SIDE), MOST_FRAMES)
     noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
-    denoiser = Denoiser(method="auto", noise=noise, budget=HASTE, seed=configuration.seed, device=device)
+    denoiser = Denoiser(method="auto", noise=noise, seed=configuration.seed, device=device)
     try:
-        settled = denoiser.settle(part, notify=_nobody)
+        settled = denoiser.settle(part, notify=_nobody)  # without a budget, what comes trained wherever that suits
         if not issubclass(METHODS[settled.method], PretrainedMethod):
             return None
-        own = settled.model_copy(update={"budget": None, "steps": STEPS})
+        own = settled.model_copy(update={"steps": STEPS})
         denoiser = Denoiser.from_configuration(own, device=device).fit(part, notify=_nobody, progress=False)
     except QuietScopeError:  # too small, too clean, no noise model: then there is no second opinion
         return None
