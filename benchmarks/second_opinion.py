@@ -4,8 +4,8 @@ Where m is a result and ``N(s', w)`` what `instant` says of the signal, a poster
 ``E[(m - s)^2 | x] = (m - s')^2 + w``, and an interval ``m +- z d`` holds the signal with the probability of that normal
 distribution. ``python benchmarks/second_opinion.py --models FOLDER`` takes the models that `unaided` has trained, and
 prints two factors for the deviation: that with which its mean square is that of the error, and that with which 90 %
-intervals hold 90 % of what `instant` says, which `quietscope denoise` takes; what intervals hold with each of the clean
-references; and the PSNR that is told, beside the true one. References as in `unaided`.
+intervals hold 90 % of what `instant` says (`quietscope denoise` takes the first); what intervals hold with each of the
+clean references; and the PSNR that is told, beside the true one. References as in `unaided`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from quietscope import Denoiser
 from quietscope.errors import NoiseError
 from quietscope.io import as_image
 from quietscope.metrics import Exposure, calibration_of_moments
-from quietscope.metrics.error_covariance import calibration_of_error
+from quietscope.metrics.second_opinion import OpinionSums
 from quietscope.model.judge_by import judge_by
 from quietscope.noise.exposure import exposure_of
 from unaided import SETS, decibel, fields, pixels, trained
@@ -48,9 +48,10 @@ def judged(name: str, method: str, args: argparse.Namespace) -> dict[str, Any] |
     mean, std = np.asarray(result.mean, np.float64), np.asarray(result.std, np.float64)
     image, factors, refused = as_image(noisy, "QYX"), dict[str, float](), ""
     try:
-        [(estimate, quality)] = judge_by(denoiser, second, image, num_samples=args.samples, seed=args.seed)
-        by_error = calibration_of_error(quality.error, num_samples=args.samples)
-        factors = {"by error": by_error.spread_factor, "by intervals": estimate.spread_factor}
+        [(estimate, _)] = judge_by(denoiser, second, image, num_samples=args.samples, seed=args.seed)
+        sums = OpinionSums(args.samples)
+        sums.add(mean, std, signal, width, np.ones(mean.shape, bool))
+        factors = {"by error": estimate.spread_factor, "by intervals": sums.calibration().spread_factor}
     except NoiseError as error:
         refused = error.got
     exposure, span = exposure_of(second.noise_models[0], SETS[name][2]), float(np.ptp(references["clean"]))

@@ -19,8 +19,9 @@ from quietscope.model.trained import Pixels, TrainedModel, missing_pixels
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.walk import Progress
 
-MOST_UNEVEN = 4.0
-"""Factor for 90 % intervals, over that for the mean square, beyond which neither is of use; 1 for normal errors."""
+MOST_UNEVEN = 10.0
+"""Factor for 90 % intervals, over that for the mean square, beyond which neither is of use; 1 for normal errors. The
+latter is taken: where much of an image is dark and flat, the former follows how far a width is overrated there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,9 @@ def judge_by(
     for channel in range(image.layout(dims).num_channels):
         sums = OpinionSums(drawn)
         _add(sums, image, channel, dims, own, second)
-        calibration, error = sums.calibration(), sums.error()
-        if calibration.spread_factor > MOST_UNEVEN * calibration_of_error(error, num_samples=drawn).spread_factor:
+        error = sums.error()
+        calibration = calibration_of_error(error, num_samples=drawn)
+        if sums.calibration().spread_factor > MOST_UNEVEN * calibration.spread_factor:
             raise NoiseError(
                 "deviations that one factor makes honest",
                 f"channel {channel}: next to none where the result is wrong, large ones elsewhere",
