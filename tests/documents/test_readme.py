@@ -1,8 +1,8 @@
 """The blocks of README.md run as they stand, on the package's sample.
 
 Only the training is shortened, and visibly so: a budget of 4 minutes becomes 3 steps, a verb that trains with its
-default budget gets 3 steps of a tiny network, where it takes a configuration, and 12 samples are drawn. A block after
-``<!-- not run: reason -->`` is left out.
+default budget gets 3 steps of a tiny network, where it takes a configuration, 12 samples are drawn, and a region ends
+where the small images do. A block after ``<!-- not run: reason -->`` is left out.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from tests.documents.running import blocks, make_configuration, make_images, work_through
+from tests.documents.running import SIDE, blocks, make_configuration, make_images, work_through
 from tests.importers.stated_hdn import LadderVAE
 
 README = Path(__file__).parents[2] / "README.md"
@@ -30,6 +30,7 @@ def _shorten_line(line: str) -> str:
     command, _, comment = line.rstrip().partition("  #")
     words = command.replace("--budget 4m", "--steps 3").replace("--steps 400", "--steps 3").rstrip()
     words = words.replace("--max-loss-db 0.2", "--max-loss-db 60")  # of a model that has learnt nothing
+    words = words.replace("--region 0:256,0:384", f"--region 0:{SIDE},0:{SIDE}")
     if words.startswith("quietscope denoise") and "--steps" not in words:
         words += " --steps 3"
     if words.startswith(("quietscope denoise", "quietscope train")):
