@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from quietscope.distillation.train import distill
     from quietscope.errors import Stop
     from quietscope.export import export_model
-    from quietscope.io import Image, read_image, write_image
+    from quietscope.io import Image, Storage, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
     from quietscope.pipeline.events import (
@@ -52,6 +52,7 @@ _HOMES = {
     "Result": "quietscope.model.denoising",
     "Results": "quietscope.pipeline.results",
     "Stop": "quietscope.errors",
+    "Storage": "quietscope.io",
     "TrainPlan": "quietscope.pipeline.plan",
     "TrainingProgress": "quietscope.pipeline.events",
     "Written": "quietscope.pipeline.events",
@@ -85,6 +86,7 @@ __all__ = [
     "Result",
     "Results",
     "Stop",
+    "Storage",
     "TrainPlan",
     "TrainingProgress",
     "Written",

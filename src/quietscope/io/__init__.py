@@ -31,6 +31,7 @@ from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
 from quietscope.io.part import Part
 from quietscope.io.pixel_check import check_pixels, saturated_share
+from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.io.vendors import czi, dv, hdf5, lif, mrc, nd2, oif, vsi
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
@@ -45,11 +46,13 @@ __all__ = [
     "LazyArray",
     "Part",
     "Sink",
+    "Storage",
     "WriteRequest",
     "as_image",
     "as_images",
     "atomic_path",
     "check_pixels",
+    "check_storage",
     "open_writer",
     "read_image",
     "saturated_share",
@@ -203,6 +206,7 @@ def open_writer(
     channel_names: Sequence[str] = (),
     frame_interval_s: float | None = None,
     details: Details = NO_DETAILS,
+    storage: Storage = USUAL_STORAGE,
     overwrite: bool = False,
 ) -> Iterator[Sink]:
     """Write an image block by block, in any order and in bounded memory.
@@ -219,6 +223,7 @@ def open_writer(
         frame_interval_s: Seconds between time points, if known.
         details: What else is known of the image, such as `Image.details`; a `LeftOutWarning` names what the format has
             no place for.
+        storage: Compression, pyramid and size of pieces; what is usual with the format where nothing is said.
         overwrite: Whether an existing result may be replaced.
 
     Yields:
@@ -230,6 +235,7 @@ def open_writer(
     """
     path = Path(path)
     chosen = _writer(path)
+    storage.check(path.name, chosen.compressions, chosen.layouts(path.name))
     kind = np.dtype(dtype).newbyteorder("=")
     if kind.kind not in "buif" or kind.itemsize > 8:
         raise OutputError(
@@ -245,6 +251,7 @@ def open_writer(
         channel_names=tuple(channel_names),
         frame_interval_s=frame_interval_s,
         details=details,
+        storage=storage,
     )
     _tell_what_is_left_out(chosen, request)
     assert chosen.create is not None
@@ -265,6 +272,7 @@ def write_image(
     channel_names: Sequence[str] = (),
     frame_interval_s: float | None = None,
     details: Details = NO_DETAILS,
+    storage: Storage = USUAL_STORAGE,
     overwrite: bool = False,
 ) -> None:
     """Write a whole image.
@@ -278,6 +286,7 @@ def write_image(
         frame_interval_s: Seconds between time points, if known.
         details: What else is known of the image, such as `Image.details`; a `LeftOutWarning` names what the format has
             no place for.
+        storage: Compression, pyramid and size of pieces; what is usual with the format where nothing is said.
         overwrite: Whether an existing result may be replaced.
 
     Raises:
@@ -294,6 +303,7 @@ def write_image(
         channel_names=channel_names,
         frame_interval_s=frame_interval_s,
         details=details,
+        storage=storage,
         overwrite=overwrite,
     ) as writer:
         writer[...] = array
@@ -307,6 +317,17 @@ def _writer(path: Path) -> Format:
             f"a name that ends in one of {supported}", str(path), f"write to {path.stem or 'result'}.ome.tif"
         )
     return chosen
+
+
+def check_storage(ending: str, storage: Storage) -> None:
+    """Refuse to store pixels in a way that the format of an ending lacks.
+
+    Raises:
+        OutputError: If it lacks a compression, or what else is asked for.
+    """
+    name = f"result.{ending.strip().lstrip('.')}"
+    chosen = _writer(Path(name))
+    storage.check(f"{ending} files", chosen.compressions, chosen.layouts(name))
 
 
 def _tell_what_is_left_out(chosen: Format, request: WriteRequest) -> None:

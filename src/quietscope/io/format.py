@@ -10,6 +10,7 @@ import numpy as np
 
 from quietscope.io.details import NO_DETAILS, Details, words_left
 from quietscope.io.image import Image, Sink
+from quietscope.io.storage import USUAL_STORAGE, Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class WriteRequest:
         channel_names: One name per channel, or empty.
         frame_interval_s: Seconds between time points, if known.
         details: What else is known of the image.
+        storage: How the pixels are stored; the format has all that is asked for.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class WriteRequest:
     channel_names: tuple[str, ...]
     frame_interval_s: float | None
     details: Details = NO_DETAILS
+    storage: Storage = USUAL_STORAGE
 
     def left_out(self, kept: Iterable[str]) -> tuple[str, ...]:
         """Return words for what is known of the image and not kept; `kept` has names of fields of this and details."""
@@ -60,6 +63,9 @@ class Format:
         keeps: Function that returns, for a request, the names of those of pixel_size_um, channel_names,
             frame_interval_s and of the fields of `Details` that its file will hold; the user is told of the rest. None
             if that is not said, and nobody told.
+        compressions: The compressions that it can write, see `quietscope.io.storage`.
+        layouts: Function that returns, for the name of a file, what else of `Storage` it can write, by the names of the
+            attributes.
         names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
         recognises: For folders: whether the folder at a path is in this format.
@@ -73,6 +79,8 @@ class Format:
     written: tuple[str, ...] = ()
     create: Callable[[Path, WriteRequest], AbstractContextManager[Sink]] | None = None
     keeps: Callable[[WriteRequest], frozenset[str]] | None = None
+    compressions: tuple[str, ...] = ()
+    layouts: Callable[[str], frozenset[str]] = lambda name: frozenset()
     names_axes: bool = True
     is_folder: bool = False
     recognises: Callable[[Path], bool] = lambda path: False

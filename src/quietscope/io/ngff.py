@@ -14,7 +14,7 @@ from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.details import Details, valid_colors, valid_name, valid_ranges, valid_wavelengths
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
-from quietscope.io.ngff_writer import create, kept
+from quietscope.io.ngff_writer import COMPRESSIONS, LAYOUTS, create, kept
 from quietscope.io.units import micrometres, seconds, signed_micrometres
 from quietscope.io.zarr_tasks import settle
 
@@ -176,6 +176,8 @@ FORMAT = Format(
     read=read,
     create=create,
     keeps=kept,
+    compressions=COMPRESSIONS,
+    layouts=lambda name: LAYOUTS,
     is_folder=True,
     recognises=is_zarr,
 )

@@ -1,43 +1,37 @@
-"""Writing of OME-Zarr, NGFF 0.5: https://ngff.openmicroscopy.org/0.5/."""
+"""Writing of OME-Zarr, NGFF 0.5 and 0.4: https://ngff.openmicroscopy.org/0.5/."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from quietscope.axes import reorder
 from quietscope.errors import OutputError
 from quietscope.io.format import WriteRequest
+from quietscope.io.gathered import Box, Gathered
 from quietscope.io.image import Sink
+from quietscope.io.pyramid import Level, levels_of
+from quietscope.io.reordered import Reordered
+from quietscope.io.storage import Storage
 from quietscope.io.zarr_tasks import settle
 
 # Chunks are 512 x 512 pixels of one plane, so that tiles and frames consist of whole chunks.
 _CHUNK = 512
+# A shard is 4 x 4 chunks of a plane, and as many planes as fit into so many bytes: a terabyte is some 50,000 files.
+_CHUNKS_OF_SHARD, _BYTES_OF_SHARD = 4, 1 << 25
 _COLORS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
-
-class _Reordered:
-    """A Zarr array that is written to with its axes in another order."""
-
-    def __init__(self, array: Any, own: str, asked: str) -> None:
-        self._array, self._own, self._asked = array, own, asked
-
-    def __setitem__(self, key: Any, block: Any) -> None:
-        index = _full_key(key, len(self._asked))
-        kept = "".join(a for a, at in zip(self._asked, index, strict=True) if isinstance(at, slice))
-        own = tuple(index[self._asked.index(letter)] for letter in self._own)
-        block = np.asarray(block)
-        assert block.ndim in (0, len(kept)), "a number, or a block with the dimensions that the index leaves"
-        if block.ndim:
-            block = reorder(block, kept, "".join(letter for letter in self._own if letter in kept))
-        self._array[own] = block
+COMPRESSIONS = ("zstd", "deflate", "none")
+LAYOUTS = frozenset({"pyramid", "chunk", "shard", "ngff"})
 
 
 @contextmanager
 def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
-    """Start an OME-Zarr image of one resolution, and provide its pixels as an array.
+    """Start an OME-Zarr image and its pyramid, and provide its pixels as an array.
 
     NGFF prescribes the order time, channel, space; the array has the order of the request.
 
@@ -46,7 +40,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
         request: Description of the image.
 
     Yields:
-        An array of the request's shape.
+        An array of the request's shape; whole chunks are written as soon as they are there, of all levels.
 
     Raises:
         OutputError: If there are axes that NGFF does not allow.
@@ -55,21 +49,89 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
 
     order = _ngff_order(request)
     sizes = dict(zip(request.axes, request.shape, strict=True))
+    shape = tuple(sizes[letter] for letter in order)
+    levels = levels_of(order, shape, request.pixel_size_um)
+    if request.storage.pyramid is False:
+        levels = levels[:1]
     try:
-        group = zarr.open_group(str(path), mode="w-", zarr_format=3)
-        array = group.create_array(
-            "0",
-            shape=tuple(sizes[letter] for letter in order),
-            dtype=request.dtype,
-            chunks=tuple(min(sizes[letter], _CHUNK) if letter in "YX" else 1 for letter in order),
-            dimension_names=[letter.lower() for letter in order],
-            config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
-        )
-        group.attrs["ome"] = _attributes(request, order, sizes)
-        yield _Reordered(array, order, request.axes)
+        group = zarr.create_group(str(path), zarr_format=2 if request.storage.ngff == "0.4" else 3)
+        arrays = [_array(group, str(number), request, order, level) for number, level in enumerate(levels)]
+        group.attrs.update(attributes(request, order, levels))
+        sink = Gathered(levels, arrays)
+        yield Reordered(sink, order, request.axes)
+        sink.finish()
     except BaseException:  # of headers, too: several are written at once
         settle()
         raise
+
+
+@dataclass(frozen=True)
+class _Array:
+    """A Zarr array, written by whole chunks or shards."""
+
+    array: Any
+    piece: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.array.dtype)
+
+    def write(self, box: Box, pixels: npt.NDArray[Any]) -> None:
+        self.array[box] = pixels
+
+    def read(self, box: Box) -> npt.NDArray[Any]:
+        return np.asarray(self.array[box])
+
+
+def _array(group: Any, name: str, request: WriteRequest, order: str, level: Level) -> _Array:
+    """Create the array of one level."""
+    storage = request.storage
+    side = storage.chunk or _CHUNK
+    chunks = tuple(min(size, side) if letter in "YX" else 1 for letter, size in zip(order, level.shape, strict=True))
+    shards = _shards(order, level.shape, chunks, request.dtype.itemsize) if storage.shard else None
+    options: dict[str, Any] = {"compressors": _compressors(storage)}
+    if storage.ngff == "0.4":
+        options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+    else:
+        options["dimension_names"] = [letter.lower() for letter in order]
+    array = group.create_array(
+        name,
+        shape=level.shape,
+        dtype=request.dtype,
+        chunks=chunks,
+        shards=shards,
+        config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
+        **options,
+    )
+    return _Array(array, shards or chunks)
+
+
+def _shards(order: str, shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the shape of a shard: of a small plane, many planes are in one."""
+    shard = dict(zip(order, chunks, strict=True))
+    sizes = dict(zip(order, shape, strict=True))
+    for letter in "YX":
+        shard[letter] *= min(_CHUNKS_OF_SHARD, -(-sizes[letter] // shard[letter]))
+    for stacked in (letter for letter in "ZT" if letter in order):
+        while shard[stacked] < sizes[stacked] and 2 * prod(shard.values()) * itemsize <= _BYTES_OF_SHARD:
+            shard[stacked] *= 2
+    return tuple(shard.values())
+
+
+def _compressors(storage: Storage) -> Any:
+    """Return Zarr's name for a compression."""
+    from numcodecs import Blosc, Zlib
+    from zarr.codecs import GzipCodec
+
+    if storage.compression == "none":
+        return None
+    if storage.ngff == "0.4":  # of what 0.4 has, what all its readers have
+        return Zlib(level=5) if storage.compression == "deflate" else Blosc(cname="zstd", clevel=5)
+    return GzipCodec(level=5) if storage.compression == "deflate" else "auto"
 
 
 def _ngff_order(request: WriteRequest) -> str:
@@ -84,7 +146,38 @@ def _ngff_order(request: WriteRequest) -> str:
     return "".join(letter for letter in "T" + middle + "ZYX" if letter in request.axes)
 
 
-def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
+def attributes(request: WriteRequest, order: str, levels: Sequence[Level]) -> dict[str, Any]:
+    """Return the metadata of an image, as NGFF has them.
+
+    Args:
+        request: Description of the image.
+        order: Its axes in the order of NGFF.
+        levels: The levels of its pyramid, itself first.
+
+    Returns:
+        The attributes of its group.
+    """
+    axes, scale = _axes(request, order)
+    known = request.details.position_um if _has_place(request) else {}
+    place = [float(known.get(letter, 0.0)) for letter in order]
+    datasets = [
+        {"path": str(number), "coordinateTransformations": _steps(level, scale, place)}
+        for number, level in enumerate(levels)
+    ]
+    image: dict[str, Any] = {"name": request.details.name or request.path.name.split(".")[0], "axes": axes}
+    image["datasets"] = datasets
+    if len(levels) > 1:
+        image["type"] = "mean"
+    num_channels = dict(zip(order, levels[0].shape, strict=True)).get("C", 1)
+    channels = _channels(request, num_channels)
+    omero = {"omero": {"channels": channels}} if channels else {}
+    if request.storage.ngff == "0.4":
+        return {"multiscales": [{"version": "0.4", **image}], **omero}
+    return {"ome": {"version": "0.5", "multiscales": [image], **omero}}
+
+
+def _axes(request: WriteRequest, order: str) -> tuple[list[dict[str, str]], list[float]]:
+    """Return what NGFF says of each axis, and the size of a pixel along it."""
     scale = [1.0] * len(order)
     axes: list[dict[str, str]] = []
     for at, letter in enumerate(order):
@@ -100,17 +193,18 @@ def _attributes(request: WriteRequest, order: str, sizes: dict[str, int]) -> dic
         elif letter in "CS":
             axis["type"] = "channel"
         axes.append(axis)
-    steps: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-    place = request.details.position_um
-    if _has_place(request):
-        steps.append({"type": "translation", "translation": [float(place.get(letter, 0.0)) for letter in order]})
-    datasets = [{"path": "0", "coordinateTransformations": steps}]
-    name = request.details.name or request.path.name.split(".")[0]
-    ome: dict[str, Any] = {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}
-    channels = _channels(request, sizes.get("C", 1))
-    if channels:
-        ome["omero"] = {"channels": channels}
-    return ome
+    return axes, scale
+
+
+def _steps(level: Level, scale: Sequence[float], place: Sequence[float]) -> list[dict[str, Any]]:
+    """Return how the pixels of a level lie in space: a pixel lies in the middle of those that it is the mean of."""
+    steps: list[dict[str, Any]] = [
+        {"type": "scale", "scale": [each * factor for each, factor in zip(scale, level.factor, strict=True)]}
+    ]
+    moves = [at + each * (factor - 1) / 2 for at, each, factor in zip(place, scale, level.factor, strict=True)]
+    if any(moves):
+        steps.append({"type": "translation", "translation": moves})
+    return steps
 
 
 def _channels(request: WriteRequest, num_channels: int) -> list[dict[str, Any]]:
@@ -146,12 +240,3 @@ def kept(request: WriteRequest) -> frozenset[str]:
     """Return the facts and details that NGFF has a place for, see `quietscope.io.details`."""
     usual = ("pixel_size_um", "channel_names", "frame_interval_s", "name", "colors", "emission_nm", "ranges")
     return frozenset((*usual, *(("position_um",) if _has_place(request) else ())))
-
-
-def _full_key(key: Any, ndim: int) -> tuple[Any, ...]:
-    """Expand an index of integers, slices and at most one ellipsis to one entry per axis."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if any(part is Ellipsis for part in parts):
-        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts = (*parts[:at], *[slice(None)] * (ndim - len(parts) + 1), *parts[at + 1 :])
-    return (*parts, *[slice(None)] * (ndim - len(parts)))

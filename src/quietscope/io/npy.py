@@ -70,6 +70,7 @@ FORMAT = Format(
     written=(".npy",),
     read=read,
     create=create,
+    compressions=("none",),
     keeps=lambda request: frozenset(),
     names_axes=False,
     begins=lambda head: head.startswith(b"\x93NUMPY"),

@@ -6,6 +6,7 @@ what the old one tells besides is taken over element by element.
 
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -96,6 +97,21 @@ def _words(root: Element, image: Element, channels: list[Element], planes: list[
         yield "OME annotations"
     if root.find("ROI") is not None:
         yield "OME regions of interest"
+
+
+def describe_file(path: Path, details: Details) -> None:
+    """Put the details of an older image into the document of an OME-TIFF that is being written.
+
+    That comes afterwards: tifffile makes the document of what it writes, and takes but a part of what OME knows.
+
+    Args:
+        path: The file.
+        details: What is known of the image.
+    """
+    import tifffile
+
+    if details != NO_DETAILS:
+        tifffile.tiffcomment(path, described(tifffile.tiffcomment(path), details).encode())
 
 
 def described(document: str, details: Details) -> str:

@@ -80,6 +80,7 @@ FORMAT = Format(
     written=(".png",),
     read=read,
     create=create,
+    compressions=("deflate",),
     keeps=lambda request: frozenset(),
     begins=lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
 )

@@ -20,7 +20,7 @@ from quietscope.io.tiff_chain import check_chain
 from quietscope.io.tiff_metadata import caveats, is_signed, names_of_series, read_metadata
 from quietscope.io.tiff_missing import FilesOfASet, FirstFrames, companion_of, missing_planes
 from quietscope.io.tiff_vendors import without_thumbnails
-from quietscope.io.tiff_writer import create, kept
+from quietscope.io.tiff_writer import COMPRESSIONS, create, kept, layouts
 from quietscope.io.zarr_tasks import settle
 from quietscope.outside.regular_file import check_regular
 
@@ -206,5 +206,7 @@ FORMAT = Format(
     read=read,
     create=create,
     keeps=kept,
+    compressions=COMPRESSIONS,
+    layouts=layouts,
     begins=is_tiff,
 )

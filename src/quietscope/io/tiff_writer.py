@@ -1,7 +1,11 @@
-"""TIFF written page by page in any order: OME-TIFF, ImageJ hyperstacks, or tifffile's own layout."""
+"""TIFF written in any order: OME-TIFF, ImageJ hyperstacks, or tifffile's own layout.
+
+Pages are one piece each, as every program reads them and a memory map writes them, unless the image is large or it is
+asked for tiles, compression or a pyramid: then see `quietscope.io.tiff_tiled`.
+"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,16 +14,23 @@ import numpy as np
 
 from quietscope.axes import reorder
 from quietscope.errors import OutputError
+from quietscope.io import tiff_tiled
 from quietscope.io.atomic import reserve
-from quietscope.io.details import NO_DETAILS, Details
+from quietscope.io.details import Details
 from quietscope.io.format import WriteRequest
 from quietscope.io.image import Sink
-from quietscope.io.ome_xml import described
+from quietscope.io.ome_xml import describe_file
+from quietscope.io.pyramid import LARGEST_OF_LAST, levels_of
+from quietscope.io.reordered import Reordered
 
 _IMAGEJ_ORDER = "TZCYXS"
 _IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
 # Largest size for which 32-bit file offsets suffice, with a margin for the page headers.
 _CLASSIC_LIMIT = 2**32 - 2**25
+# An OME-TIFF whose planes are larger than that on a side, or which has more bytes, gets a pyramid.
+_LARGE_SIDE, _LARGE_BYTES = 4096, 2**32
+
+COMPRESSIONS = ("zstd", "lzw", "deflate", "none")
 
 
 @contextmanager
@@ -33,51 +44,110 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
         request: Description of the image. Pixels of type bool are stored as uint8, 0 or 1.
 
     Yields:
-        A memory-mapped array of the request's shape.
+        An array of the request's shape.
 
     Raises:
         OutputError: If OME-TIFF cannot hold the data type or the axes.
     """
     import tifffile
 
+    dialect = _dialect(request)
     dtype = np.dtype(np.uint8) if request.dtype == bool else request.dtype
-    ome = ".ome." in request.path.name.lower()
-    imagej = not ome and _fits_imagej(request, dtype)
-    wanted = _IMAGEJ_ORDER if imagej else "".join(a for a in request.axes if a not in "YXS") + "YXS"
+    wanted = _IMAGEJ_ORDER if dialect == "imagej" else "".join(a for a in request.axes if a not in "YXS") + "YXS"
     order = "".join(letter for letter in wanted if letter in request.axes)
     sizes = dict(zip(request.axes, request.shape, strict=True))
+    options = _OPTIONS[dialect](request, order, sizes)
+    start = _tiled if _is_tiled(request) else _mapped
+    with ExitStack() as stack:
+        try:
+            pixels = stack.enter_context(start(path, request, order, dtype, options))
+        except (ValueError, tifffile.OmeXmlError) as error:  # raised for what OME does not support
+            raise OutputError(
+                f"axes and a data type that OME-TIFF can hold in {request.path.name}",
+                f"{request.axes} of {dtype} ({error})",
+                "write to a name that ends in .tif, without .ome",
+            ) from error
+        yield pixels
+
+
+@contextmanager
+def _mapped(
+    path: Path, request: WriteRequest, order: str, dtype: np.dtype[Any], options: dict[str, Any]
+) -> Iterator[Sink]:
+    """Start a file of one piece, and provide a memory map of it."""
+    import tifffile
+
+    sizes = dict(zip(request.axes, request.shape, strict=True))
     shape = tuple(sizes[letter] for letter in order)
-    options = _ome_options if ome else _imagej_options if imagej else _shaped_options
-    try:
-        place = tifffile.imwrite(
-            path,
-            shape=shape,
-            dtype=dtype,
-            bigtiff=prod(shape) * dtype.itemsize > _CLASSIC_LIMIT,
-            align=16,
-            returnoffset=True,
-            **_photometric(order, sizes),
-            **options(request, order, sizes),
-        )
-    except (ValueError, tifffile.OmeXmlError) as error:  # raised for data types and axes that OME does not support
-        raise OutputError(
-            f"axes and a data type that OME-TIFF can hold in {request.path.name}",
-            f"{request.axes} of {dtype} ({error})",
-            "write to a name that ends in .tif, without .ome",
-        ) from error
+    place = tifffile.imwrite(
+        path,
+        shape=shape,
+        dtype=dtype,
+        bigtiff=prod(shape) * dtype.itemsize > _CLASSIC_LIMIT,
+        align=16,
+        returnoffset=True,
+        **_photometric(order, sizes),
+        **options,
+    )
     assert place is not None, "an uncompressed TIFF is one piece"
-    if ome and request.details != NO_DETAILS:
-        # Afterwards, since tifffile makes the document of what it writes, and takes but a part of what OME knows.
-        text = described(tifffile.tiffcomment(path), request.details)
-        tifffile.tiffcomment(path, text.encode())
+    if options["ome"]:
+        describe_file(path, request.details)
     reserve(path)
     pixels = np.memmap(path, dtype, "r+", place[0], shape)
     yield reorder(pixels, order, request.axes)
     pixels.flush()
 
 
-def _fits_imagej(request: WriteRequest, dtype: np.dtype[Any]) -> bool:
+@contextmanager
+def _tiled(
+    path: Path, request: WriteRequest, order: str, dtype: np.dtype[Any], options: dict[str, Any]
+) -> Iterator[Sink]:
+    """Start a file of tiles, and of a pyramid where there is to be one; its depth stays as it is, page by page."""
     sizes = dict(zip(request.axes, request.shape, strict=True))
+    levels = levels_of(order, [sizes[letter] for letter in order], {}, halves_z=False)
+    wanted = request.storage.pyramid
+    layout = tiff_tiled.Layout(
+        levels=levels if wanted or (wanted is None and _is_large(request)) else levels[:1],
+        dtype=dtype,
+        has_samples="S" in order,
+        storage=request.storage,
+        options=options,
+        page_options=_photometric(order, sizes),
+        details=request.details,
+    )
+    with tiff_tiled.create(path, layout) as sink:
+        yield Reordered(sink, order, request.axes)
+
+
+def _dialect(request: WriteRequest) -> str:
+    if ".ome." in request.path.name.lower():
+        return "ome"
+    return "shaped" if _is_tiled(request) or not _fits_imagej(request) else "imagej"
+
+
+def layouts(name: str) -> frozenset[str]:
+    """Return what else of `Storage` a file of a name can have: the smaller versions of other dialects nobody finds."""
+    return frozenset({"pyramid", "chunk"} if ".ome." in name.lower() else {"chunk"})
+
+
+def _is_tiled(request: WriteRequest) -> bool:
+    storage = request.storage
+    if storage.pyramid or storage.chunk or storage.compression not in (None, "none"):
+        return True
+    return storage.pyramid is None and _is_large(request)
+
+
+def _is_large(request: WriteRequest) -> bool:
+    """Tell whether an image is to have a pyramid where nobody says so."""
+    side = max(size for letter, size in zip(request.axes, request.shape, strict=True) if letter in "YX")
+    num_bytes = prod(request.shape) * request.dtype.itemsize
+    is_large = side > _LARGE_SIDE or (num_bytes > _LARGE_BYTES and side > LARGEST_OF_LAST)
+    return is_large and ".ome." in request.path.name.lower()
+
+
+def _fits_imagej(request: WriteRequest) -> bool:
+    sizes = dict(zip(request.axes, request.shape, strict=True))
+    dtype = request.dtype if request.dtype != bool else np.dtype(np.uint8)
     if not set(request.axes) <= set(_IMAGEJ_ORDER) or dtype.name not in _IMAGEJ_DTYPES:
         return False
     if sizes["X"] == 1:  # tifffile would take the height for the width, and frames for lines
@@ -107,7 +177,7 @@ def _ome_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> di
 
 def _imagej_options(request: WriteRequest, order: str, sizes: dict[str, int]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": order}
-    options: dict[str, Any] = {"imagej": True, "metadata": metadata}
+    options: dict[str, Any] = {"ome": False, "imagej": True, "metadata": metadata}
     if request.pixel_size_um:
         metadata["unit"] = "um"
         options["resolution"] = (1 / request.pixel_size_um["X"], 1 / request.pixel_size_um["Y"])
@@ -148,9 +218,10 @@ def _imagej_details(details: Details, sizes: dict[str, int]) -> dict[str, Any]:
 def kept(request: WriteRequest) -> frozenset[str]:
     """Return the facts and details that the dialect of a request has a place for, see `quietscope.io.details`."""
     usual = {"pixel_size_um", "channel_names", "frame_interval_s"}
-    if ".ome." in request.path.name.lower():
+    dialect = _dialect(request)
+    if dialect == "ome":
         return frozenset(usual | {"name", "acquired", "colors", "emission_nm", "position_um", "ome"})
-    if _fits_imagej(request, request.dtype if request.dtype != bool else np.dtype(np.uint8)):
+    if dialect == "imagej":
         return frozenset(usual | {"colors", "luts", "ranges", "labels", "overlays", "roi", "info"})
     return frozenset(usual | {"name", "acquired", "colors", "emission_nm"})
 
@@ -177,3 +248,6 @@ def _physical_sizes(request: WriteRequest) -> dict[str, Any]:
     if request.frame_interval_s is not None:
         metadata |= {"TimeIncrement": request.frame_interval_s, "TimeIncrementUnit": "s"}
     return metadata
+
+
+_OPTIONS = {"ome": _ome_options, "imagej": _imagej_options, "shaped": _shaped_options}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from quietscope.io import Image, Sink, open_writer
+from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.outside.sources import reading
 from quietscope.pipeline.results import Dtype
 from quietscope.tiling.kinds import kind_of, with_leading
@@ -25,6 +26,7 @@ class Target:
         main: Which of them is the denoised image.
         request: How to predict.
         dtype: "input" rounds and clips images to the input's type.
+        storage: Compression, pyramid and size of pieces in the files.
         overwrite: Whether results that exist may be replaced.
     """
 
@@ -33,6 +35,7 @@ class Target:
     main: str = "mean"
     request: Request = DEFAULT_REQUEST
     dtype: Dtype = "float32"
+    storage: Storage = USUAL_STORAGE
     overwrite: bool = False
 
     @property
@@ -78,6 +81,7 @@ class Target:
             channel_names=self.image.channel_names,
             frame_interval_s=self.image.frame_interval_s,
             details=self.image.details,
+            storage=self.storage,
             overwrite=self.overwrite,
         )
 

@@ -218,8 +218,9 @@ class PredictPlan:
         """What tells results of this model, asked for in this way, from others: 16 hexadecimal digits."""
         targets, weights = self.targets, self.model.with_suffix(".bin")
         opening = targets.opening
-        asked = (targets.request, targets.main, targets.dtype, opening.axes, opening.series, opening.part)
-        text = "\n".join(map(repr, (*asked, *targets.endings.items())))
+        asked = (targets.request, targets.main, targets.dtype, targets.storage)
+        seen = (opening.axes, opening.series, opening.part)
+        text = "\n".join(map(repr, (*asked, *seen, *targets.endings.items())))
         files = [self.model, *([weights] if weights.is_file() else [])]
         return digest_of(text.encode(), *files, *mask_parts(opening.mask))
 

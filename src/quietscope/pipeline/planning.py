@@ -126,6 +126,7 @@ def plan_denoise(
                 # The picture shows the first image's deviation and samples, whatever is written.
                 request=replace(request, seed=configuration.seed).settled(kinds if number else {*kinds, *seen}),
                 dtype=results.dtype,
+                storage=results.storage,
                 overwrite=overwrite,
             )
             for number, (image, stem) in enumerate(zip(noisy, stems, strict=True))
@@ -248,6 +249,7 @@ def plan_predict(
         "main": results.main,
         "request": request.settled(kinds),
         "dtype": results.dtype,
+        "storage": results.storage,
         "overwrite": overwrite,
     }
     if names_file(place, found):
@@ -257,7 +259,7 @@ def plan_predict(
             opened, place, kinds, replace(opening, axes=None, series=None, mask=None, part=ALL), **wanted
         )
         return PredictPlan(model=file, device=device, targets=targets, insist=insist)
-    check_format(results.format)
+    check_format(results.format, results.storage)
     targets = Targets(
         sources=tuple(each.source for each in found),
         folder=place,

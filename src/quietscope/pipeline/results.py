@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
+from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.tiling.kinds import Kind, chosen_kinds, names_of_kinds
 from quietscope.wording import typed
 
@@ -26,12 +27,14 @@ class Results:
             and leaves it out where `kinds` does.
         dtype: "input" rounds and clips images to the input's type.
         format: Ending of the files, which picks their format, where the run chooses the names.
+        storage: Compression, pyramid and size of pieces in the files.
     """
 
     kinds: tuple[str, ...] | None = None
     estimate: Literal["mean", "map"] | None = None
     dtype: Dtype = "float32"
     format: str = "ome.tif"
+    storage: Storage = USUAL_STORAGE
 
     @property
     def main(self) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from quietscope.axes import NO_CONTEXT, Context
 from quietscope.data.by_itself import in_context
 from quietscope.errors import OutputError, SettingsError
-from quietscope.io import FORMATS, Image, ImageSource
+from quietscope.io import FORMATS, Image, ImageSource, check_storage
 from quietscope.io.part import ALL, Part
+from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.pipeline.files import endings_beside, files_of, known_endings, split_name, whole_path
 from quietscope.pipeline.found_images import Found
 from quietscope.pipeline.image_files import Target
@@ -61,6 +62,7 @@ class Targets:
         main: Which kind is the denoised image.
         request: How to predict.
         dtype: "input" rounds and clips images to the input's type.
+        storage: Compression, pyramid and size of pieces in the files.
         overwrite: Whether results that exist may be replaced.
     """
 
@@ -72,6 +74,7 @@ class Targets:
     main: str = "mean"
     request: Request = DEFAULT_REQUEST
     dtype: Dtype = "float32"
+    storage: Storage = USUAL_STORAGE
     overwrite: bool = False
 
     @classmethod
@@ -104,6 +107,7 @@ class Targets:
             main=self.main,
             request=self.request,
             dtype=self.dtype,
+            storage=self.storage,
             overwrite=self.overwrite,
         )
 
@@ -180,15 +184,17 @@ def check_one(output: Path, found: Sequence[Found], *, resume: bool) -> None:
         raise SettingsError("a folder of results to go on in", f"{output}, the result of one image", fix)
 
 
-def check_format(ending: str) -> None:
-    """Refuse an ending that no format writes.
+def check_format(ending: str, storage: Storage) -> None:
+    """Refuse an ending that no format writes, and what its format cannot store.
 
     Raises:
         SettingsError: If none does.
+        OutputError: If it has no such compression, pyramid, chunks or shards.
     """
     if "." + ending.strip().lower().lstrip(".") not in _written():
         names = " ".join(sorted(suffix.lstrip(".") for suffix in _written()))
         raise SettingsError(f"one of {names} as format", repr(ending), f"pass e.g. `{typed(format='ome.tif')}`")
+    check_storage(ending, storage)
 
 
 def _written() -> frozenset[str]:

@@ -1,5 +1,6 @@
 """``quietscope denoise``: train on the very images and denoise them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from quietscope.cli.options import (
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen, status_of
+from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 
 
 def denoise(
@@ -46,6 +48,7 @@ def denoise(
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
+    storing: Annotated[StorageOptions, Group] = NO_STORAGE,
     calibrate: Annotated[
         bool,
         Parameter(
@@ -79,7 +82,7 @@ def denoise(
         mask=mask,
         part=part.part,
         device=training.device,
-        results=prediction.results(format),
+        results=replace(prediction.results(format), storage=storing.storage),
         request=prediction.request(),
         overwrite=prediction.overwrite,
         resume=resume,

@@ -1,5 +1,6 @@
 """``quietscope predict``: denoise images with a trained model."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from quietscope.cli.options import (
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen, rows_table, status_of
+from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def predict(
     seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
+    storing: Annotated[StorageOptions, Group] = NO_STORAGE,
     resume: Annotated[
         bool, Flag, Parameter(help="Pass over images whose results an earlier run of the same kind has written.")
     ] = False,
@@ -75,6 +78,7 @@ def predict(
     from quietscope.pipeline.run import run
 
     screen, results = Screen(data_only=json), prediction.results(format or "ome.tif")
+    results = replace(results, storage=storing.storage)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     plan = plan_predict(
         model,
