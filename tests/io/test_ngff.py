@@ -141,7 +141,7 @@ def test_folders_that_hold_no_image(tmp_path: Path) -> None:
         read_image(tmp_path / "a.zarr")
     attributes = {"plate": {"wells": [{"path": "B/3"}]}}
     zarr.open_group(str(tmp_path / "p.zarr"), mode="w", zarr_format=2).attrs.update(attributes)
-    with pytest.raises(ImageFileError, match="B/3/0"):
+    with pytest.raises(ImageFileError, match="1 listed"):
         read_image(tmp_path / "p.zarr")
     (tmp_path / "bad.zarr").mkdir()
     (tmp_path / "bad.zarr" / "zarr.json").write_text("{")

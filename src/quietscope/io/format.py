@@ -69,6 +69,8 @@ class Format:
         names_axes: Whether files name their axes.
         is_folder: Whether an image is a folder.
         recognises: For folders: whether the folder at a path is in this format.
+        members: For folders: function that returns, for one in this format that is a collection of images in folders of
+            their own, such as the fields of a plate, their paths below it; nothing for an image.
         begins: For files: whether a file that begins with these bytes (up to `first_bytes.COUNT`) is in this format. It
             comes before the extension. None where no bytes tell.
     """
@@ -84,4 +86,5 @@ class Format:
     names_axes: bool = True
     is_folder: bool = False
     recognises: Callable[[Path], bool] = lambda path: False
+    members: Callable[[Path], tuple[str, ...]] = lambda path: ()
     begins: Callable[[bytes], bool] | None = None

@@ -1,7 +1,7 @@
 """OME-Zarr: reads NGFF 0.4 and 0.5 and plain Zarr arrays; writes NGFF 0.5 (see ``ngff_writer``)."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -14,7 +14,17 @@ from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.details import Details, valid_colors, valid_name, valid_ranges, valid_wavelengths
 from quietscope.io.format import Format
 from quietscope.io.image import Image, LazyArray, Opened, check_series
+from quietscope.io.ngff_metadata import (
+    Dataset,
+    Multiscale,
+    attributes_of,
+    axes_of,
+    fields_of,
+    multiscales_of,
+    raw_series_of,
+)
 from quietscope.io.ngff_writer import COMPRESSIONS, LAYOUTS, create, kept
+from quietscope.io.ngff_xml import told_by_xml
 from quietscope.io.units import micrometres, seconds, signed_micrometres
 from quietscope.io.zarr_tasks import settle
 
@@ -27,17 +37,18 @@ def is_zarr(path: Path) -> bool:
 
 
 def read(path: Path, series: int) -> Image:
-    """Open an OME-Zarr image, or a plain Zarr array.
+    """Open an OME-Zarr image, a plain Zarr array, or one field of a plate.
 
     Args:
         path: The folder.
-        series: Index of the image, if the folder holds several (several multiscales, or a bioformats2raw layout).
+        series: Index of the image, if the folder holds several: the fields of a plate or a well, the images of
+            bioformats2raw's layout, or several multiscales.
 
     Returns:
         The image at its highest resolution, with lazy pixels.
 
     Raises:
-        ImageFileError: If the folder is not a Zarr store, or has no image at its root.
+        ImageFileError: If the folder is not a Zarr store, or has no image.
     """
     import zarr
 
@@ -50,31 +61,45 @@ def read(path: Path, series: int) -> Image:
     node = zarr.open(CarefulStore(path), mode="r")
     if isinstance(node, zarr.Array):
         return Image(_lazy(path, "", node), _named_axes(node), path=path)
-    if "bioformats2raw.layout" in _ngff(node) and not _ngff(node).get("multiscales"):
-        count = sum(1 for name, _ in node.groups() if name.isdigit())
-        check_series(path, series, count)
-        return replace(_multiscale(path, node[str(series)], f"{series}/", 0), num_series=count)
-    return _multiscale(path, node, "", series)
+    images = multiscales_of(path)
+    if images:
+        check_series(path, series, len(images))
+        return replace(_multiscale(path, node, "", images[series]), num_series=len(images))
+    fields = fields_of(path)
+    members = fields or raw_series_of(path)
+    if not members:
+        raise _no_image(path, node)
+    check_series(path, series, len(members))
+    image = _member(path, node, members[series])
+    if fields:
+        return replace(image, num_series=len(fields), series_names=fields)
+    return told_by_xml(replace(image, num_series=len(members)), path, series)
 
 
-def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
-    attributes = _ngff(group)
-    images: Sequence[Mapping[str, Any]] = attributes.get("multiscales") or ()
+def _member(path: Path, node: Any, name: str) -> Image:
+    """Open one of several images that have groups of their own."""
+    images = multiscales_of(path / name)
     if not images:
-        raise _no_image(path, group, attributes)
-    check_series(path, series, len(images))
-    image = images[series]
-    level = image["datasets"][0]
-    name = prefix + str(level["path"])
-    array = group[str(level["path"])]
-    described = _axes(image, array.ndim)
-    axes = "".join(axis["name"][0].upper() for axis in described)
-    scale = [_scale(image, at) * _scale(level, at) for at in range(array.ndim)]
-    units = {letter: axis.get("unit") for letter, axis in zip(axes, described, strict=True)}
-    sizes = {letter: micrometres(size, units[letter]) for letter, size in zip(axes, scale, strict=False)}
+        raise ImageFileError(f"an image at {path / name}", "none", "copy the folder again, or choose another series")
+    return _multiscale(path, node, f"{name}/", images[0])
+
+
+def _multiscale(path: Path, root: Any, prefix: str, image: Multiscale) -> Image:
+    """Open an image of a store at its highest resolution."""
+    folder = path / prefix
+    level, array = _full(folder, root, prefix, image)
+    name = prefix + level.path
+    described = axes_of(folder, image, level.path, array.ndim)
+    axes = "".join(axis.name[0].upper() for axis in described)
+    scale, move = image.placed(level, array.ndim)
+    units = {letter: axis.unit for letter, axis in zip(axes, described, strict=True)}
+    sizes = {letter: micrometres(size, units[letter]) for letter, size in zip(axes, scale, strict=True)}
     interval = seconds(scale[axes.index("T")], units["T"]) if "T" in axes else None
-    channels = (attributes.get("omero") or {}).get("channels") or ()
+    channels = _channels(folder)
     labels = tuple(str(channel.get("label", "")) for channel in channels)
+    place = {letter: signed_micrometres(at, units[letter]) for letter, at in zip(axes, move, strict=True)}
+    windows = [window if isinstance(window := channel.get("window"), dict) else {} for channel in channels]
+    own_name = "" if image.name == (folder.name if prefix else path.name).split(".")[0] else valid_name(image.name)
     return Image(
         data=_lazy(path, name, array),
         axes=axes,
@@ -82,51 +107,40 @@ def _multiscale(path: Path, group: Any, prefix: str, series: int) -> Image:
         channel_names=labels if any(labels) else (),
         path=path,
         frame_interval_s=interval,
-        num_series=len(images),
-        details=_details(path, image, level, channels, units),
+        details=Details(
+            name=own_name,
+            colors=valid_colors(channel.get("color") for channel in channels),
+            emission_nm=valid_wavelengths((channel.get("emissionWave"), "nm") for channel in channels),
+            position_um={letter: at for letter, at in place.items() if letter in "XYZ" and at is not None}
+            if any(place.values())
+            else {},
+            ranges=valid_ranges(window.get(end) for window in windows for end in ("start", "end")),
+        ),
     )
 
 
-def _details(
-    path: Path,
-    image: Mapping[str, Any],
-    level: Mapping[str, Any],
-    channels: Sequence[Mapping[str, Any]],
-    units: Mapping[str, Any],
-) -> Details:
-    """Return name, place, colours, wavelengths and shown range, as far as they are told."""
-    steps = [*(image.get("coordinateTransformations") or ()), *(level.get("coordinateTransformations") or ())]
-    moves = [step["translation"] for step in steps if step.get("type") == "translation" and "translation" in step]
-    place = {}
-    if len(moves) == 1:  # several may be in units of each other
-        known = {letter: signed_micrometres(at, units[letter]) for letter, at in zip(units, moves[0], strict=False)}
-        place = {letter: at for letter, at in known.items() if letter in "XYZ" and at is not None}
-    windows = [channel.get("window") or {} for channel in channels]
-    return Details(
-        name="" if image.get("name") == path.name.split(".")[0] else valid_name(image.get("name")),
-        colors=valid_colors(channel.get("color") for channel in channels),
-        emission_nm=valid_wavelengths((channel.get("emissionWave"), "nm") for channel in channels),
-        position_um=place if any(place.values()) else {},
-        ranges=valid_ranges(window.get(end) for window in windows for end in ("start", "end")),
-    )
+def _full(folder: Path, root: Any, prefix: str, image: Multiscale) -> tuple[Dataset, Any]:
+    """Return the level of the highest resolution, which is the first, unless the order is the other way round."""
+    import zarr
+
+    found: list[tuple[Dataset, Any]] = []
+    for level in image.datasets:
+        array = root.get(prefix + level.path)
+        if isinstance(array, zarr.Array):
+            found.append((level, array))
+        elif not found:
+            raise ImageFileError(
+                f"the pixels of {folder} in {level.path}, as it says", "no array there", "copy the folder again"
+            )
+    return max(found, key=lambda each: prod(each[1].shape))  # of equal ones the first
 
 
-def _ngff(group: Any) -> Mapping[str, Any]:
-    """Return the NGFF attributes: up to version 0.4 they are at the root, from 0.5 on under "ome"."""
-    attributes = dict(group.attrs)
-    nested: Mapping[str, Any] = attributes.get("ome") or attributes
-    return nested
-
-
-def _axes(image: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
-    """Return one record per axis; up to version 0.3 they were plain names, and before that always TCZYX."""
-    axes = image.get("axes") or list("tczyx"[-ndim:])
-    return [{"name": axis} if isinstance(axis, str) else axis for axis in axes]
-
-
-def _scale(record: Mapping[str, Any], axis: int) -> float:
-    steps = record.get("coordinateTransformations") or ()
-    return prod(float(step["scale"][axis]) for step in steps if step.get("type") == "scale" and "scale" in step)
+def _channels(folder: Path) -> list[Mapping[str, Any]]:
+    """Return what is told of each channel; nothing where that is no list of records."""
+    omero = attributes_of(folder).get("omero")
+    channels = omero.get("channels") if isinstance(omero, dict) else None
+    known = channels if isinstance(channels, list) else []
+    return known if all(isinstance(each, dict) for each in known) else []
 
 
 def _named_axes(array: Any) -> str:
@@ -159,14 +173,15 @@ def _open(path: Path, name: str) -> Opened:
     return Opened(zarr.open_array(CarefulStore(path), path=name, mode="r"), settle=settle)
 
 
-def _no_image(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFileError:
-    if "plate" in attributes:
-        wells = attributes["plate"].get("wells") or [{"path": "A/1"}]
-        inside = path / wells[0]["path"] / "0"
-        return ImageFileError("one image", f"the plate {path}", f"name one field of it, e.g. {inside}")
+def _no_image(path: Path, group: Any) -> ImageFileError:
     members = sorted(name for name, _ in group.members())
     fix = f"name an image inside it, e.g. {path / members[0]}" if members else "check how it was written"
     return ImageFileError("an OME-Zarr image", f"{path}, a Zarr group without one", fix)
+
+
+def members_of(path: Path) -> tuple[str, ...]:
+    """Return the fields of a plate or a well, see `quietscope.io.ngff_metadata.fields_of`; nothing for an image."""
+    return () if attributes_of(path).get("multiscales") else fields_of(path)
 
 
 FORMAT = Format(
@@ -178,6 +193,7 @@ FORMAT = Format(
     keeps=kept,
     compressions=COMPRESSIONS,
     layouts=lambda name: LAYOUTS,
+    members=members_of,
     is_folder=True,
     recognises=is_zarr,
 )

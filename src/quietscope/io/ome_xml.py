@@ -10,8 +10,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from quietscope.io.details import NO_DETAILS, Details, valid_name, valid_wavelengths
-from quietscope.io.units import signed_micrometres
+from quietscope.io.details import NO_DETAILS, Details, Told, valid_name, valid_wavelengths
+from quietscope.io.units import micrometres, seconds, signed_micrometres
 
 _SCHEMAS = "http://www.openmicroscopy.org/Schemas/"
 _MODULO = "openmicroscopy.org/omero/dimension/modulo"  # axes beyond five, which each file has for itself
@@ -45,6 +45,42 @@ def read_document(text: str) -> Element | None:
             element.tag = element.tag.partition("}")[2]
         waiting += [(child, depth + 1) for child in element]
     return root
+
+
+def told_of_image(xml: str, index: int) -> Told:
+    """Read what a document tells of one of its images.
+
+    Args:
+        xml: The document.
+        index: Which image.
+
+    Returns:
+        The fields of `Image` that are known; nothing where the document cannot be read, or has no such image.
+    """
+    root = read_document(xml)
+    if root is None:
+        return {}
+    pixels = root.findall("Image/Pixels")
+    if index >= len(pixels):  # the metadata are in another file of the same set
+        return {}
+    chosen = pixels[index]
+    sizes = {
+        letter: micrometres(chosen.get(f"PhysicalSize{letter}"), chosen.get(f"PhysicalSize{letter}Unit", "µm"))
+        for letter in "XYZ"
+    }
+    names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
+    return {
+        "pixel_size_um": {letter: size for letter, size in sizes.items() if size is not None},
+        "channel_names": names if any(names) else (),
+        "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
+        "details": read_details(xml, root, index),
+    }
+
+
+def names_of_images(xml: str) -> tuple[str, ...]:
+    """Return the name of each image of a document, empty where it has none; nothing where it cannot be read."""
+    root = read_document(xml)
+    return () if root is None else tuple(valid_name(image.get("Name")) for image in root.findall("Image"))
 
 
 def read_details(text: str, root: Element, index: int) -> Details:

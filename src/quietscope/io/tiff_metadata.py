@@ -15,7 +15,7 @@ from quietscope.io.details import (
     valid_wavelengths,
 )
 from quietscope.io.lossy import loss_note
-from quietscope.io.ome_xml import read_details, read_document
+from quietscope.io.ome_xml import names_of_images, told_of_image
 from quietscope.io.tiff_vendors import from_vendor, names_on_slide
 from quietscope.io.units import micrometres, seconds
 
@@ -35,7 +35,7 @@ def read_metadata(tif: Any, series: Any, index: int) -> Told:
         The fields of `Image` that are known.
     """
     if tif.is_ome and series.kind == "ome":
-        return _from_ome(tif.ome_metadata or "", index)
+        return told_of_image(tif.ome_metadata or "", index)
     told = from_vendor(tif, series)
     if told is not None:
         return told
@@ -50,9 +50,7 @@ def names_of_series(tif: Any, all_series: Sequence[Any]) -> tuple[str, ...]:
     """Return what a file calls its images; nothing where there is one, or they have no names."""
     if not tif.is_ome:
         return names_on_slide(all_series)
-    root = read_document(tif.ome_metadata or "")
-    images = () if root is None else root.findall("Image")
-    names = tuple(valid_name(image.get("Name")) for image in images)
+    names = names_of_images(tif.ome_metadata or "")
     return names if len(names) == len(all_series) > 1 and any(names) else ()
 
 
@@ -93,27 +91,6 @@ def caveats(tif: Any, series: Any) -> tuple[str, ...]:
 
 def _known(sizes: dict[str, float | None]) -> dict[str, float]:
     return {letter: size for letter, size in sizes.items() if size is not None}
-
-
-def _from_ome(xml: str, index: int) -> Told:
-    root = read_document(xml)
-    if root is None:
-        return {}
-    pixels = root.findall("Image/Pixels")
-    if index >= len(pixels):  # the metadata are in another file of the same set
-        return {}
-    chosen = pixels[index]
-    sizes = {
-        letter: micrometres(chosen.get(f"PhysicalSize{letter}"), chosen.get(f"PhysicalSize{letter}Unit", "µm"))
-        for letter in "XYZ"
-    }
-    names = tuple(channel.get("Name") or "" for channel in chosen.findall("Channel"))
-    return {
-        "pixel_size_um": _known(sizes),
-        "channel_names": names if any(names) else (),
-        "frame_interval_s": seconds(chosen.get("TimeIncrement"), chosen.get("TimeIncrementUnit", "s")),
-        "details": read_details(xml, root, index),
-    }
 
 
 def _from_imagej(metadata: dict[str, Any], series: Any) -> Told:

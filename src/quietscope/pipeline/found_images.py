@@ -37,26 +37,28 @@ class Found:
     root: str | None = None
 
 
-def find_images(named: Sources) -> list[Found]:
+def find_images(named: Sources, series: int | str | None = None) -> list[Found]:
     """Find the images that a user means, and open none.
 
     A folder stands for every image in it and below with an ending that `quietscope.io.FORMATS` reads, and for every
-    OME-Zarr image, which is a folder itself. A pattern has wildcards, as a shell knows them, in the parts of its path:
-    ``*``, ``?``, ``[ab]``, and ``**`` for any number of folders; it stands for the images that it fits, and for those
-    in folders that it fits. Hidden files and what QuietScope has written itself are left out of both, and no image is
-    found twice.
+    OME-Zarr image, which is a folder itself; a plate stands for all of its fields. A pattern has wildcards, as a shell
+    knows them, in the parts of its path: ``*``, ``?``, ``[ab]``, and ``**`` for any number of folders; it stands for
+    the images that it fits, and for those in folders that it fits. Hidden files and what QuietScope has written itself
+    are left out of both, and no image is found twice.
 
     Args:
         named: One image or several: paths of files or folders, patterns, arrays, or `Image` objects.
+        series: Which image of a file or folder that holds several is meant, by number or name. Then a plate is one
+            image: that field.
 
     Returns:
         The images: those of a folder or a pattern in natural order (a2 before a10), the rest as they were named.
 
     Raises:
-        ImageFileError: If a folder or a pattern stands for none, or a folder cannot be read.
+        ImageFileError: If a folder or a pattern stands for none, a plate has no field, or a folder cannot be read.
     """
     sources = named if isinstance(named, list | tuple) else [named]
-    trees = [_tree_of(source) for source in sources]
+    trees = [_tree_of(source, series) for source in sources]
     seen = {
         whole_path(source)
         for source, tree in zip(sources, trees, strict=True)
@@ -88,10 +90,12 @@ class _Tree:
     Attributes:
         root: The folder.
         pattern: The parts of the pattern below it; none for the whole folder.
+        series: Which image of those that hold several is meant.
     """
 
     root: str
     pattern: tuple[str, ...] = ()
+    series: int | str | None = None
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -102,7 +106,7 @@ class _Tree:
         self._left_out = tuple(f"_{word}" for word in RESULTS if word not in last)  # unless they are asked for by name
         self._known, self._kinds = known_endings(), frozenset(names_of_kinds()).difference(RESULTS)
         self._endings = tuple(each for kind in FORMATS.values() if not kind.is_folder for each in kind.suffixes)
-        self._folders = tuple(kind.recognises for kind in FORMATS.values() if kind.is_folder)
+        self._folders = tuple(kind for kind in FORMATS.values() if kind.is_folder)
 
     @property
     def nothing(self) -> ImageFileError:
@@ -117,7 +121,8 @@ class _Tree:
 
     def images(self) -> Iterator[str]:
         """Yield the paths of the images, in natural order."""
-        yield from self._below(self.root, (), not self.pattern)
+        own = () if self.pattern else self._members(self.root)
+        yield from own or self._below(self.root, (), not self.pattern)
 
     def _below(self, folder: str, parts: tuple[str, ...], is_meant: bool) -> Iterator[str]:
         entries = _entries(folder)
@@ -126,13 +131,22 @@ class _Tree:
             below = (*parts, entry.name)
             meant = is_meant or _fits(self._parts, below)
             is_folder = entry.is_dir()
-            if is_folder and not any(recognises(Path(entry.path)) for recognises in self._folders):
+            if is_folder and not any(kind.recognises(Path(entry.path)) for kind in self._folders):
                 is_deep_enough = self._deepest is None or len(below) < self._deepest
                 is_own = entry.name == UNFINISHED or _is_part_of_a_file(entry.name, names)
                 if not is_own and (meant or is_deep_enough) and self._is_new(entry):
                     yield from self._below(entry.path, below, meant)
             elif meant and (is_folder or self._is_image(entry)) and not self._is_own(entry.name, names):
-                yield entry.path.removeprefix(os.curdir + os.sep)
+                path = entry.path.removeprefix(os.curdir + os.sep)
+                yield from (is_folder and self._members(path)) or (path,)
+
+    def _members(self, folder: str) -> tuple[str, ...]:
+        """Return the images of a folder that is a collection of them in a format; nothing for others."""
+        if self.series is not None:
+            return ()
+        path = Path(folder)
+        found = next((kind.members(path) for kind in self._folders if kind.recognises(path)), ())
+        return tuple(f"{folder}{os.sep}{name}" for name in found)
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
         """Tell an image by its ending; a link to nothing is one too, of which opening it will tell."""
@@ -158,14 +172,17 @@ class _Tree:
         return word in self._kinds and f"{start}_{RESULTS[0]}{ending}" in beside
 
 
-def _tree_of(source: ImageSource) -> _Tree | None:
+def _tree_of(source: ImageSource, series: int | str | None) -> _Tree | None:
     """Return the folder or the pattern that is named; None where an image is, or what nothing is known of."""
     if not isinstance(source, str | os.PathLike):
         return None
     path = Path(source)
     if _is_there(path):
-        is_image = not path.is_dir() or any(kind.is_folder and kind.recognises(path) for kind in FORMATS.values())
-        return None if is_image else _Tree(str(path))
+        kinds = [] if not path.is_dir() else [kind for kind in FORMATS.values() if kind.is_folder]
+        kind = next((kind for kind in kinds if kind.recognises(path)), None)
+        is_collection = kind is not None and series is None and bool(kind.members(path))
+        is_image = not path.is_dir() or (kind is not None and not is_collection)
+        return None if is_image else _Tree(str(path), series=series)
     if not _WILD.search(str(path)):
         return None
     root, parts = Path(), list(path.parts)
@@ -173,7 +190,7 @@ def _tree_of(source: ImageSource) -> _Tree | None:
         root /= parts.pop(0)
     if not root.is_dir():
         raise ImageFileError(f"images that fit {path}", f"no folder {root}", "check the path")
-    return _Tree(str(root), tuple(parts))
+    return _Tree(str(root), tuple(parts), series)
 
 
 def _is_there(path: Path) -> bool:

@@ -99,7 +99,7 @@ def plan_denoise(
         anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
         raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
     configuration = _configuration(settings, state if resume else None, device)
-    found = find_images(images)
+    found = find_images(images, series)
     stems = stems_of(found)
     configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
     able = _abilities(configuration)
@@ -182,7 +182,7 @@ def plan_train(
     state = RunFolder(place)
     state.put_back()
     configuration = _configuration(settings, state if resume else None, device)
-    configuration, noisy = _noisy(find_images(images), axes, series, mask, part, configuration)
+    configuration, noisy = _noisy(find_images(images, series), axes, series, mask, part, configuration)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
         images=noisy,
@@ -242,7 +242,7 @@ def plan_predict(
     """
     from quietscope.deploy import model_in
 
-    file, place, found = model_in(Path(model)), Path(output), find_images(images)
+    file, place, found = model_in(Path(model)), Path(output), find_images(images, series)
     kinds = choose_kinds(results, _abilities_in(file))
     opening = Opening(axes=axes, series=series, mask=mask, part=part, context=_context_in(file))
     wanted: dict[str, Any] = {

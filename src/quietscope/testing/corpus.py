@@ -16,7 +16,7 @@ from quietscope.data.normalize import Statistics
 from quietscope.deploy.card import KEY, Card
 from quietscope.deploy.formats import read_card
 from quietscope.importers import import_model
-from quietscope.io import read_image, write_image
+from quietscope.io import Storage, read_image, write_image
 from quietscope.io.tensor_file import HEADER_KEY
 from quietscope.methods import METHODS
 from quietscope.model.file import ModelCard, load_model, save_model
@@ -62,7 +62,7 @@ def subjects(folder: Path) -> list[Subject]:
 
 def _pixels(path: Path) -> npt.NDArray[Any]:
     """Read an image as a run does, but no more than a corner of one plane."""
-    image = read_image(path)
+    image = read_image(path, series=0)  # damage may split a file into many, which a person is told
     corner = (slice(0, 64), slice(0, 64))
     return np.asarray(image.data[(0,) * (image.ndim - 2) + corner[: image.ndim]])
 
@@ -75,6 +75,10 @@ def _images(folder: Path) -> Iterator[Subject]:
     for name in ("plain.tif", "meta.ome.tif", "array.npy"):
         write_image(folder / name, planes, "CYX", pixel_size_um=size, channel_names=("red", "green"))
         yield Subject(name=name, file=folder / name, read=partial(_pixels, folder / name))
+    write_image(
+        folder / "deep.ome.tif", np.tile(planes, 20), "CYX", storage=Storage(compression="lzw", pyramid=True, chunk=16)
+    )
+    yield Subject(name="deep.ome.tif", file=folder / "deep.ome.tif", read=partial(_pixels, folder / "deep.ome.tif"))
     tifffile.imwrite(folder / "tiled.tif", planes, compression="zlib", tile=(16, 16), photometric="minisblack")
     yield Subject(name="tiled.tif", file=folder / "tiled.tif", read=partial(_pixels, folder / "tiled.tif"))
     write_image(folder / "plane.png", planes[0], "YX")
@@ -87,9 +91,41 @@ def _images(folder: Path) -> Iterator[Subject]:
         header = json.loads(file.read_bytes()) if file.suffix == ".json" else None
         read = partial(_pixels, zarr)
         yield Subject(name=name, file=file, read=read, header=header, pack=_json if header else None)
+    yield from _plate(folder / "plate.ome.zarr", planes[0])
     bead = np.exp(-0.3 * (np.arange(-4, 5) ** 2 + (np.arange(-4, 5) ** 2)[:, None])).astype(np.float32)
     write_image(folder / "psf.tif", bead, "YX")
     yield Subject(name="psf.tif", file=folder / "psf.tif", read=partial(read_psf, folder / "psf.tif"))
+
+
+def _plate(path: Path, plane: npt.NDArray[Any]) -> Iterator[Subject]:
+    """Write a plate of one well, and an image in bioformats2raw's layout, of both the files that tell what is where."""
+    field, raw = path / "A" / "1" / "0", path.with_name("raw.ome.zarr")
+    for place in (field, raw / "0"):
+        place.parent.mkdir(parents=True)
+        write_image(place.with_suffix(".ome.zarr"), plane, "YX", storage=Storage(shard=True))
+        place.with_suffix(".ome.zarr").rename(place)
+    (raw / "OME").mkdir()
+    xml = raw / "OME" / "METADATA.ome.xml"
+    xml.write_text(
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Name="cells"><Pixels '
+        'ID="Pixels:0" PhysicalSizeX="0.1"><Channel ID="Channel:0" Color="255" Name="red"/></Pixels></Image></OME>'
+    )
+    told = {
+        path / "zarr.json": {"plate": {"wells": [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}},
+        field.parent / "zarr.json": {"well": {"images": [{"path": "0"}]}},
+        raw / "zarr.json": {"bioformats2raw.layout": 3},
+        xml.with_name("zarr.json"): {"series": ["0"]},
+    }
+    headers = {
+        file: {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **each}}}
+        for file, each in told.items()
+    }
+    for file, header in headers.items():
+        file.write_bytes(_json(header))
+    for file in (*headers, xml):
+        root = path if file.is_relative_to(path) else raw
+        name, header = f"{root.name} {file.relative_to(root).as_posix()}", headers.get(file)
+        yield Subject(name=name, file=file, read=partial(_pixels, root), header=header, pack=_json if header else None)
 
 
 def _vendor_images(folder: Path) -> Iterator[Subject]:
