@@ -140,7 +140,11 @@ def test_zarr_pyramids_hold_to_the_models_of_ngff(tmp_path: Path, ngff: Any) -> 
     details = Details(
         name="cells", colors=("00FF00", "FF00FF"), ranges=(5, 400, 6, 500), position_um={"X": 7.0, "Y": 8.0}
     )
-    known = {"pixel_size_um": {"Z": 0.5, "Y": 0.5, "X": 0.25}, "channel_names": ("one", "two"), "details": details}
+    known: dict[str, Any] = {
+        "pixel_size_um": {"Z": 0.5, "Y": 0.5, "X": 0.25},
+        "channel_names": ("one", "two"),
+        "details": details,
+    }
     write_image(path, array, "CZYX", storage=Storage(ngff=ngff), **known)
     group = zarr.open_group(str(path), mode="r")
     model = ImageV04.from_zarr(group) if ngff == "0.4" else ImageV05.from_zarr(group)
@@ -264,13 +268,11 @@ def test_large_ome_tiff_has_a_pyramid_unless_told_otherwise(tmp_path: Path) -> N
     ],
 )
 def test_what_a_format_lacks_is_refused(tmp_path: Path, name: str, storage: Storage, words: str) -> None:
-    for act in (
-        lambda: write_image(tmp_path / name, np.ones((20, 20), np.uint8), "YX", storage=storage),
-        lambda: check_storage(name.removeprefix("a."), storage),
-    ):
-        with pytest.raises(OutputError, match=words) as told:
-            act()
-        assert "\n" not in str(told.value)
+    with pytest.raises(OutputError, match=words) as told:
+        write_image(tmp_path / name, np.ones((20, 20), np.uint8), "YX", storage=storage)
+    assert "\n" not in str(told.value)
+    with pytest.raises(OutputError, match=words):
+        check_storage(name.removeprefix("a."), storage)
     assert not list(tmp_path.iterdir())
     write_image(tmp_path / name, np.ones((20, 20), np.uint8), "YX", storage=Storage(pyramid=False, shard=False))
 

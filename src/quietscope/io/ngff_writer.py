@@ -78,7 +78,8 @@ class _Array:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return dtype
 
     def write(self, box: Box, pixels: npt.NDArray[Any]) -> None:
         self.array[box] = pixels

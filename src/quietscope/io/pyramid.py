@@ -91,17 +91,16 @@ def halved(block: npt.NDArray[Any], step: Sequence[int]) -> npt.NDArray[Any]:
     if kind.kind == "f":
         missing = np.isnan(even)
         if not missing.any():
-            return (_sums(even.astype(np.result_type(kind, np.float32)), step) / count).astype(kind)
+            return np.asarray(_sums(even.astype(np.result_type(kind, np.float32)), step) / count, kind)
         known = _sums((~missing).astype(np.float32), step)
         with np.errstate(invalid="ignore"):  # nothing of nothing is NaN again
-            return (_sums(np.where(missing, 0, even), step) / known).astype(kind)
+            return np.asarray(_sums(np.where(missing, 0, even), step) / known, kind)
     if kind.itemsize == 8:  # their sums would not fit; beyond 2^53 means are rounded to what float64 has
         limits = np.iinfo(kind)
         means = np.rint(_sums(even.astype(np.float64), step) / count)
-        inside = np.clip(means, limits.min, np.nextafter(float(limits.max), 0))
-        return inside.astype(kind)
+        return np.asarray(np.clip(means, limits.min, np.nextafter(float(limits.max), 0))).astype(kind)
     small = np.int32 if kind.itemsize <= 2 else np.int64
-    return ((_sums(even.astype(small), step) + count // 2) // count).astype(kind)
+    return np.asarray((_sums(even.astype(small), step) + count // 2) // count).astype(kind)
 
 
 def _sums(block: npt.NDArray[Any], step: Sequence[int]) -> npt.NDArray[Any]:

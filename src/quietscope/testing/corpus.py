@@ -110,18 +110,18 @@ def _plate(path: Path, plane: npt.NDArray[Any]) -> Iterator[Subject]:
         '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Name="cells"><Pixels '
         'ID="Pixels:0" PhysicalSizeX="0.1"><Channel ID="Channel:0" Color="255" Name="red"/></Pixels></Image></OME>'
     )
-    told = {
+    told: dict[Path, dict[str, Any]] = {
         path / "zarr.json": {"plate": {"wells": [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}},
         field.parent / "zarr.json": {"well": {"images": [{"path": "0"}]}},
         raw / "zarr.json": {"bioformats2raw.layout": 3},
         xml.with_name("zarr.json"): {"series": ["0"]},
     }
-    headers = {
+    headers: dict[Path, Any] = {
         file: {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **each}}}
         for file, each in told.items()
     }
-    for file, header in headers.items():
-        file.write_bytes(_json(header))
+    for file, values in headers.items():
+        file.write_bytes(_json(values))
     for file in (*headers, xml):
         root = path if file.is_relative_to(path) else raw
         name, header = f"{root.name} {file.relative_to(root).as_posix()}", headers.get(file)
