@@ -1,5 +1,6 @@
 """How pixels are stored: pyramids, compression, pieces; OME-Zarr of both versions and tiled TIFF."""
 
+import resource
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,21 @@ def test_ome_tiff_pyramids(tmp_path: Path, compression: Any, dtype: str) -> None
     assert (back.channel_names, back.details.name, back.details.colors) == (("one", "two"), "cells", details.colors)
 
 
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.ome.zarr"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    """A limit on the size of files, at which writing fails as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(OutputError, match="room on the disk"):
+            write_image(
+                tmp_path / name, RANDOM.random((600, 600)), "YX", storage=Storage(pyramid=True, compression="zstd")
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["a.ome.tif", "a.tif"])
 def test_tiled_tiff_of_samples_that_is_not_all_written(tmp_path: Path, name: str) -> None:
     array = np.zeros((600, 300, 3), np.uint8)
@@ -283,3 +299,10 @@ def test_what_a_format_lacks_is_refused(tmp_path: Path, name: str, storage: Stor
 def test_storage_that_makes_no_sense(values: Any) -> None:
     with pytest.raises(SettingsError):
         Storage(**values)
+
+
+def test_shards_of_large_planes_do_not_make_planes_wait(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "a.zarr", (4, 64, 300_000), "f8", "ZYX", storage=Storage(shard=True)) as writer:
+        writer[0, 0, 0] = 1
+    written = zarr.open_array(str(tmp_path / "a.zarr" / "0"), mode="r")
+    assert (written.chunks, written.shards) == ((1, 64, 512), (1, 64, 2048))

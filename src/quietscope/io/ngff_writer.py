@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from quietscope.io.zarr_tasks import settle
 
 # Chunks are 512 x 512 pixels of one plane, so that tiles and frames consist of whole chunks.
 _CHUNK = 512
-# A shard is 4 x 4 chunks of a plane, and as many planes as fit into so many bytes: a terabyte is some 50,000 files.
+# A shard is 4 x 4 chunks of a plane, of small planes as many as have so many bytes: a terabyte is some 50,000 files.
 _CHUNKS_OF_SHARD, _BYTES_OF_SHARD = 4, 1 << 25
 _COLORS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
@@ -112,14 +111,15 @@ def _array(group: Any, name: str, request: WriteRequest, order: str, level: Leve
 
 
 def _shards(order: str, shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return the shape of a shard: of a small plane, many planes are in one."""
+    """Return the shape of a shard: of small planes, many are in one; of large ones, no more than a row waits."""
     shard = dict(zip(order, chunks, strict=True))
     sizes = dict(zip(order, shape, strict=True))
     for letter in "YX":
         shard[letter] *= min(_CHUNKS_OF_SHARD, -(-sizes[letter] // shard[letter]))
+    waiting = sizes["Y"] * sizes["X"] * itemsize
     for stacked in (letter for letter in "ZT" if letter in order):
-        while shard[stacked] < sizes[stacked] and 2 * prod(shard.values()) * itemsize <= _BYTES_OF_SHARD:
-            shard[stacked] *= 2
+        while shard[stacked] < sizes[stacked] and 2 * waiting <= _BYTES_OF_SHARD:
+            shard[stacked], waiting = 2 * shard[stacked], 2 * waiting
     return tuple(shard.values())
 
 
