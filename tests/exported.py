@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, Values, Values]] = {
     "deconoising": (".xml", {"psf_sigma": (0.6, 1.0)}, {"mean": 30_000.0}),
     "pn2v": (".xml", {}, {"noise": Censored(NOISE, high=380.0, step=1.0)}),
     "gr2r": (".xml", {"dims": 3}, {"channels": 2}),
+    "gap": (".onnx", {}, {}),
     "instant": (".onnx", {}, {"channels": 2}),
     "direct": (".pt2", {}, {}),
 }

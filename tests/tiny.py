@@ -46,6 +46,7 @@ def network(method: str, width: int = 4, **changes: Any) -> Values:
         "noise2void": unet,
         "pn2v": {**unet, "samples": 6},
         "gr2r": {"widths": (width, width), "blocks": (1, 1)},
+        "gap": {"widths": (width, width), "blocks": (1, 1), "accumulation_steps": 2, "generation_steps": 3},
         "deconoising": unet,
         "instant": {"widths": (width, width), "blocks": (1, 1), "learns": "network", "masked_share": 0.05},
         "direct": unet,

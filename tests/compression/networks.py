@@ -18,6 +18,7 @@ NETWORKS: dict[str, Values] = {
     "deconoising 3-D": {"dims": 3, "psf_sigma": (0.3, 1.0, 1.0)},
     "direct": {"stabilize": True},
     "gr2r": {},
+    "gap": {},
     "instant": {},
     "divnoising": {},
     "divnoising 3-D": {"dims": 3, "blocks": 0},

@@ -62,7 +62,7 @@ def test_missing_pixels_are_not_judged() -> None:
     assert all(same)
 
 
-def test_an_apprentice_learns_nothing_from_missing_pixels() -> None:
+def test_an_apprentice_comes_trained_from_missing_pixels() -> None:
     full = build_method("direct", DirectDenoiser)
     other = copy.deepcopy(full)
     apprentice = Apprentice(other, Master(full), 0.0, 1.0)

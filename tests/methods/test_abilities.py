@@ -10,13 +10,13 @@ from quietscope.methods import METHODS
 from quietscope.methods.abilities import able, decode, encode, kinds_of, latents_of, outputs, require, respond
 from quietscope.methods.base import (
     DeconvolvingMethod,
-    GenerativeMethod,
-    HierarchicalMethod,
     Method,
     MomentsMethod,
     PointMethod,
     PosteriorMethod,
+    SamplingMethod,
 )
+from quietscope.methods.generative import GenerativeMethod, HierarchicalMethod, PriorMethod
 from quietscope.nn.seeding import seeded
 from quietscope.noise import PoissonGaussian
 from quietscope.presets import Configuration
@@ -108,7 +108,9 @@ def test_a_method_that_has_the_ability_comes_back() -> None:
     assert require(type(method), GenerativeMethod) is type(method)
 
 
-@pytest.mark.parametrize("ability", [PosteriorMethod, DeconvolvingMethod, GenerativeMethod, HierarchicalMethod])
+@pytest.mark.parametrize(
+    "ability", [PosteriorMethod, SamplingMethod, PriorMethod, DeconvolvingMethod, GenerativeMethod, HierarchicalMethod]
+)
 def test_the_refusal_names_what_was_wanted_what_came_and_what_to_type(ability: type[Method]) -> None:
     for method in (made("noise2void"), METHODS["noise2void"]):
         with pytest.raises(SettingsError, match=f"a method that {ability.ability}; got noise2void, which") as caught:
@@ -120,7 +122,7 @@ def test_the_refusal_says_what_the_ability_is_wanted_for_and_what_else_can_be_do
     with pytest.raises(SettingsError, match=r"samples, for std; got noise2void, .* no more; train .*, or the mean"):
         require(
             METHODS["noise2void"],
-            PosteriorMethod,
+            SamplingMethod,
             "for std",
             "which gives one image and no more",
             "train with {able}, or the mean",

@@ -34,6 +34,8 @@ VARIANTS: dict[str, Values] = {
     "pn2v 3-D": {"dims": 3, "masked_share": 0.05, "mask_axes": "x", "mask_extent": 3},
     "gr2r fast": {},
     "gr2r photons 3-D": {"dims": 3, "split": "binomial"},
+    "gap fast": {},
+    "gap photons 3-D": {"dims": 3, "split": "binomial", "accumulation_steps": 1},
     "deconoising fast": {"masked_share": 0.05},
     "deconoising paper": {"preset": "paper", "masked_share": 0.05, "psf_sigma": (0.7, 1.5)},
     "deconoising 3-D": {"dims": 3, "masked_share": 0.05, "psf_sigma": (0.25, 1, 1), "total_variation": 0.01},

@@ -22,6 +22,7 @@ VARIANTS: dict[str, Values] = {
     "deconoising": {"preset": "paper"},
     "direct": {"stabilize": True},
     "gr2r": {},
+    "gap": {},
     "instant": {},
     "divnoising": {"dims": 3},
     "hdn": {"preset": "paper"},

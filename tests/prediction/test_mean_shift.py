@@ -121,7 +121,7 @@ def test_more_samples_make_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> Non
         for num_samples in (10, 300, 1500):
             request = Request(num_samples=num_samples)
             margin, kept = MeanShift.margin(request, 2), MeanShift.bytes_per_value(request)
-            engine = TorchEngine(model=method, request=request, device=cpu)
+            engine = TorchEngine(model=method, request=request, device=cpu, kinds=())
             spec = automatic_tile(method, size, engine.most_pixels(kept), margin)
             cores = [Site.of(tile.inner, margin, size).core for tile in spec.grid(method, size)]
             widest = max(prod(Turn(0, size).tile(core, spec.halo, (4, 4)).outer_shape) for core in cores)

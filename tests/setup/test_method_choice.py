@@ -9,6 +9,8 @@ from scipy.ndimage import convolve1d, gaussian_filter
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.errors import SettingsError
+from quietscope.methods import METHODS
+from quietscope.methods.base import SamplingMethod
 from quietscope.presets import Configuration
 from quietscope.setup.method import choose_method
 
@@ -81,10 +83,12 @@ def test_steps_are_for_training() -> None:
     assert settled({"method": "auto", "steps": 500}, frames("white"))[0].method == "hdn"
 
 
-@pytest.mark.parametrize("wanted", [{"samples": True}, {"direct": "mean"}])
-def test_where_samples_are_wanted_they_are_drawn(wanted: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("wanted", "method"), [({"samples": True}, "instant"), ({"direct": "mean"}, "hdn")])
+def test_where_samples_are_wanted_they_are_drawn(wanted: dict[str, Any], method: str) -> None:
+    """What comes trained draws them too; a direct denoiser learns from a method that answers by samples alone."""
     found, _ = settled({"method": "auto", "budget": "30s", **wanted}, frames("white"))
-    assert found.method == "hdn"
+    assert found.method == method
+    assert issubclass(METHODS[method], SamplingMethod)
 
 
 def test_correlation_along_z_is_not_what_comes_trained() -> None:

@@ -25,7 +25,7 @@ LAYOUT = Layout.of("TYX", IMAGE.shape)
 class Engine:
     """Sample k of frame n is the image and ``10 n + k``; there are as many as asked for, two at a time."""
 
-    model, num_channels, gives_deviation = Sizes(), 1, False
+    model, num_channels, gives_deviation, gives_samples = Sizes(), 1, False, True
     estimator_of, flip, to_memory = NumpyEngine.estimator_of, NumpyEngine.flip, NumpyEngine.to_memory
 
     def __init__(self, num_samples: int, pairs: Pairs = NO_PAIRS) -> None:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from quietscope.data.bent_scale import BentScale
 from quietscope.errors import CompressionError
 from quietscope.methods.abilities import latents_of, respond
-from quietscope.methods.base import HierarchicalMethod, Method, PosteriorMethod
+from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.methods.generative import HierarchicalMethod
 from quietscope.nn.autoregressive import CausalNetwork
 from quietscope.nn.conv import Gate
 from quietscope.nn.ladder import DecoderLevel, Ladder

@@ -118,6 +118,11 @@ class NumpyEngine:
         return self.model.num_channels
 
     @property
+    def gives_samples(self) -> bool:
+        """Whether its images are samples."""
+        return self.model.samples
+
+    @property
     def gives_deviation(self) -> bool:
         """Whether the model computes the deviation of its image."""
         return self.model.gives_deviation
@@ -136,11 +141,11 @@ class NumpyEngine:
     @property
     def pairs(self) -> Pairs:
         """Which samples are antithetic pairs; none of the images of a point method."""
-        return self.request.drawn_pairs if self.model.samples else NO_PAIRS
+        return self.request.drawn_pairs if self.gives_samples else NO_PAIRS
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
-        return self.request.num_samples if self.model.samples else num_turns
+        return self.request.num_samples if self.gives_samples else num_turns
 
     def draw(self, x: Array, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Array]]:
         """Draw images of one tile, whose pixels are (C, *outer)."""

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.methods.base import GenerativeMethod, Latents, LearnedNoiseMethod
+from quietscope.methods.base import Method
+from quietscope.methods.generative import GenerativeMethod, Latents, LearnedNoiseMethod
 from quietscope.nn.keyed import noise_key
 from quietscope.nn.latent import keyed_normal
 from quietscope.noise.noise_model import NoiseModel
@@ -18,12 +19,12 @@ from quietscope.tiling.grid import Tile, round_up, tile_grid
 _BLOCK = {2: (64, 64), 3: (8, 64, 64)}
 
 
-def noise_blocks(method: GenerativeMethod, size: tuple[int, ...]) -> tuple[int, ...]:
+def noise_blocks(method: Method, size: tuple[int, ...]) -> tuple[int, ...]:
     """Return the size of noise blocks, in pixels per spatial axis; no tile may cut a block if a noise model is used."""
     return tuple(round_up(b, m) for b, m in zip(_BLOCK[len(size)], method.size_multiple, strict=True))
 
 
-def check_noise(method: GenerativeMethod) -> None:
+def check_noise(method: Method) -> None:
     """Refuse a method that cannot draw noise.
 
     Args:
@@ -61,7 +62,15 @@ def observed(method: GenerativeMethod, latents: Latents, tile: Tile, key: tuple[
             for part in ("choice", "noise")
         )
         return cropped(method.observe(latents, torch.special.ndtr(choice), noise), tile.inner_in_outer)[0].float()
-    image = cropped(method.emit(latents), tile.inner_in_outer)[0].float()
+    return with_noise(method, cropped(method.emit(latents), tile.inner_in_outer)[0].float(), tile, key)
+
+
+def with_noise(method: Method, image: Tensor, tile: Tile, key: tuple[int | str, ...]) -> Tensor:
+    """Return the clean pixels of a tile's inner box, (C, *inner), with noise of the method's noise models.
+
+    The noise of a pixel depends on the key and the pixel's coordinate.
+    """
+    image = image.clone()
     _add_noise(image, method.channel_noise, key, tile, noise_blocks(method, tile.outer_shape))
     return image
 

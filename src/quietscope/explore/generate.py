@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.explore.added_noise import check_noise, noise_blocks, observed
+from quietscope.explore.added_noise import check_noise, noise_blocks, observed, with_noise
 from quietscope.io.image import Sink
 from quietscope.methods.abilities import require
-from quietscope.methods.base import GenerativeMethod, Method
+from quietscope.methods.base import Method
+from quietscope.methods.generative import LearnedNoiseMethod, PriorMethod
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.drawn import cropped
@@ -103,7 +104,7 @@ def generate(
     Raises:
         SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
     """
-    method = require(method, GenerativeMethod)
+    method = require(method, PriorMethod)
     images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
     generate_into(method, generation, images, device=device, progress=progress)
     return images
@@ -132,7 +133,7 @@ def generate_into(
     Raises:
         SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
     """
-    able = require(method, GenerativeMethod)
+    able = require(method, PriorMethod)
     if generation.with_noise:
         check_noise(able)
     channels, size = slice(0, able.statistics.num_channels), generation.size
@@ -148,10 +149,12 @@ def generate_into(
                     progress(n * len(grid) + number + 1, generation.num * len(grid))
 
 
-def _draw(method: GenerativeMethod, generation: Generation, n: int, tile: Tile, device: torch.device) -> Tensor:
+def _draw(method: PriorMethod, generation: Generation, n: int, tile: Tile, device: torch.device) -> Tensor:
     """Draw the inner box of one tile of image n, (C, *inner)."""
-    noise = tile_noise(method.latents(), tile, seed=generation.seed, frame=_PRIOR, samples=[n], device=device)
-    latents = method.imagine([generation.temperature * level for level in noise])
-    if generation.with_noise:
-        return observed(method, latents, tile, (generation.seed, n))
-    return cropped(method.emit(latents), tile.inner_in_outer)[0].float()
+    noise = tile_noise(method.prior_latents(), tile, seed=generation.seed, frame=_PRIOR, samples=[n], device=device)
+    drawn = tuple(generation.temperature * level for level in noise)
+    key = generation.seed, n
+    if generation.with_noise and isinstance(method, LearnedNoiseMethod):
+        return observed(method, method.imagine(drawn), tile, key)
+    image = cropped(method.generate(drawn), tile.inner_in_outer)[0].float()
+    return with_noise(method, image, tile, key) if generation.with_noise else image

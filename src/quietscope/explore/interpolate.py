@@ -8,7 +8,8 @@ import torch
 
 from quietscope.errors import AxesError, SettingsError, SizeError
 from quietscope.methods.abilities import require
-from quietscope.methods.base import GenerativeMethod, Latents, Method
+from quietscope.methods.base import Method
+from quietscope.methods.generative import GenerativeMethod, Latents
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.tiling.border import read_outer

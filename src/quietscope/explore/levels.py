@@ -15,7 +15,8 @@ from torch import Tensor
 
 from quietscope.errors import SettingsError
 from quietscope.methods.abilities import require
-from quietscope.methods.base import Encoding, HierarchicalMethod, Latents, LatentSpec, Method
+from quietscope.methods.base import Encoding, LatentSpec, Method
+from quietscope.methods.generative import HierarchicalMethod, Latents
 from quietscope.prediction import Progress, StreamingMoments, choose_tile, ready_to_predict
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.predict import check_frame

@@ -9,7 +9,8 @@ import torch
 from quietscope.errors import SettingsError
 from quietscope.explore.added_noise import check_noise, noise_blocks, observed
 from quietscope.methods.abilities import require
-from quietscope.methods.base import GenerativeMethod, Method
+from quietscope.methods.base import Method
+from quietscope.methods.generative import GenerativeMethod
 from quietscope.prediction import Progress, choose_tile, ready_to_predict
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.predict import check_frame

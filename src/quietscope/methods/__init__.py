@@ -5,6 +5,7 @@ from quietscope.methods.deconoising import DecoNoising
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.divnoising import DivNoising
 from quietscope.methods.dvlae import DVLAE
+from quietscope.methods.gap import GAP
 from quietscope.methods.gr2r import GR2R
 from quietscope.methods.hdn import HDN
 from quietscope.methods.instant import Instant
@@ -19,6 +20,7 @@ _OWN: tuple[type[BuiltMethod], ...] = (
     Noise2Void,
     PN2V,
     GR2R,
+    GAP,
     DecoNoising,
     Instant,
     DirectDenoiser,

@@ -15,6 +15,7 @@ from quietscope.methods.base import (
     MomentsMethod,
     PointMethod,
     PosteriorMethod,
+    SamplingMethod,
 )
 from quietscope.tiling.kinds import Kind, kinds_within
 from quietscope.wording import typed
@@ -65,8 +66,7 @@ def encode(method: Method, x: Tensor) -> Encoding:
 def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mapping[str, Tensor]:
     """Turn the result of `encode`, and noise, into the output images, see `respond`."""
     if isinstance(method, PosteriorMethod):
-        repeated = tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in encoding)
-        return {SAMPLE: method.decode(repeated, noise)}
+        return {SAMPLE: sample(method, encoding, noise)}
     (x,) = encoding
     if isinstance(method, DeconvolvingMethod):
         deconvolved = method.deconvolve(x)
@@ -78,15 +78,27 @@ def decode(method: Method, encoding: Encoding, noise: Sequence[Tensor]) -> Mappi
     return {DENOISED: method.predict(x)}
 
 
+def sample(method: SamplingMethod, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
+    """Draw K samples (K, C, *S) of one image, encoded once, with noise (K, c_l, *S_l) per entry of `latents`."""
+    return method.decode(tuple(part.expand(noise[0].shape[0], *part.shape[1:]) for part in encoding), noise)
+
+
 def latents_of(method: Method) -> tuple[LatentSpec, ...]:
     """Return the shapes of a method's noise inputs; empty for a method that does not sample."""
     return method.latents() if isinstance(method, PosteriorMethod) else ()
 
 
+def draws(method: Method, kinds: Iterable[Kind]) -> bool:
+    """Tell whether a method draws samples for some kinds of results: for any, or for those made of samples alone."""
+    if isinstance(method, PosteriorMethod):
+        return True
+    return isinstance(method, SamplingMethod) and any(kind.needs == "samples" for kind in kinds)
+
+
 def kinds_of(method: type[Method]) -> tuple[Kind, ...]:
     """Return the kinds of results that a method can give, in their usual order."""
     return kinds_within(
-        samples=issubclass(method, PosteriorMethod),
+        samples=issubclass(method, SamplingMethod),
         deconvolves=issubclass(method, DeconvolvingMethod),
         moments=issubclass(method, MomentsMethod),
     )

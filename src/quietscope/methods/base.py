@@ -1,4 +1,4 @@
-"""Types of methods by ability: to learn, to give one image, to sample a posterior, to generate.
+"""Types of methods by ability: to learn, to give one image, to sample a posterior; those that generate in `generative`.
 
 Training, prediction and `quietscope.explore` use methods only through these types.
 """
@@ -40,8 +40,8 @@ class MethodSettings(BaseModel):
         return False
 
     @property
-    def learns_nothing(self) -> bool:
-        """Whether all of the method comes trained, so that no step of training is wanting."""
+    def comes_trained(self) -> bool:
+        """Whether so much of the method comes trained that a result is usable without a step of training."""
         return False
 
     @property
@@ -275,8 +275,11 @@ class DeconvolvingMethod(PointMethod):
         """Blur d (B, C, *S), intensity units, as the microscope does: ``s = d * PSF``."""
 
 
-class PosteriorMethod(Method):
-    """A method that draws clean images from p(s|x), as a deterministic function of (x, noise)."""
+class SamplingMethod(Method):
+    """A method that draws clean images from p(s|x), as a deterministic function of (x, noise).
+
+    One that is also a `MomentsMethod` gives mean and deviation in one pass, and samples where they are asked for.
+    """
 
     ability: ClassVar[str] = "samples"
 
@@ -291,6 +294,12 @@ class PosteriorMethod(Method):
     @abstractmethod
     def decode(self, encoding: Encoding, noise: Sequence[Tensor]) -> Tensor:
         """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s (B, C, *S), intensity units."""
+
+
+class PosteriorMethod(SamplingMethod):
+    """A method whose every answer is made of its samples."""
+
+    ability: ClassVar[str] = "answers by samples alone"
 
 
 class AnnealedMethod(PosteriorMethod, BuiltMethod):
@@ -316,72 +325,6 @@ class PsfMethod(DeconvolvingMethod, BuiltMethod):
 
         Args:
             psf: The PSF (C, *K), non-negative, the sum of each channel 1, centred in the array.
-        """
-
-
-Latents: TypeAlias = tuple[Tensor, ...]
-"""A point in latent space: one tensor per entry of `PosteriorMethod.latents`, each of shape (B, c_l, *S_l)."""
-
-
-class GenerativeMethod(PosteriorMethod):
-    """A posterior method whose latents can be drawn from a prior p(z), inferred from an image, and changed.
-
-    ``decode(encoding, noise)`` equals ``emit(infer(encoding, noise))``.
-    """
-
-    ability: ClassVar[str] = "has learnt what images look like"
-
-    def generate(self, noise: Sequence[Tensor]) -> Tensor:
-        """Turn standard normal noise, one (B, c_l, *S_l) per entry of `latents`, into s ~ p(s), intensity units.
-
-        Noise multiplied by T draws at temperature T; for T below 1 the images are more typical and less varied.
-        """
-        return self.emit(self.imagine(noise))
-
-    @abstractmethod
-    def imagine(self, noise: Sequence[Tensor]) -> Latents:
-        """Draw z ~ p(z) with the given noise, one (B, c_l, *S_l) per entry of `latents`."""
-
-    @abstractmethod
-    def infer(self, encoding: Encoding, noise: Sequence[Tensor]) -> Latents:
-        """Draw z ~ q(z|x) with the given noise, one (B, c_l, *S_l) per entry of `latents`."""
-
-    @abstractmethod
-    def emit(self, latents: Sequence[Tensor]) -> Tensor:
-        """Turn latents into s (B, C, *S), intensity units."""
-
-
-class HierarchicalMethod(GenerativeMethod):
-    """A generative method with a hierarchy of latents, finest first; each level's prior depends on coarser levels."""
-
-    ability: ClassVar[str] = "has a hierarchy of levels"
-
-    @abstractmethod
-    def complete(self, latents: Sequence[Tensor | None], noise: Sequence[Tensor]) -> Latents:
-        """Draw the missing levels (None) from their priors p(z_l | z_>l); noise of zeros gives the priors' means."""
-
-    @abstractmethod
-    def infer_with_kl(self, encoding: Encoding, noise: Sequence[Tensor]) -> tuple[Latents, tuple[Tensor, ...]]:
-        """Run `infer`; also return KL(q(z_l | z_>l, x) || p(z_l | z_>l)) in nats per latent pixel, (B, *S_l) each."""
-
-    def imagine(self, noise: Sequence[Tensor]) -> Latents:
-        """Draw every level from its prior."""
-        return self.complete([None] * len(noise), noise)
-
-
-class LearnedNoiseMethod(GenerativeMethod):
-    """A generative method that has learnt p(x|z), and so can draw noisy images without a noise model."""
-
-    ability: ClassVar[str] = "has learnt the noise"
-
-    @abstractmethod
-    def observe(self, latents: Sequence[Tensor], choice: Tensor, noise: Tensor) -> Tensor:
-        """Draw a noisy image x ~ p(x|z), (B, C, *S), intensity units.
-
-        Args:
-            latents: One (B, c_l, *S_l) per entry of `latents`.
-            choice: Uniform on [0, 1), (B, C, *S): selects a mixture component per pixel.
-            noise: Standard normal, (B, C, *S).
         """
 
 

@@ -18,9 +18,7 @@ from quietscope.methods.base import (
     Count,
     Depth,
     Encoding,
-    GenerativeMethod,
     Halvings,
-    Latents,
     LatentSpec,
     Loss,
     MethodSettings,
@@ -28,6 +26,7 @@ from quietscope.methods.base import (
 )
 from quietscope.methods.blind_first import BlindFirstMethod, BlindFirstSettings
 from quietscope.methods.citation import Citation
+from quietscope.methods.generative import GenerativeMethod, Latents
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
 from quietscope.methods.window import middle, middle_known

@@ -14,17 +14,9 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
-from quietscope.methods.base import (
-    AnnealedMethod,
-    Count,
-    Encoding,
-    LearnedNoiseMethod,
-    Loss,
-    MethodSettings,
-    Neighbours,
-    ScheduledMethod,
-)
+from quietscope.methods.base import AnnealedMethod, Count, Encoding, Loss, MethodSettings, Neighbours, ScheduledMethod
 from quietscope.methods.citation import Citation
+from quietscope.methods.generative import LearnedNoiseMethod
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps

@@ -7,16 +7,8 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from quietscope.methods.base import (
-    Blocks,
-    Count,
-    Encoding,
-    Halvings,
-    HierarchicalMethod,
-    Latents,
-    LatentSpec,
-    MethodSettings,
-)
+from quietscope.methods.base import Blocks, Count, Encoding, Halvings, LatentSpec, MethodSettings
+from quietscope.methods.generative import HierarchicalMethod, Latents
 from quietscope.nn.conv import Activation, Edges, GateActivation
 from quietscope.nn.ladder import Ladder, LadderShape, Resampling
 from quietscope.nn.latent import Width

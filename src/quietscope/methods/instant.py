@@ -17,11 +17,12 @@ from quietscope.data.bent_scale import BentScale
 from quietscope.data.hidden_pixels import BlindSpots, Replacement, mean_of_neighbours
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
-from quietscope.methods.base import Loss, MethodSettings, MomentsMethod
+from quietscope.methods.accumulating import AccumulatingMethod, AccumulatingSettings
+from quietscope.methods.base import Loss, MethodSettings
 from quietscope.methods.citation import Citation
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
-from quietscope.methods.unit_noise_method import UnitNoiseMethod, UnitNoiseSettings
+from quietscope.nn.row_noise import correlated
 from quietscope.nn.unit_noise import UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
 from quietscope.tiling.orientations import ALL_TURNS, FLIPS
@@ -35,11 +36,11 @@ LEAK = 0.1
 Correlation: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
 
-class InstantSettings(UnitNoiseSettings):
+class InstantSettings(AccumulatingSettings):
     """Settings of `Instant`.
 
     Attributes:
-        spatial_dims: As for `UnitNoiseSettings`.
+        spatial_dims: As for `AccumulatingSettings`.
         widths: Likewise. A network of another shape than the one that comes trained starts from random weights.
         blocks: Likewise.
         learns: What training changes: the "curve" alone, some hundred numbers, or the "network" with it.
@@ -81,13 +82,13 @@ class InstantSettings(UnitNoiseSettings):
         return self.correlation[0] >= LEAK
 
     @property
-    def learns_nothing(self) -> bool:
+    def comes_trained(self) -> bool:
         """Whether hidden pixels, which all learning is from, are in vain."""
         return self.leaks
 
 
 @final
-class Instant(UnitNoiseMethod, PretrainedMethod, MomentsMethod):
+class Instant(AccumulatingMethod, PretrainedMethod):
     """The denoiser f of Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
@@ -164,23 +165,17 @@ class Instant(UnitNoiseMethod, PretrainedMethod, MomentsMethod):
         own, neighbours = (((observed - each).square() * weight).sum(dim=(1, 2)) for each in (s, mean))
         return HiddenErrors(own, neighbours)
 
-    def predict(self, x: Tensor) -> Tensor:
-        """Denoise x (B, C, *S), intensity units in and out."""
-        u = self.to_network(x)
-        planes: Tensor = self.network(self.as_planes(u), self.correlation)
-        return self.to_intensity(self.as_image(planes, u.shape))
+    @property
+    def told(self) -> Tensor:
+        """The correlation of the settings."""
+        return self.correlation
 
-    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the denoised x (B, C, *S) and the standard deviation of its error, intensity units.
-
-        The network knows the variance w of its error on the bent scale from what it was trained on. The deviation is
-        half the way between the signals of ``f + sqrt(w)`` and ``f - sqrt(w)``.
-        """
-        u = self.to_network(x)
-        planes, log_variance = self.network.moments(self.as_planes(u), self.correlation)
-        out, width = self.as_image(planes, u.shape), self.as_image((0.5 * log_variance).exp(), u.shape)
-        apart = self.to_intensity(out + width) - self.to_intensity(out - width)
-        return self.to_intensity(out), 0.5 * apart
+    def as_noise(self, white: Tensor) -> Tensor:
+        """Return white noise (B, C, *S) with the correlation of the settings."""
+        if not self.settings.expects_correlation:
+            return white
+        planes = self.as_planes(white)
+        return self.as_image(correlated(planes, self.correlation[0]), white.shape)
 
     def to_network(self, x: Tensor) -> Tensor:
         """Map intensities (B, C, *S) to the bent scale, on which noise has a standard deviation of 1."""

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from quietscope.data.normalize import Statistics
-from quietscope.methods.base import Blocks, Count, MethodSettings, MomentsMethod, PointMethod
+from quietscope.methods.base import Blocks, Count, MethodSettings, MomentsMethod
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.nn.unit_noise import LAGS, UnitNoiseNet, UnitNoiseShape
 from quietscope.noise.noise_model import NoiseModel
@@ -39,7 +39,7 @@ class UnitNoiseSettings(MethodSettings):
         return UnitNoiseShape(widths=self.widths, blocks=self.blocks)
 
 
-class UnitNoiseMethod(LikelihoodMethod, PointMethod):
+class UnitNoiseMethod(LikelihoodMethod):
     """A method whose network, with random weights here, works where noise has a standard deviation of 1.
 
     It has layers for the variance of its error where the method gives a deviation.
@@ -69,9 +69,14 @@ class UnitNoiseMethod(LikelihoodMethod, PointMethod):
         reduction = self.network.shape.reduction
         return (1,) * (self.spatial_dims - 2) + (reduction, reduction)
 
+    @property
+    def told(self) -> Tensor:
+        """What the network is told of the noise's correlation, (1, 4); here that it is white."""
+        return self.darkest.new_zeros(1, len(LAGS))
+
     def on_planes(self, u: Tensor) -> Tensor:
-        """Run the network on u (B, C, *S), on its scale, channel by channel and plane by plane; its noise is white."""
-        out: Tensor = self.network(self.as_planes(u), u.new_zeros(1, len(LAGS)))
+        """Run the network on u (B, C, *S), on its scale, channel by channel and plane by plane."""
+        out: Tensor = self.network(self.as_planes(u), self.told)
         return self.as_image(out, u.shape)
 
     def as_planes(self, u: Tensor) -> Tensor:

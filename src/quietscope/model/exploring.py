@@ -16,7 +16,8 @@ from quietscope.errors import SettingsError
 from quietscope.explore import Generation, Levels
 from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.abilities import require
-from quietscope.methods.base import GenerativeMethod, Method
+from quietscope.methods.base import Method
+from quietscope.methods.generative import PriorMethod
 from quietscope.model.trained import Pixels, TrainedModel, frame_of, only_frame_of, ready
 from quietscope.tiling.spec import TileSpec
 from quietscope.tiling.walk import Progress
@@ -71,7 +72,7 @@ def generation(model: TrainedModel, *, size: int | Sequence[int] = 256, **settin
         SettingsError: If the method has no prior, a setting lies outside its range, or the model knows no intensities.
     """
     _check_intensities(model, "an image that is like no other has none")
-    return Generation.of(require(model.method, GenerativeMethod), size, precision=model.precision, **settings)
+    return Generation.of(require(model.method, PriorMethod), size, precision=model.precision, **settings)
 
 
 def shape_of(model: TrainedModel, generation: Generation) -> tuple[int, ...]:

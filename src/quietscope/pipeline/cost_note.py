@@ -48,7 +48,8 @@ class CostNote:
         from quietscope.methods import METHODS
 
         able = Abilities.of(METHODS[self._plan.training.configuration.method])
-        return self._plan.targets[0].request.num_samples if "samples" in able.kinds else 0
+        target = self._plan.targets[0]
+        return target.request.num_samples if able.draws(target.files) else 0
 
     def _seconds(self, seconds_of_a_step: float) -> float:
         """Estimate the time of denoising all images, from that of a training step."""

@@ -13,6 +13,7 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frame, Frames
 from quietscope.data.patches import pad_to_patch
 from quietscope.io import Image
+from quietscope.methods.abilities import draws
 from quietscope.methods.base import LearningMethod, Method, PosteriorMethod
 from quietscope.nn.recompute import recomputing
 from quietscope.pipeline.kept_memory import KeptMemory
@@ -20,6 +21,7 @@ from quietscope.prediction import predict_image, ready_to_predict
 from quietscope.prediction.engine import most_pixels_of_tile
 from quietscope.prediction.memory import bytes_per_pixel
 from quietscope.tiling.grid import round_up
+from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import automatic_tile
@@ -123,7 +125,7 @@ def seconds_per_pixel(
     several = np.stack([part] * (2 if method.neighbours else 1))
     axes = f"{frames.context.axis or 'Q'}C" + "ZYX"[-method.spatial_dims :]
     layout = Layout.of(axes, several.shape, method.spatial_dims, replace(frames.context, depth="Z"))
-    wanted = [kind for kind in kinds if kind != "samples"] or ["mean"]
+    wanted = [kind for kind in kinds if kind != "samples" or not isinstance(method, PosteriorMethod)] or ["mean"]
     looks = len(turns(method, part.shape[1:], request.augment))
 
     def seconds(num_samples: int) -> float:
@@ -133,7 +135,7 @@ def seconds_per_pixel(
         return (time.perf_counter() - started) / len(several)
 
     seconds(1)  # the first time also pays for what is made once
-    once, samples = seconds(1), request.num_samples if isinstance(method, PosteriorMethod) else 1
+    once, samples = seconds(1), request.num_samples if draws(method, chosen_kinds(kinds)) else 1
     each = max(0.0, seconds(FEW_SAMPLES) - once) / (FEW_SAMPLES - 1) if samples > 1 else 0.0
     pixels = prod(round_up(n, m) for n, m in zip(part.shape[1:], method.size_multiple, strict=True))
     return (looks * once + max(0, samples - looks) * each) / pixels

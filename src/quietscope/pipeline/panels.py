@@ -103,19 +103,20 @@ class Panels:
             image: The noisy image.
             spatial_dims: 2 where the model denoises planes, 3 for volumes.
             able: What the model can give.
-            num_samples: Samples that are drawn.
+            num_samples: Samples that are drawn; 0 where there are none to show.
 
         Returns:
             The part.
         """
         layout = image.layout(spatial_dims)
         frame = middle_frame(layout)
+        shown = SHOWN & able.kinds if num_samples else SHOWN & able.kinds - {"samples"}
         return cls(
             axes=image.axes,
             layout=layout,
             frame=frame,
             view=choose_view(image, layout, frame),
-            kinds=tuple(kind.name for kind in chosen_kinds(SHOWN & able.kinds)),
+            kinds=tuple(kind.name for kind in chosen_kinds(shown)),
             num_samples=min(num_samples, MOST_SAMPLES),
         )
 

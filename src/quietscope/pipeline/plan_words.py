@@ -259,7 +259,7 @@ def _images(
 
     first = plan.targets[0]
     rate = seconds_per_pixel(method, frames, tuple(first.files), first.request, device)
-    draws = "samples" in Abilities.of(type(method)).kinds
+    draws = Abilities.of(type(method)).draws(first.files)
     found = []
     for target in plan.targets:
         tiles = plan_tiles(method, target.image, target.request, device)

@@ -23,7 +23,9 @@ from quietscope.tiling.kinds import kind_of
 def panels_of(plan: DenoisePlan, trained: Trained) -> Panels:
     """Return which part of the first image the picture of a run shows."""
     target, method = plan.targets[0], trained.denoiser.method
-    return Panels.of(target.image, method.spatial_dims, Abilities.of(type(method)), target.request.num_samples)
+    able = Abilities.of(type(method))
+    drawn = target.request.num_samples if able.draws(target.files) else 0
+    return Panels.of(target.image, method.spatial_dims, able, drawn)
 
 
 def report(
@@ -50,7 +52,8 @@ def report(
     """
     with step(events, "report"):
         target, clean = plan.targets[0], plan.references[0] if plan.references else None
-        samples = "samples" in Abilities.of(type(trained.denoiser.method)).kinds
+        able = Abilities.of(type(trained.denoiser.method))
+        samples = able.deviates_by_samples
         count = target.request.num_independent(target.files) if samples else None
         picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean, count)
         write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
@@ -67,7 +70,7 @@ def report(
     return Outcome(
         trained=trained,
         images=images,
-        num_samples=target.request.num_samples if samples else 0,
+        num_samples=target.request.num_samples if able.draws(target.files) else 0,
         files={
             "model": files["model"],
             "settings": files["settings"],
@@ -92,7 +95,7 @@ def judge(
         found: What prediction has given.
         clean: The clean reference.
         before: Score of the noisy image against it.
-        samples: Whether the method draws samples, which its deviation is then made of.
+        samples: Whether the deviation is that of samples.
 
     Returns:
         The image's part of the outcome.

@@ -1,7 +1,7 @@
 """Which kinds of results a run is asked for, and which of them a model can give."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
@@ -56,22 +56,35 @@ class Abilities:
     Attributes:
         method: Name of its method.
         kinds: Names of the kinds of results.
+        computes: Whether it computes mean and deviation, so that samples are drawn only where something needs them.
     """
 
     method: str
     kinds: frozenset[str]
+    computes: bool = False
 
     @classmethod
     def of(cls, method: "type[Method]") -> "Abilities":
         """Return the abilities of a method."""
         from quietscope.methods.abilities import kinds_of
+        from quietscope.methods.base import MomentsMethod
 
-        return cls.named(method.name, kinds_of(method))
+        return replace(cls.named(method.name, kinds_of(method)), computes=issubclass(method, MomentsMethod))
 
     @classmethod
     def named(cls, method: str, kinds: Iterable[Kind]) -> "Abilities":
         """Return the abilities of a method of a name that gives some kinds of results."""
         return cls(method=method, kinds=frozenset(kind.name for kind in kinds))
+
+    @property
+    def deviates_by_samples(self) -> bool:
+        """Whether a deviation is that of samples."""
+        return "samples" in self.kinds and not self.computes
+
+    def draws(self, kinds: Iterable[str]) -> bool:
+        """Tell whether samples are drawn for some kinds of results."""
+        asked = any(kind.needs == "samples" for kind in chosen_kinds(kinds))
+        return self.deviates_by_samples or ("samples" in self.kinds and asked)
 
 
 def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -> tuple[str, ...]:

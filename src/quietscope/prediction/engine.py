@@ -12,14 +12,13 @@ from quietscope.methods.abilities import (
     DECONVOLVED,
     DENOISED,
     DEVIATION,
-    SAMPLE,
-    decode,
-    encode,
+    draws,
     kinds_of,
-    latents_of,
     require,
+    respond,
+    sample,
 )
-from quietscope.methods.base import DeconvolvingMethod, Method, MomentsMethod, PosteriorMethod
+from quietscope.methods.base import DeconvolvingMethod, Method, MomentsMethod, PosteriorMethod, SamplingMethod
 from quietscope.nn.hardware import chosen_device, gains_from_bf16
 from quietscope.prediction.latent_noise import tile_noise
 from quietscope.prediction.memory import bytes_per_pixel, free_memory
@@ -75,11 +74,13 @@ class TorchEngine:
         model: The method, in evaluation mode on `device`.
         request: How many samples to draw, and their seed.
         device: Where to compute.
+        kinds: What is wanted, which decides whether samples are drawn of a method that need not.
     """
 
     model: Method
     request: Request
     device: torch.device
+    kinds: tuple[Kind, ...]
 
     @property
     def num_channels(self) -> int:
@@ -90,6 +91,11 @@ class TorchEngine:
     def gives_deviation(self) -> bool:
         """Whether the method computes the deviation of its image."""
         return isinstance(self.model, MomentsMethod)
+
+    @property
+    def gives_samples(self) -> bool:
+        """Whether samples are drawn."""
+        return draws(self.model, self.kinds)
 
     def estimator_of(self, kind: Kind) -> type[Estimator[Tensor]]:
         """Return the estimator that makes a kind of results."""
@@ -103,25 +109,36 @@ class TorchEngine:
 
     @property
     def pairs(self) -> Pairs:
-        """Which samples are antithetic pairs; none of the images of a point method."""
-        return self.request.drawn_pairs if latents_of(self.model) else NO_PAIRS
+        """Which samples are antithetic pairs; none where the mean is no mean of samples."""
+        return self.request.drawn_pairs if isinstance(self.model, PosteriorMethod) else NO_PAIRS
 
     def num_draws(self, num_turns: int) -> int:
         """Return the number of samples, which the orientations share, or one image for each of them."""
-        return self.request.num_samples if latents_of(self.model) else num_turns
+        return self.request.num_samples if self.gives_samples else num_turns
 
     def draw(self, x: Pixels, tile: Tile, *, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
         """Draw images of one tile, whose pixels are (C, *outer): encoded once, decoded per sample."""
-        latents, device, pairs = latents_of(self.model), self.device, self.pairs
-        encoding = encode(self.model, torch.from_numpy(x).to(device).unsqueeze(0))
-        at_once = max(1, _PIXELS_AT_ONCE.get(device.type, 1) // prod(tile.outer_shape)) if latents else 1
+        image = torch.from_numpy(x).to(self.device).unsqueeze(0)
+        if self.gives_samples:
+            yield from self._draw_samples(image, tile, frame, numbers)
+            return
+        made = respond(self.model, image)
+        for number in numbers:
+            yield Drawn([number], made[DENOISED], deconvolved=made.get(DECONVOLVED), deviation=made.get(DEVIATION))
+
+    def _draw_samples(self, image: Tensor, tile: Tile, frame: int, numbers: Sequence[int]) -> Iterator[Drawn[Tensor]]:
+        method, pairs = require(self.model, SamplingMethod), self.pairs
+        encoding = method.encode(image)
+        known: dict[str, Tensor] = {}
+        if isinstance(method, MomentsMethod):
+            known["expected"], known["deviation"] = method.moments(image)
+        at_once = max(1, _PIXELS_AT_ONCE.get(self.device.type, 1) // prod(tile.outer_shape))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
             key = {"seed": self.request.seed, "frame": frame}
-            noise = tile_noise(latents, tile, **key, samples=some, pairs=pairs, device=device)
-            made = decode(self.model, encoding, noise)
-            images = made[SAMPLE if latents else DENOISED]
-            yield Drawn(some, images, deconvolved=made.get(DECONVOLVED), deviation=made.get(DEVIATION))
+            noise = tile_noise(method.latents(), tile, **key, samples=some, pairs=pairs, device=self.device)
+            yield Drawn(some, sample(method, encoding, noise), **known)
+            known = {}  # once for every orientation, which so weigh the same
 
     def flip(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
         """Reverse axes of images."""
@@ -153,7 +170,7 @@ def check_kinds(method: Method, wanted: Iterable[str]) -> None:
         given = " and ".join(kind.name for kind in able)
         require(
             method,
-            PosteriorMethod,
+            SamplingMethod,
             f"for {', '.join(sampled)}",
             f"which gives {given} and no more",
             f"train with {{able}}, or ask for {given} alone",

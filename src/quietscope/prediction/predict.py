@@ -12,6 +12,7 @@ from quietscope.io.image import Sink
 from quietscope.methods.base import Method
 from quietscope.prediction.engine import TorchEngine, check_kinds, ready_to_predict
 from quietscope.tiling.border import Pixels
+from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import check_shape
 from quietscope.tiling.walk import Progress, walk
@@ -150,7 +151,7 @@ def predict_image(
     check_kinds(method, sinks)
     request = request.settled(sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
-        engine = TorchEngine(model=method, request=request, device=where)
+        engine = TorchEngine(model=method, request=request, device=where, kinds=chosen_kinds(sinks))
         walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)
 
 

@@ -11,7 +11,8 @@ from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, able_to_set, any_of
-from quietscope.methods.base import LearnedNoiseMethod, MethodSettings, Neighbours, PsfMethod, TaughtMethod
+from quietscope.methods.base import MethodSettings, Neighbours, PsfMethod, TaughtMethod
+from quietscope.methods.generative import LearnedNoiseMethod
 from quietscope.outside.bounded import Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
 from quietscope.outside.regular_file import read_bounded
@@ -181,7 +182,7 @@ class Configuration(BaseModel):
     @property
     def least_steps(self) -> int:
         """Training steps that are still wanting for a usable result, see `TrainingSettings.least_steps`."""
-        if self.method_settings().learns_nothing:
+        if self.method_settings().comes_trained:
             return 0
         return max(0, self.training_settings().least_steps - self.start_steps)
 

@@ -2,7 +2,7 @@
 
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
-from quietscope.presets import deconoising, direct, divnoising, dvlae, gr2r, hdn, instant, noise2void, pn2v
+from quietscope.presets import deconoising, direct, divnoising, dvlae, gap, gr2r, hdn, instant, noise2void, pn2v
 from quietscope.presets.record import Preset
 from quietscope.registry import Registry, record
 from quietscope.wording import typed
@@ -14,6 +14,7 @@ _OWN = (
     *noise2void.PRESETS,
     *pn2v.PRESETS,
     *gr2r.PRESETS,
+    *gap.PRESETS,
     *deconoising.PRESETS,
     *instant.PRESETS,
     *direct.PRESETS,

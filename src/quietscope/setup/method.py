@@ -13,7 +13,7 @@ from quietscope.diagnosis.correlation import AxisCorrelation
 from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import able_to_set
-from quietscope.methods.base import PointMethod
+from quietscope.methods.base import PointMethod, SamplingMethod
 from quietscope.methods.pretrained import PretrainedMethod
 from quietscope.nn.unit_noise import LAGS
 from quietscope.presets import Configuration
@@ -55,8 +55,9 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
     names = configuration.unsettled
     if names == ("method",):
         setting, by_itself = found.wanted_setting, configuration.normalize == "each"
-        is_usual = not (by_itself or configuration.neighbours or configuration.samples or configuration.direct)
+        is_usual = not (by_itself or configuration.neighbours or configuration.direct)
         in_haste = is_usual and found.is_known and _is_short(configuration, found.direction)
+        in_haste = in_haste and (not configuration.samples or issubclass(METHODS[_pretrained()], SamplingMethod))
         values["method"] = (
             _pretrained() if in_haste else _without_noise_model(setting) if by_itself else method_with(setting)
         )

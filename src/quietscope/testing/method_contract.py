@@ -12,7 +12,7 @@ A check fails with an AssertionError. They train for some hundred steps; a small
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,17 @@ from quietscope.axes import Layout
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.methods import METHODS
-from quietscope.methods.base import BuiltMethod, GenerativeMethod, LearningMethod, Method, PointMethod, PosteriorMethod
+from quietscope.methods.base import (
+    BuiltMethod,
+    LatentSpec,
+    LearningMethod,
+    Method,
+    PointMethod,
+    PosteriorMethod,
+    SamplingMethod,
+)
 from quietscope.methods.direct import DirectDenoiser
+from quietscope.methods.generative import GenerativeMethod, PriorMethod
 from quietscope.model.file import ModelCard, load_model, save_model
 from quietscope.nn.hardware import place
 from quietscope.nn.seeding import seeded
@@ -269,7 +278,7 @@ def _toy_input(method: Method) -> torch.Tensor:
     return x[index]
 
 
-def _toy_noise(method: PosteriorMethod, x: torch.Tensor) -> list[torch.Tensor]:
+def _toy_noise(latents: Sequence[LatentSpec], x: torch.Tensor) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return [
         torch.randn(
@@ -278,7 +287,7 @@ def _toy_noise(method: PosteriorMethod, x: torch.Tensor) -> list[torch.Tensor]:
             *(n // r for n, r in zip(x.shape[2:], spec.reduction, strict=True)),
             generator=generator,
         )
-        for spec in method.latents()
+        for spec in latents
     ]
 
 
@@ -287,17 +296,19 @@ def _shape_is_kept(build: BuildMethod) -> None:
     x = _toy_input(method)
     kept = x.clone()
     with torch.inference_mode():
+        pairs = []
         if isinstance(method, PointMethod):
-            first, second = method.predict(x), method.predict(x)
-        else:
-            assert isinstance(method, PosteriorMethod)
-            encoding, noise = method.encode(x), _toy_noise(method, x)
-            first, second = method.decode(encoding, noise), method.decode(encoding, noise)
-    assert torch.equal(first, second)
+            pairs.append((method.predict(x), method.predict(x)))
+        if isinstance(method, SamplingMethod):
+            encoding, noise = method.encode(x), _toy_noise(method.latents(), x)
+            pairs.append((method.decode(encoding, noise), method.decode(encoding, noise)))
+    assert pairs, "it neither predicts nor samples"
     assert torch.equal(x, kept)
-    assert first.shape == x.shape
-    assert first.dtype == torch.float32
-    assert bool(torch.isfinite(first).all())
+    for first, second in pairs:
+        assert torch.equal(first, second)
+        assert first.shape == x.shape
+        assert first.dtype == torch.float32
+        assert bool(torch.isfinite(first).all())
 
 
 def _decode_is_emit_of_infer(build: BuildMethod) -> None:
@@ -306,7 +317,7 @@ def _decode_is_emit_of_infer(build: BuildMethod) -> None:
         return
     x = _toy_input(method)
     with torch.inference_mode():
-        encoding, noise = method.encode(x), _toy_noise(method, x)
+        encoding, noise = method.encode(x), _toy_noise(method.latents(), x)
         decoded, latents = method.decode(encoding, noise), method.infer(encoding, noise)
         emitted = method.emit(latents)
     for spec, z in zip(method.latents(), latents, strict=True):
@@ -317,10 +328,10 @@ def _decode_is_emit_of_infer(build: BuildMethod) -> None:
 
 def _prior_is_a_map(build: BuildMethod) -> None:
     method = build().eval()
-    if not isinstance(method, GenerativeMethod):
+    if not isinstance(method, PriorMethod):
         return
     x = _toy_input(method)
-    noise = _toy_noise(method, x)
+    noise = _toy_noise(method.prior_latents(), x)
     with torch.inference_mode():
         first, second = method.generate(noise), method.generate(noise)
         other = method.generate([level + 1.0 for level in noise])

@@ -31,17 +31,21 @@ class Drawn(Generic[Images]):
 
     Attributes:
         numbers: Their numbers.
-        images: Denoised images.
+        images: Denoised images, or samples.
         deconvolved: The same without the microscope's blur, from a model that gives them.
         deviation: How far the denoised images may be off, standard deviations, from a model that computes them.
+        expected: The denoised image, from a model that computes it, where `images` are samples; deviation and it come
+            once for every orientation, (1, C, *S), with the first samples.
     """
 
     numbers: Sequence[int]
     images: Images
     deconvolved: Images | None = None
     deviation: Images | None = None
+    expected: Images | None = None
 
     def changed(self, change: Callable[[Images], Images]) -> "Drawn[Images]":
         """Return the same with all images changed alike."""
-        others = (None if each is None else change(each) for each in (self.deconvolved, self.deviation))
+        kept = self.deconvolved, self.deviation, self.expected
+        others = (None if each is None else change(each) for each in kept)
         return Drawn(self.numbers, change(self.images), *others)

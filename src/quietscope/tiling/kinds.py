@@ -14,7 +14,7 @@ from quietscope.errors import SettingsError
 Ability: TypeAlias = Literal["point", "deviates", "samples", "deconvolves"]
 """What a model can do: give one image (every model can), say how far it may be off, which takes samples or a model that
 computes it, draw posterior samples, give a deconvolved image."""
-Seen: TypeAlias = Literal["images", "deviation", "deconvolved"]
+Seen: TypeAlias = Literal["images", "deviation", "deconvolved", "expected"]
 """Which images of `quietscope.tiling.drawn.Drawn` an estimator sees."""
 
 # Letters without a meaning of their own come first; OME-TIFF takes them as extra dimensions.
@@ -147,16 +147,19 @@ def kinds_within(*, samples: bool, deconvolves: bool, moments: bool = False) -> 
     return tuple(kind for kind in KINDS if able[kind.needs])
 
 
-def as_made(kind: Kind, *, moments: bool) -> Kind:
+def as_made(kind: Kind, *, moments: bool, samples: bool = False) -> Kind:
     """Return a kind with the estimator that makes it of a model's images.
 
     Args:
         kind: The kind, with the estimator that makes it of samples.
-        moments: Whether the model computes a deviation itself, of which "std" is made then.
+        moments: Whether the model computes mean and deviation itself, of which "mean" and "std" are made then.
+        samples: Whether its images are samples all the same.
 
     Returns:
         The kind.
     """
+    if moments and samples and kind.name == "mean":
+        return replace(kind, sees="expected")
     if not (moments and kind.name == "std"):
         return kind
     given = "quietscope.tiling.given_deviation:GivenDeviation"

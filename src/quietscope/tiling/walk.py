@@ -46,6 +46,10 @@ class Engine(Protocol[Images]):
     def gives_deviation(self) -> bool:
         """Whether the model computes the deviation of its image."""
 
+    @property
+    def gives_samples(self) -> bool:
+        """Whether its images are samples."""
+
     def estimator_of(self, kind: Kind) -> type[Estimator[Images]]:
         """Return the estimator that makes a kind of results of its images."""
 
@@ -141,7 +145,7 @@ class _Route(Generic[Images]):
     def of(
         cls, engine: Engine[Images], kinds: Sequence[Kind], request: Request, size: tuple[int, ...]
     ) -> "_Route[Images]":
-        made = [as_made(kind, moments=engine.gives_deviation) for kind in kinds]
+        made = [as_made(kind, moments=engine.gives_deviation, samples=engine.gives_samples) for kind in kinds]
         estimates = [kind for kind in made if kind.estimator is not None]
         panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
         spec = request.tiles_for(engine.model) or automatic_tile(

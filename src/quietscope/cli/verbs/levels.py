@@ -55,7 +55,7 @@ def levels(
     """
     from quietscope import Denoiser
     from quietscope.methods.abilities import require
-    from quietscope.methods.base import HierarchicalMethod
+    from quietscope.methods.generative import HierarchicalMethod
     from quietscope.report.levels_figure import LevelsFigure, write_levels_figure
 
     screen = Screen()

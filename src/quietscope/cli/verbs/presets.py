@@ -123,7 +123,7 @@ def _everything(preset: "Preset", row: Row) -> dict[str, Any]:
 
 
 def _noise_of(method: "type[BuiltMethod]") -> str:
-    from quietscope.methods.base import LearnedNoiseMethod
+    from quietscope.methods.generative import LearnedNoiseMethod
 
     if issubclass(method, LearnedNoiseMethod):  # one that it is given only sets the scale of its images
         return "learnt"
@@ -132,9 +132,9 @@ def _noise_of(method: "type[BuiltMethod]") -> str:
 
 def _gifts_of(method: "type[BuiltMethod]") -> tuple[str, ...]:
     from quietscope.methods.abilities import kinds_of
-    from quietscope.methods.base import GenerativeMethod, HierarchicalMethod
+    from quietscope.methods.generative import HierarchicalMethod, PriorMethod
 
-    verbs = {"generate": GenerativeMethod, "levels": HierarchicalMethod}
+    verbs = {"generate": PriorMethod, "levels": HierarchicalMethod}
     able = (verb for verb, ability in verbs.items() if issubclass(method, ability))
     return (*(kind.name for kind in kinds_of(method)), *able)
 
