@@ -54,7 +54,8 @@ def test_converted_and_no_more(quietscope: Quietscope, images: Path, unet: Path,
     status, out, err = quietscope("compress", unet, "--data", images / "cells.tif", "-o", folder)
     assert status == 0, err
     assert "converted" in out
-    assert "rehearsal" in out
+    assert json.loads((folder / "report.json").read_text())["trial"] == "opinion"
+    assert "estimated by `instant`" in out
     assert {path.name for path in folder.iterdir()} == {"model.xml", "model.bin", "report.json"}
     assert quietscope("predict", folder, images / "cells.tif", "-o", tmp_path / "a.npy")[0] == 0
     assert np.load(tmp_path / "a.npy").shape == (2, 64, 64)

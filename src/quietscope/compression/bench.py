@@ -7,6 +7,7 @@ import numpy as np
 
 from quietscope.compression.backend import TorchRunner
 from quietscope.compression.gate import NUM_SAMPLES, Runner, Trial, Verdict, cut, held_out_boxes, judge, rehearsal
+from quietscope.compression.opinion_trial import SecondOpinion, opinion_trial
 from quietscope.compression.report import Row
 from quietscope.compression.stopwatch import SIDE, SIZE_3D, interleaved
 from quietscope.data.by_itself import for_model, in_context, in_units
@@ -74,6 +75,7 @@ class Bench:
         clean: Sequence[Image] | None,
         seed: int,
         notify: Callable[[str], None] | None,
+        second: SecondOpinion | None = None,
     ) -> "Bench":
         """Set up a bench for a model.
 
@@ -83,6 +85,7 @@ class Bench:
             clean: Clean references of the images, if there are any.
             seed: Seed of everything random.
             notify: Called with one line for each fact about the images that a person should know.
+            second: What fits another model to judge by, where there are no clean references.
 
         Returns:
             The bench.
@@ -117,13 +120,15 @@ class Bench:
         boxes = held_out_boxes(frames, held_out, method.size_multiple, seed)
         noisy, latents = cut(seen, boxes), Graph.of(method).latents
         known = tuple(~np.isnan(each) for each in cut(frames, boxes)) if frames.has_gaps else None
-        if references is None:
-            trial = rehearsal(TorchRunner.as_predicted(method, lower=False), noisy, latents, seed, known)
-        else:
+        if references is not None:
             truth = cut(references, boxes)
             for number, each in enumerate(truth):
                 check_finite(each if known is None else each[known[number]], "the clean references")
             trial = Trial(noisy=noisy, truth=truth, kind="clean", known=known)
+        elif (other := None if second is None else second()) is not None:
+            trial = opinion_trial(other, noisy, known)
+        else:
+            trial = rehearsal(TorchRunner.as_predicted(method, lower=False), noisy, latents, seed, known)
         return cls(frames=frames, seen=seen, training=training, trial=trial, latents=latents, seed=seed)
 
     @property

@@ -1,9 +1,10 @@
 """The cost of a compression: the loss in dB of each step on images it has not seen, known before a file is written."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from quietscope.errors import CompressionError
 from quietscope.methods.abilities import DECONVOLVED, DENOISED, DEVIATION
 from quietscope.methods.base import LatentSpec
 from quietscope.metrics import psnr
+from quietscope.metrics.psnr import range_of
+from quietscope.metrics.second_opinion import squared_error
 from quietscope.wording import typed
 
 NUM_JUDGED = 8
@@ -33,7 +36,7 @@ _ALIKE = 1024
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-Kind: TypeAlias = Literal["clean", "rehearsal"]
+Kind: TypeAlias = Literal["clean", "opinion", "rehearsal"]
 
 
 class Runner(Protocol):
@@ -53,15 +56,18 @@ class Trial:
     Attributes:
         noisy: Noisy images (C, *S), intensity units, S multiples of the method's `size_multiple`.
         truth: Clean images of the same shapes and units.
-        kind: "clean": the truth is the user's clean reference. "rehearsal": the truth is the full model's estimate of
-            held-out images, see `rehearsal`.
+        kind: "clean": the truth is the user's clean reference. "opinion": it is what another model gives, with the
+            deviation of that, see `quietscope.compression.opinion_trial`. "rehearsal": it is the full model's estimate
+            of held-out images, see `rehearsal`.
         known: Which pixels were measured, of the same shapes: the others are not judged. None where all were.
+        width: Standard deviation of the truth, of the same shapes; None where it is certain.
     """
 
     noisy: tuple[Array, ...]
     truth: tuple[Array, ...]
     kind: Kind
     known: tuple[Mask, ...] | None = None
+    width: tuple[Array, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,8 @@ class Verdict:
     """The output of a model on the images of a trial, and its PSNR.
 
     Attributes:
-        psnr: PSNR of the estimates against the truth, all images together, in dB.
+        psnr: PSNR of the estimates against the truth, all images together, in dB; what is to be expected of it where
+            the truth has a deviation.
         estimates: One denoised image (C, *S) per noisy image; for a method that samples, the mean over samples.
         deconvolved: One deconvolved image (C, *S) per noisy image; empty if the method does not deconvolve.
         deviation: Mean over all pixels of the standard deviation, intensity units; None if the method gives none.
@@ -159,6 +166,7 @@ def rehearsal(
     of both models against this truth can be measured. The estimate s is smoother than the real clean image; the full
     model's error is therefore smaller, and a small loss weighs more. Measured on W2S, rehearsed and true loss: U-Nets
     0.02 and 0.02, 0.10 and 0.03, 1.24 and 1.16, once -0.09 and 0.01 dB; HDN in int8 0.4 and 0.05 dB, far too strict.
+    So it judges only where `quietscope.compression.opinion_trial` does not suit the noise.
 
     Two alternatives were rejected. Noise drawn from the noise model is wrong where few photons make the noise skewed,
     and half of the methods have no noise model. ``10 log10(1 + MSE(compressed, full) / MSE(full))`` requires the error
@@ -213,7 +221,7 @@ def judge(run: Runner, trial: Trial, latents: Sequence[LatentSpec], seed: int) -
     estimates = tuple(each.mean for each in found)
     deviations = [each.deviation for each in found if each.deviation is not None]
     return Verdict(
-        psnr=_psnr(estimates, trial.truth, trial.known),
+        psnr=_psnr(estimates, trial.truth, trial.known, trial.width),
         known=trial.known,
         estimates=estimates,
         deconvolved=tuple(each.deconvolved for each in found if each.deconvolved is not None),
@@ -277,12 +285,27 @@ def _estimate(run: Runner, image: Array, latents: Sequence[LatentSpec], rng: np.
     return _Estimate(mean=mean.astype(np.float32), deconvolved=None, deviation=float(np.sqrt(variance).mean()))
 
 
-def _psnr(images: Sequence[Array], truths: Sequence[Array], known: Sequence[Mask] | None) -> float:
+def _psnr(
+    images: Sequence[Array],
+    truths: Sequence[Array],
+    known: Sequence[Mask] | None,
+    widths: Sequence[Array] | None = None,
+) -> float:
     """Return the PSNR of all images together, in dB, mean over channels; its intensity range is that of all truths."""
     channels = []
     for channel in range(len(truths[0])):
-        image, truth = (np.concatenate([each[channel].ravel() for each in some]) for some in (images, truths))
+        image, truth = (_together(some, channel) for some in (images, truths))
         if known is not None:
-            truth = np.where(np.concatenate([each[channel].ravel() for each in known]), truth, np.nan)
-        channels.append(psnr(image, truth))
+            truth = np.where(_together(known, channel), truth, np.nan)
+        if widths is None:
+            channels.append(psnr(image, truth))
+            continue
+        error = float(np.nanmean(squared_error(image, truth, _together(widths, channel))))
+        channels.append(10.0 * math.log10(range_of(truth[~np.isnan(truth)], None) ** 2 / error))
     return float(np.mean(channels))
+
+
+def _together(images: Sequence[npt.NDArray[Any]], channel: int) -> npt.NDArray[Any]:
+    """Return the pixels of a channel of all images, (P,); intensities in float64."""
+    pixels = np.concatenate([each[channel].ravel() for each in images])
+    return pixels if pixels.dtype == bool else pixels.astype(np.float64)

@@ -10,6 +10,7 @@ from rich.table import Table
 REPORT_FILE = "report.json"
 TRIALS = {
     "clean": "loss: PSNR against the clean reference, less than the full model's",
+    "opinion": "loss: estimated by `instant`, which says of every pixel where the signal lies, without a clean image",
     "rehearsal": "loss: estimated in a rehearsal, the full model's images with their noise reshuffled as new input",
 }
 
@@ -51,7 +52,7 @@ class CompressionReport:
         method: Name of the method.
         rows: The full model in float32, the full model as prediction runs it, and every step; the last is written.
         costs: Loss that each step adds to the step before, in dB.
-        trial: Truth that the losses are measured against: "clean" or "rehearsal".
+        trial: Truth that the losses are measured against: "clean", "opinion" or "rehearsal".
         size: Size of the image that was timed, in pixels per spatial axis.
         num_samples: Number of samples averaged for every estimate; 0 for a point method.
         steps: Number of fine-tuning steps; 0 without pruning.

@@ -12,6 +12,7 @@ from quietscope.compression.bench import Bench, Candidate, rows_of
 from quietscope.compression.calibration import calibration_inputs
 from quietscope.compression.fine_tune import fine_tune
 from quietscope.compression.gate import check_loss
+from quietscope.compression.opinion_trial import SecondOpinion
 from quietscope.compression.prune import check_share, prune
 from quietscope.compression.report import REPORT_FILE, CompressionReport
 from quietscope.data.mask import masked
@@ -91,6 +92,7 @@ def compress(
     compression: Compression,
     *,
     clean: ImageSource | Sequence[ImageSource] | None = None,
+    second: SecondOpinion | None = None,
     axes: str | None = None,
     mask: ImageSource | None = None,
     overwrite: bool = False,
@@ -110,8 +112,9 @@ def compress(
         folder: Folder to write the compressed model to: model.xml with model.bin, model.onnx or model.safetensors, and
             report.json.
         compression: How to compress.
-        clean: Clean references of the images, to judge by; without them the models are judged by
-            `quietscope.compression.gate.rehearsal`.
+        clean: Clean references of the images, to judge by.
+        second: Without them: what fits another model to judge by, see `quietscope.compression.opinion_trial`. Where
+            there is none either, models are judged by `quietscope.compression.gate.rehearsal`.
         axes: Axes of the images, for files that do not name their axes.
         mask: Where pixels were measured, see `quietscope.Denoiser.fit`.
         overwrite: Whether a compressed model already in `folder` may be replaced.
@@ -137,7 +140,7 @@ def compress(
     with making(folder):
         references = None if clean is None else as_images(clean, axes)
         noisy = [masked(image, mask) for image in as_images(images, axes)]
-        bench = Bench.of(denoiser, noisy, references, compression.seed, notify)
+        bench = Bench.of(denoiser, noisy, references, compression.seed, notify, second)
         with training_shown(watch, progress if compression.share is not None else False) as watcher:
             return _compress(denoiser, bench, folder, compression, overwrite, watcher)
 

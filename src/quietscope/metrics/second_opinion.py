@@ -36,6 +36,20 @@ MOST = 1000.0
 """Factor beyond which there is none."""
 
 
+def squared_error(mean: FloatPlane, signal: FloatPlane, width: FloatPlane) -> FloatPlane:
+    """Return the squared error of a result that is to be expected at every pixel, by (1).
+
+    Args:
+        mean: The result that is judged, any shape, intensity units.
+        signal: What the other method gives, same shape.
+        width: The deviation of that, same shape.
+
+    Returns:
+        Squared intensity units, same shape.
+    """
+    return (mean - signal) ** 2 + width**2
+
+
 class OpinionSums:
     """Sums over planes of one channel: memory grows with their number by a few values per block and plane alone.
 
@@ -66,7 +80,7 @@ class OpinionSums:
         if not known.any():
             return
         mean, std, signal, width = (np.asarray(each, np.float64) for each in (mean, std, signal, width))
-        error = np.where(known, (mean - signal) ** 2 + width**2, np.nan)
+        error = np.where(known, squared_error(mean, signal, width), np.nan)
         self._blocks += _means_of_blocks(error)
         apart, std, width = (each[known] for each in (mean - signal, std, width))
         self._error += float(error[known].sum())

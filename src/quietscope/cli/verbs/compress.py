@@ -44,13 +44,15 @@ def compress(
     """Make a trained model smaller and faster, and write it only if it loses next to nothing.
 
     Without --prune and --int8 the model is converted to the backend, and no more. Every step is judged on images that
-    it has not seen (where DATA has 10 frames or more): against the clean references, or in a rehearsal whose truth is
-    what the full model makes of DATA. The result is a folder, which predict takes like any model.
+    it has not seen (where DATA has 10 frames or more): against the clean references; without them by the method that
+    comes trained, where it suits the noise, else in a rehearsal whose truth is what the full model makes of DATA. The
+    result is a folder, which predict takes like any model.
     """
     from quietscope import Denoiser
     from quietscope.compression import Compression, is_compressed
     from quietscope.compression import compress as make
     from quietscope.pipeline.inputs import open_beside
+    from quietscope.pipeline.opinion import second_opinion
 
     screen = Screen()
     check_target(output, overwrite, is_compressed)
@@ -60,7 +62,9 @@ def compress(
     denoiser = Denoiser.load(model, device="cpu")
     noisy = read_images(data, axes, series, mask)
     references = None if clean is None else [open_beside(each, axes, series) for each in clean]
-    work = partial(make, denoiser, noisy, output, chosen, clean=references, overwrite=overwrite, notify=screen.note)
+    second = partial(second_opinion, denoiser.configuration, noisy, denoiser.device)
+    work = partial(make, denoiser, noisy, output, chosen, clean=references, second=second, overwrite=overwrite)
+    work = partial(work, notify=screen.note)
     if prune is None:
         report = work()
     else:
