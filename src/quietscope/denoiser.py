@@ -37,6 +37,7 @@ from quietscope.tiling.request import Precision
 from quietscope.training.checkpoint import RESUME_FILE
 from quietscope.training.enough import EnoughSteps
 from quietscope.training.fit import FitReport, fit
+from quietscope.training.settling import Judge
 from quietscope.training.watch import Watcher
 
 
@@ -224,6 +225,7 @@ class Denoiser:
         watch: Watcher | None = None,
         notify: Notify | None = None,
         progress: bool | None = None,
+        judge: Judge | None = None,
     ) -> Self:
         """Learn from noisy images.
 
@@ -239,6 +241,8 @@ class Denoiser:
             notify: Called with one line for each thing a person should know of the images; printed if None.
             progress: Whether to show how training stands: a bar on a terminal, a line in a notebook, sparse lines
                 elsewhere. By default it is shown where nobody watches; False is silent.
+            judge: What tells how good the method is by now, for the training setting `stop_when_settled`, see
+                `quietscope.pipeline.opinion.judge_of`; the validation loss if None.
 
         Returns:
             The denoiser itself.
@@ -252,7 +256,7 @@ class Denoiser:
         for text in gap_notes(opened):
             (notify or print)(text)
         with training_shown(watch, progress) as watcher:
-            self._learn(opened, folder=folder, resume=resume, watch=watcher, notify=notify)
+            self._learn(opened, folder=folder, resume=resume, watch=watcher, notify=notify, judge=judge)
         return self
 
     def _learn(
@@ -263,19 +267,13 @@ class Denoiser:
         resume: bool,
         watch: Watcher | None,
         notify: Notify | None,
+        judge: Judge | None,
     ) -> None:
-        self.configuration = with_neighbour_axis(self.configuration, opened)
-        opened = [for_model(image, self.configuration.normalize, self.configuration.context) for image in opened]
-        frames = Frames.of(opened, self.configuration.dims)
+        chosen = with_neighbour_axis(self.configuration, opened)
+        opened = [for_model(image, chosen.normalize, chosen.context) for image in opened]
+        frames = Frames.of(opened, chosen.dims)
         settled = settle(
-            self.configuration,
-            opened,
-            frames,
-            device=self.device,
-            folder=folder,
-            resume=resume,
-            watch=watch,
-            notify=notify,
+            chosen, opened, frames, device=self.device, folder=folder, resume=resume, watch=watch, notify=notify
         )
         self.configuration = settled.configuration
         self._method = settled.build(self.device)
@@ -295,6 +293,7 @@ class Denoiser:
             watch=enough,
             notify=notify or print,
             companion=None if student is None else student.companion(self.configuration),
+            judge=judge,
         )
         seen = look_at(opened, self.configuration.dims)
         self._card = ModelCard.of(self.configuration, opened[0], self.fit_report, seen)

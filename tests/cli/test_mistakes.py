@@ -33,6 +33,14 @@ from tests.cli.command_line import Quietscope, refused
         (["denoise", "{}/cells.tif", "-o", "{}/out", "--device", "abacus"], ["abacus", "--device cpu"]),
         (["denoise", "{}/cells.tif", "-o", "{}/cells.tif"], ["folder"]),
         (["denoise", "{}/cells.tif", "-o", "{}/out", "--config", "{}/none.yaml"], ["none.yaml"]),
+        (
+            ["denoise", "{}/cells.tif", "-o", "{}/out", "--stop-when-settled", "--method", "instant"],
+            ["`--stop-when-settled` with a method to train", "instant", "--method hdn"],
+        ),
+        (
+            ["train", "{}/cells.tif", "-o", "{}/out", "--stop-when-settled", "--preset", "paper"],
+            ["stop_when_settled and early_stop exclude each other"],
+        ),
         (["denoise", "{}/cells.tif", "-o", "{}/out", "--clean", "{}/clean.tif", "{}/clean.tif"], ["2 for 1"]),
         (["denoise", "{}/cells.tif", "{}/cells.tif", "-o", "{}/out"], ["cells.tif twice"]),
         (["denoise", "{}/celsl.tif", "-o", "{}/out"], ["did you mean", "cells.tif"]),

@@ -121,9 +121,8 @@ class TrainingOptions:
         Literal["together", "each"] | None,
         Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
     ] = None
-    skip_empty: Annotated[
-        bool, Flag, Parameter(help="Rarely learn from empty space: a few objects on a flat dark ground.")
-    ] = False
+    skip_empty: Annotated[bool, Flag, Parameter(help="Rarely learn from empty space, a flat dark ground.")] = False
+    stop_when_settled: Annotated[bool, Flag, Parameter(help="End early where nothing more is gained.")] = False
     seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
     config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
@@ -147,8 +146,9 @@ class TrainingOptions:
         names += ["depth_axis", "neighbours", "neighbour_axis"]
         if self.start is not None:
             values["start"] = os.fspath(self.start)
-        if self.skip_empty:
-            values["training"] = {**(values.get("training") or {}), "skip_empty": True}
+        switched_on = [name for name in ("skip_empty", "stop_when_settled") if getattr(self, name)]
+        if switched_on:
+            values["training"] = {**(values.get("training") or {}), **dict.fromkeys(switched_on, True)}
         values |= {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         network = {
             "direction": self.direction,

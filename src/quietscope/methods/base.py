@@ -208,25 +208,6 @@ class BuiltMethod(LearningMethod):
         return name in cls.settings_type.model_fields
 
 
-class ScheduledMethod(LearningMethod):
-    """A method whose loss changes while it is trained."""
-
-    ability: ClassVar[str] = "changes its loss while it is trained"
-
-    @property
-    def settled_share(self) -> float:
-        """Share of training, 0 to 1 from the last start, before which the final loss decides nothing.
-
-        Until then no weights, learning rate or end hang on the validation loss, and no KL divergence says that the
-        posterior has collapsed. By default 0.
-        """
-        return 0.0
-
-    @abstractmethod
-    def advance(self, progress: float) -> None:
-        """Set the loss for a share of the budget, 0 to 1, counted from the last start; 1 sets the final loss."""
-
-
 class PointMethod(Method):
     """A method that gives one clean image; without an uncertainty, unless it is a `MomentsMethod`."""
 

@@ -15,9 +15,10 @@ from pydantic import Field
 from torch import Tensor
 
 from quietscope.data.hidden_pixels import BlindSpots
-from quietscope.methods.base import Loss, MethodSettings, ScheduledMethod
+from quietscope.methods.base import Loss, MethodSettings
 from quietscope.methods.blind_spot import hide
 from quietscope.methods.scale import ScaledMethod
+from quietscope.methods.scheduled import ScheduledMethod
 from quietscope.methods.window import middle, middle_known
 
 BLIND_SHARE = "blind_share"

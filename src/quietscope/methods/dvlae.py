@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from quietscope.data.normalize import Statistics
 from quietscope.data.stabilize import Stabilizer
 from quietscope.errors import SettingsError
-from quietscope.methods.base import AnnealedMethod, Count, Encoding, Loss, MethodSettings, Neighbours, ScheduledMethod
+from quietscope.methods.base import AnnealedMethod, Count, Encoding, Loss, MethodSettings, Neighbours
 from quietscope.methods.citation import Citation
 from quietscope.methods.generative import LearnedNoiseMethod
 from quietscope.methods.hierarchical import LadderMethod, LadderSettings, Levels, Nats, NumBlocks, Probability
 from quietscope.methods.likelihood import LikelihoodMethod
 from quietscope.methods.missing import mean_of_known, split_gaps
+from quietscope.methods.scheduled import ScheduledMethod
 from quietscope.methods.window import middle, middle_known
 from quietscope.nn.autoregressive import CausalNetwork, CausalShape
 from quietscope.nn.conv import Activation
@@ -204,6 +205,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
         """Parameters of the variational autoencoder and of the signal decoder, which share no gradients."""
         signal = list(self.signal_decoder.parameters())
         return [*self.ladder.parameters(), *self.noise_decoder.parameters()], signal
+
+    @property
+    def final_share(self) -> float:
+        """Share of training from which on the noise decoder sees earlier pixels in full."""
+        return max(self.settled_share, self.settings.context_fade[1])
 
     def advance(self, progress: float) -> None:
         """Set how strongly the noise decoder sees earlier pixels, by `context_fade`."""

@@ -15,6 +15,7 @@ from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
+    from quietscope.training.settling import Judge
     from quietscope.training.watch import TrainingState
 
 _WEIGHTS: Mapping[str, Literal["chosen", "best", "last"]] = {"model": "chosen", "best": "best", "last": "last"}
@@ -98,6 +99,18 @@ def train(training: Training, events: Listener = ignore) -> Trained:
     )
 
 
+def _judge(training: Training, events: Listener) -> "Judge | None":
+    """Make what tells when nothing more is gained, where training is to end by that."""
+    from quietscope.pipeline.opinion import judge_of
+
+    if not training.configuration.training_settings().stop_when_settled:
+        return None
+    judge = judge_of(training.configuration, training.images, training.device)
+    by = "the validation loss tells, since there is no estimate of the PSNR for this noise"
+    events(Note(text=f"training ends where nothing more is gained: {by if judge is None else f'{judge.name} tells'}"))
+    return judge
+
+
 def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Listener) -> None:
     """Train; where the system ended it, whoever has saved the model ends the program."""
     try:
@@ -107,6 +120,7 @@ def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Li
             resume=training.resume,
             watch=watch,
             notify=lambda text: events(Note(text=text)),
+            judge=_judge(training, events),
         )
     except Terminated:
         if denoiser.fit_report is None:

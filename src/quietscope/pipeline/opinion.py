@@ -1,5 +1,6 @@
 """A second opinion of what a method has learnt: the one that comes trained, fitted to the same images in seconds."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,14 @@ if TYPE_CHECKING:
 
     from quietscope.denoiser import Denoiser
     from quietscope.presets import Configuration
+    from quietscope.training.settling import Judge
 
 MOST_FRAMES, SIDE = 8, 512
 """Parts of frames that the second opinion is fitted to, and their side in pixels."""
+
+MOST_JUDGED, DEPTH, PIXELS_JUDGED = 8, 8, 1 << 18
+"""Parts that a method in training is judged on, their depth in a volume, and how often a pixel of them is computed at
+most, all together: about what a step of training takes."""
 
 STEPS: int | None = None
 """Steps of fitting it; None for those of its preset."""
@@ -54,6 +60,34 @@ def second_opinion(
     if denoiser.fit_report.interrupted:  # Ctrl-C ended this training, which nobody had asked for
         raise KeyboardInterrupt
     return denoiser
+
+
+def judge_of(
+    configuration: "Configuration", images: Sequence[Image], device: "torch.device | str | None" = None
+) -> "Judge | None":
+    """Make what tells how good a method is while it learns, for the training setting `stop_when_settled`.
+
+    Args:
+        configuration: That of the method, settled.
+        images: The noisy images that it is to learn from.
+        device: Where to compute; the best there is if None.
+
+    Returns:
+        The judge; None where there is no second opinion of these images, so that the validation loss has to tell.
+    """
+    from quietscope.methods import METHODS
+    from quietscope.model.running_psnr import RunningPsnr, passes_of
+    from quietscope.training.settling import Judge
+
+    second = second_opinion(configuration, images, device)
+    if second is None:
+        return None
+    dims, passes = configuration.dims, passes_of(METHODS[configuration.method])
+    depth = [DEPTH][: dims - 2]
+    side = math.isqrt(PIXELS_JUDGED // (MOST_JUDGED * passes * math.prod(depth)))
+    part = parts_of(images, dims, (*depth, side, side), MOST_JUDGED, configuration.context)
+    psnr = RunningPsnr(second, part, configuration.training_settings().precision)
+    return Judge(psnr=psnr, name=f"`{second.method.name}`")
 
 
 def _nobody(_line: str) -> None:

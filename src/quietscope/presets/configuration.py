@@ -13,6 +13,7 @@ from quietscope.methods import METHODS, canonical
 from quietscope.methods.abilities import able, able_to_set, any_of
 from quietscope.methods.base import MethodSettings, Neighbours, PsfMethod, TaughtMethod
 from quietscope.methods.generative import LearnedNoiseMethod
+from quietscope.methods.pretrained import PretrainedMethod
 from quietscope.outside.bounded import Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_YAML, MalformedError, brief, parse_yaml
 from quietscope.outside.regular_file import read_bounded
@@ -128,7 +129,7 @@ class Configuration(BaseModel):
         if beyond:
             raise SettingsError(f"a value for {beyond[0]}", "auto", f"only {', '.join(_MAY_BE_AUTO)} may be auto")
         configuration.method_settings()
-        configuration.training_settings()
+        _check_end(configuration)
         return configuration
 
     def method_settings(self) -> MethodSettings:
@@ -255,6 +256,15 @@ def _check_normalize(configuration: Configuration) -> None:
 
 def _not_in_one_unit(got: str, fix: str) -> SettingsError:
     return SettingsError("a method without a noise model for images normalised each by itself", got, fix)
+
+
+def _check_end(configuration: Configuration) -> None:
+    """Refuse training settings that make no sense, and an end where nothing is gained for what comes trained."""
+    if not configuration.training_settings().stop_when_settled:
+        return
+    if issubclass(METHODS[configuration.method], PretrainedMethod):
+        fix = f"leave it out, or choose `{typed(method='hdn')}`"
+        raise SettingsError(f"`{typed('stop_when_settled')}` with a method to train", configuration.method, fix)
 
 
 def _check_psf(configuration: Configuration) -> None:

@@ -25,6 +25,7 @@ from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
 from quietscope.training.settings import TrainingSettings
+from quietscope.training.settling import Judge
 from quietscope.training.stop import StopRequest, ended_by
 from quietscope.training.team import Team
 from quietscope.training.training_run import TrainingRun
@@ -57,6 +58,7 @@ class FitReport:
         rollbacks: Number of returns to an earlier state.
         restarts: Number of starts with fresh weights after the posterior had collapsed.
         interrupted: Whether the user, the system or the watcher ended the run.
+        settled: Whether the run ended because nothing more was gained, see the setting `stop_when_settled`.
         progress: Share of the budget that was used up, 0 to 1.
         terminated: Whether the system ended the run by SIGTERM; if so, nothing more should be started.
         best_state: Weights of the lowest validation loss.
@@ -73,6 +75,7 @@ class FitReport:
     interrupted: bool
     progress: float
     terminated: bool
+    settled: bool
     best_state: dict[str, Tensor] = field(repr=False)
     last_state: dict[str, Tensor] = field(repr=False)
 
@@ -109,6 +112,7 @@ def fit(
     notify: Notify = print,
     companion: Companion | None = None,
     resident_bytes: int = RESIDENT_BYTES,
+    judge: Judge | None = None,
 ) -> FitReport:
     """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
@@ -132,6 +136,8 @@ def fit(
             companion does not influence the first method, and ends with its own weights of the same step.
         resident_bytes: Largest size of all images, as float32, to keep on the device; larger image sets are read from
             their files, patch by patch.
+        judge: What tells how good the method is, for the setting `stop_when_settled`; None where the validation loss
+            does.
 
     Returns:
         The report of the run.
@@ -149,12 +155,10 @@ def fit(
     for each in learner.methods:
         check_batch(each, settings, team.size)
     pickier = learner.companion or method  # a companion's size_multiple includes that of the method
-    held_out = hold_out(pickier, frames, settings)
-    if settings.heeds_validation and not held_out.is_independent:
-        notify(JUDGED_BY_HEART)
+    held_out = _hold_out(pickier, frames, settings, judge, notify)
     foreground = _foreground(method, frames, held_out, settings, notify)
     patches, fixed = _data(pickier, frames, held_out, settings, device, resident_bytes, foreground)
-    run = TrainingRun(learner, fixed, settings, budget, team, notify, held_out.record())
+    run = TrainingRun(learner, fixed, settings, budget, team, notify, held_out.record(), judge)
     run.clock.start()
     if folder is not None and resume:
         run.restore(read_checkpoint(folder))
@@ -162,7 +166,7 @@ def fit(
     resume_file = ResumeFile(kept, notify)
     with stop.handled(), Logs(kept, run.step) as logs:
         logs.write_settings(method, settings, budget)
-        while learner.learns and not team.largest(stop.requested) and (run.clock.tick(run.step) < 1.0 or not run.step):
+        while learner.learns and not team.largest(stop.requested) and not run.is_over:
             run.set_schedule()
             loss = learner.backward(patches.batch(*team.share(run.step, settings.batch_size)), run.step)
             run.rollback.skip(learner.clip())
@@ -173,6 +177,7 @@ def fit(
                 stop.tell(watch, run.describe(loss))
             run.restart_if_collapsed(loss)
             numbers = run.numbers(loss) if run.step % LOG_EVERY == 0 else {}
+            numbers |= run.settle()
             is_validated = run.step % settings.validate_every == 0
             if is_validated:
                 numbers |= run.validate()
@@ -189,7 +194,19 @@ def fit(
     run.refuse_collapse()
     tell_if_unlike(method, fixed, notify)
     tell_if_leaking(method, fixed, notify)
+    run.tell_if_settled()
     return _finish(run, learner, settings, stop)
+
+
+def _hold_out(
+    method: LearningMethod, frames: Frames, settings: TrainingSettings, judge: Judge | None, notify: Notify
+) -> HeldOut:
+    """Choose what is validated on; say so where something hangs on it, and it is learnt from."""
+    heeds_validation = settings.heeds_validation or (settings.stop_when_settled and judge is None)
+    held_out = hold_out(method, frames, settings, heeds_validation=heeds_validation)
+    if heeds_validation and not held_out.is_independent:
+        notify(JUDGED_BY_HEART)
+    return held_out
 
 
 def _data(
@@ -239,13 +256,14 @@ def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop
         steps=run.step,
         seconds=run.clock.seconds,
         best_validation_loss=run.rate.best,
-        fall_at_the_end=fall_at_the_end(run.validation.losses),
+        fall_at_the_end=fall_at_the_end(run.losses_before_the_fall),
         skipped_steps=run.rollback.skipped_steps,
         rollbacks=run.rollback.rollbacks,
         restarts=run.collapse.restarts,
         interrupted=stop.requested,
         progress=run.clock.progress,
         terminated=stop.terminated,
+        settled=run.has_settled,
         best_state=_on_cpu(best),
         last_state=_on_cpu(last),
     )

@@ -108,7 +108,9 @@ class HeldOut:
         ]
 
 
-def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> HeldOut:
+def hold_out(
+    method: Method, frames: Frames, settings: TrainingSettings, *, heeds_validation: bool | None = None
+) -> HeldOut:
     """Choose what is held out from training.
 
     Of 10 frames or more, 1 in 20 is. Of fewer, a tenth of the area of each is, if anything hangs on the validation
@@ -125,6 +127,7 @@ def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> Held
         method: The method to train.
         frames: All frames.
         settings: Training settings.
+        heeds_validation: Whether anything hangs on the validation loss; what the settings say if None.
 
     Returns:
         The choice, a function of the arguments alone.
@@ -133,7 +136,8 @@ def hold_out(method: Method, frames: Frames, settings: TrainingSettings) -> Held
     patch = patch_size(method, settings)
     gap = (max(GAP, 2 * method.reach[-2]), max(GAP, 2 * method.reach[-1]))
     regions: dict[int, tuple[Box, ...]] = {}
-    if training == validation and settings.heeds_validation:
+    heeds = settings.heeds_validation if heeds_validation is None else heeds_validation
+    if training == validation and heeds:
         clearance = Clearance(patch=(patch[-2], patch[-1]), least=_least(method, patch), gap=gap)
         regions = _choose(frames, training, clearance, settings.seed)
     return HeldOut(

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from quietscope.errors import SettingsError
-from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss, ScheduledMethod
+from quietscope.methods.base import AnnealedMethod, LearningMethod, Loss
 from quietscope.methods.blind_first import AFTER_A_COLLAPSE, BlindFirstMethod
+from quietscope.methods.scheduled import ScheduledMethod
 from quietscope.methods.window import mismatched
 from quietscope.nn.hardware import gains_from_bf16, place
 from quietscope.nn.recompute import blocks_of, recomputing
@@ -91,6 +92,11 @@ class Learner:
     def settled_share(self) -> float:
         """Share of training, from a start, before which the method's final loss decides nothing; mostly 0."""
         return self.method.settled_share if isinstance(self.method, ScheduledMethod) else 0.0
+
+    @property
+    def final_share(self) -> float:
+        """Share of training, from a start, before which the method's loss still changes; mostly 0."""
+        return self.method.final_share if isinstance(self.method, ScheduledMethod) else 0.0
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the learning rates of the next step, `num_rates` of them; a companion follows the first."""

@@ -48,6 +48,9 @@ class TrainingSettings(BaseModel):
         early_stop: Validations without improvement after which training ends; None never ends early.
         early_stop_delta: By how much the validation loss must fall to count as an improvement in `early_stop`; None for
             0.01 % of it, as for a cut of the rate.
+        stop_when_settled: End training before its budget does where nothing more is gained, by an estimate of the PSNR
+            or else the validation loss, see `quietscope.training.settling`. The rate of the schedule "cosine" then
+            stays up until nothing is gained, or 80 % of the budget is used, and falls after that.
         mismatch: Share of the patches in which a part of the neighbours is that of another patch, for a method that
             sees neighbours: it learns to look whether they fit, and not to carry over what has changed between frames.
         skip_empty: Pass over empty space: but for a quarter, patches hold something brighter than the background, see
@@ -79,6 +82,7 @@ class TrainingSettings(BaseModel):
     keep: Literal["best", "last"] = "best"
     early_stop: int | None = Field(default=None, ge=1, le=10**9)
     early_stop_delta: float | None = Field(default=None, ge=0, le=1e9)
+    stop_when_settled: bool = False
     mismatch: float = Field(default=0.5, ge=0, le=1)
     skip_empty: bool | None = None
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -91,6 +95,9 @@ class TrainingSettings(BaseModel):
             raise ValueError(f"micro_batch must be at least {math.ceil(self.batch_size / MOST_PIECES)} for batch_size")
         if self.early_stop_delta is not None and self.early_stop is None:
             raise ValueError("early_stop_delta says when early_stop is due, which is not set")
+        if self.stop_when_settled and (self.schedule != "cosine" or self.early_stop is not None):
+            own = "early_stop" if self.early_stop is not None else f"schedule {self.schedule}"
+            raise ValueError(f"stop_when_settled and {own} exclude each other: each has a rule of its own for the end")
         if self.compile and self.checkpointing:
             raise ValueError("compile and checkpointing exclude each other: compiled code decides itself what it keeps")
         return self

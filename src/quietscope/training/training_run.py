@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from quietscope.training.restart import draw_weights
 from quietscope.training.rollback import Rollback
 from quietscope.training.schedule import LearningRate
 from quietscope.training.settings import TrainingSettings
+from quietscope.training.settling import Judge, Settling
 from quietscope.training.team import Team
 from quietscope.training.validation import Validation
 from quietscope.training.watch import TrainingState
@@ -36,6 +38,8 @@ class TrainingRun:
         team: The processes that train together.
         notify: Called with one line at every restart and every return to an earlier state.
         regions: Regions of frames that are held out from training, see `HeldOut.record`.
+        judge: What tells how good the method is, for a run that ends where nothing more is gained; None where the
+            validation loss does.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class TrainingRun:
         team: Team,
         notify: Notify,
         regions: Sequence[Sequence[int]] = (),
+        judge: Judge | None = None,
     ) -> None:
         self.step = 0
         """Optimiser steps so far, earlier parts of a resumed run included."""
@@ -55,8 +60,35 @@ class TrainingRun:
         self.collapse = CollapseGuard()
         self.rollback = Rollback(learner, self.rate, notify)
         self.validation = Validation(learner, fixed, settings, self.rate, team)
+        self.settling = Settling(
+            learner.method,
+            self._negative_loss if judge is None else partial(self._psnr, judge),
+            None if judge is None else judge.name,
+            least_steps=settings.least_steps,
+            is_wanted=settings.stop_when_settled,
+        )
         self._learner, self._team, self._seed, self._notify = learner, team, settings.seed, notify
+        self._validate_every = settings.validate_every
         self._regions = [list(row) for row in regions]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether budget or gain are at their end; however small a budget is, one step is made."""
+        return (self.clock.tick(self.step) >= 1.0 and self.step > 0) or self.settling.is_over(self.step)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether training ended because nothing more was gained."""
+        return self.settling.is_over(self.step)
+
+    @property
+    def losses_before_the_fall(self) -> list[float]:
+        """Validation losses by which to tell whether they still fall: without those for which the rate fell at last."""
+        fell_at = self.settling.fell_at
+        if fell_at is None:
+            return self.validation.losses
+        after = self.step // self._validate_every - fell_at // self._validate_every + 1  # the last is that of the end
+        return self.validation.losses[:-after]
 
     def set_schedule(self) -> None:
         """Set learning rate, weight of the KL divergence and the loss's own schedule for the next step."""
@@ -64,10 +96,32 @@ class TrainingRun:
         if self.collapse.restarts:
             self._learner.teach_blind()
         self.collapse.settled_share = self._learner.settled_share
-        self._learner.set_rates(self.rate.values(progress, self.step - self.collapse.started_at))
+        fallen = self.settling.fallen(progress, self.step)
+        self._learner.set_rates(self.rate.values(fallen, self.step - self.collapse.started_at))
         self._learner.set_loss(
             kl_weight=self.collapse.kl_weight(progress), progress=self.collapse.progress_since_start(progress)
         )
+
+    def settle(self) -> dict[str, float]:
+        """Look whether anything more is gained, where that is asked for and due; return what was measured, for the log.
+
+        A loss that still changes by its own schedule, or while a collapse is cured, tells nothing yet.
+        """
+        progress, collapse = self.clock.progress, self.collapse
+        is_final = collapse.progress_since_start(progress) >= self._learner.final_share
+        is_final = is_final and collapse.kl_weight(progress) >= 1.0
+        return self.settling.observe(self.step, self.step - collapse.started_at, progress, is_final=is_final)
+
+    def tell_if_settled(self) -> None:
+        """Say why training ended, where that was because nothing more was gained."""
+        if self.has_settled:
+            self._notify(self.settling.words(self.step, self.clock.progress))
+
+    def _negative_loss(self) -> float:
+        return -self.validation.loss_of_now()
+
+    def _psnr(self, judge: Judge) -> float:
+        return self._team.mean(judge.psnr(self._learner.method))
 
     def restart_if_collapsed(self, loss: Loss) -> None:
         """Start again with fresh weights if the posterior no longer depends on the image.
@@ -88,6 +142,7 @@ class TrainingRun:
         self._learner.optimizer.state.clear()
         self.rate.forget()
         self.validation.forget()
+        self.settling.forget()
         self.rollback.keep()
         self._notify(f"The posterior collapsed: start {self.collapse.restarts + 1}, with fresh weights.")
 
@@ -144,6 +199,7 @@ class TrainingRun:
             "collapse": self.collapse.state(),
             "rollback": self.rollback.state(),
             "validation": self.validation.state(),
+            "settling": self.settling.state(),
             _REGIONS: self._regions,
         }
 
@@ -181,3 +237,4 @@ class TrainingRun:
         self.collapse.restore(state["collapse"])
         self.rollback.restore(state["rollback"])
         self.validation.restore(state["validation"])
+        self.settling.restore(state.get("settling", {}), self.clock.tick(self.step))

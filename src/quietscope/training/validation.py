@@ -85,13 +85,7 @@ class Validation:
         Args:
             decides: Whether weights and learning rate hang on it; if not, it is only measured.
         """
-        learner = self._learner
-        learner.agree()
-        learner.set_loss(kl_weight=1.0, progress=1.0)
-        learner.method.eval()
-        with torch.no_grad():
-            losses = [learner.loss(batch, number, VALIDATION) for number, batch in enumerate(self._batches)]
-        learner.method.train()
+        learner, losses = self._learner, self._losses()
         self.loss = self._mean([each.total for each in losses])
         if isinstance(learner.method, AnnealedMethod):
             self.kl = self._mean([each.terms["kl"] for each in losses])
@@ -100,6 +94,10 @@ class Validation:
         self.losses.append(self.loss)
         if math.isfinite(self.loss) and self._rate.observe(*self._parts_of(losses)):
             self.best = learner.weights()
+
+    def loss_of_now(self) -> float:
+        """Return the final loss by the weights of now, on which nothing hangs here."""
+        return self._mean([each.total for each in self._losses()])
 
     def followed(self) -> float:
         """Measure how far the output of a method that may collapse follows the patches, see `share_followed`."""
@@ -124,6 +122,17 @@ class Validation:
         self.loss, self.kl = float(state["loss"]), float(state["kl"])
         self.losses = [float(each) for each in state.get("losses", [])]  # none in files of earlier versions
         self.best = {role: dict(weights) for role, weights in state["best"].items()}
+
+    def _losses(self) -> list[Loss]:
+        """Return the final loss of every batch."""
+        learner = self._learner
+        learner.agree()
+        learner.set_loss(kl_weight=1.0, progress=1.0)
+        learner.method.eval()
+        with torch.no_grad():
+            losses = [learner.loss(batch, number, VALIDATION) for number, batch in enumerate(self._batches)]
+        learner.method.train()
+        return losses
 
     def _parts_of(self, losses: list[Loss]) -> list[float]:
         """Return the loss that each learning rate depends on."""
