@@ -59,7 +59,7 @@ def scatter(readings: list[float]) -> float | None:
 def trained(run: tuple[str, str, str, int], way: str, args: argparse.Namespace) -> dict[str, Any]:
     name, method, preset, steps = run
     image = Image(pixels(SETS[name][0]), "QYX")
-    rule = {} if way == "full" else {"stop_when_settled": True}
+    rule = {"stop_when_settled": way != "full"} | ({} if args.batch is None else {"batch_size": args.batch})
     denoiser = Denoiser(method=method, preset=preset, steps=steps, seed=args.seed, training=rule, device="cpu")
     settled, lines = denoiser.settle(image), list[str]()
     found = judge_of(settled, [image], "cpu") if way == "settled" else None
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--runs", required=True, help="SET:METHOD:PRESET:STEPS, separated by commas")
     parser.add_argument("--ways", default="full,settled", help="of full, settled, loss; separated by commas")
     parser.add_argument("--fields", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=None, help="patches per step; that of the preset if not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="settling", help="name of the result file")
     args = parser.parse_args()

@@ -116,6 +116,7 @@ def fine_tune(
     apprentice = Apprentice(method, Master(full.eval()), own_weight, full_weight)
     place(full, "cpu", full.spatial_dims)
     changes = {"schedule": "cosine", "keep": "last", "warmup_steps": WARMUP_STEPS, "compile": False}
+    changes |= {"stop_when_settled": False}  # all of what is pruned away is to be learnt again
     try:
         return fit(
             apprentice,

@@ -86,7 +86,7 @@ def train(training: Training, events: Listener = ignore) -> Trained:
         raise watch.stop
     report = denoiser.fit_report
     assert report is not None
-    if training.resume and not watch.is_called:
+    if training.resume and not watch.is_called and not report.settled:  # of which training has told by itself
         done = num_steps(report.steps)
         more = f"`{typed('steps')}` or `{typed('budget')}`"
         events(Note(text=f"nothing was left to train: {done} are done; raise {more} to go on"))
