@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -76,8 +77,16 @@ def trained(
 
 
 def test_a_gain_is_that_of_the_last_third() -> None:
-    assert gain_of([(n, 1.0 * n) for n in range(5, 91, 5)]) == pytest.approx(77.5 - 52.5)
+    assert gain_of([(n, 1.0 * n) for n in range(5, 91, 5)]) == pytest.approx((77.5 - 52.5, 0.0))
     assert gain_of([(n, 1.0) for n in (10, 20, 30)]) is None
+
+
+def test_a_gain_is_known_as_well_as_its_readings_are() -> None:
+    rng = np.random.default_rng(0)
+    found = [gain_of([(n, float(rng.normal(0.01 * n, 0.2))) for n in range(5, 91, 5)]) for _ in range(300)]
+    gains, errors = np.array([each for each in found if each is not None]).T
+    assert gains.mean() == pytest.approx(0.25, abs=0.03)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(gains.std(), rel=0.15)
 
 
 def test_where_nothing_is_gained_the_rate_falls_and_training_ends(build: Callable[[], HDN]) -> None:
