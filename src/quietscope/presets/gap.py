@@ -17,7 +17,11 @@ FAST = Preset(
     training=MINUTES.model_copy(update={"patch": 72, "batch_size": 8, "learning_rate": 2e-4, "warmup_steps": 20}),
     budget=None,
     steps=150,
-    measured=(),
+    measured=(
+        "FMD Confocal_FISH, 4 fields, 3 seeds, 22 s of one thread: 22.62 -> 32.56 dB (BM3D, told the noise: 32.40)",
+        "W2S ch0, 8 fields, 3 seeds, 24 s of one thread: 22.97 -> 36.58 dB (BM3D: 36.13)",
+        "FMD Confocal_MICE, 4 fields, 3 seeds, 22 s of one thread: 28.87 -> 37.03 dB (BM3D: 37.51)",
+    ),
 )
 
 PRESETS = (FAST,)

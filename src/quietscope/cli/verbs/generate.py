@@ -22,7 +22,7 @@ DEFAULT_SIZE = "256"
 
 
 def generate(
-    model: Annotated[Path, Parameter(help="Model file of HDN, DivNoising or DVLAE.")],
+    model: Annotated[Path, Parameter(help="Model file of HDN, DivNoising, DVLAE or GAP.")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Result; its extension picks the format. .png: a picture in grey.")],
