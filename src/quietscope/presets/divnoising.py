@@ -2,8 +2,8 @@
 
 Taught blind for a tenth or a fifth of its training (`blind_share`), it is ahead after 100 steps of `fast`:
 Confocal_FISH 26.38, 27.18 and 27.64 dB for shares of 0, 0.1 and 0.2, W2S ch0 26.69 and 28.09 dB for 0 and 0.1 (one
-seed, 4 fields). Two further seeds, shares of 0 and 0.2: 25.52 and 27.64, 25.54 and 26.16 dB on FISH, but 27.14 and 23.78,
-26.81 and 27.96 dB on W2S. HDN gains less: 30.31, 30.51 and 30.47 dB on FISH. So no preset has it on.
+seed, 4 fields). Two further seeds, shares of 0 and 0.2: 25.52 and 27.64, 25.54 and 26.16 dB on FISH, but on W2S 27.14
+and 23.78, 26.81 and 27.96 dB. HDN gains less: 30.31, 30.51 and 30.47 dB on FISH. So no preset has it on.
 """
 
 from quietscope.methods.divnoising import DivNoising, DivNoisingSettings
