@@ -9,6 +9,7 @@ import pytest
 from quietscope.errors import OutputError
 from quietscope.report import Overview, write_overview
 from quietscope.report.crop import LARGEST_SIDE, choose_crop
+from quietscope.report.overview import _Panel, _rows
 
 
 def overview(shape: tuple[int, ...], *, clean: bool = False, **changes: Any) -> Overview:
@@ -38,6 +39,21 @@ def test_constant_images_and_a_single_sample(tmp_path: Path) -> None:
     flat = np.full((20, 20), 5.0)
     changes: dict[str, Any] = {"noisy": flat, "mean": flat, "std": 0 * flat, "samples": flat[None]}
     write_overview(tmp_path / "o.png", overview((20, 20), **changes))
+
+
+@pytest.mark.parametrize(
+    ("of_samples", "number", "titles"),
+    [
+        (True, 3, ("mean of the samples", "standard deviation of the samples")),
+        (False, 3, ("denoised", "standard deviation")),
+        (True, 0, ("denoised", "standard deviation")),
+    ],
+)
+def test_only_what_is_made_of_samples_is_called_so(of_samples: bool, number: int, titles: tuple[str, ...]) -> None:
+    """`instant` shows samples beside mean and deviation of one pass."""
+    shown = overview((20, 20), of_samples=of_samples, samples=np.zeros((number, 20, 20)))
+    found = [panel.title for row in _rows(shown) for panel in row if isinstance(panel, _Panel)]
+    assert [title for title in found if title.startswith(("mean", "denoised", "standard"))] == [*titles]
 
 
 def test_an_existing_picture_is_kept(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def overview_of(
             replace(
                 _channel(n, noisy, planes, image.channel_names, trained.noise),
                 marks=shown.marks(found.unexplained.regions, n),
+                of_samples=num_samples is not None,
             ),
             truth,
             n,

@@ -42,9 +42,10 @@ class Overview:
     Attributes:
         noisy: The observation.
         mean: Mean of the posterior samples, or the result of a method that draws none.
-        std: Standard deviation of the samples; None without samples.
+        std: Standard deviation of the samples, or one that was computed; None where there is none.
         deconvolved: The image without the blur of the microscope; None if the method gives none.
         samples: Some of the samples, (N, Y, X), N may be 0; the first three are shown.
+        of_samples: Whether mean and deviation are those of samples, where there are any.
         clean: The clean reference, if there is one.
         file: Name of the image.
         part: The part of the image that is shown, in words.
@@ -64,6 +65,7 @@ class Overview:
     mean: Plane
     std: Plane | None
     samples: Plane
+    of_samples: bool = True
     deconvolved: Plane | None = None
     clean: Plane | None = None
     file: str
@@ -191,7 +193,7 @@ def _rows_of_channel(overview: Overview) -> list[_Row]:
         marks = overview.marks if pixels is overview.mean else ()
         return _Panel(f"{name_of_channel}{title}   {words}".strip(), pixels, "gray", limits, UNITS, marks=marks)
 
-    of_samples = " of the samples" if len(overview.samples) else ""
+    of_samples = " of the samples" if len(overview.samples) and overview.of_samples else ""
     name = f"mean{of_samples}" if of_samples else "denoised"
     noisy, results = image("noisy", overview.noisy), [image(name, overview.mean)]
     if overview.deconvolved is not None:
