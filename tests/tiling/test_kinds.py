@@ -113,3 +113,22 @@ def test_leading_axes() -> None:
     assert sizes.pop("samples") == (7,)
     assert sizes.pop("quantiles") == (3,)
     assert set(sizes.values()) == {()}
+
+
+@pytest.mark.parametrize("is_exported", [False, True])
+def test_what_a_model_cannot_give_is_refused(is_exported: bool) -> None:
+    """An exported model may lack what the one gives that it was exported from."""
+    able = Abilities(method="instant", kinds=frozenset({"mean", "std"}), is_exported=is_exported)
+    with pytest.raises(SettingsError, match="mean and std alone from instant, which draws no samples") as caught:
+        choose_kinds(PredictionOptions(save="samples").results(), able)
+    assert ("the model that was exported" in caught.value.fix) == is_exported
+
+
+def test_samples_are_drawn_where_something_needs_them() -> None:
+    computed = Abilities(method="instant", kinds=frozenset({"mean", "std", "quantiles", "samples"}), computes=True)
+    assert computed.draws(["mean", "quantiles"])
+    assert not computed.draws(["mean", "std"])
+    assert not computed.deviates_by_samples
+    sampled = Abilities(method="hdn", kinds=frozenset({"mean", "std", "samples"}))
+    assert sampled.draws(["mean"])
+    assert sampled.deviates_by_samples

@@ -337,4 +337,4 @@ def _abilities_in(file: Path) -> Abilities:
 
         return Abilities.of(method_in(file))
     card = read_card(file)
-    return Abilities.named(card.method, card.kinds)
+    return replace(Abilities.named(card.method, card.kinds), is_exported=True)

@@ -56,12 +56,14 @@ class Abilities:
     Attributes:
         method: Name of its method.
         kinds: Names of the kinds of results.
+        is_exported: Whether it is an exported model, which may give less than the one that it was exported from.
         computes: Whether it computes mean and deviation, so that samples are drawn only where something needs them.
     """
 
     method: str
     kinds: frozenset[str]
     computes: bool = False
+    is_exported: bool = False
 
     @classmethod
     def of(cls, method: "type[Method]") -> "Abilities":
@@ -115,9 +117,11 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
         )
     if beyond:
         possible = " and ".join(kind for kind in names_of_kinds() if kind in able.kinds)
+        exported = " once it is exported" if able.is_exported else ""
         raise SettingsError(
-            f"{possible} alone from {able.method}, which draws no samples",
+            f"{possible} alone from {able.method}, which draws no samples{exported}",
             next(kind for kind in beyond if kind != "deconvolved"),
-            f"use `{typed(kinds=['mean'])}`, or train with `{typed(method='hdn')}`",
+            f"use `{typed(kinds=['mean'])}`, or train with `{typed(method='hdn')}`"
+            + (", or predict with the model that was exported, if it draws them" if exported else ""),
         )
     return kinds
