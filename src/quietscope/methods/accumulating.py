@@ -16,7 +16,7 @@ A step from t to ``t + d = r t``, with normal w of variance d, is
 
 where m and m' are the expectations at y(t) and y'. With c = 0 samples vary too little, because what one step draws is
 unknown to its own expectation; this c makes the variance exact where u is known from the measurements alone. On
-Confocal_FISH and W2S 5 such steps (11 passes) have the spread of 128 with c = 0 (129 passes).
+128 x 128 pixels of Confocal_FISH and W2S the spread of 5 such steps is within 4 % of that of 128 with c = 0.
 
 Source: Krull, Basevi, Salmon, Zeug, Müller, Tonks, Muppala, Leonardis, "Image Denoising and the Generative Accumulation
 of Photons", WACV 2024, arXiv 2307.06607 (photon by photon); El Alaoui, Montanari, Sellke, arXiv 2203.05093 (equation

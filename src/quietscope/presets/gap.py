@@ -2,7 +2,7 @@
 
 From the network that comes trained, longer training loses: W2S ch0 after 150 and 600 steps 36.59 and 36.54 dB,
 Confocal_FISH 32.59 and 32.03 (2e-4; at 5e-4 36.11 and 30.78), by the loss of `gr2r` alone: what both parts of an image
-share of its noise is learnt. Without patches that are samples of its own, the mean of samples is 0.9 to 4 dB behind the
+share of its noise is learnt. Without patches that are samples of its own, the mean of samples is 1 to 4 dB behind the
 mean (`own_samples` 0); with patches below a half split in intensities, brightness runs away where images are generated.
 """
 
