@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from quietscope.io import Image, Storage, read_image, write_image
     from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
+    from quietscope.pipeline.chunks.chunk_planning import plan_chunks
+    from quietscope.pipeline.chunks.sharing import Sharing
     from quietscope.pipeline.events import (
         Began,
+        ChunkProgress,
         Ended,
         Finished,
         ImageDone,
@@ -43,6 +46,7 @@ _HOMES = {
     "Ended": "quietscope.pipeline.events",
     "Finished": "quietscope.pipeline.events",
     "Image": "quietscope.io",
+    "ChunkProgress": "quietscope.pipeline.events",
     "ImageDone": "quietscope.pipeline.events",
     "Note": "quietscope.pipeline.events",
     "Outcome": "quietscope.pipeline.outcome",
@@ -61,6 +65,8 @@ _HOMES = {
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
     "plan_denoise": "quietscope.pipeline.planning",
+    "Sharing": "quietscope.pipeline.chunks.sharing",
+    "plan_chunks": "quietscope.pipeline.chunks.chunk_planning",
     "plan_predict": "quietscope.pipeline.planning",
     "plan_train": "quietscope.pipeline.planning",
     "read_image": "quietscope.io",
@@ -70,6 +76,7 @@ _HOMES = {
 }
 __all__ = [
     "Began",
+    "ChunkProgress",
     "Compression",
     "DenoisePlan",
     "Denoiser",
@@ -85,6 +92,7 @@ __all__ = [
     "Request",
     "Result",
     "Results",
+    "Sharing",
     "Stop",
     "Storage",
     "TrainPlan",
@@ -95,6 +103,7 @@ __all__ = [
     "describe",
     "distill",
     "export_model",
+    "plan_chunks",
     "plan_denoise",
     "plan_predict",
     "plan_train",

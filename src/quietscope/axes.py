@@ -233,6 +233,11 @@ class Layout:
         return prod(self._sizes[letter] for letter in self._channels)
 
     @property
+    def spatial_axes(self) -> str:
+        """Letters of the axes of a frame, "YX" or "ZYX"."""
+        return self._spatial
+
+    @property
     def spatial_shape(self) -> tuple[int, ...]:
         """Size of a frame, (Y, X) or (Z, Y, X)."""
         return tuple(self._sizes[letter] for letter in self._spatial)

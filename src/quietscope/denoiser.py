@@ -76,6 +76,7 @@ class Denoiser:
     # What any trained model can do: functions that take the model first.
     denoise = denoising.denoise
     denoise_into = denoising.denoise_into
+    room = denoising.room
     sample = denoising.sample
     generate = exploring.generate
     generation = exploring.generation

@@ -115,5 +115,9 @@ class ExportError(QuietScopeError):
     """A model that cannot be exported for another program, or that would compute something else there."""
 
 
+class ClusterError(QuietScopeError):
+    """Workers or a scheduler that cannot be reached, are of another version, or were lost."""
+
+
 class PluginError(QuietScopeError):
     """A method, noise model, format or the like of another package that cannot be used, or is not installed."""

@@ -16,8 +16,9 @@ from quietscope.errors import OutputError, SettingsError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline import planning, predicting
-from quietscope.pipeline.denoise_step import Model, open_model
+from quietscope.pipeline.denoise_step import open_model
 from quietscope.pipeline.events import Began, Event, PredictionProgress, Written
+from quietscope.pipeline.opened_model import Model
 from tests import tiny
 
 RESULTS = ("day1/a2_denoised.ome.tif", "day1/a10_denoised.ome.tif", "day2/a2_denoised.ome.tif")
@@ -198,7 +199,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
 KILLED = """
 import os, signal, sys
 from quietscope import Request, plan_predict, run
-from quietscope.pipeline.denoise_step import Model, open_model
+from quietscope.pipeline.denoise_step import open_model
+from quietscope.pipeline.opened_model import Model
 from quietscope.pipeline.events import PredictionProgress, Written
 
 seen = []

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress
@@ -14,6 +14,7 @@ from quietscope.cli import USAGE_ERROR
 from quietscope.outside.shown import shown, shown_lines
 from quietscope.pipeline.events import (
     Began,
+    ChunkProgress,
     Ended,
     Event,
     ImageDone,
@@ -89,12 +90,12 @@ class Screen:
                         tell["training"] = bars.enter_context(self.training())
                     case Began(step="images", count=count):
                         many.append(_ManyImages(bars.enter_context(meter(self._told, "denoising", self._hold)), count))
-                    case Began(step="calibrate" | "predict" | "compare", what=what):
+                    case Began(step="calibrate" | "predict" | "chunks" | "compare", what=what):
                         tell["predicting"] = bars.enter_context(self.predicting(what))
                     case TrainingProgress(state=state):
                         tell["training"](state)
-                    case PredictionProgress(done=done, total=total):
-                        tell["predicting"](done, total)
+                    case PredictionProgress() | ChunkProgress():
+                        tell["predicting"](event.done, event.total, event)
                     case Ended():
                         bars.close()
 
@@ -111,17 +112,25 @@ class Screen:
         self._bar = bar
 
     @contextmanager
-    def predicting(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Show how the prediction of one image stands; yields a function that takes (done, total)."""
+    def predicting(self, name: str) -> Iterator[Callable[..., None]]:
+        """Show how the prediction of one image stands; yields a function that takes (done, total, where by chunks)."""
         started = time.monotonic()
         with meter(self._told, "denoising", self._hold) as tell:
 
-            def watch(done: int, total: int) -> None:
-                share = done / max(total, 1)
-                seconds = time.monotonic() - started
-                tell(share, name, seconds * (1.0 - share) / share if share > 0.0 else None)
+            def watch(done: int, total: int, event: Event | None = None) -> None:
+                share, seconds = done / max(total, 1), time.monotonic() - started
+                new, words = done, name
+                if isinstance(event, ChunkProgress):
+                    new, words = event.new, _words_of_chunks(event, seconds)
+                tell(share, words, seconds * (total - done) / new if new > 0 else None)
 
             yield watch
+
+
+def _words_of_chunks(chunks: ChunkProgress, seconds: float) -> str:
+    """Say how the chunks of an image stand, and how fast they come."""
+    words = f"{Path(chunks.what).name}: {chunks.done:,} of {chunks.total:,} chunks"
+    return f"{words}, {chunks.num_bytes / 1e6 / max(seconds, 1e-3):.1f} MB/s" if chunks.new else words
 
 
 class _ManyImages:

@@ -23,13 +23,14 @@ from quietscope.main_memory import free_main_memory
 from quietscope.metrics.coverage import Exposure
 from quietscope.nn.keyed import keyed_normal, noise_key
 from quietscope.tiling.antithetic import NO_PAIRS, Pairs
+from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.drawn import Drawn
 from quietscope.tiling.estimators import Estimator
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.kinds import Kind, chosen_kinds, imported
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import MOST_PIXELS_ON_CPU, memory_for_tiles
-from quietscope.tiling.walk import Progress, walk
+from quietscope.tiling.walk import Progress, room_for, walk
 
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
 _PIXELS_AT_ONCE = 1 << 20
@@ -67,6 +68,7 @@ class LeanPredictor:
         sinks: Mapping[str, Sink],
         request: Request = DEFAULT_REQUEST,
         *,
+        chunks: Iterable[Within] | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Denoise an image of any size into arrays or writers, tile by tile; what has no sink is not computed.
@@ -75,6 +77,7 @@ class LeanPredictor:
             image: The noisy image.
             sinks: Where results go, by kind, as for `quietscope.Denoiser.denoise_into`; only kinds that `can` allows.
             request: How to predict; the runtime of the model decides its precision.
+            chunks: The parts of the image that are denoised, see `quietscope.tiling.cut`; all of it if None.
             progress: Called with (done, total) posterior samples.
 
         Raises:
@@ -91,8 +94,23 @@ class LeanPredictor:
             CheckedArray(for_network(image).data, str(image.path or "the image")),
             restoring(image, sinks),
             chosen,
+            chunks=chunks,
             progress=progress,
         )
+
+    def room(self, kinds: Sequence[str], request: Request = DEFAULT_REQUEST) -> Room:
+        """Return what decides how an image is cut into chunks for the model.
+
+        Args:
+            kinds: Names of the kinds of results that are wanted.
+            request: How to predict.
+
+        Raises:
+            QuietScopeError: If the model does not give what is asked for.
+        """
+        _check_kinds(self.session.card, kinds)
+        chosen = request.settled(kinds)
+        return room_for(NumpyEngine(session=self.session, request=chosen), kinds, chosen)
 
 
 @dataclass(frozen=True, kw_only=True)

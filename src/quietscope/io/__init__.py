@@ -53,12 +53,14 @@ __all__ = [
     "atomic_path",
     "check_pixels",
     "check_storage",
+    "is_shared",
     "open_writer",
     "read_image",
     "saturated_share",
     "series_beside",
     "write_bytes_atomically",
     "write_image",
+    "write_request",
 ]
 
 _OWN = {"tiff": tiff.FORMAT, "ome-zarr": ngff.FORMAT, "npy": npy.FORMAT, "png": png.FORMAT}
@@ -235,20 +237,13 @@ def open_writer(
     """
     path = Path(path)
     chosen = _writer(path)
-    storage.check(path.name, chosen.compressions, chosen.layouts(path.name))
-    kind = np.dtype(dtype).newbyteorder("=")
-    if kind.kind not in "buif" or kind.itemsize > 8:
-        raise OutputError(
-            f"integers or floating-point numbers for {path.name}", str(kind), "convert with `.astype('float32')`"
-        )
-    sizes = tuple(int(size) for size in shape)
-    request = WriteRequest(
-        path=path,
-        shape=sizes,
-        dtype=kind,
-        axes=check_axes(axes, sizes),
-        pixel_size_um={letter: float(size) for letter, size in (pixel_size_um or {}).items() if letter in "XYZ"},
-        channel_names=tuple(channel_names),
+    request = write_request(
+        path,
+        shape,
+        dtype,
+        axes,
+        pixel_size_um=pixel_size_um,
+        channel_names=channel_names,
         frame_interval_s=frame_interval_s,
         details=details,
         storage=storage,
@@ -261,6 +256,45 @@ def open_writer(
         chosen.create(temporary, request) as writer,
     ):
         yield writer
+
+
+def write_request(
+    path: Path,
+    shape: Sequence[int],
+    dtype: Any,
+    axes: str,
+    *,
+    pixel_size_um: Mapping[str, float] | None = None,
+    channel_names: Sequence[str] = (),
+    frame_interval_s: float | None = None,
+    details: Details = NO_DETAILS,
+    storage: Storage = USUAL_STORAGE,
+) -> WriteRequest:
+    """Describe an image that is to be written; arguments as for `open_writer`.
+
+    Raises:
+        OutputError: If the format cannot hold the data, or store them in the way that is asked for.
+        AxesError: If the axes do not fit the shape.
+    """
+    chosen = _writer(path)
+    storage.check(path.name, chosen.compressions, chosen.layouts(path.name))
+    kind = np.dtype(dtype).newbyteorder("=")
+    if kind.kind not in "buif" or kind.itemsize > 8:
+        raise OutputError(
+            f"integers or floating-point numbers for {path.name}", str(kind), "convert with `.astype('float32')`"
+        )
+    sizes = tuple(int(size) for size in shape)
+    return WriteRequest(
+        path=path,
+        shape=sizes,
+        dtype=kind,
+        axes=check_axes(axes, sizes),
+        pixel_size_um={letter: float(size) for letter, size in (pixel_size_um or {}).items() if letter in "XYZ"},
+        channel_names=tuple(channel_names),
+        frame_interval_s=frame_interval_s,
+        details=details,
+        storage=storage,
+    )
 
 
 def write_image(
@@ -317,6 +351,11 @@ def _writer(path: Path) -> Format:
             f"a name that ends in one of {supported}", str(path), f"write to {path.stem or 'result'}.ome.tif"
         )
     return chosen
+
+
+def is_shared(path: Path) -> bool:
+    """Tell whether several processes can write a result of that name at once, see `quietscope.io.shared_result`."""
+    return _writer(path) is FORMATS["ome-zarr"]
 
 
 def check_storage(ending: str, storage: Storage) -> None:

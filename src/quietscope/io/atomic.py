@@ -80,10 +80,7 @@ def atomic_path(
         with told_if_full(path), workshop(target) as folder:
             temporary = folder / "new.partial"
             yield temporary
-            _flush(temporary)
-            _keep_mode(temporary, target)
-            _put_in_place(temporary, target, overwrite)
-            _flush_folder(target.parent)
+            put_in_place(temporary, target, overwrite)
     except OSError as error:
         if error.filename is not None and _lies_beside(Path(str(error.filename)), target):
             raise OutputError(f"a place where {path} can be written", str(error.strerror), elsewhere()) from error
@@ -177,6 +174,24 @@ def check_room(folder: Path, num_bytes: int) -> None:
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.truncate(num_bytes)
         _allocate(probe.fileno(), folder, num_bytes)
+
+
+def put_in_place(written: Path, target: Path, overwrite: bool) -> None:
+    """Give a result that is written beside its target the name of that, once all of it is on the disk.
+
+    Args:
+        written: The result, on the same disk; where it is a folder and another one stood there, that has its name now,
+            or "old" in its place.
+        target: Where it goes, links followed; `check_target` has nothing against it.
+        overwrite: Whether an existing result may be replaced.
+
+    Raises:
+        OutputError: If something has come to stand there that may not be replaced.
+    """
+    _flush(written)
+    _keep_mode(written, target)
+    _put_in_place(written, target, overwrite)
+    _flush_folder(target.parent)
 
 
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:

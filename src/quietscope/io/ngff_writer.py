@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,70 +45,143 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
     Raises:
         OutputError: If there are axes that NGFF does not allow.
     """
-    import zarr
-
-    order = _ngff_order(request)
-    sizes = dict(zip(request.axes, request.shape, strict=True))
-    shape = tuple(sizes[letter] for letter in order)
-    levels = levels_of(order, shape, request.pixel_size_um)
-    if request.storage.pyramid is False:
-        levels = levels[:1]
     try:
-        group = zarr.create_group(str(path), zarr_format=2 if request.storage.ngff == "0.4" else 3)
-        arrays = [_array(group, str(number), request, order, level) for number, level in enumerate(levels)]
-        group.attrs.update(attributes(request, order, levels))
-        sink = Gathered(levels, arrays)
-        yield Reordered(sink, order, request.axes)
-        sink.finish()
+        begin(path, request)
+        sink, gathered = open_begun(path, request)
+        yield sink
+        gathered.finish()
     except BaseException:  # of headers, too: several are written at once
         settle()
         raise
 
 
+def begin(path: Path, request: WriteRequest) -> None:
+    """Make the folder of an image, with all that it holds but its pixels.
+
+    Args:
+        path: Where; nothing is there yet.
+        request: Description of the image.
+
+    Raises:
+        OutputError: If there are axes that NGFF does not allow.
+    """
+    import zarr
+
+    order, levels = _ngff_order(request), _levels(request)
+    group = zarr.create_group(str(path), zarr_format=2 if request.storage.ngff == "0.4" else 3)
+    for number, level in enumerate(levels):
+        _create_array(group, str(number), request, order, level)
+    group.attrs.update(attributes(request, order, levels))
+
+
+def open_begun(path: Path, request: WriteRequest) -> tuple[Sink, Gathered]:
+    """Open an image that was begun, to write its pixels and those of its pyramid.
+
+    Args:
+        path: Its folder.
+        request: What it was begun with.
+
+    Returns:
+        An array of the request's shape to write to, and what writes the pieces.
+    """
+    gathered = Gathered(_levels(request), pieces_in(path, request))
+    return Reordered(gathered, _ngff_order(request), request.axes), gathered
+
+
+def pieces_in(path: Path, request: WriteRequest) -> list["ZarrPieces"]:
+    """Return the levels of an image that was begun, in NGFF's order of axes."""
+    import zarr
+
+    group = zarr.open_group(str(path), mode="r+")
+    found = []
+    for number in range(len(_levels(request))):
+        array = group[str(number)]
+        array = array.with_config({"write_empty_chunks": True})  # so that a chunk that is not there is known to be lost
+        found.append(ZarrPieces(array, array.shards or array.chunks, path / str(number)))
+    return found
+
+
+def piece_of(request: WriteRequest) -> dict[str, int]:
+    """Return the size of a piece, the least that one file holds of the image, along each of its axes."""
+    order, [level, *_] = _ngff_order(request), _levels(request)
+    chunks, shards = _chunks(request, order, level)
+    return dict(zip(order, shards or chunks, strict=True))
+
+
+def order_of(request: WriteRequest) -> str:
+    """Return the axes of an image in the order of its arrays."""
+    return _ngff_order(request)
+
+
+def levels_in(request: WriteRequest) -> tuple[Level, ...]:
+    """Return the levels of the pyramid of an image, itself first."""
+    return _levels(request)
+
+
+def _levels(request: WriteRequest) -> tuple[Level, ...]:
+    order = _ngff_order(request)
+    sizes = dict(zip(request.axes, request.shape, strict=True))
+    levels = levels_of(order, tuple(sizes[letter] for letter in order), request.pixel_size_um)
+    return levels[:1] if request.storage.pyramid is False else levels
+
+
 @dataclass(frozen=True)
-class _Array:
-    """A Zarr array, written by whole chunks or shards."""
+class ZarrPieces:
+    """A Zarr array, written by whole chunks or shards, see `quietscope.io.gathered.Pieces`.
+
+    Attributes:
+        array: The array.
+        piece: Shape of a chunk, or of a shard where there are any.
+        folder: Where it lies.
+    """
 
     array: Any
     piece: tuple[int, ...]
+    folder: Path
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
         return tuple(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
         dtype: np.dtype[Any] = np.dtype(self.array.dtype)
         return dtype
 
     def write(self, box: Box, pixels: npt.NDArray[Any]) -> None:
+        """Write a piece."""
         self.array[box] = pixels
 
     def read(self, box: Box) -> npt.NDArray[Any]:
+        """Read a piece."""
         return np.asarray(self.array[box])
 
+    def files(self, box: Box) -> Iterator[Path]:
+        """Yield the files of the pieces that a box reaches into."""
+        ranges = (range(at.start // each, -(-at.stop // each)) for at, each in zip(box, self.piece, strict=True))
+        for place in product(*ranges):
+            yield self.folder / self.array.metadata.encode_chunk_key(place)
 
-def _array(group: Any, name: str, request: WriteRequest, order: str, level: Level) -> _Array:
+
+def _chunks(request: WriteRequest, order: str, level: Level) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the shapes of chunks and shards of one level."""
+    side = request.storage.chunk or _CHUNK
+    chunks = tuple(min(size, side) if letter in "YX" else 1 for letter, size in zip(order, level.shape, strict=True))
+    return chunks, _shards(order, level.shape, chunks, request.dtype.itemsize) if request.storage.shard else None
+
+
+def _create_array(group: Any, name: str, request: WriteRequest, order: str, level: Level) -> None:
     """Create the array of one level."""
     storage = request.storage
-    side = storage.chunk or _CHUNK
-    chunks = tuple(min(size, side) if letter in "YX" else 1 for letter, size in zip(order, level.shape, strict=True))
-    shards = _shards(order, level.shape, chunks, request.dtype.itemsize) if storage.shard else None
+    chunks, shards = _chunks(request, order, level)
     options: dict[str, Any] = {"compressors": _compressors(storage)}
     if storage.ngff == "0.4":
         options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
     else:
         options["dimension_names"] = [letter.lower() for letter in order]
-    array = group.create_array(
-        name,
-        shape=level.shape,
-        dtype=request.dtype,
-        chunks=chunks,
-        shards=shards,
-        config={"write_empty_chunks": True},  # so that a chunk that is not there is known to be lost
-        **options,
-    )
-    return _Array(array, shards or chunks)
+    group.create_array(name, shape=level.shape, dtype=request.dtype, chunks=chunks, shards=shards, **options)
 
 
 def _shards(order: str, shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ Each function takes the model first, and is a method of `quietscope.Denoiser` an
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
@@ -20,6 +20,8 @@ from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, known_noise, ready
 from quietscope.prediction import predict_image
+from quietscope.prediction.predict import room_of_method
+from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.judged import judging, unexplained_of, verdict_of
 from quietscope.tiling.kinds import with_leading
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
@@ -206,6 +208,7 @@ def denoise_into(
     sinks: Mapping[str, Sink],
     request: Request = DEFAULT_REQUEST,
     *,
+    chunks: Iterable[Within] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Denoise an image of any size into arrays or writers, tile by tile; what has no sink is not computed.
@@ -216,6 +219,7 @@ def denoise_into(
         sinks: Where results go, by kind ("mean", "std", ..., see `quietscope.tiling.kinds`): each receives
             ``sink[index] = block`` in the image's axis order, after a leading axis where its kind has one.
         request: How to predict.
+        chunks: The parts of the image that are denoised, see `quietscope.tiling.cut`; all of it if None.
         progress: Called with (done, total) posterior samples.
 
     Raises:
@@ -230,9 +234,25 @@ def denoise_into(
         checked_pixels(for_network(image)),
         sinks=restoring(image, sinks),
         request=replace(request, precision=request.precision or model.precision, spread=request.spread * model.spread),
+        chunks=chunks,
         device=model.device,
         progress=progress,
     )
+
+
+def room(model: TrainedModel, kinds: Sequence[str], request: Request = DEFAULT_REQUEST) -> Room:
+    """Return what decides how an image is cut into chunks for a model, see `quietscope.tiling.cut.cut_for`.
+
+    Args:
+        model: A trained model.
+        kinds: Names of the kinds of results that are wanted, see `quietscope.tiling.kinds`.
+        request: How to predict.
+
+    Raises:
+        QuietScopeError: If the method cannot estimate what is asked for.
+    """
+    request = replace(request, precision=request.precision or model.precision)
+    return room_of_method(ready(model), kinds, request, device=model.device)
 
 
 def sample(

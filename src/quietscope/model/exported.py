@@ -40,6 +40,7 @@ class Deployed:
     # What any trained model can do: functions that take the model first.
     denoise = denoising.denoise
     denoise_into = denoising.denoise_into
+    room = denoising.room
     sample = denoising.sample
     generate = exploring.generate
     generation = exploring.generation

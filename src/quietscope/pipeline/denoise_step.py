@@ -1,18 +1,19 @@
 """The step that denoises one image into its files."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from quietscope.data.measured import as_measured, gap_notes
-from quietscope.deploy.card import History
-from quietscope.io import Image, Sink
-from quietscope.metrics.coverage import Exposure
+from quietscope.io import Sink, is_shared
+from quietscope.pipeline.chunks.chunk_job import cut_of
 from quietscope.pipeline.events import Listener, Note, PredictionProgress, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
+from quietscope.pipeline.opened_model import Model, open_model_file
 from quietscope.pipeline.outcome import Predicted
 from quietscope.pipeline.plan import PredictPlan
+from quietscope.tiling.cut import Cut
 from quietscope.tiling.judged import judging, unexplained_of, verdict_of
 from quietscope.tiling.request import Request
 
@@ -20,55 +21,17 @@ if TYPE_CHECKING:
     from quietscope.pipeline.panels import Panels
 
 
-class Model(Protocol):
-    """Whatever denoises: a trained model, or an exported one with or without PyTorch."""
-
-    @property
-    def history(self) -> History:
-        """What it has learnt from, and how far."""
-
-    @property
-    def known_noise(self) -> tuple[Exposure, ...]:
-        """The noise of each channel in the units of images; none where it is not known."""
-
-    def denoise_into(
-        self,
-        image: Image,
-        sinks: Mapping[str, Sink],
-        request: Request,
-        *,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        """Denoise an image of any size into sinks by kind, tile by tile."""
-
-
 def open_model(plan: PredictPlan) -> Model:
-    """Open the model of a plan, and PyTorch only where what is wanted needs it.
+    """Open the model of a plan, see `open_model_file`."""
+    return open_model_file(plan.model, plan.device, plan.targets.endings)
 
-    Args:
-        plan: The plan.
 
-    Returns:
-        The model.
-
-    Raises:
-        QuietScopeError: If the file is no model, or its runtime or the device is not there.
-    """
-    from quietscope.deploy import is_exported
-
-    if not is_exported(plan.model):
-        from quietscope.denoiser import Denoiser
-
-        return Denoiser.load(plan.model, device=plan.device)
-    from quietscope.deploy import open_session
-    from quietscope.deploy.predict import LeanPredictor
-
-    session = open_session(plan.model, plan.device)
-    if LeanPredictor.can(plan.targets.endings):
-        return LeanPredictor(session=session)
-    from quietscope.model.exported import Deployed
-
-    return Deployed(session)
+def _by_chunks(model: Model, target: Target) -> tuple[Request, Cut | None]:
+    """Return how to predict: what several processes could write is cut as they would cut it, so that it is the same."""
+    if not all(map(is_shared, target.files.values())):
+        return target.request, None
+    cut = cut_of(target, model.room(tuple(target.files), target.request))
+    return replace(target.request, tile=cut.tiles), cut
 
 
 def predict(
@@ -107,7 +70,8 @@ def predict(
         taps = {} if panels is None else panels.tap(sinks)
         tapped: dict[str, Sink] = {**sinks, **taps}
         judged = judging(noisy, tapped, model.known_noise)
-        model.denoise_into(noisy, {**tapped, **judged}, target.request, progress=progress)
+        request, chunks = _by_chunks(model, target)
+        model.denoise_into(noisy, {**tapped, **judged}, request, chunks=chunks, progress=progress)
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
     return Predicted(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
 
-Step: TypeAlias = Literal["settle", "train", "calibrate", "images", "predict", "compare", "report"]
+Step: TypeAlias = Literal["settle", "train", "calibrate", "images", "predict", "chunks", "compare", "report"]
 """What a run does, part by part; "images" goes around the "predict" of every image, where there may be many."""
 
 
@@ -80,6 +80,25 @@ class PredictionProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChunkProgress:
+    """A chunk of an image is denoised, and on the disk; or what is made of all chunks stands so far.
+
+    Attributes:
+        what: Name of the image, or what is made.
+        done: Chunks that are done, those of earlier runs among them.
+        total: Chunks in all.
+        new: Chunks that this run has done.
+        num_bytes: Bytes of results in these.
+    """
+
+    what: str
+    done: int
+    total: int
+    new: int = 0
+    num_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageDone:
     """An image of many has had its turn.
 
@@ -122,7 +141,9 @@ class Finished:
     outcome: "Outcome"
 
 
-Event: TypeAlias = Began | Ended | Note | TrainingProgress | PredictionProgress | ImageDone | Written | Finished
+Event: TypeAlias = (
+    Began | Ended | Note | TrainingProgress | PredictionProgress | ChunkProgress | ImageDone | Written | Finished
+)
 Listener: TypeAlias = Callable[[Event], None]
 """Receives every event; ends the run by raising `quietscope.Stop`, after which it can be resumed."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from quietscope.io import Image, Sink, open_writer
+from quietscope.io import Image, Sink, WriteRequest, open_writer, write_request
 from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.outside.sources import reading
 from quietscope.pipeline.results import Dtype
@@ -53,7 +53,7 @@ class Target:
         """Open all results; they appear under their names when the block ends well, and not at all otherwise."""
         with ExitStack() as stack:
             yield {
-                kind: self._rounded(kind, stack.enter_context(self._writer(kind, path)))
+                kind: self.rounded(kind, stack.enter_context(self._writer(kind, path)))
                 for kind, path in self.files.items()
             }
 
@@ -67,25 +67,35 @@ class Target:
         with reading({"image": self.image.path}), suppress(_RehearsalOverError), self.writers():
             raise _RehearsalOverError
 
+    def write_request(self, kind: str) -> WriteRequest:
+        """Describe the file of a kind of results.
+
+        Raises:
+            OutputError: If its format cannot hold them.
+        """
+        return write_request(self.files[kind], **self._facts(kind))
+
     def _writer(self, kind: str, path: Path) -> Any:
+        return open_writer(path, **self._facts(kind), overwrite=self.overwrite)
+
+    def _facts(self, kind: str) -> dict[str, Any]:
         shape, axes = self.image.shape, self.image.axes
         leading = kind_of(kind).leading(self.request.num_samples, len(self.request.probabilities))
         if leading:
             shape, axes = (*leading, *shape), with_leading(axes)
-        return open_writer(
-            path,
-            shape,
-            self.dtype_of(kind),
-            axes,
-            pixel_size_um=self.image.pixel_size_um,
-            channel_names=self.image.channel_names,
-            frame_interval_s=self.image.frame_interval_s,
-            details=self.image.details,
-            storage=self.storage,
-            overwrite=self.overwrite,
-        )
+        return {
+            "shape": shape,
+            "dtype": self.dtype_of(kind),
+            "axes": axes,
+            "pixel_size_um": self.image.pixel_size_um,
+            "channel_names": self.image.channel_names,
+            "frame_interval_s": self.image.frame_interval_s,
+            "details": self.image.details,
+            "storage": self.storage,
+        }
 
-    def _rounded(self, kind: str, sink: Sink) -> Sink:
+    def rounded(self, kind: str, sink: Sink) -> Sink:
+        """Return a sink that rounds what goes into the file of a kind of results, where that holds integers."""
         dtype = self.dtype_of(kind)
         return sink if dtype.kind == "f" else Rounded(sink, dtype)
 

@@ -9,6 +9,7 @@ from quietscope.io import Image
 from quietscope.io.alive import check_idle
 from quietscope.io.atomic import check_target
 from quietscope.outside.sources import reading
+from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.files import CONFIG, PREDICTED, trial_folder
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.journal import JOURNAL, Journal, digest_of
@@ -265,9 +266,14 @@ class PredictPlan:
         journal = Journal.read(self.folder)
         yield from (journal.image(self.targets.name(number)) for number in range(len(self.targets)))
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has left something to go on from."""
+        return self.folder is not None and self.lists["journal"].exists()
+
     def resumed(self) -> Self:
         """Return the plan that passes over what is done; the same one where there is nothing but one image to do."""
         return self if self.folder is None else replace(self, resume=True)
 
 
-Plan: TypeAlias = DenoisePlan | TrainPlan | PredictPlan
+Plan: TypeAlias = DenoisePlan | TrainPlan | PredictPlan | ChunkPlan

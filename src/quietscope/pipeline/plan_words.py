@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from quietscope.errors import SettingsError
 from quietscope.metrics.verdict import num_steps
+from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.events import Listener, Note, ignore
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, TrainPlan
 from quietscope.report.table import duration, samples
@@ -175,8 +176,8 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     from quietscope.nn.hardware import chosen_device, place
     from quietscope.setup.settle import preview
 
-    if isinstance(plan, PredictPlan):
-        raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files` and `targets`")
+    if isinstance(plan, PredictPlan | ChunkPlan):
+        raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files`")
     plan.check()
     training, configuration = plan.training, plan.training.configuration
     images = [as_measured(image) for image in training.images]

@@ -243,8 +243,8 @@ def plan_predict(
     from quietscope.deploy import model_in
 
     file, place, found = model_in(Path(model)), Path(output), find_images(images, series)
-    kinds = choose_kinds(results, _abilities_in(file))
-    opening = Opening(axes=axes, series=series, mask=mask, part=part, context=_context_in(file))
+    kinds = choose_kinds(results, abilities_in(file))
+    opening = Opening(axes=axes, series=series, mask=mask, part=part, context=context_in(file))
     wanted: dict[str, Any] = {
         "main": results.main,
         "request": request.settled(kinds),
@@ -319,7 +319,8 @@ def _abilities(configuration: "Configuration") -> Abilities:
     return Abilities.of(METHODS[configuration.method])
 
 
-def _context_in(file: Path) -> Context:
+def context_in(file: Path) -> Context:
+    """Return what the model in a file sees beside each plane."""
     from quietscope.deploy import is_exported, read_card
 
     if is_exported(file):
@@ -329,7 +330,8 @@ def _context_in(file: Path) -> Context:
     return start_in(file)[0].context
 
 
-def _abilities_in(file: Path) -> Abilities:
+def abilities_in(file: Path) -> Abilities:
+    """Return what the model in a file can give."""
     from quietscope.deploy import is_exported, read_card
 
     if not is_exported(file):

@@ -8,12 +8,13 @@ from quietscope.io.alive import at_work
 from quietscope.io.atomic import DISK_FULL, told_if_full
 from quietscope.metrics.verdict import LEVELS_OF_VERDICT, USABLE, Verdict
 from quietscope.outside.sources import reading
-from quietscope.pipeline.denoise_step import Model, open_model, predict
+from quietscope.pipeline.denoise_step import open_model, predict
 from quietscope.pipeline.events import Event, ImageDone, Listener, Note, Written, step
 from quietscope.pipeline.files import result_folder
 from quietscope.pipeline.foreign import check_likeness, tell_of_model
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.journal import Journal, stamp_of
+from quietscope.pipeline.opened_model import Model
 from quietscope.pipeline.outcome import Outcome
 from quietscope.pipeline.plan import PredictPlan
 from quietscope.pipeline.reporting import judge

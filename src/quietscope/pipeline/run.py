@@ -10,6 +10,8 @@ from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.io.alive import at_work, check_idle
 from quietscope.io.atomic import told_if_full
+from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
+from quietscope.pipeline.chunks.chunk_run import predict_chunks
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
 from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import predict
@@ -28,7 +30,7 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
     """Do what a plan says.
 
     Args:
-        plan: The plan, of `plan_denoise`, `plan_train` or `plan_predict`.
+        plan: The plan, of `plan_denoise`, `plan_train`, `plan_predict` or `plan_chunks`.
         events: Told all that happens, see `quietscope.pipeline.events`. It may raise `quietscope.Stop` to end the run:
             what was learnt until then is kept in the folder, and the same plan can be resumed.
         resume: Go on with a run of this plan that was stopped or killed, as if it never had been: training goes on
@@ -43,7 +45,7 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
     """
     if resume:
         plan = plan.resumed()
-    if not isinstance(plan, PredictPlan):
+    if isinstance(plan, DenoisePlan | TrainPlan):
         check_idle(plan.folder)
     plan.check()
     match plan:
@@ -53,6 +55,8 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
             outcome = _train(plan, events)
         case PredictPlan():
             outcome = predict_images(plan, events)
+        case ChunkPlan():
+            outcome = predict_chunks(plan, events)
         case _:
             assert_never(plan)
     events(Finished(outcome=outcome))

@@ -101,8 +101,12 @@ class Targets:
         Raises:
             QuietScopeError: If it cannot be opened.
         """
+        return self.of(number, self.opening.image(self.sources[number]))
+
+    def of(self, number: int, image: Image) -> Target:
+        """Return what is to be written of an image that is open."""
         return Target(
-            image=self.opening.image(self.sources[number]),
+            image=image,
             files=self.files(number),
             main=self.main,
             request=self.request,

@@ -1,6 +1,6 @@
 """Estimates of one frame, or of every frame of an image, by a trained method."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -12,10 +12,11 @@ from quietscope.io.image import Sink
 from quietscope.methods.base import Method
 from quietscope.prediction.engine import TorchEngine, check_kinds, ready_to_predict
 from quietscope.tiling.border import Pixels
+from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.tiling.spec import check_shape
-from quietscope.tiling.walk import Progress, walk
+from quietscope.tiling.walk import Progress, room_for, walk
 
 SampleSink: TypeAlias = Callable[[tuple[slice, ...], int, Pixels], None]
 """Receives (box of the frame, sample number, the sample there, (C, *box)) as soon as it is drawn."""
@@ -123,6 +124,7 @@ def predict_image(
     sinks: Mapping[str, Sink],
     request: Request = DEFAULT_REQUEST,
     first_frame: int = 0,
+    chunks: Iterable[Within] | None = None,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -140,6 +142,7 @@ def predict_image(
         sinks: Where results go, by kind; what has no sink is not computed.
         request: How to predict.
         first_frame: What the first frame counts as.
+        chunks: The parts of the image that are denoised, see `quietscope.tiling.walk.walk`; all of it if None.
         device: Where to compute; where the method is if None.
         progress: Called after each decoded batch, see `Progress`.
 
@@ -152,7 +155,32 @@ def predict_image(
     request = request.settled(sinks)
     with ready_to_predict(method, device, request.precision or "float32") as where:
         engine = TorchEngine(model=method, request=request, device=where, kinds=chosen_kinds(sinks))
-        walk(engine, layout, array, sinks, request, first_frame=first_frame, progress=progress)
+        walk(engine, layout, array, sinks, request, first_frame=first_frame, chunks=chunks, progress=progress)
+
+
+def room_of_method(
+    method: Method,
+    kinds: Sequence[str],
+    request: Request = DEFAULT_REQUEST,
+    *,
+    device: torch.device | str | None = None,
+) -> Room:
+    """Return what decides how `predict_image` cuts an image into chunks.
+
+    Args:
+        method: A trained method.
+        kinds: Names of the kinds of results that are wanted.
+        request: How to predict.
+        device: Where to compute; where the method is if None.
+
+    Raises:
+        SettingsError: If a setting lies outside its range, or a point method is asked for more than the mean.
+    """
+    check_kinds(method, kinds)
+    request = request.settled(kinds)
+    with ready_to_predict(method, device, request.precision or "float32") as where:
+        engine = TorchEngine(model=method, request=request, device=where, kinds=chosen_kinds(kinds))
+        return room_for(engine, kinds, request)
 
 
 @dataclass(frozen=True)

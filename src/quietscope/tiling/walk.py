@@ -4,7 +4,7 @@ It is the same for models in PyTorch and for exported ones in NumPy. An engine d
 make results of them, and both know arrays of their own kind.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Generic, Protocol, TypeAlias
@@ -17,6 +17,7 @@ from quietscope.io.image import Sink
 from quietscope.io.pixel_check import check_result
 from quietscope.tiling.antithetic import Pairs
 from quietscope.tiling.border import Pixels, ReadBox
+from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.drawn import Drawn, Images, cropped
 from quietscope.tiling.estimators import Estimator, Panel, Site
 from quietscope.tiling.grid import Tile
@@ -95,6 +96,7 @@ def walk(
     request: Request,
     *,
     first_frame: int = 0,
+    chunks: Iterable[Within] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Denoise every frame of an image of any size, reading and writing one tile at a time.
@@ -106,6 +108,8 @@ def walk(
         sinks: Where results go, by kind; what has no sink is not computed.
         request: How to predict.
         first_frame: What the first frame counts as; the noise of a frame's samples depends on its number.
+        chunks: The parts of the image that are denoised, one after another, each cut into tiles by itself, see
+            `quietscope.tiling.cut`; the whole image, frame by frame, if None.
         progress: Called after each batch of images of a tile.
 
     Raises:
@@ -116,20 +120,52 @@ def walk(
     """
     check_shape(engine.model.spatial_dims, engine.num_channels, layout.frame_shape)
     route = _Route.of(engine, chosen_kinds(sinks), request, layout.spatial_shape)
-    count = _Counter(progress, route.num_images * layout.num_frames)
-    for n in range(layout.num_frames):
+    places = route.frame_by_frame(layout.num_frames) if chunks is None else route.of_chunks(tuple(chunks))
+    count = _Counter(progress, route.num_draws * sum(1 for _ in places()))
+    for n, inner in places():
         page = _Page(layout, n)
-        for inner in route.boxes:
-            found = route.estimate(
-                page.reader(array), inner, first_frame + n, page.sample_writer(sinks.get("samples"), inner), count
-            )
-            for name, values in found.items():
-                check_result(values, name, first_frame + n)
-                page.write(sinks[name], inner, values)
+        found = route.estimate(
+            page.reader(array), inner, first_frame + n, page.sample_writer(sinks.get("samples"), inner), count
+        )
+        for name, values in found.items():
+            check_result(values, name, first_frame + n)
+            page.write(sinks[name], inner, values)
 
+
+def room_for(engine: Engine[Images], kinds: Iterable[str], request: Request) -> Room:
+    """Return what decides how an image is cut into chunks, see `quietscope.tiling.cut.cut_for`.
+
+    Args:
+        engine: The model.
+        kinds: Names of the kinds of results that are wanted.
+        request: How to predict.
+
+    Raises:
+        SettingsError: If a kind of results is unknown.
+    """
+    panel, model = _panel(engine, chosen_kinds(kinds), request), engine.model
+    most = engine.most_pixels(panel.bytes_per_value)
+    return Room(
+        spatial_dims=model.spatial_dims,
+        size_multiple=tuple(model.size_multiple),
+        orientations=tuple(model.orientations),
+        reach=tuple(model.reach),
+        most_pixels=most,
+    )
+
+
+_Places: TypeAlias = Callable[[], Iterator[tuple[int, Box]]]
+"""Begins anew, with every call, to yield (number of a frame, inner box of a tile)."""
 
 _OnSample: TypeAlias = Callable[[int, Pixels], None]
 """Receives (sample number, the sample in the inner box, (C, *inner))."""
+
+
+def _panel(engine: Engine[Images], kinds: Sequence[Kind], request: Request) -> Panel[Images]:
+    """Return what estimates."""
+    made = [as_made(kind, moments=engine.gives_deviation, samples=engine.gives_samples) for kind in kinds]
+    estimates = [kind for kind in made if kind.estimator is not None]
+    return Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,23 +181,30 @@ class _Route(Generic[Images]):
     def of(
         cls, engine: Engine[Images], kinds: Sequence[Kind], request: Request, size: tuple[int, ...]
     ) -> "_Route[Images]":
-        made = [as_made(kind, moments=engine.gives_deviation, samples=engine.gives_samples) for kind in kinds]
-        estimates = [kind for kind in made if kind.estimator is not None]
-        panel = Panel.of(estimates, engine.estimator_of, request, engine.model.spatial_dims, engine.pairs)
+        panel = _panel(engine, kinds, request)
         spec = request.tiles_for(engine.model) or automatic_tile(
             engine.model, size, engine.most_pixels(panel.bytes_per_value), panel.margin
         )
         return cls(engine=engine, panel=panel, turns=turns(engine.model, size, request.augment), spec=spec)
 
     @property
-    def num_images(self) -> int:
-        """Images of tiles that are drawn of one frame."""
-        return self.engine.num_draws(len(self.turns)) * len(self.boxes)
+    def num_draws(self) -> int:
+        """Images that are drawn of every tile."""
+        return self.engine.num_draws(len(self.turns))
 
     @cached_property
     def boxes(self) -> tuple[Box, ...]:
         """Inner boxes of the tiles of one frame."""
         return tuple(tile.inner for tile in self.spec.grid(self.engine.model, self.turns[0].size))
+
+    def frame_by_frame(self, num_frames: int) -> "_Places":
+        """Return what goes through every tile of every frame."""
+        return lambda: ((n, inner) for n in range(num_frames) for inner in self.boxes)
+
+    def of_chunks(self, chunks: Sequence[Within]) -> "_Places":
+        """Return what goes through every tile of some chunks."""
+        model, spec = self.engine.model, self.spec
+        return lambda: ((n, inner) for each in chunks for n in each.frames for inner in each.tiles(spec, model))
 
     def estimate(
         self, read: ReadBox, inner: Box, frame: int, on_sample: _OnSample | None, on_drawn: Callable[[int], None]
@@ -169,7 +212,7 @@ class _Route(Generic[Images]):
         """Draw everything there is of one inner box, and return what was estimated of it."""
         engine, site = self.engine, Site.of(inner, self.panel.margin, self.turns[0].size)
         estimators = self.panel.at(site)
-        num_draws = engine.num_draws(len(self.turns))
+        num_draws = self.num_draws
         shares = (tuple(engine.pairs.of_turn(n, len(self.turns), num_draws)) for n in range(len(self.turns)))
         for turn, mine in zip(self.turns, shares, strict=True):
             if not mine:  # fewer images than turns: a look would cost an encoding

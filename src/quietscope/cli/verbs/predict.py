@@ -1,11 +1,13 @@
 """``quietscope predict``: denoise images with a trained model."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from quietscope.cli.chunk_options import NO_CHUNKS, ChunkOptions
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
     Axes,
@@ -57,8 +59,11 @@ def predict(
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     storing: Annotated[StorageOptions, Group] = NO_STORAGE,
+    chunks: Annotated[ChunkOptions, Group] = NO_CHUNKS,
     resume: Annotated[
-        bool, Flag, Parameter(help="Pass over images whose results an earlier run of the same kind has written.")
+        bool,
+        Flag,
+        Parameter(help="Go on with a run that was stopped: images, or chunks of one, that it has written are kept."),
     ] = False,
     insist: Annotated[
         bool, Flag, Parameter(help="Go on where the image is unlike those of training, and the result must be wrong.")
@@ -73,52 +78,70 @@ def predict(
 
     The estimate of one image may have a name of its own, OUTPUT; deviation, quantiles and samples go beside it, as
     OUTPUT_std and so on. Where a result is of no use, the exit status is 3.
+
+    One large image is denoised by chunks with --workers, --scheduler or --part, into OME-Zarr; no pixel depends on how
+    many there are.
     """
+    from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
+    from quietscope.pipeline.chunks.chunk_planning import plan_chunks
+    from quietscope.pipeline.plan import PredictPlan
     from quietscope.pipeline.planning import plan_predict
     from quietscope.pipeline.run import run
 
     screen, results = Screen(data_only=json), prediction.results(format or "ome.tif")
     results = replace(results, storage=storing.storage)
     check_alone(resume=resume, overwrite=prediction.overwrite)
-    plan = plan_predict(
-        model,
-        images,
-        output,
-        axes=axes,
-        series=series,
-        mask=mask,
-        part=part.part,
-        device=device,
-        results=results,
-        request=prediction.request(seed, results.asked),
-        overwrite=prediction.overwrite,
-        resume=resume,
-        insist=insist,
-    )
-    if format is not None and plan.folder is None:
+    alike: dict[str, Any] = {
+        "axes": axes,
+        "series": series,
+        "mask": mask,
+        "part": part.part,
+        "device": device,
+        "results": results,
+        "request": prediction.request(seed, results.asked),
+        "overwrite": prediction.overwrite,
+        "resume": resume,
+        "insist": insist,
+    }
+    sharing = chunks.sharing()
+    plan: PredictPlan | ChunkPlan
+    if sharing is None:
+        plan = plan_predict(model, images, output, **alike)
+        is_folder = plan.folder is not None
+    else:
+        plan, is_folder = plan_chunks(model, images, output, sharing, **alike), False
+    if format is not None and not is_folder:
         raise SettingsError(f"--format for results in a folder, or {output} alone", "both", "leave --format out")
     try:
         with screen.listening() as events:
             outcome = run(plan, events)
     except KeyboardInterrupt:
-        if plan.folder is not None and plan.lists["journal"].exists():
+        if plan.is_begun:
             screen.note(f"go on with `quietscope predict ... -o {output} --resume`")
         raise
-    _tell(plan, outcome, screen, as_json=json)
+    if isinstance(plan, PredictPlan):
+        _tell(plan, outcome, screen, as_json=json)
+    else:
+        _tell_of_one(plan.job.targets.files(0), outcome, screen, as_json=json)
     return status_of(outcome)
+
+
+def _tell_of_one(files: "Mapping[str, Path]", outcome: "Outcome", screen: Screen, *, as_json: bool) -> None:
+    """Say what was written of one image, and what it is worth; nothing where others are still at work on it."""
+    for image in outcome.images:
+        if as_json:
+            screen.show_json(image.values())
+            return
+        for kind, path in files.items():
+            screen.show(f"{kind}: {path}")
+        screen.show(f"regions that noise does not explain: {image.unexplained.words}")
+        screen.show(f"verdict: {outcome.verdict.words}")
 
 
 def _tell(plan: "PredictPlan", outcome: "Outcome", screen: Screen, *, as_json: bool) -> None:
     """Say what was written, and what it is worth."""
     if outcome.tally is None:
-        [image] = outcome.images
-        if as_json:
-            screen.show_json(image.values())
-            return
-        for kind, path in plan.targets.files(0).items():
-            screen.show(f"{kind}: {path}")
-        screen.show(f"regions that noise does not explain: {image.unexplained.words}")
-        screen.show(f"verdict: {outcome.verdict.words}")
+        _tell_of_one(plan.targets.files(0), outcome, screen, as_json=as_json)
     elif as_json:
         screen.show_json_list(plan.records())
     else:

@@ -1,0 +1,177 @@
+"""An OME-Zarr image that several processes write at once, each into whole pieces of its own.
+
+One process begins it, with all its levels and metadata; then whoever likes writes boxes of whole pieces; the pyramid
+above is made at the end, of what is written, by one process. What was cut off in the middle of a piece can be written
+again: Zarr puts files in their place when they are whole.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.axes import reorder
+from quietscope.io import ngff_writer
+from quietscope.io.format import WriteRequest
+from quietscope.io.gathered import Box, Gathered
+from quietscope.io.image import whole_key
+from quietscope.io.ngff_writer import ZarrPieces
+from quietscope.io.zarr_tasks import settle
+
+MARK = "quietscope"
+"""Name, among the attributes of an image, of what says who has made it."""
+
+
+def begin_shared(path: Path, request: WriteRequest, made_by: str, run: str) -> None:
+    """Make the folder of an image, with all that it holds but its pixels.
+
+    Args:
+        path: Where; nothing is there yet.
+        request: Description of the image.
+        made_by: What tells its pixels from those of other models and requests.
+        run: What tells it from other images with the same pixels.
+
+    Raises:
+        OutputError: If there are axes that NGFF does not allow.
+    """
+    import zarr
+
+    ngff_writer.begin(path, request)
+    zarr.open_group(str(path), mode="r+").attrs.update({MARK: {"made_by": made_by, "run": run}})
+
+
+def made_by_of(path: Path) -> str | None:
+    """Return what tells the pixels of an image from others, see `mark_of`."""
+    found = mark_of(path)
+    return None if found is None else found[0]
+
+
+def mark_of(path: Path) -> tuple[str, str] | None:
+    """Return what `begin_shared` was told of an image; None where it was written otherwise, or is no OME-Zarr."""
+    import zarr
+
+    with suppress(Exception):  # of Zarr's many: whatever it is, it is none of ours
+        found = zarr.open_group(str(path), mode="r").attrs.get(MARK)
+        match found:
+            case {"made_by": str(made_by), "run": str(run)}:
+                return made_by, run
+    return None
+
+
+def piece_of(request: WriteRequest) -> Mapping[str, int]:
+    """Return the size of a piece, the least that one file holds of an image, along each of its axes."""
+    return ngff_writer.piece_of(request)
+
+
+class SharedResult:
+    """An image that was begun: its pixels are read and written in the order of axes of the request.
+
+    Args:
+        path: Its folder.
+        request: What it was begun with.
+    """
+
+    def __init__(self, path: Path, request: WriteRequest) -> None:
+        self._request = request
+        self._order = ngff_writer.order_of(request)
+        self._levels = ngff_writer.pieces_in(path, request)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return self._request.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its pixels."""
+        return self._request.dtype
+
+    def __setitem__(self, key: Any, block: Any, /) -> None:
+        """Write a box of whole pieces, and wait until it is on the disk."""
+        box, kept = self._own(key)
+        letters = "".join(letter for letter in self._order if letter in kept)
+        pixels = reorder(np.asarray(block), kept, letters).reshape([at.stop - at.start for at in box])
+        try:
+            self._levels[0].write(box, pixels)
+        except BaseException:
+            settle()
+            raise
+        for file in self._levels[0].files(box):
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
+        """Read a box, at integers and slices."""
+        box, kept = self._own(key)
+        letters = "".join(letter for letter in self._order if letter in kept)
+        sizes = dict(zip(self._order, (at.stop - at.start for at in box), strict=True))
+        return reorder(self._levels[0].read(box).reshape([sizes[letter] for letter in letters]), letters, kept)
+
+    def raise_pyramid(self) -> Iterator[tuple[int, int]]:
+        """Make the levels above of what is written, in memory that does not grow with the image.
+
+        Yields:
+            (pieces that have gone up, pieces in all), after each.
+        """
+        if len(self._levels) == 1:
+            return
+        bottom = self._levels[0]
+        gathered = Gathered(ngff_writer.levels_in(self._request), [_Standing(bottom), *self._levels[1:]])
+        places = [
+            [slice(at, min(at + each, size)) for at in range(0, size, each)]
+            for each, size in zip(bottom.piece, bottom.shape, strict=True)
+        ]
+        counts = [len(each) for each in places]
+        total = int(np.prod(counts))
+        try:
+            for number in range(total):
+                box = tuple(each[int(at)] for each, at in zip(places, np.unravel_index(number, counts), strict=True))
+                gathered[box] = bottom.read(box)
+                yield number + 1, total
+            gathered.finish()
+        except BaseException:
+            settle()
+            raise
+
+    def _own(self, key: Any) -> tuple[Box, str]:
+        """Return an index as slices in the order of the arrays, and the letters of the axes that it keeps."""
+        axes, shape = self._request.axes, self._request.shape
+        index = whole_key(key, len(axes))
+        spans = {
+            letter: slice(*at.indices(size)[:2]) if isinstance(at, slice) else slice(at, at + 1)
+            for letter, at, size in zip(axes, index, shape, strict=True)
+        }
+        kept = "".join(letter for letter, at in zip(axes, index, strict=True) if isinstance(at, slice))
+        return tuple(spans[letter] for letter in self._order), kept
+
+
+class _Standing:
+    """Pieces that are written already, see `quietscope.io.gathered.Pieces`."""
+
+    def __init__(self, pieces: ZarrPieces) -> None:
+        self._pieces = pieces
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._pieces.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._pieces.dtype
+
+    @property
+    def piece(self) -> tuple[int, ...]:
+        return self._pieces.piece
+
+    def write(self, box: Box, pixels: npt.NDArray[Any]) -> None:
+        """Nothing: it is there."""
+
+    def read(self, box: Box) -> npt.NDArray[Any]:
+        return self._pieces.read(box)

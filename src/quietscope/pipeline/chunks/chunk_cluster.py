@@ -1,0 +1,150 @@
+"""Chunks on Dask: in processes of this machine, or by the workers of a scheduler that is there."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import islice
+from typing import Any
+
+from quietscope.errors import ClusterError, QuietScopeError
+from quietscope.optional import imported
+from quietscope.pipeline.chunks.chunk_job import ChunkJob
+from quietscope.pipeline.chunks.chunk_worker import do_chunk
+from quietscope.pipeline.chunks.sharing import Sharing
+
+SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 10, 60
+"""How long a scheduler is waited for, and then its first worker."""
+
+AHEAD = 3
+"""Chunks that every worker knows of beyond the one that it denoises."""
+
+RETRIES = 3
+"""How often a chunk is tried again whose worker died."""
+
+
+def cluster_chunks(
+    job: ChunkJob, sharing: Sharing, numbers: Sequence[int], notify: Callable[[str], None]
+) -> Iterator[int]:
+    """Denoise chunks by the workers of a cluster.
+
+    Args:
+        job: What is denoised.
+        sharing: How many workers, or whose.
+        numbers: Numbers of the chunks.
+        notify: Told where the cluster can be looked at.
+
+    Yields:
+        Bytes of results of a chunk, as soon as it is written.
+
+    Raises:
+        ClusterError: If scheduler or workers cannot be reached, have another version, or are lost.
+        QuietScopeError: If a chunk cannot be denoised.
+    """
+    distributed = imported("distributed", ClusterError, "dask")
+    with _quiet(), _client(distributed, sharing, notify) as client:
+        waiting = iter(numbers)
+        running = distributed.as_completed(loop=client.loop)
+        num_workers = sharing.workers or len(client.scheduler_info(n_workers=-1)["workers"])
+
+        def submit(number: int) -> Any:
+            name = f"quietscope-{job.made_by}-{number}"
+            return client.submit(do_chunk, job, number, key=name, pure=False, retries=RETRIES)
+
+        for number in islice(waiting, num_workers * (1 + AHEAD)):
+            running.add(submit(number))
+        for future in running:
+            try:
+                yield future.result()
+            except QuietScopeError:
+                raise
+            except Exception as error:
+                raise _lost(error) from error
+            for number in islice(waiting, 1):
+                running.add(submit(number))
+
+
+@contextmanager
+def _client(distributed: Any, sharing: Sharing, notify: Callable[[str], None]) -> Iterator[Any]:
+    """Reach a cluster, or start one on this machine, which is gone at the end."""
+    if sharing.scheduler is not None:
+        with _reached(distributed, sharing.scheduler) as client:
+            notify(f"the workers can be watched at {client.dashboard_link}")
+            yield client
+        return
+    assert sharing.workers is not None
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // sharing.workers)))
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
+    dask = imported("dask", ClusterError, "dask")
+    with (
+        dask.config.set(environment),
+        distributed.LocalCluster(
+            n_workers=sharing.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        notify(f"the workers can be watched at {client.dashboard_link}")
+        yield client
+
+
+@contextmanager
+def _reached(distributed: Any, address: str) -> Iterator[Any]:
+    """Connect to a scheduler whose workers can do what is wanted."""
+    start = f"start one with `dask scheduler`, and workers with `dask worker {address}`"
+    try:
+        client = distributed.Client(address, timeout=SECONDS_FOR_SCHEDULER)
+    except (OSError, ValueError, TimeoutError) as error:
+        got = f"none that answers within {SECONDS_FOR_SCHEDULER} s"
+        raise ClusterError(f"a scheduler of Dask at {address}", got, start) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+        except TimeoutError as error:
+            got = f"none within {SECONDS_FOR_WORKERS} s"
+            raise ClusterError(f"workers at {address}", got, f"run `dask worker {address}`") from error
+        _check_versions(client, address)
+        yield client
+
+
+def _check_versions(client: Any, address: str) -> None:
+    """Refuse workers that have another version of QuietScope, or none."""
+    own = version("quietscope")
+    try:
+        found = set(client.run(_own_version).values())
+    except Exception as error:  # what cannot be imported there is raised by whatever unpickles it
+        got = f"workers that cannot load it ({' '.join(str(error).split())[:100]})"
+        fix = f'run `pip install "quietscope[dask]=={own}"` where they are'
+        raise ClusterError(f"QuietScope {own} at {address}", got, fix) from error
+    if found != {own}:
+        got = ", ".join(sorted(found))
+        raise ClusterError(f"QuietScope {own} at {address}", got, "install the same version on all machines")
+
+
+def _own_version() -> str:
+    return version("quietscope")
+
+
+def _lost(error: Exception) -> ClusterError:
+    words = " ".join(str(error).split())[:200] or type(error).__name__
+    return ClusterError("workers that denoise every chunk", words, "look at their logs, then go on with `--resume`")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own remarks off the screen: what matters of them is told in one line."""
+    names = ("distributed", "tornado", "asyncio")
+    levels = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

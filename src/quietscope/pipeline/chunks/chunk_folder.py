@@ -1,0 +1,153 @@
+"""The folder that chunks are written to until all are there: `.NAME.unfinished`, beside the result.
+
+It holds the results as they grow, how the image is cut, and what is done: one journal for each process that writes, a
+line for each chunk, after its pixels are on the disk. Whoever comes first makes it, under another name, and gives it
+its own in one step; all others find it whole.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from quietscope.errors import OutputError
+from quietscope.io import WriteRequest
+from quietscope.io.shared_result import SharedResult, begin_shared, mark_of
+from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
+from quietscope.pipeline.image_files import Target
+from quietscope.tiling.cut import Cut
+from quietscope.tiling.spec import TileSpec
+from quietscope.wording import typed
+
+_FACTS, _RESULTS, _JOURNALS = "chunks.json", "results", "done"
+
+
+@dataclass(frozen=True)
+class ChunkFolder:
+    """The folder of the chunks of one image.
+
+    Attributes:
+        path: Where it is.
+        requests: What is written into it, by kind of results; the names of their paths are those in the folder.
+    """
+
+    path: Path
+    requests: Mapping[str, WriteRequest]
+
+    @classmethod
+    def beside(cls, target: Target) -> "ChunkFolder":
+        """Return the folder of results that are to be written, which need not be there; the first of them names it."""
+        requests = {kind: target.write_request(kind) for kind in target.files}
+        first = Path(os.path.realpath(next(iter(requests.values())).path))
+        return cls(first.with_name(f".{first.name}.unfinished"), requests)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody has made it."""
+        return (self.path / _FACTS).is_file()
+
+    def begin(self, made_by: str, cut: Cut) -> None:
+        """Make the folder, unless somebody else has been faster.
+
+        Args:
+            made_by: What tells its chunks from those of other models, images and requests.
+            cut: How the image is cut.
+        """
+        apart = self.path.with_name(f"{self.path.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            (apart / _RESULTS).mkdir(parents=True)
+            (apart / _JOURNALS).mkdir()
+            run = secrets.token_hex(8)
+            for request in self.requests.values():
+                begin_shared(apart / _RESULTS / request.path.name, request, made_by, run)
+            facts = {"made_by": made_by, "run": run, "cut": asdict(cut)}
+            (apart / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+            with suppress(OSError):  # another one is there
+                apart.rename(self.path)
+        finally:
+            shutil.rmtree(apart, ignore_errors=True)
+
+    def cut(self, made_by: str) -> Cut:
+        """Return how the image is cut.
+
+        Args:
+            made_by: What tells the chunks that are to be written.
+
+        Raises:
+            OutputError: If the folder is that of another model, image or request, or damaged.
+        """
+        try:
+            facts: Any = parse_json((self.path / _FACTS).read_bytes()[:MOST_BYTES_OF_JSON])
+            found, other = _cut(facts["cut"]), facts["made_by"] != made_by
+        except (OSError, MalformedError, LookupError, TypeError, ValueError) as error:
+            raise OutputError("a folder of chunks", f"{self.path}, which is damaged", self._remove()) from error
+        if other:
+            got = f"{self.path}, of another model, image or request"
+            raise OutputError("chunks of this model, image and request to go on with", got, self._remove())
+        return found
+
+    def is_published(self, kind: str) -> bool:
+        """Tell whether the result of a kind that grew here has its name already."""
+        facts = parse_json((self.path / _FACTS).read_bytes())
+        found = mark_of(Path(os.path.realpath(self.requests[kind].path)))
+        return isinstance(facts, dict) and found is not None and found == (facts["made_by"], facts["run"])
+
+    def result(self, kind: str) -> Path:
+        """Return where the result of a kind grows."""
+        return self.path / _RESULTS / self.requests[kind].path.name
+
+    def opened(self) -> dict[str, SharedResult]:
+        """Open the results, by kind."""
+        return {kind: SharedResult(self.result(kind), request) for kind, request in self.requests.items()}
+
+    def done(self) -> set[int]:
+        """Return the numbers of the chunks that are written."""
+        found: set[int] = set()
+        with suppress(FileNotFoundError):
+            for journal in (self.path / _JOURNALS).iterdir():
+                *lines, _cut_off = journal.read_bytes().split(b"\n")
+                found.update(int(line) for line in lines if line.isdigit())
+        return found
+
+    def journal(self) -> "ChunkJournal":
+        """Return a new journal for one process."""
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        return ChunkJournal(self.path / _JOURNALS / name)
+
+    def remove(self) -> None:
+        """Remove the folder, with all that it holds."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _remove(self) -> str:
+        return f"pass `{typed(overwrite=True)}` to begin anew, or remove that folder"
+
+
+class ChunkJournal:
+    """What one process has done.
+
+    Args:
+        path: Its file, which is not there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def note(self, number: int) -> None:
+        """Write down that a chunk is on the disk; kept even where the power fails."""
+        with self._path.open("ab") as file:
+            file.write(b"%d\n" % number)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _cut(values: Any) -> Cut:
+    """Return how an image is cut, of what `asdict` made of it."""
+    tiles = TileSpec(**{name: tuple(map(int, value)) for name, value in values["tiles"].items()})
+    sizes = {name: tuple(map(int, value)) for name, value in values.items() if name != "tiles"}
+    return Cut(**sizes, tiles=tiles)
