@@ -89,6 +89,7 @@ def test_noise_that_it_does_not_know_tells_nothing_and_it_is_said_what_would(
         (("--second", "second.tif"), "--noisy"),
         (("--noisy", "noisy.tif", "--std", "noisy.tif"), "clean reference"),
         (("--noisy", "noisy.tif", "--second", "small.tif"), "256"),
+        (("--noisy", "noisy.tif", "--second", "noisy.tif"), "the noisy image itself"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(

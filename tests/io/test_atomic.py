@@ -126,3 +126,24 @@ def test_a_folder_is_put_back_if_its_successor_cannot_move_in(tmp_path: Path, mo
         write_image(path, ARRAY, "YX", overwrite=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]
     assert (path / "zarr.json").exists()
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_another_run_has_put_there_meanwhile_is_never_replaced_unasked(tmp_path: Path, is_folder: bool) -> None:
+    target = tmp_path / "result"
+
+    def put(path: Path) -> None:
+        if is_folder:
+            path.mkdir()
+        (path / "pixels" if is_folder else path).write_text(path.name)
+
+    def race() -> None:
+        with atomic_path(target, replaceable=Path.is_dir) as written:
+            put(written)
+            put(target)
+
+    with pytest.raises(OutputError, match="which exists"):
+        race()
+    kept = target / "pixels" if is_folder else target
+    assert kept.read_text() == "result"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]

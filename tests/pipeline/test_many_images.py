@@ -303,6 +303,35 @@ def test_a_full_disk_ends_the_run(plan_of: MakePlan, tmp_path: Path, monkeypatch
     assert not [event for event in told if isinstance(event, ImageDone)]
 
 
+def test_a_run_that_ends_early_leaves_the_table_of_what_stands(
+    plan_of: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(plan_of(tmp_path / "out"))
+    before = told_in(tmp_path / "out")
+
+    errors: list[BaseException] = [KeyboardInterrupt(), OSError(28, "No space left on device")]
+
+    def fill(*arguments: object, **options: object) -> None:
+        raise errors[-1]
+
+    monkeypatch.setattr(predicting, "predict", fill)
+    while errors:
+        with pytest.raises((OutputError, KeyboardInterrupt)):
+            run(plan_of(tmp_path / "out", overwrite=True))
+        assert told_in(tmp_path / "out") == before
+        errors.pop()
+
+
+def test_damaged_metadata_of_one_image_stop_no_other(lab: Path, plan_of: MakePlan, tmp_path: Path) -> None:
+    for name in ("a.ome.zarr", "in/b.ome.zarr"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "zarr.json").write_text("{")
+    good = lab / "plate" / "day1" / "a2.tif"
+    tally = run(plan_of(tmp_path / "out", tmp_path / "a.ome.zarr", tmp_path / "in", good)).tally
+    assert tally is not None
+    assert [bool(row.error) for row in tally.rows] == [True, True, False]
+
+
 def test_training_takes_folders_and_denoising_keeps_their_tree(
     lab: Path, settings: dict[str, Any], tmp_path: Path
 ) -> None:

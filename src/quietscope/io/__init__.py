@@ -163,6 +163,9 @@ def as_image(source: ImageSource, axes: str | None = None, series: int | str | N
     """
     if isinstance(source, str | os.PathLike):
         return read_image(source, axes, series=series)
+    if np.ma.is_masked(source):
+        fix = "pass `array.data`, with `mask=~array.mask` where that is taken"
+        raise ImageFileError("an array without a mask of its own", "a masked array of NumPy", fix)
     if isinstance(source, Image):
         return source if axes is None else replace(source, axes=check_axes(axes, source.shape))
     if not (hasattr(source, "shape") and hasattr(source, "dtype")):

@@ -195,9 +195,9 @@ def put_in_place(written: Path, target: Path, overwrite: bool) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite and target.exists():  # created by someone else while this result was being written
+        raise OutputError("a path that is free", f"{target}, which exists", f"pass `{typed(overwrite=True)}`")
     if not temporary.is_dir():
-        if not overwrite and target.exists():  # created by someone else while this result was being written
-            raise OutputError("a path that is free", f"{target}, which exists", f"pass `{typed(overwrite=True)}`")
         temporary.replace(target)
         return
     if not target.exists():

@@ -22,6 +22,7 @@ from quietscope.io.image import Sink
 from quietscope.io.ome_xml import describe_file
 from quietscope.io.pyramid import LARGEST_OF_LAST, levels_of
 from quietscope.io.reordered import Reordered
+from quietscope.wording import typed
 
 _IMAGEJ_ORDER = "TZCYXS"
 _IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
@@ -65,7 +66,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
             raise OutputError(
                 f"axes and a data type that OME-TIFF can hold in {request.path.name}",
                 f"{request.axes} of {dtype} ({error})",
-                "write to a name that ends in .tif, without .ome",
+                f"name it .tif, without .ome, or .ome.zarr; in a folder `{typed(format='tif')}`",
             ) from error
         yield pixels
 

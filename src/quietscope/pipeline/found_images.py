@@ -4,6 +4,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -145,7 +146,9 @@ class _Tree:
         if self.series is not None:
             return ()
         path = Path(folder)
-        found = next((kind.members(path) for kind in self._folders if kind.recognises(path)), ())
+        found: tuple[str, ...] = ()
+        with suppress(ImageFileError):  # of damaged metadata, which is told when it has its turn
+            found = next((kind.members(path) for kind in self._folders if kind.recognises(path)), ())
         return tuple(f"{folder}{os.sep}{name}" for name in found)
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
@@ -180,7 +183,9 @@ def _tree_of(source: ImageSource, series: int | str | None) -> _Tree | None:
     if _is_there(path):
         kinds = [] if not path.is_dir() else [kind for kind in FORMATS.values() if kind.is_folder]
         kind = next((kind for kind in kinds if kind.recognises(path)), None)
-        is_collection = kind is not None and series is None and bool(kind.members(path))
+        is_collection = False
+        with suppress(ImageFileError):
+            is_collection = kind is not None and series is None and bool(kind.members(path))
         is_image = not path.is_dir() or (kind is not None and not is_collection)
         return None if is_image else _Tree(str(path), series=series)
     if not _WILD.search(str(path)):

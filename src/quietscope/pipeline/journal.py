@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sys import intern
 from typing import Any, BinaryIO, Literal, TypeAlias
@@ -121,6 +121,18 @@ class Journal:
         """Write down why an image could not be denoised."""
         image = {**NO_IMAGE, "source": source, "error": error}
         self._write({"state": "failed", "result": name, "made_by": made_by, "image": image})
+
+    def put_back(self, name: str, earlier: Entry | None) -> None:
+        """Let the table tell of the earlier result of an image, which stands, since no new one has taken its place."""
+        if earlier is None or self._file is None:
+            return
+        with suppress(OSError), self.path.open("rb") as file:  # the disk may be full
+            file.seek(earlier.offset)
+            line, offset = file.readline(MOST_BYTES_OF_JSON), self._file.tell()
+            self._file.write(line)
+            self._file.flush()
+            earlier = replace(earlier, offset=offset)
+        self.entries[name] = earlier
 
     def image(self, name: str) -> dict[str, Any]:
         """Return all that was told of an image, as values that JSON has.

@@ -82,6 +82,7 @@ class _Turns:
         """Denoise an image, and return why it cannot be, in one line."""
         targets = self.plan.targets
         source, name = targets.source(number), targets.name(number)
+        earlier = self.journal.entries.get(name)
         try:
             stamp, target = stamp_of(source), targets[number]
             target = replace(target, overwrite=target.overwrite or number in self.standing.own)
@@ -90,11 +91,15 @@ class _Turns:
                 found = _denoised(self.model, target, self.plan, _naming(source, self.events))
         except (QuietScopeError, OSError) as error:
             if _concerns_all(error):
+                self.journal.put_back(name, earlier)
                 raise
             words = " ".join(str(error).split())
             words = words if source in words else f"{source}: {words}"
             self.journal.note_failure(name, self.made_by, source, words)
             return words
+        except BaseException:
+            self.journal.put_back(name, earlier)
+            raise
         self.journal.note(name, self.made_by, stamp, found)
         return ""
 

@@ -155,7 +155,11 @@ def _psnr_lines(original: Image, image: Image, again: Image | None, range: float
         )
     sums: defaultdict[int, PairedSums] = defaultdict(PairedSums)
     for pair in pairs(original, image):
-        sums[pair.channel].add(pair.clean, pair.image, layout.take(again.data, pair.frame)[pair.channel])
+        other = layout.take(again.data, pair.frame)[pair.channel]
+        if (other == pair.image).all():
+            fix = "pass another exposure of the same scene"
+            raise SettingsError("a second exposure, with noise of its own", "the noisy image itself", fix)
+        sums[pair.channel].add(pair.clean, pair.image, other)
     for channel, each in sums.items():
         yield f"PSNR{_of(channel, len(sums))}, by the second exposure: {each.result().words(range)}"
 
