@@ -6,7 +6,7 @@ evaluation images. The rule is judged by `instant`, and in the way "loss" by the
 the mean over fields, against the clean reference with scale and offset fitted. ``scatter`` is the deviation of a
 reading from the line through its two neighbours, ``judging`` the share of the time that readings took. The committed
 table was put together from several calls, some with ``--batch 4``; "settled, gain alone" is the rule before it counted
-the standard error of a gain.
+the standard error of a gain, "settled" that before readings had scale and offset fitted.
 """
 
 import argparse

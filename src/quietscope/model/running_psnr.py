@@ -8,6 +8,7 @@ from quietscope.data.by_itself import in_context
 from quietscope.data.measured import as_measured, for_network
 from quietscope.io import Image
 from quietscope.methods.base import Method, PosteriorMethod
+from quietscope.metrics.coverage import FloatPlane
 from quietscope.metrics.psnr import range_of
 from quietscope.metrics.second_opinion import squared_error
 from quietscope.model.judge_by import Opinion
@@ -27,9 +28,11 @@ def passes_of(method: type[Method]) -> int:
 class RunningPsnr:
     """Estimates the PSNR of a method on the same pixels again and again; the other model is asked once.
 
-    ``10 log10(R^2 / mean((m - s')^2 + w^2))``, see `quietscope.metrics.second_opinion`, with R the range of s'. It is
-    as far off as s' and w are, in every estimate alike, so that what is gained between two of them is known better than
-    either; and since it holds given the noisy image, pixels that are learnt from are judged as well as any.
+    ``10 log10(R^2 / mean((a m + b - s')^2 + w^2))``, see `quietscope.metrics.second_opinion`, with R the range of s',
+    and a and b those of least squares: while the learning rate is high, scale and offset of what a network gives wander
+    from step to step, by up to 1 dB of PSNR, and they come to rest when the rate falls, whenever that is. The estimate
+    is as far off as s' and w are, in all alike, so that what is gained between two of them is known better than either;
+    and since it holds given the noisy image, pixels that are learnt from are judged as well as any.
 
     Args:
         other: A trained model of planes whose deviation is that of its error.
@@ -69,6 +72,15 @@ class RunningPsnr:
             ]
             known = np.concatenate([~missing_pixels(image, n, channel, dims).ravel() for n in range(layout.num_frames)])
             own, signal, width = (np.concatenate([plane.ravel() for plane in each])[known] for each in planes)
-            error = float(np.mean(squared_error(own, signal, width)))
+            error = float(np.mean(squared_error(_fitted(own, signal), signal, width)))
             found.append(10.0 * math.log10(range_of(signal, None) ** 2 / error) if error > 0 else math.nan)
         return float(np.mean(found))
+
+
+def _fitted(own: FloatPlane, signal: FloatPlane) -> FloatPlane:
+    """Return a m + b with the scale and offset that bring m closest to s'; NaN where m is not finite."""
+    middle, target = float(own.mean()), float(signal.mean())
+    apart = own - middle
+    power = float(np.mean(apart**2))
+    scale = float(np.mean(apart * (signal - target))) / power if power > 0 else 1.0
+    return target + scale * apart

@@ -32,7 +32,8 @@ LATEST = 1.0 / (1.0 + FALL)
 GAIN_DB, GAIN_LOSS = 0.05, (0.0005, 0.001)
 """Gains of a third of the steps, with their standard error, that are none: of a PSNR in dB; of a loss in nats per pixel
 and as a share of it, whichever is less, 0.1 % of the variance of the noise, which is 1 % of the error of a result 10 dB
-above the noise. Without the standard error chance ended two of four runs too early, which cost 0.14 and 0.16 dB
+above the noise. Without the standard error chance ended two of four runs too early, which cost 0.14 and 0.16 dB. A PSNR
+is read with scale and offset fitted: without, readings of one method scattered by 0.6 to 0.8 dB on W2S, with 0.2
 (`benchmarks/settling.py`)."""
 
 
