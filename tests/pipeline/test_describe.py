@@ -70,6 +70,26 @@ def test_a_bootstrap_is_named_and_not_trained(cells: Path, settings: dict[str, A
     assert "as named, sigma=7" in describe(named).learning.noise[0]
 
 
+def test_what_comes_trained_and_learns_nothing_says_so(tmp_path: Path) -> None:
+    """A hidden pixel's noise is seen in those beside it where it is correlated along rows: the run makes no step."""
+    white = 20 * np.random.default_rng(0).standard_normal((64, 67))
+    write_image(tmp_path / "rows.tif", (300 + sum(white[:, n : n + 64] for n in range(4)) / 2).astype(np.float32), "YX")
+    network = {"direction": "x", "correlation": (0.75, 0.5, 0.25, 0.0)}
+    values = {"method": "instant", "noise": "sigma=20", "network": network}
+    for plan in (
+        plan_train(tmp_path / "rows.tif", tmp_path / "run", values, device="cpu"),
+        plan_denoise(tmp_path / "rows.tif", tmp_path / "out", values, device="cpu"),
+    ):
+        found = describe(plan)
+        assert (found.learning.learns, found.learning.seconds) == (False, 0)
+        rows = dict(found.rows())
+        assert rows["training"] == "none: all of the method comes trained"
+        assert not {"learns from", "batches"} & set(rows)
+    told: list[Event] = []
+    run(plan, told.append)
+    assert any("Nothing is learnt" in event.text for event in told if isinstance(event, Note))
+
+
 def test_what_could_not_be_written_is_refused(plan_of: MakePlan, tmp_path: Path) -> None:
     (tmp_path / "overview.png").write_text("precious")
     with pytest.raises(OutputError, match="overwrite=True"):

@@ -25,6 +25,7 @@ from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.orientations import turns
 from quietscope.tiling.request import Request
 from quietscope.tiling.spec import automatic_tile
+from quietscope.training.learner import learns_anything
 from quietscope.training.patch_source import patch_size
 from quietscope.training.settings import TrainingSettings
 
@@ -159,6 +160,8 @@ class StepCost:
 def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings, device: torch.device) -> StepCost:
     """Measure forward and backward pass of a few patches, and reckon up to a batch.
 
+    A method without anything to learn makes no step: it costs no time, and the memory of its weights.
+
     Args:
         method: The method, on `device`; its gradients are gone afterwards.
         frames: The noisy frames.
@@ -169,6 +172,9 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
         The cost, in float32.
     """
     patch = patch_size(method, settings)
+    size = sum(parameter.nbytes for parameter in method.parameters())
+    if not learns_anything(method):
+        return StepCost(patch=patch, seconds=0.0, num_bytes=size)
     x = torch.from_numpy(pad_to_patch(part_of(frames, patch), patch).astype(np.float32)).to(device)
     x = x.repeat(2 * method.neighbours + 1, *[1] * (x.ndim - 1))
     few = min(settings.at_once, FEW_PATCHES)
@@ -191,7 +197,6 @@ def step_cost(method: LearningMethod, frames: Frames, settings: TrainingSettings
         seconds = time.perf_counter() - started
     method.zero_grad(set_to_none=True)
     method.eval()
-    size = sum(parameter.nbytes for parameter in method.parameters())
     return StepCost(
         patch=patch,
         seconds=seconds * settings.batch_size / few,

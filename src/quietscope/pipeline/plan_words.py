@@ -33,6 +33,8 @@ class LearningDescription:
         noise: The noise model of every channel in words, and where it comes from.
         device: Where it computes.
         parameters: Trainable numbers of the network.
+        learns: Whether anything is learnt from the images; a network that comes trained may suit them as it is, and
+            training then takes no step.
         num_frames: Frames that are learnt from.
         num_held_out: Frames that are held out to validate on, beside these.
         num_regions: Regions that are held out of these frames to validate on, where there are too few frames to hold
@@ -53,6 +55,7 @@ class LearningDescription:
     noise: tuple[str, ...]
     device: str
     parameters: int
+    learns: bool
     num_frames: int
     num_held_out: int
     num_regions: int
@@ -72,6 +75,9 @@ class LearningDescription:
             yield "noise" if len(self.noise) == 1 else f"noise of channel {channel}", noise
         yield from ((name.replace("_", " "), _words(value)) for name, value in self.settings.items())
         yield "network", f"{self.parameters:,} parameters, on {self.device}"
+        if not self.learns:
+            yield "training", "none: all of the method comes trained"
+            return
         yield "learns from", f"{self.num_frames} frame{'s' * (self.num_frames != 1)}{self._held_out()}"
         yield "batches", f"{self.batch_size} patches of {_size(self.patch)} pixels"
         limits = [] if self.budget_seconds is None else [duration(self.budget_seconds)]
@@ -218,6 +224,7 @@ def _learning(
     from quietscope.deploy.card import described_context
     from quietscope.pipeline.effort import step_cost
     from quietscope.training.held_out import hold_out
+    from quietscope.training.learner import learns_anything
 
     configuration, budget = settled.configuration, settled.configuration.training_budget()
     settings = configuration.training_settings()
@@ -237,6 +244,7 @@ def _learning(
         ),
         device=str(device),
         parameters=sum(parameter.numel() for parameter in method.parameters()),
+        learns=learns_anything(method),
         num_frames=len(held_out.training),
         num_held_out=len(set(held_out.validation) - set(held_out.training)),
         num_regions=held_out.num_regions,

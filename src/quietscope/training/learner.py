@@ -85,8 +85,8 @@ class Learner:
 
     @property
     def learns(self) -> bool:
-        """Whether there is anything to learn; a network that comes trained may have nothing."""
-        return any(parameter.requires_grad for each in self.methods for parameter in each.parameters())
+        """Whether there is anything to learn."""
+        return any(map(learns_anything, self.methods))
 
     @property
     def settled_share(self) -> float:
@@ -239,6 +239,11 @@ class Learner:
         lower = wanted == "bfloat16" or (wanted == "auto" and gains_from_bf16(device))
         # No cache: weights that were cast without gradients would be reused, and would then get no gradients.
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=lower, cache_enabled=False)
+
+
+def learns_anything(method: LearningMethod) -> bool:
+    """Tell whether a method has anything to learn; a network that comes trained may have nothing."""
+    return any(parameter.requires_grad for parameter in method.parameters())
 
 
 def _mean_of(losses: Sequence[Loss], shares: Sequence[float]) -> Loss:
