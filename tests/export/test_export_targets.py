@@ -10,6 +10,7 @@ import torch
 from quietscope.deploy import open_session, read_card
 from quietscope.errors import ExportError, OutputError
 from quietscope.export import TARGETS, Graph, check, check_export, export_model, target_of
+from quietscope.export.bioimage import exact_scale
 from quietscope.export.onnx import OPSET, to_onnx
 from quietscope.methods import METHODS
 from quietscope.methods.base import PointMethod
@@ -90,7 +91,7 @@ def test_a_package_of_the_model_zoo_passes_its_own_test(
     axes = {axis.id: axis for axis in described.inputs[0].axes}
     assert axes["x"].size.step == 2
     assert described.outputs[0].axes[-1].halo == 32
-    assert axes["x"].scale == 0.1
+    assert axes["x"].scale == pytest.approx(0.1, rel=1e-9)
     assert described.cite[0].doi
     assert described.license == "BSD-3-Clause"
     card = read_card(path)
@@ -98,6 +99,34 @@ def test_a_package_of_the_model_zoo_passes_its_own_test(
     assert card.method == "divnoising"
     x = np.full((1, 1, 8, 8), 300, np.float32)
     assert open_session(path).run(x)["denoised"].shape == x.shape
+
+
+@pytest.mark.parametrize("halo", [32, 48, 96])
+@pytest.mark.parametrize("size", [0.1, 0.065, 0.108, 0.1625, 0.35, 1.3, 6.45, 1e-3, 250.7])
+def test_any_pixel_size_is_valid_in_a_package(exported: GetExported, size: float, halo: int) -> None:
+    """48 pixels times 0.1 um, divided by 0.1 um, are not 48 in float64, and the specification wants them to be."""
+    import yaml
+    from bioimageio.spec import ValidationContext
+    from bioimageio.spec.model import v0_5
+
+    scale = exact_scale(size, halo)
+    assert scale == pytest.approx(size, rel=1e-9, abs=0)
+    path = exported("divnoising").path
+    with zipfile.ZipFile(path) as package:
+        described = yaml.safe_load(package.read("rdf.yaml"))
+    (given,), (made,) = described["inputs"], described["outputs"]
+    for mine, other in zip(given["axes"][2:], made["axes"][2:], strict=True):
+        mine["size"]["min"] = 2 * halo + mine["size"]["step"]
+        mine["scale"] = other["scale"] = scale
+        other["halo"] = halo
+    with ValidationContext(perform_io_checks=False, root=path.parent):
+        valid = v0_5.ModelDescr.model_validate(described)
+    halos = v0_5.get_halos({each.id: each for each in (*valid.inputs, *valid.outputs)})
+    assert {sides for of_tensor in halos.values() for sides in of_tensor.values()} == {(halo, halo)}
+    x = valid.inputs[0].axes[-1]
+    reference = valid.outputs[0].axes[-1]
+    for pixels in range(halo, 20_000, 101):
+        assert reference.size.get_size(reference, x, ref_size=pixels) == pixels
 
 
 def test_a_file_that_computes_something_else_does_not_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Packages of the BioImage Model Zoo: a zip of an ONNX model, a description, and a test input with its output."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _AUTHOR = "the QuietScope authors"
 _TEST_SEED = 0
 _PICTURE = 512
 _LEAST_TEST_SIDE = 128
+_BITS_OF_SCALE = 36
 
 
 def write_package(graph: Graph, path: Path, card: Card) -> None:
@@ -107,7 +109,7 @@ def _axes(model: Any, card: Card, *, is_output: bool) -> list[Any]:
         common: dict[str, Any] = {"id": model.AxisId(letter)}
         if scale:
             unit = "micrometer"
-            common |= {"scale": scale, "unit": unit}
+            common |= {"scale": exact_scale(scale, halo), "unit": unit}
         if is_output:
             reference = model.SizeReference(tensor_id=model.TensorId("x"), axis_id=model.AxisId(letter))
             axes.append(model.SpaceOutputAxisWithHalo(size=reference, halo=halo, **common))
@@ -116,6 +118,26 @@ def _axes(model: Any, card: Card, *, is_output: bool) -> list[Any]:
             least = step + -(-2 * halo // step) * step
             axes.append(model.SpaceInputAxis(size=model.ParameterizedSize(min=least, step=step), **common))
     return axes
+
+
+def exact_scale(size: float, halo: int) -> float:
+    """Return a pixel size by which numbers of pixels can be multiplied and divided without rounding.
+
+    Of an axis that has the size and pixels of another, the specification has `n * scale / scale` rounded down, and
+    refuses a halo where that is no integer: 48 x 0.1 / 0.1 is 47.99... in float64. With 36 significant bits of 53,
+    products with integers up to 2^17 are exact. Where a size so near has it, `halo / scale * scale` is the halo too.
+
+    Args:
+        size: Pixel size in micrometres, positive.
+        halo: Pixels of the halo.
+
+    Returns:
+        The nearest such size; it differs by less than 1e-9 of it.
+    """
+    mantissa, exponent = math.frexp(size)
+    nearest = round(math.ldexp(mantissa, _BITS_OF_SCALE))
+    near = [math.ldexp(nearest + step, exponent - _BITS_OF_SCALE) for step in sorted(range(-20, 21), key=abs)]
+    return next((scale for scale in near if int(halo / scale * scale) == halo), near[0])
 
 
 def _plain(name: str) -> str:
