@@ -136,6 +136,33 @@ def test_what_is_written_again_or_never_is_so_in_all_levels() -> None:
 
 
 @pytest.mark.parametrize("ngff", ["0.4", "0.5"])
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_what_zarr_shows_is_what_there_is(tmp_path: Path, ngff: Any, dtype: str) -> None:
+    """Where the input tells no range: neither white nor black, a hot pixel and missing ones aside."""
+    path = tmp_path / "a.ome.zarr"
+    array = np.stack([RANDOM.uniform(100, 200, (3, 40, 30)), RANDOM.uniform(3000, 5000, (3, 40, 30))]).astype(dtype)
+    array[0, 1, 5, 5] = 60_000
+    if dtype == "float32":
+        array[1, 0] = np.nan
+    write_image(path, array, "CZYX", channel_names=("one", "two"), storage=Storage(ngff=ngff))
+    attributes: Any = dict(zarr.open_group(str(path), mode="r").attrs)
+    channels = attributes.get("ome", attributes)["omero"]["channels"]
+    shown = [(each["window"]["start"], each["window"]["end"]) for each in channels]
+    assert shown[0] == pytest.approx((100, 200), abs=2)
+    assert shown[1] == pytest.approx((3000, 5000), abs=30)
+    for each in channels:
+        window = each["window"]
+        assert window["min"] <= window["start"] < window["end"] <= window["max"]
+    assert read_image(path).details.ranges == tuple(end for pair in shown for end in pair)
+
+
+@pytest.mark.parametrize("pixels", [np.full((4, 5), 7.0), np.full((4, 5), np.nan), np.zeros((4, 5))])
+def test_zarr_without_contrast_has_a_range_that_goes_up(tmp_path: Path, pixels: np.ndarray) -> None:
+    write_image(tmp_path / "a.ome.zarr", pixels.astype(np.float32), "YX", channel_names=("one",))
+    assert len(read_image(tmp_path / "a.ome.zarr").details.ranges) == 2
+
+
+@pytest.mark.parametrize("ngff", ["0.4", "0.5"])
 def test_zarr_pyramids_hold_to_the_models_of_ngff(tmp_path: Path, ngff: Any) -> None:
     path, array = tmp_path / "a.ome.zarr", RANDOM.integers(0, 999, (2, 3, 530, 1040), np.uint16)
     details = Details(

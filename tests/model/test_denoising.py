@@ -94,16 +94,20 @@ def test_a_result_is_saved_with_all_that_is_known_of_its_image(tmp_path: Path) -
     }
     pixels = np.zeros((3, 2, 16, 16), np.float32)
     result = Result(
-        estimates={"mean": pixels, "samples": np.zeros((4, *pixels.shape), np.float32)},
+        estimates={"mean": pixels, "std": pixels, "samples": np.zeros((4, *pixels.shape), np.float32)},
         axes="TCYX",
-        details=Details(colors=("0000FF", "00FF00")),
+        details=Details(colors=("0000FF", "00FF00"), ranges=(10, 200, 20, 300)),
         **known,
     )
     result.save(tmp_path / "mean.ome.tif")
     image = read_image(tmp_path / "mean.ome.tif")
     assert (image.axes, image.channel_names, image.frame_interval_s) == ("TCYX", ("DAPI", "GFP"), 2.5)
     assert (image.pixel_size_um, image.details.colors) == (sizes, ("0000FF", "00FF00"))
+    for kind in ("mean", "std"):
+        result.save(tmp_path / f"{kind}.ome.zarr", kind)
+    assert read_image(tmp_path / "mean.ome.zarr").details.ranges == (10, 200, 20, 300)
+    assert max(read_image(tmp_path / "std.ome.zarr").details.ranges) < 10  # a deviation is not as bright as its image
     result.save(tmp_path / "samples.ome.tif", "samples")
     assert read_image(tmp_path / "samples.ome.tif").shape == (4, 3, 2, 16, 16)
-    with pytest.raises(SettingsError, match="mean or samples"):
-        result.save(tmp_path / "std.tif", "std")
+    with pytest.raises(SettingsError, match="mean or std or samples"):
+        result.save(tmp_path / "map.tif", "map")

@@ -16,6 +16,7 @@ from quietscope.io.gathered import Box, Gathered
 from quietscope.io.image import Sink
 from quietscope.io.pyramid import Level, levels_of
 from quietscope.io.reordered import Reordered
+from quietscope.io.shown_range import shown_range
 from quietscope.io.storage import Storage
 from quietscope.io.zarr_tasks import settle
 
@@ -50,6 +51,7 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
         sink, gathered = open_begun(path, request)
         yield sink
         gathered.finish()
+        tell_range(path, request)
     except BaseException:  # of headers, too: several are written at once
         settle()
         raise
@@ -251,6 +253,30 @@ def attributes(request: WriteRequest, order: str, levels: Sequence[Level]) -> di
     return {"ome": {"version": "0.5", "multiscales": [image], **omero}}
 
 
+def tell_range(path: Path, request: WriteRequest) -> None:
+    """Say which intensities to show, once all pixels are written: those that they have, where nobody has told others.
+
+    Args:
+        path: The folder of the image.
+        request: Description of the image.
+    """
+    import zarr
+
+    group = zarr.open_group(str(path), mode="r+")
+    found: dict[str, Any] = dict(group.attrs)
+    block = found if request.storage.ngff == "0.4" else found["ome"]
+    channels = block.get("omero", {}).get("channels", [])
+    if not channels or len(request.details.ranges) == 2 * len(channels):
+        return
+    smallest: Any = group[block["multiscales"][0]["datasets"][-1]["path"]]
+    axes = _ngff_order(request)
+    for number, channel in enumerate(channels):
+        seen = shown_range(smallest.__getitem__, axes, tuple(smallest.shape), number)
+        if seen is not None:
+            channel["window"] = _window(request, *seen)
+    group.attrs.update(found)
+
+
 def _axes(request: WriteRequest, order: str) -> tuple[list[dict[str, str]], list[float]]:
     """Return what NGFF says of each axis, and the size of a pixel along it."""
     scale = [1.0] * len(order)
@@ -291,19 +317,24 @@ def _channels(request: WriteRequest, num_channels: int) -> list[dict[str, Any]]:
     ranges = details.ranges if len(details.ranges) == 2 * num_channels else ()
     if not (names or colors or wavelengths):
         return []
-    # NGFF requires a display range. Where none is known, and the pixels are not yet, it is that of the data type.
-    kind = request.dtype.kind
-    low, high = (np.iinfo(request.dtype).min, np.iinfo(request.dtype).max) if kind in "iu" else (0, 1)
     channels = []
     for n in range(num_channels):
-        start, end = ranges[2 * n : 2 * n + 2] or (low, high)
-        window = {"min": min(low, start), "max": max(high, end), "start": start, "end": end}
+        window = _window(request, *ranges[2 * n : 2 * n + 2])  # of the data type until the pixels are known
         channel: dict[str, Any] = {"label": names[n]} if names else {}
         channel |= {"color": colors[n] if colors else _COLORS[n % len(_COLORS)], "window": window, "active": True}
         if wavelengths and wavelengths[n] is not None:
             channel["emissionWave"] = wavelengths[n]
         channels.append(channel)
     return channels
+
+
+def _window(request: WriteRequest, start: float | None = None, end: float | None = None) -> dict[str, float]:
+    """Return what NGFF says of the display range, which it requires: what there may be, and what is shown of it."""
+    kind = request.dtype.kind
+    low, high = (np.iinfo(request.dtype).min, np.iinfo(request.dtype).max) if kind in "iu" else (0, 1)
+    start, end = low if start is None else start, high if end is None else end
+    high = end if kind == "f" else max(high, end)
+    return {"min": min(low, start), "max": high, "start": start, "end": end}
 
 
 def _has_place(request: WriteRequest) -> bool:

@@ -76,7 +76,7 @@ class SharedResult:
     """
 
     def __init__(self, path: Path, request: WriteRequest) -> None:
-        self._request = request
+        self._path, self._request = path, request
         self._order = ngff_writer.order_of(request)
         self._levels = ngff_writer.pieces_in(path, request)
 
@@ -115,13 +115,16 @@ class SharedResult:
         return reorder(self._levels[0].read(box).reshape([sizes[letter] for letter in letters]), letters, kept)
 
     def raise_pyramid(self) -> Iterator[tuple[int, int]]:
-        """Make the levels above of what is written, in memory that does not grow with the image.
+        """Make the levels above of what is written, in memory that does not grow with the image, and the display range.
 
         Yields:
             (pieces that have gone up, pieces in all), after each.
         """
-        if len(self._levels) == 1:
-            return
+        if len(self._levels) > 1:
+            yield from self._raised()
+        ngff_writer.tell_range(self._path, self._request)
+
+    def _raised(self) -> Iterator[tuple[int, int]]:
         bottom = self._levels[0]
         gathered = Gathered(ngff_writer.levels_in(self._request), [_Standing(bottom), *self._levels[1:]])
         places = [

@@ -23,7 +23,7 @@ from quietscope.prediction import predict_image
 from quietscope.prediction.predict import room_of_method
 from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.judged import judging, unexplained_of, verdict_of
-from quietscope.tiling.kinds import with_leading
+from quietscope.tiling.kinds import kind_of, with_leading
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
 
@@ -110,7 +110,7 @@ class Result:
             pixel_size_um=self.pixel_size_um,
             channel_names=self.channel_names,
             frame_interval_s=self.frame_interval_s,
-            details=self.details,
+            details=self.details if kind is None else kind_of(kind).details_of(self.details),
             overwrite=overwrite,
         )
 

@@ -90,7 +90,7 @@ class Target:
             "pixel_size_um": self.image.pixel_size_um,
             "channel_names": self.image.channel_names,
             "frame_interval_s": self.image.frame_interval_s,
-            "details": self.image.details,
+            "details": kind_of(kind).details_of(self.image.details),
             "storage": self.storage,
         }
 

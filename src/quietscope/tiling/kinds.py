@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
+from quietscope.io.details import Details
 
 Ability: TypeAlias = Literal["point", "deviates", "samples", "deconvolves"]
 """What a model can do: give one image (every model can), say how far it may be off, which takes samples or a model that
@@ -32,6 +33,7 @@ class Kind:
         per: What it has one entry of along a leading axis: every sample, every probability of the request, or None
             for an image like the noisy one.
         is_rounded: Whether ``--dtype input`` rounds it to the type of the noisy image.
+        is_intensity: Whether it has the brightness of the noisy image, so that what is shown of that is shown of it.
         estimator: Class that makes it from the images of a tile, as "module:class", imported when it is needed; None
             for the images themselves.
         twin: Class that makes the same without PyTorch, where there is one.
@@ -46,6 +48,7 @@ class Kind:
     needs: Ability
     per: Literal["sample", "probability"] | None = None
     is_rounded: bool = True
+    is_intensity: bool = True
     estimator: str | None = None
     twin: str | None = None
     output: str = ""
@@ -56,6 +59,10 @@ class Kind:
     def needs_torch(self) -> bool:
         """Whether nothing but PyTorch can make it."""
         return self.estimator is not None and self.twin is None
+
+    def details_of(self, noisy: Details) -> Details:
+        """Return what is told of a result beside that of the noisy image."""
+        return noisy if self.is_intensity else replace(noisy, ranges=())
 
     def leading(self, num_samples: int, num_probabilities: int) -> tuple[int, ...]:
         """Return the sizes of the axes in front of those of the image."""
@@ -82,6 +89,7 @@ KINDS: tuple[Kind, ...] = (
         word="deviation",
         needs="deviates",
         is_rounded=False,  # it is often below one
+        is_intensity=False,
         estimator=_MOMENTS,
         twin=_NUMPY_MOMENTS,
     ),
