@@ -68,6 +68,23 @@ def test_levels_end_at_512_and_depth_waits_for_the_plane() -> None:
     assert levels[-1].factor == (1, 4, 16, 16)
     assert [level.shape for level in levels_of("ZYX", (9, 600, 1), {})] == [(9, 600, 1), (9, 300, 1)]
     assert len(levels_of("YX", (512, 512), {})) == 1
+    assert [level.shape for level in levels_of("YX", (512, 300), {}, is_asked=True)] == [(512, 300), (256, 150)]
+    assert [level.shape for level in levels_of("YX", (1, 2), {}, is_asked=True)] == [(1, 2), (1, 1)]
+    assert len(levels_of("YX", (1, 1), {}, is_asked=True)) == 1
+    assert levels_of("YX", (1500, 900), {}, is_asked=True) == levels_of("YX", (1500, 900), {})
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.ome.tif"])
+def test_a_pyramid_that_is_asked_for_has_a_smaller_level(tmp_path: Path, name: str) -> None:
+    array = RANDOM.integers(0, 999, (2, 40, 70), np.uint16)
+    write_image(tmp_path / name, array, "CYX", storage=Storage(pyramid=True))
+    np.testing.assert_array_equal(read_image(tmp_path / name), array)
+    if name.endswith("zarr"):
+        smaller: Any = zarr.open_group(str(tmp_path / name), mode="r")["1"][:]
+    else:
+        with tifffile.TiffFile(tmp_path / name) as file:
+            smaller = file.series[0].levels[1].asarray()
+    np.testing.assert_array_equal(smaller, halved(array, (1, 2, 2)))
 
 
 class Memory:

@@ -23,8 +23,8 @@ class StorageOptions:
         bool | None,
         Parameter(
             negative="--no-pyramid",
-            help="Smaller versions beside each image, which viewers show first. Default: in OME-Zarr, and in an "
-            "OME-TIFF above 4096 pixels or 4 GB.",
+            help="Smaller versions beside each image, which viewers show first; of a small image, one. Default: in "
+            "OME-Zarr above 512 pixels, and in an OME-TIFF above 4096 pixels or 4 GB.",
         ),
     ] = None
     chunk: Annotated[

@@ -123,7 +123,8 @@ def levels_in(request: WriteRequest) -> tuple[Level, ...]:
 def _levels(request: WriteRequest) -> tuple[Level, ...]:
     order = _ngff_order(request)
     sizes = dict(zip(request.axes, request.shape, strict=True))
-    levels = levels_of(order, tuple(sizes[letter] for letter in order), request.pixel_size_um)
+    shape = tuple(sizes[letter] for letter in order)
+    levels = levels_of(order, shape, request.pixel_size_um, is_asked=bool(request.storage.pyramid))
     return levels[:1] if request.storage.pyramid is False else levels
 
 

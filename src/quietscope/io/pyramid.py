@@ -31,7 +31,12 @@ class Level:
 
 
 def levels_of(
-    axes: str, shape: Sequence[int], pixel_size_um: Mapping[str, float], *, halves_z: bool = True
+    axes: str,
+    shape: Sequence[int],
+    pixel_size_um: Mapping[str, float],
+    *,
+    halves_z: bool = True,
+    is_asked: bool = False,
 ) -> tuple[Level, ...]:
     """Plan the levels of a pyramid.
 
@@ -43,6 +48,7 @@ def levels_of(
         shape: Shape of the image.
         pixel_size_um: Micrometres per pixel for those of X, Y and Z that are known.
         halves_z: Whether depth may be halved at all.
+        is_asked: Whether a person has asked for a pyramid: then a small image has a smaller version, too.
 
     Returns:
         The image itself, and all smaller levels. A last row or column that has no partner is its own mean, so that
@@ -50,7 +56,9 @@ def levels_of(
     """
     ones = (1,) * len(axes)
     levels = [Level(tuple(shape), ones, ones)]
-    while max(levels[-1].shape[axes.index(letter)] for letter in "YX") > LARGEST_OF_LAST:
+    while max(levels[-1].shape[axes.index(letter)] for letter in "YX") > (
+        1 if is_asked and len(levels) == 1 else LARGEST_OF_LAST
+    ):
         last = levels[-1]
         halved_axes = "YX" + ("Z" if halves_z and _is_close(axes, last, pixel_size_um) else "")
         pairs = zip(axes, last.shape, strict=True)

@@ -20,8 +20,9 @@ class Storage:
 
     Attributes:
         compression: "zstd", "lzw", "deflate" or "none"; None for what the format usually has.
-        pyramid: Whether smaller versions lie beside the image, each half as large as the one before. None for what is
-            usual: with OME-Zarr always, with OME-TIFF where the image is large.
+        pyramid: Whether smaller versions lie beside the image, each half as large as the one before: down to 512
+            pixels, and one at least where True. None for what is usual: with OME-Zarr where the image is larger than
+            that, with OME-TIFF where it is large.
         chunk: Height and width of the pieces, in pixels, that can be read by themselves: a multiple of 16, at most
             4096; None for 512.
         shard: Whether many pieces lie in one file; OME-Zarr 0.5 only.

@@ -105,8 +105,8 @@ def _tiled(
 ) -> Iterator[Sink]:
     """Start a file of tiles, and of a pyramid where there is to be one; its depth stays as it is, page by page."""
     sizes = dict(zip(request.axes, request.shape, strict=True))
-    levels = levels_of(order, [sizes[letter] for letter in order], {}, halves_z=False)
     wanted = request.storage.pyramid
+    levels = levels_of(order, [sizes[letter] for letter in order], {}, halves_z=False, is_asked=bool(wanted))
     layout = tiff_tiled.Layout(
         levels=levels if wanted or (wanted is None and _is_large(request)) else levels[:1],
         dtype=dtype,
