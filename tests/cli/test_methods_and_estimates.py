@@ -245,6 +245,12 @@ def test_recalibrate_stores_a_factor_that_predict_uses(
     assert "90 % interval" in out
     factor = Denoiser.load(new, device="cpu").card.spread_factor
     assert factor != 1.0
+    assert "instead of" not in out
+    words[1:] = [new, cells, "--clean", images / "clean.tif", "-o", tmp_path / "again.safetensors", "--samples", "20"]
+    said = " ".join(quietscope(*words)[1].split())
+    again = Denoiser.load(tmp_path / "again.safetensors", device="cpu").card.spread_factor
+    assert again != factor
+    assert f"multiplied by {again:.3g} instead of {factor:.3g} from now on" in said
     for name, model in (("before", trained["divnoising"]), ("after", new)):
         save = ["--save", "mean,std,quantiles", "--quantiles", "0.1,0.9", "--samples", "6"]
         assert quietscope("predict", model, cells, "-o", tmp_path / f"{name}.npy", *save)[0] == 0

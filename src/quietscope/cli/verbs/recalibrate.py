@@ -54,6 +54,7 @@ def recalibrate(
         )
     check_target(output, overwrite)
     denoiser = Denoiser.load(model, device=device)
+    earlier = denoiser.card.spread_factor
     reference, judge = clean if clean is not None else second, ""
     if reference is None:
         [noisy] = read_measured([image], axes, series, mask, screen.note)
@@ -76,7 +77,8 @@ def recalibrate(
     factors = [each.spread_factor for each in found]
     if max(factors) > RIGHT**2 * min(factors):
         screen.note("the channels need different factors, and a model has one for all: train a model for each channel")
-    screen.show(f"deviations are multiplied by {denoiser.card.spread_factor:.3g}{judge} from now on: {output}")
+    instead = "" if earlier == 1.0 else f" instead of {earlier:.3g}"
+    screen.show(f"deviations are multiplied by {denoiser.card.spread_factor:.3g}{instead}{judge} from now on: {output}")
 
 
 def _unaided(
