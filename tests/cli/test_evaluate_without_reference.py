@@ -78,8 +78,28 @@ def test_noise_that_it_does_not_know_tells_nothing_and_it_is_said_what_would(
     write_image(tmp_path / "noisy.tif", smeared.astype(np.float32), "YX")
     status, printed, err = quietscope("evaluate", folder / "result.tif", "--noisy", tmp_path / "noisy.tif")
     assert status == 0, err
-    assert "PSNR: not told" in printed
+    assert "PSNR: not told: this noise is none that `instant`" in printed
     assert "--second" in printed
+
+
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [(128, ("not sure", "128 x 128 pixels are few", "between independent and")), (16, ("at least 32 x 32 pixels",))],
+)
+def test_an_image_that_is_too_small_is_told_to_be_so(
+    quietscope: Quietscope, tmp_path: Path, side: int, words: tuple[str, ...]
+) -> None:
+    white = np.random.default_rng(0).normal(size=(128, 129))
+    y, x = np.indices((128, 128))
+    noisy = 300 + 80 * np.sin(x / 9) * np.cos(y / 8) + 15 * (white[:, 1:] + 0.1 * white[:, :-1])
+    write_image(tmp_path / "noisy.tif", noisy[:side, :side].astype(np.float32), "YX")
+    write_image(tmp_path / "result.tif", gaussian_filter(noisy, 1.0)[:side, :side].astype(np.float32), "YX")
+    status, printed, err = quietscope("evaluate", tmp_path / "result.tif", "--noisy", tmp_path / "noisy.tif")
+    assert status == 0, err
+    said = " ".join(printed.split())
+    assert "PSNR: not told" in said
+    assert "is none that" not in said
+    assert all(each in said for each in words), said
 
 
 @pytest.mark.parametrize(

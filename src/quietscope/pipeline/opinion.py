@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from quietscope.data.preparation import Notify
 from quietscope.errors import QuietScopeError
 from quietscope.io import Image
 from quietscope.pipeline.parts import parts_of
@@ -22,12 +23,19 @@ MOST_JUDGED, DEPTH, PIXELS_JUDGED = 8, 8, 1 << 18
 """Parts that a method in training is judged on, their depth in a volume, and how often a pixel of them is computed at
 most, all together: about what a step of training takes."""
 
+FEW_PIXELS = 1 << 16
+"""Pixels below which chance alone moves a measured correlation by as much as lies between verdicts: standard deviation
+0.02 to 0.03 in 128 x 128 pixels."""
+
 STEPS: int | None = None
 """Steps of fitting it; None for those of its preset."""
 
 
 def second_opinion(
-    configuration: "Configuration", images: Sequence[Image], device: "torch.device | str | None" = None
+    configuration: "Configuration",
+    images: Sequence[Image],
+    device: "torch.device | str | None" = None,
+    tell_why: Notify | None = None,
 ) -> "Denoiser | None":
     """Fit the method that comes trained to images that another method has learnt from.
 
@@ -35,6 +43,7 @@ def second_opinion(
         configuration: That of the other method: its noise model, where one was given, and its seed are taken over.
         images: The noisy images.
         device: Where to compute; the best there is if None.
+        tell_why: Called with the reason where there is no second opinion.
 
     Returns:
         The denoiser; None where it does not suit the noise of these images, or they have a unit each.
@@ -43,7 +52,9 @@ def second_opinion(
     from quietscope.methods import METHODS
     from quietscope.methods.pretrained import PretrainedMethod
 
+    tell_why = tell_why or _nobody
     if configuration.normalize == "each":
+        tell_why("these images have a unit each")
         return None
     part = parts_of(images, 2, (SIDE, SIDE), MOST_FRAMES)
     noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
@@ -51,15 +62,33 @@ def second_opinion(
     try:
         settled = denoiser.settle(part, notify=_nobody)  # without a budget, what comes trained wherever that suits
         if not issubclass(METHODS[settled.method], PretrainedMethod):
+            tell_why(_why_unsuited(part))
             return None
         own = settled.model_copy(update={"steps": STEPS})
         denoiser = Denoiser.from_configuration(own, device=device).fit(part, notify=_nobody, progress=False)
-    except QuietScopeError:  # too small, too clean, no noise model: then there is no second opinion
+    except QuietScopeError as error:  # too small, too clean, no noise model: then there is no second opinion
+        tell_why(str(error))
         return None
     assert denoiser.fit_report is not None
     if denoiser.fit_report.interrupted:  # Ctrl-C ended this training, which nobody had asked for
         raise KeyboardInterrupt
     return denoiser
+
+
+def _why_unsuited(part: Image) -> str:
+    """Say why the method that comes trained was not chosen for an image."""
+    from quietscope.data.frames import Frames
+    from quietscope.data.measured import as_measured
+    from quietscope.diagnosis import reason
+    from quietscope.diagnosis.recording import diagnose_frames
+
+    unsure = [each.advice for each in diagnose_frames(Frames.of([as_measured(part)], 2)) if not each.advice.sure]
+    if not unsure:
+        return "this noise is none that `instant`, by which it is estimated, knows"
+    size, doubts = part.layout(2).spatial_shape, "; ".join(dict.fromkeys(map(reason, unsure)))
+    is_small = part.layout(2).num_frames * math.prod(size) < FEW_PIXELS
+    few = f", and {' x '.join(map(str, size))} pixels are few to tell it by" if is_small else ""
+    return f"it is not sure which kind of noise this is{few} ({doubts})"
 
 
 def judge_of(

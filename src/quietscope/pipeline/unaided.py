@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quietscope.data.preparation import Notify
 from quietscope.errors import NoiseError, PixelError, SizeError
 from quietscope.io import Image
 from quietscope.metrics.coverage import Calibration, percent
@@ -143,13 +144,16 @@ def estimate_unaided(
     ), "without a clean image"
 
 
-def psnr_unaided(original: Image, result: Image, data_range: float | None = None) -> tuple[str, ...]:
+def psnr_unaided(
+    original: Image, result: Image, data_range: float | None = None, tell_why: Notify | None = None
+) -> tuple[str, ...]:
     """Tell the PSNR of a result, whatever program made it, by the method that comes trained.
 
     Args:
         original: The noisy image.
         result: What was made of it, of the same axes and shape.
         data_range: Range of intensities for the PSNR; that of what the method gives if None.
+        tell_why: Called with the reason where there is no estimate.
 
     Returns:
         One estimate per channel, in words; none where that method does not suit the noise.
@@ -157,7 +161,7 @@ def psnr_unaided(original: Image, result: Image, data_range: float | None = None
     from quietscope.model.judge_by import quality_by
     from quietscope.presets import Configuration
 
-    second = second_opinion(Configuration(), [original])
+    second = second_opinion(Configuration(), [original], tell_why=tell_why)
     if second is None:
         return ()
     noisy, judged = (parts_of([each], 2, (SIDE, SIDE), MOST_PARTS) for each in (original, result))

@@ -37,11 +37,8 @@ if TYPE_CHECKING:
 
 Plane = npt.NDArray[Any]
 
-UNTOLD = (
-    "PSNR: not told, for this noise is none that `instant` knows, by which it is estimated: pass a clean reference or, "
-    "with --second, another exposure"
-)
-"""Of a result whose noisy image alone is there."""
+WHAT_TELLS = "a clean reference would tell it or, with --second, another exposure"
+"""Of the PSNR of a result whose noisy image alone is there."""
 
 _NOISY_REFERENCE = (
     "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
@@ -142,11 +139,12 @@ def _psnr_lines(original: Image, image: Image, again: Image | None, range: float
     from quietscope.pipeline.unaided import psnr_unaided
 
     if again is None:
-        told = psnr_unaided(original, image, range)
+        why: list[str] = []
+        told = psnr_unaided(original, image, range, why.append)
         for channel, words in enumerate(told):
             yield f"PSNR{_of(channel, len(told))}, estimated by `instant`, without a clean image: {words}"
         if not told:
-            yield UNTOLD
+            yield f"PSNR: not told: {'; '.join(why)}; {WHAT_TELLS}"
         return
     layout = again.layout()
     if (layout.num_frames, layout.frame_shape) != (original.layout().num_frames, original.layout().frame_shape):
