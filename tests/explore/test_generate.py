@@ -6,10 +6,12 @@ import torch
 
 from quietscope.errors import SettingsError
 from quietscope.explore import Generation, generate, generate_into
+from quietscope.methods.gap import GAP
 from quietscope.methods.noise2void import Noise2Void
+from quietscope.noise import PoissonGaussian
 from quietscope.prediction import predict_frame
 from quietscope.tiling.spec import TileSpec
-from tests.explore.methods import tiny_hdn
+from tests.explore.methods import tiny_dvlae, tiny_hdn
 from tests.tiny import untrained
 
 
@@ -121,3 +123,33 @@ def test_errors_say_what_to_type() -> None:
 def test_a_method_without_a_prior_is_refused() -> None:
     with pytest.raises(SettingsError, match=r'noise2void.*method="hdn"'):
         generate(untrained(Noise2Void), Generation())
+
+
+def test_noise_stays_above_zero_where_all_that_was_learnt_from_does() -> None:
+    """No camera of whole numbers records less, whether or not a noise model has found pixels piled up there."""
+    dark = {"mean": 30.0, "std": 10.0, "noise": PoissonGaussian(gain=2.0, offset=0.0, read_noise=30.0)}
+    for lowest, is_open in ((0.0, False), (-0.5, True)):
+        for method in (tiny_hdn(**dark), tiny_dvlae(**dark)):
+            method.statistics.quantiles[:, 0] = lowest
+            noisy = generate(method, Generation(num=1, size=(32, 32), with_noise=True))
+            assert (noisy.min() < 0.0) == is_open, method.name
+            assert (noisy == 0.0).any() != is_open, method.name
+
+
+def test_gap_draws_within_the_range_that_it_has_learnt_from() -> None:
+    """Nothing corrects an expectation that leaves it; without the limit the next step would go further."""
+    method = untrained(GAP, mean=100.0, std=5.0)
+    low, high = (float(end) for end in method.statistics.quantiles[0, [0, -1]])
+    images = generate(method, Generation(num=2, size=(32, 32)))
+    assert (low, high) == (85.0, 115.0)
+    assert images.min() >= low - 1e-3
+    assert images.max() <= high + 1e-3
+    assert images.std() > 1.0
+
+
+def test_a_method_without_a_temperature_refuses_one() -> None:
+    method = untrained(GAP)
+    with pytest.raises(SettingsError, match=r"temperature of 1.* gap .*0\.7"):
+        Generation.of(method, 16, temperature=0.7)
+    with pytest.raises(SettingsError, match=r"temperature of 1.* gap .*0\.7"):
+        generate(method, Generation(num=1, size=(16, 16), temperature=0.7))

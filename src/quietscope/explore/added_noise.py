@@ -61,7 +61,8 @@ def observed(method: GenerativeMethod, latents: Latents, tile: Tile, key: tuple[
             keyed_normal(noise_key("observe", *key, part), tile.origin, shape, latents[0].device).unsqueeze(0)
             for part in ("choice", "noise")
         )
-        return cropped(method.observe(latents, torch.special.ndtr(choice), noise), tile.inner_in_outer)[0].float()
+        drawn = cropped(method.observe(latents, torch.special.ndtr(choice), noise), tile.inner_in_outer)[0].float()
+        return _recorded(method, drawn)
     return with_noise(method, cropped(method.emit(latents), tile.inner_in_outer)[0].float(), tile, key)
 
 
@@ -72,7 +73,18 @@ def with_noise(method: Method, image: Tensor, tile: Tile, key: tuple[int | str, 
     """
     image = image.clone()
     _add_noise(image, method.channel_noise, key, tile, noise_blocks(method, tile.outer_shape))
-    return image
+    return _recorded(method, image)
+
+
+def _recorded(method: Method, image: Tensor) -> Tensor:
+    """Return noisy pixels (C, *S) as a camera records them: none below 0 where none that was learnt from is.
+
+    A noise model has a lower limit where many pixels lie at it. Where none of them happens to reach 0, the normal
+    density beside it still does.
+    """
+    lowest = method.statistics.quantiles[:, 0].to(image.device)
+    floor = torch.where(lowest >= 0.0, 0.0, float("-inf"))
+    return torch.maximum(image, floor.reshape(-1, *[1] * (image.ndim - 1)))
 
 
 def _add_noise(

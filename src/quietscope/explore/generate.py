@@ -21,6 +21,7 @@ from quietscope.tiling.drawn import cropped
 from quietscope.tiling.grid import Tile
 from quietscope.tiling.request import Precision
 from quietscope.tiling.spec import TileSpec
+from quietscope.wording import typed
 
 # No frame has this number, so the prior shares no noise with any posterior.
 _PRIOR = -1
@@ -35,7 +36,8 @@ class Generation:
         num: Number of images.
         size: Size of the images in pixels, (Y, X) or (Z, Y, X).
         seed: Seed of the images; image n of a seed does not depend on the number of images.
-        temperature: Factor of the latent noise; below 1 images are more typical and less varied.
+        temperature: Factor of the latent noise; below 1 images are more typical and less varied. Methods that draw
+            images by adding up measurements know 1 alone, see `PriorMethod.has_temperature`.
         with_noise: Whether to add the camera's noise, from the noise model or as learnt by the method.
         tile: How to cut the images into tiles; chosen from the free memory if None.
         precision: Precision in which networks compute.
@@ -73,14 +75,18 @@ class Generation:
             The specification.
 
         Raises:
-            SettingsError: If a value lies outside its range, or size and method differ in the number of axes.
+            SettingsError: If a value lies outside its range, the method has no temperature, or size and method differ
+                in the number of axes.
         """
         dims = method.spatial_dims
         sizes = (*[_SLICES] * (dims - 2), size, size) if isinstance(size, int) else tuple(size)
         if len(sizes) != dims:
             example = "(16, 256, 256)" if dims == 3 else "(256, 256)"
             raise SettingsError(f"a size of one or {dims} numbers", str(sizes), f"pass e.g. size={example}")
-        return cls(size=sizes, **settings)
+        made = cls(size=sizes, **settings)
+        if isinstance(method, PriorMethod):
+            check_temperature(method, made.temperature)
+        return made
 
 
 def generate(
@@ -102,7 +108,7 @@ def generate(
         Images (num, C, *size), float32, intensity units.
 
     Raises:
-        SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
+        SettingsError: If the method has no prior, or noise or a temperature is requested at which it cannot draw.
     """
     method = require(method, PriorMethod)
     images = np.empty((generation.num, method.statistics.num_channels, *generation.size), np.float32)
@@ -131,9 +137,10 @@ def generate_into(
         progress: Called after each tile with (tiles done, tiles in all).
 
     Raises:
-        SettingsError: If the method has no prior, or noise is requested that the method cannot draw.
+        SettingsError: If the method has no prior, or noise or a temperature is requested at which it cannot draw.
     """
     able = require(method, PriorMethod)
+    check_temperature(able, generation.temperature)
     if generation.with_noise:
         check_noise(able)
     channels, size = slice(0, able.statistics.num_channels), generation.size
@@ -147,6 +154,24 @@ def generate_into(
                 sink[(n, channels, *tile.inner)] = image.cpu().numpy()
                 if progress:
                     progress(n * len(grid) + number + 1, generation.num * len(grid))
+
+
+def check_temperature(method: PriorMethod, temperature: float) -> None:
+    """Refuse a temperature other than 1 of a method that has none.
+
+    Args:
+        method: The method.
+        temperature: Factor of the latent noise.
+
+    Raises:
+        SettingsError: If the method cannot draw at that temperature.
+    """
+    if temperature != 1.0 and not method.has_temperature:
+        raise SettingsError(
+            f"a temperature of 1, the only one at which {method.name} draws images",
+            f"{temperature:g}",
+            f"leave {typed('temperature')} out, or train e.g. hdn",
+        )
 
 
 def _draw(method: PriorMethod, generation: Generation, n: int, tile: Tile, device: torch.device) -> Tensor:

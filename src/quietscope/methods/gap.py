@@ -85,6 +85,7 @@ class GAP(UnitNoiseSplitting, AccumulatingMethod, PriorMethod):
         "Krull et al., Image Denoising and the Generative Accumulation of Photons, WACV 2024",
         "10.48550/arXiv.2307.06607",
     )
+    has_temperature: ClassVar[bool] = False
     settings: GAPSettings
 
     def __init__(self, settings: GAPSettings, statistics: Statistics, noise_models: Sequence[NoiseModel]) -> None:
@@ -111,11 +112,24 @@ class GAP(UnitNoiseSplitting, AccumulatingMethod, PriorMethod):
         return *steps, LatentSpec(level=len(steps), channels=channels, reduction=(1,) * dims, is_random=True)
 
     def generate(self, noise: Sequence[Tensor]) -> Tensor:
-        """Add up measurements from an image that tells nothing, see `Accumulation`; returns s in intensity units."""
+        """Add up measurements from an image that tells nothing, see `Accumulation`; returns s in intensity units.
+
+        No expectation leaves the range of the pixels that were learnt from: no measurement corrects one that does, and
+        each step would go further. The noise has a standard deviation of 1, which the network takes it to have: of less
+        noise it would take for signal what it expects itself, so that there is no temperature.
+        """
         *steps, empty = noise
         path = self._from_nothing
         y = empty / path.start**0.5
-        return self.to_intensity(path.run(y, self.expect(y, path.start), steps, self.expect))
+        return self.to_intensity(path.run(y, self._within(y, path.start), steps, self._within))
+
+    def _within(self, y: Tensor, information: float) -> Tensor:
+        """Return what `expect` does, between the lowest and the highest pixel that was learnt from."""
+        low, high = (
+            self.to_network(self.statistics.quantiles[None, :, end].reshape(1, -1, *[1] * (y.ndim - 2)))
+            for end in (0, -1)
+        )
+        return self.expect(y, information).clamp(low, high)
 
     def _lessons(self, x: Tensor) -> "_Lessons":
         """Make of every patch what the network sees of it, and what it is to tell."""

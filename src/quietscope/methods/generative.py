@@ -16,6 +16,8 @@ class PriorMethod(Method):
     """A method that draws clean images from p(s), as a deterministic function of noise."""
 
     ability: ClassVar[str] = "has learnt what images look like"
+    has_temperature: ClassVar[bool] = True
+    """Whether `generate` takes noise multiplied by T, the temperature: below 1 images are more typical, less varied."""
 
     @abstractmethod
     def prior_latents(self) -> tuple[LatentSpec, ...]:
@@ -23,9 +25,9 @@ class PriorMethod(Method):
 
     @abstractmethod
     def generate(self, noise: Sequence[Tensor]) -> Tensor:
-        """Turn standard normal noise, one (B, c_l, *S_l) per entry of `prior_latents`, into s ~ p(s), intensity units.
+        """Turn standard normal noise, one (B, c_l, *S_l) per entry of `prior_latents`, into s ~ p(s).
 
-        Noise multiplied by T draws at temperature T; for T below 1 the images are more typical and less varied.
+        Intensity units.
         """
 
 

@@ -41,7 +41,7 @@ def generate(
         num: How many to draw.
         size: (Y, X) or (Z, Y, X) in pixels; one number stands for Y and X, and for 16 slices of a volume.
         seed: Seed; image n of a seed is the same however many are drawn.
-        temperature: Below 1 images are more typical and less varied.
+        temperature: Below 1 images are more typical and less varied; gap knows 1 alone.
         with_noise: Whether to add the camera's noise.
         progress: Called with (done, total) tiles.
 

@@ -31,7 +31,7 @@ def generate(
         str, Parameter(help="Pixels: 256, or 200,300 for Y and X, or 8,256,256 for a volume.")
     ] = DEFAULT_SIZE,
     seed: Annotated[int, Parameter(help="Seed; image n of a seed is always the same.")] = 0,
-    temperature: Annotated[float, Parameter(help="Below 1: more typical, less varied.")] = 1.0,
+    temperature: Annotated[float, Parameter(help="Below 1: more typical, less varied; gap knows 1 alone.")] = 1.0,
     with_noise: Annotated[
         bool, Flag, Parameter(help="Add noise as the model has learnt it, or as its noise model has it.")
     ] = False,
