@@ -56,6 +56,15 @@ def test_only_what_is_made_of_samples_is_called_so(of_samples: bool, number: int
     assert [title for title in found if title.startswith(("mean", "denoised", "standard"))] == [*titles]
 
 
+@pytest.mark.parametrize(
+    ("number", "title"), [(3, "standard deviation (samples x 1.33)"), (0, "standard deviation (calibrated, x 1.33)")]
+)
+def test_a_deviation_that_was_calibrated_is_not_that_of_the_samples(number: int, title: str) -> None:
+    shown = overview((20, 20), samples=np.zeros((number, 20, 20)), spread=1.327)
+    found = [panel.title for row in _rows(shown) for panel in row if isinstance(panel, _Panel)]
+    assert [name for name in found if name.startswith("standard")] == [title]
+
+
 def test_an_existing_picture_is_kept(tmp_path: Path) -> None:
     (tmp_path / "o.png").write_bytes(b"old")
     with pytest.raises(OutputError, match="overwrite=True"):

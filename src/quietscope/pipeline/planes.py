@@ -11,7 +11,7 @@ from quietscope.data.measured import MeasuredArray
 from quietscope.errors import PixelError, SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import check_finite
-from quietscope.metrics import METRICS, Score, calibration_of_moments, evaluate_pairs
+from quietscope.metrics import METRICS, Calibration, Score, calibration_of_moments, evaluate_pairs
 
 Plane = npt.NDArray[Any]
 
@@ -130,8 +130,8 @@ def describe_image(image: Image) -> str:
 
 def honesty(
     mean: Image, std: Image, clean: Image, measured: Image | None = None, num_samples: int | None = None
-) -> str:
-    """Say in words how often the intervals of mean and deviation hold the clean image.
+) -> Calibration:
+    """Tell how often the intervals of mean and deviation hold the clean image.
 
     Args:
         mean: The denoised image.
@@ -141,7 +141,7 @@ def honesty(
         num_samples: How many samples the deviation was made of; None for one that was computed.
 
     Returns:
-        One line.
+        The coverage over all of it.
 
     Raises:
         SizeError: If they differ in frames, channels or size.
@@ -151,4 +151,4 @@ def honesty(
         (one.known(one.image), one.known(other.image), one.known(one.clean))
         for one, other in zip(judged, spread, strict=True)
     )
-    return calibration_of_moments(parts, num_samples=num_samples).describe()
+    return calibration_of_moments(parts, num_samples=num_samples)

@@ -10,7 +10,7 @@ from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
-from quietscope.pipeline.picture import overview_of
+from quietscope.pipeline.picture import Reference, overview_of
 from quietscope.pipeline.plan import DenoisePlan
 from quietscope.pipeline.planes import describe_image, honesty, score
 from quietscope.pipeline.results import Abilities
@@ -51,10 +51,12 @@ def report(
         OutputError: If the picture cannot be written.
     """
     with step(events, "report"):
-        target, clean = plan.targets[0], plan.references[0] if plan.references else None
-        able = Abilities.of(type(trained.denoiser.method))
-        samples = able.deviates_by_samples
+        target, able = plan.targets[0], Abilities.of(type(trained.denoiser.method))
+        samples, nothing = able.deviates_by_samples, [None] * len(predicted)
+        each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
+        images = tuple(judge(*parts, samples=samples) for parts in each)
         count = target.request.num_independent(target.files) if samples else None
+        clean = Reference(image=plan.references[0], whole=images[0]) if plan.references else None
         picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean, count)
         write_overview(plan.overview, picture, overwrite=plan.training.overwrite or plan.training.resume)
         events(Written(name="overview", path=plan.overview))
@@ -63,9 +65,6 @@ def report(
         ]
         write_regions(plan.regions, listed, overwrite=plan.training.overwrite or plan.training.resume)
         events(Written(name="regions", path=plan.regions))
-        nothing = [None] * len(predicted)
-        each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
-        images = tuple(judge(*parts, samples=samples) for parts in each)
     files = plan.training.files
     return Outcome(
         trained=trained,
@@ -100,22 +99,24 @@ def judge(
     Returns:
         The image's part of the outcome.
     """
-    after, words = None, ""
+    after, found_honest = None, None
     if clean is not None:
         judged = {"mean", "std", target.main} & set(target.files)
         images = {kind: read_image(target.files[kind], target.image.axes) for kind in judged}
         noisy = as_measured(target.image)
         after = score(images[target.main], clean, noisy) if target.main in images else None
         count = target.request.num_independent(target.files) if samples else None
-        words = honesty(images["mean"], images["std"], clean, noisy, count) if {"mean", "std"} <= judged else ""
+        if {"mean", "std"} <= judged:
+            found_honest = honesty(images["mean"], images["std"], clean, noisy, count)
     return Denoised(
         source=target.image.path,
         what=describe_image(target.image),
         files={"denoised" if kind == target.main else kind_of(kind).word: path for kind, path in target.files.items()},
         seconds=found.seconds,
+        main=target.main,
         before=before,
         after=after,
-        honesty=words,
+        calibration=found_honest,
         verdict=found.verdict,
         unexplained=found.unexplained,
     )

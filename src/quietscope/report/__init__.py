@@ -2,14 +2,14 @@
 
 from quietscope.report.noise_figure import NoiseFigure, write_noise_figure
 from quietscope.report.overview import Overview, write_overview
-from quietscope.report.table import Denoised, Summary, score_words, summary_table
+from quietscope.report.table import Denoised, Summary, psnr_words, summary_table
 
 __all__ = [
     "Denoised",
     "NoiseFigure",
     "Overview",
     "Summary",
-    "score_words",
+    "psnr_words",
     "summary_table",
     "write_noise_figure",
     "write_overview",

@@ -45,6 +45,7 @@ class Overview:
         std: Standard deviation of the samples, or one that was computed; None where there is none.
         deconvolved: The image without the blur of the microscope; None if the method gives none.
         samples: Some of the samples, (N, Y, X), N may be 0; the first three are shown.
+        spread: Factor by which the deviation of samples was multiplied to hold what it promises.
         of_samples: Whether mean and deviation are those of samples, where there are any.
         clean: The clean reference, if there is one.
         file: Name of the image.
@@ -53,6 +54,7 @@ class Overview:
         noise: The noise model in words.
         pixel_size_um: Micrometres per pixel along X, for the scale bar; None where unknown.
         calibration: Coverage of the posterior's intervals, where it was measured; adds a panel.
+        calibrated_on: What it was measured on, for the panel's title; empty for the whole image.
         titles: Words to add to a panel's title, by panel: "noisy", "mean" and so on.
         channel: Name of the channel; shown where there are several.
         others: Further channels, of which noisy and denoised image, deviation and residual are shown.
@@ -65,6 +67,7 @@ class Overview:
     mean: Plane
     std: Plane | None
     samples: Plane
+    spread: float = 1.0
     of_samples: bool = True
     deconvolved: Plane | None = None
     clean: Plane | None = None
@@ -74,6 +77,7 @@ class Overview:
     noise: str
     pixel_size_um: float | None = None
     calibration: Calibration | None = None
+    calibrated_on: str = ""
     titles: dict[str, str] = field(default_factory=dict)
     channel: str = ""
     others: "tuple[Overview, ...]" = ()
@@ -93,7 +97,13 @@ class _Panel:
     marks: tuple[tuple[int, int, int], ...] = ()
 
 
-_Row: TypeAlias = Sequence[_Panel | Calibration]
+@dataclass(frozen=True)
+class _Coverage:
+    title: str
+    found: Calibration
+
+
+_Row: TypeAlias = Sequence[_Panel | _Coverage]
 
 
 def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrite: bool = False) -> None:
@@ -116,7 +126,7 @@ def write_overview(path: str | os.PathLike[str], overview: Overview, *, overwrit
     for row, side in zip(rows, sides, strict=True):
         for column, panel in enumerate(row):
             axes = canvas.place(GAP + column * (side + GAP), top + TITLE, side, side)
-            if isinstance(panel, Calibration):
+            if isinstance(panel, _Coverage):
                 _draw_coverage(axes, panel)
             else:
                 _draw(axes, panel)
@@ -200,18 +210,26 @@ def _rows_of_channel(overview: Overview) -> list[_Row]:
         sharp = overview.deconvolved  # brighter than the blurred image at its peaks, by far
         results.append(_Panel("deconvolved (contrast of its own)", sharp, "gray", _spread(sharp), UNITS))
     samples = [image(f"sample {n + 1}", sample) for n, sample in enumerate(overview.samples[:3])]
-    judged: list[_Panel | Calibration] = []
+    judged: list[_Panel | _Coverage] = []
     if overview.std is not None:
         limits_of_std = (0.0, _spread(overview.std)[1])
-        judged.append(_Panel(f"standard deviation{of_samples}", overview.std, "inferno", limits_of_std, UNITS))
+        judged.append(_Panel(_title_of_std(overview, of_samples), overview.std, "inferno", limits_of_std, UNITS))
     judged.append(_residual_panel(overview, "residual: noisy - denoised"))
     judged += _autocorrelation_panel(residual)
     if overview.calibration is not None:
-        judged.append(overview.calibration)
+        judged.append(_Coverage(f"coverage of the intervals{overview.calibrated_on}", overview.calibration))
     if overview.clean is None:
         return [[noisy, *results], judged] if not samples else [[noisy, *samples], [*results, *judged]]
     shown: list[_Row] = [[noisy, *results, image("clean reference", overview.clean)], samples, judged]
     return [row for row in shown if row]
+
+
+def _title_of_std(overview: Overview, of_samples: str) -> str:
+    """Say what the deviation is, with the factor that it differs from that of the samples by."""
+    if overview.spread == 1.0:
+        return f"standard deviation{of_samples}"
+    factor = f"x {overview.spread:.2f}"
+    return f"standard deviation (samples {factor})" if of_samples else f"standard deviation (calibrated, {factor})"
 
 
 def _autocorrelation_panel(residual: Plane) -> Iterator[_Panel]:
@@ -263,10 +281,11 @@ def _draw_mark(axes: Any, left: float, top: float, side: float) -> None:
         axes.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=width))
 
 
-def _draw_coverage(axes: Any, found: Calibration) -> None:
+def _draw_coverage(axes: Any, panel: _Coverage) -> None:
     """Draw measured against nominal coverage, in a plot small enough that its labels fit into the panel."""
     axes.set_axis_off()
-    axes.set_title("coverage of the intervals", fontsize=10.5, color=INK, pad=5)
+    found = panel.found
+    axes.set_title(panel.title, fontsize=10.5, color=INK, pad=5)
     plot = axes.inset_axes((0.16, 0.2, 0.8, 0.8))
     plot.plot([0, 100], [0, 100], color="#999999", linewidth=1, label="honest")
     nominal, measured = (100.0 * np.asarray(shares) for shares in (found.nominal, found.measured))

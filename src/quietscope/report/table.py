@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from quietscope.metrics import Score
+from quietscope.metrics import Calibration, Score
 from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict, num_steps, worst_of
 
@@ -21,9 +21,10 @@ class Denoised:
         what: Axes, shape and data type of the image in words.
         files: Files written for it, by name.
         seconds: Time of prediction, in seconds.
+        main: Kind of the result that is scored.
         before: Score of the noisy image, if there is a clean one.
         after: Score of the result, if there is a clean image.
-        honesty: Coverage of the intervals of mean and deviation, in words; empty without a clean image.
+        calibration: Coverage of the intervals of mean and deviation over all of the image, if there is a clean one.
         verdict: What the result is worth, as far as that can be known without a clean image.
         unexplained: Regions that noise does not explain.
     """
@@ -32,11 +33,17 @@ class Denoised:
     what: str
     files: Mapping[str, Path]
     seconds: float
+    main: str = "mean"
     before: Score | None = None
     after: Score | None = None
-    honesty: str = ""
+    calibration: Calibration | None = None
     verdict: Verdict = USABLE
     unexplained: Unexplained = NOT_TESTED
+
+    @property
+    def honesty(self) -> str:
+        """Coverage of the intervals in words; empty without a clean image."""
+        return "" if self.calibration is None else self.calibration.describe()
 
     def values(self) -> dict[str, Any]:
         """Return all of it as values that JSON has."""
@@ -136,7 +143,8 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
     yield "prediction", f"{samples(num_samples)} in {duration(image.seconds)}"
     if image.before is not None and image.after is not None:
         before, after = image.before["psnr"], image.after["psnr"]
-        yield "PSNR", f"{before:.2f} dB -> {after:.2f} dB ({after - before:+.2f} dB)"
+        gain = f"{after - before:+.2f} dB"
+        yield "PSNR", f"{psnr_words(before)} -> {psnr_words(after)} ({gain})"
         yield "SSIM", f"{image.before['ssim']:.3f} -> {image.after['ssim']:.3f}"
     if image.honesty:
         yield "uncertainty", image.honesty
@@ -144,9 +152,9 @@ def _image_rows(image: Denoised, num_samples: int) -> Iterator[tuple[str, str]]:
     yield "verdict", image.verdict.words
 
 
-def score_words(score: Score) -> str:
-    """Return a score in a few words, for the title of a panel."""
-    return f"{score['psnr']:.1f} dB"
+def psnr_words(psnr: float) -> str:
+    """Return a PSNR in words, the same in the table and in the titles of the picture: ``32.66 dB``."""
+    return f"{psnr:.2f} dB"
 
 
 def samples(number: int) -> str:

@@ -1,0 +1,56 @@
+"""The picture and the table of a run say the same: figures of the whole image, whatever part of it is shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quietscope import DenoisePlan, Request, read_image, run
+from quietscope.metrics import psnr
+from quietscope.pipeline import reporting
+from quietscope.pipeline.results import Results
+from quietscope.report.overview import Overview
+from quietscope.report.table import psnr_words
+
+MakePlan = Callable[..., DenoisePlan]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Overview]:
+    """What pictures show, in the order in which they are drawn; nothing is drawn."""
+    found: list[Overview] = []
+    monkeypatch.setattr(reporting, "write_overview", lambda _path, overview, **_: found.append(overview))
+    return found
+
+
+def test_figures_are_those_of_the_table(tmp_path: Path, cells: Path, plan_of: MakePlan, shown: list[Overview]) -> None:
+    """The picture shows one frame of two; its own figures would differ from those of both."""
+    plan = plan_of(tmp_path / "out", clean=[cells / "clean_a.tif"], request=Request(num_samples=4))
+    [image] = run(plan).images
+    [picture] = shown
+    assert image.before is not None
+    assert image.after is not None
+    assert picture.part == "frame 1 of 2"
+    assert picture.titles == {
+        "noisy": f"({psnr_words(image.before['psnr'])})",
+        "mean": f"({psnr_words(image.after['psnr'])})",
+    }
+    assert psnr_words(psnr(picture.noisy, picture.clean)) not in picture.titles["noisy"]
+    assert picture.calibration is not None
+    assert picture.calibration == image.calibration
+    assert picture.calibration.num_pixels == np.asarray(read_image(cells / "a.tif")).size
+    assert picture.calibrated_on == ""
+    assert image.honesty == picture.calibration.describe()
+
+
+def test_figures_that_no_file_holds_are_said_to_be_of_the_part(
+    tmp_path: Path, cells: Path, plan_of: MakePlan, shown: list[Overview]
+) -> None:
+    plan = plan_of(tmp_path / "out", clean=[cells / "clean_a.tif"], results=Results(kinds=("std",)))
+    [image] = run(plan).images
+    [picture] = shown
+    assert image.calibration is None
+    assert picture.calibration is not None
+    assert picture.calibrated_on == " in this part"
+    assert picture.titles["mean"].endswith(" dB in this part)")
