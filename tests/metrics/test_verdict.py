@@ -117,8 +117,13 @@ def test_noise_alone_and_tiny_images_have_nothing_to_judge_by() -> None:
 def test_too_few_steps_are_named_with_what_to_type() -> None:
     verdict = judge((), Effort(steps=41, needed=300, seconds=82.0))
     assert verdict.words == 'too short: give budget="15m" (only 41 steps of about 300 that these settings need)'
-    enough = judge((), Effort(steps=299, needed=300, seconds=82.0))
-    assert enough.level == "usable"
+    for steps in (91, 299):
+        some = judge((), Effort(steps=steps, needed=300, seconds=82.0))
+        assert some.level == "usable"
+        assert some.words == (
+            f"not judged, for want of a denoised mean; {steps} steps of the about 300 that these settings need"
+        )
+    enough = judge((), Effort(steps=300, needed=300, seconds=82.0))
     assert enough.words == "not judged, for want of a denoised mean, but trained long enough"
     assert judge(()).words == "not judged, for want of a denoised mean"
 

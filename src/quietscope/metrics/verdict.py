@@ -91,6 +91,13 @@ class Effort:
         return self.falling > FALLING
 
     @property
+    def words(self) -> str:
+        """How long that was, after what could not be judged; steps are counted where they are fewer than are needed."""
+        if self.steps >= self.needed:
+            return ", but trained long enough"
+        return f"; {num_steps(self.steps)} of the about {self.needed:,} that these settings need"
+
+    @property
     def early_end(self) -> str:
         """That training was ended early, in words; empty where it was not."""
         if self.ended_at == 1.0:
@@ -132,7 +139,7 @@ class Verdict:
     def words(self) -> str:
         """The verdict in one line: ``too short: give budget="6m" (only 41 steps of about 300)``."""
         if self.level == "usable" and not self.figures:
-            return "not judged, for want of a denoised mean" + (", but trained long enough" if self.effort else "")
+            return f"not judged, for want of a denoised mean{self.effort.words if self.effort else ''}"
         if self.level == "usable":
             return self.level
         return f"{self.level}: {self.advice} ({'; '.join(self.reasons)})"
