@@ -10,6 +10,7 @@ from quietscope import read_image
 from quietscope.io import write_image
 from quietscope.noise import Gaussian, PoissonGaussian
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
+from quietscope.pipeline.planes import honesty
 from tests.cli.command_line import Quietscope, refused
 
 SIDE = 64
@@ -253,6 +254,19 @@ def test_evaluate_tells_an_honest_spread_from_a_narrow_one(quietscope: Quietscop
     assert "too narrow by a factor of about 2" in printed
 
 
+def test_evaluate_allows_for_few_samples_as_denoise_does(quietscope: Quietscope, posterior: Path) -> None:
+    image, std, truth = (read_image(posterior / f"{name}.ome.tif") for name in ("mean", "std", "truth"))
+    words = ("evaluate", posterior / "mean.ome.tif", posterior / "truth.ome.tif", "--std", posterior / "std.ome.tif")
+    exact, allowed = (" ".join(quietscope(*words, *more)[1].split()) for more in ([], ["--num-samples", 5]))
+    assert honesty(image, std, truth).describe() in exact
+    assert "taken as exact" in exact
+    told = honesty(image, std, truth, num_samples=5)
+    assert told.describe().endswith("(allowing for 5 samples)")
+    assert told.describe() in allowed
+    assert "taken as exact" not in allowed
+    assert told.measured[2] > honesty(image, std, truth).measured[2] + 0.03
+
+
 def test_evaluate_judges_samples(quietscope: Quietscope, posterior: Path) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "truth.ome.tif")
     status, printed, err = quietscope("evaluate", *pair, "--samples", posterior / "samples.ome.tif")
@@ -284,6 +298,8 @@ def test_evaluate_folds_in_the_noise_of_a_second_exposure(
         (["--std", "{}/std.ome.tif", "--num-exposures", "2"], ["--noise"]),
         (["--std", "{}/std.ome.tif", "--noise", "sigma=3", "--num-exposures", "0"], ["at least one exposure"]),
         (["--noise", "sigma=3"], ["--std"]),
+        (["--num-samples", "50"], ["--std with --num-samples"]),
+        (["--std", "{}/std.ome.tif", "--num-samples", "2"], ["at least 3 samples"]),
         (["--std", "{}/std.ome.tif", "--noise", "auto"], ["'auto'"]),
         (["--std", "{}/std.ome.tif", "--noise", "sigma=3,sigma=4"], ["commas"]),
         (["--std", "{}/small.ome.tif"], ["2 x 32 x 64"]),

@@ -51,9 +51,20 @@ def test_the_factor_is_that_of_the_truth_by_a_second_opinion(method: Conjugate) 
     judged.recalibrate(NOISY, CLEAN, axes="TYX", num_samples=20)
     assert model.spread == pytest.approx(judged.spread, rel=0.08)
     assert f"multiplied by {model.spread:.2f}, estimated by `instant`" in found.intervals
+    assert found.quality.endswith(", from 20 samples"), "all of these small images was looked at"
     result = judged.denoise(NOISY, axes="TYX", num_samples=20, pairs=0).mean
     told = float(found.quality.removeprefix("about ").partition(" ")[0])
     assert told == pytest.approx(psnr(result, CLEAN, float(np.ptp(CLEAN))), abs=0.6)
+
+
+@pytest.mark.usefixtures("opinion")
+def test_an_estimate_says_of_which_part_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the whole image, and of more samples, it is another."""
+    monkeypatch.setattr("quietscope.pipeline.unaided.SIDE", 64)
+    monkeypatch.setattr("quietscope.pipeline.unaided.MOST_PARTS", 1)
+    monkeypatch.setattr("quietscope.pipeline.unaided.LEAST_PIXELS", 64)
+    found = judge_unaided(model_of(Conjugate(t=60.0)), IMAGES)
+    assert found.quality.endswith(", from 20 samples, on 1 part of 64 x 64 pixels")
 
 
 @pytest.mark.usefixtures("opinion")

@@ -1,7 +1,7 @@
 """Coverage: do the intervals of a posterior contain the true intensity as often as they claim?"""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, TypeAlias
 
@@ -61,6 +61,7 @@ class Calibration:
         chance: Standard error of the factor, as a share of it, where it was found without a reference; 0 where there
             is one.
         num_pixels: Number of pixels.
+        num_samples: Samples that mean and deviation were made of, where their number was allowed for.
     """
 
     nominal: tuple[float, ...]
@@ -69,16 +70,18 @@ class Calibration:
     noise_share: float = 0.0
     chance: float = 0.0
     num_pixels: int
+    num_samples: int | None = None
 
     def describe(self) -> str:
         """Return, for example, ``the 90 % interval covers 71 %: the spread is too narrow by a factor of about 1.6``."""
         at = min(range(len(self.nominal)), key=lambda k: abs(self.nominal[k] - VERDICT_LEVEL))
         promised, held = percent(self.nominal[at]), percent(self.measured[at])
-        doubt = ""
+        doubt = "" if self.num_samples is None else f" (allowing for {self.num_samples} samples)"
         if self.noise_share > MOSTLY_NOISE and self.spread_factor > 0.0:
-            doubt = f" (uncertain: {percent(self.noise_share)} of the intervals' variance is the reference's own noise)"
+            share = percent(self.noise_share)
+            doubt += f" (uncertain: {share} of the intervals' variance is the reference's own noise)"
         if self.chance > 0.0:
-            doubt = f" (estimated; chance makes it wrong by {percent(self.chance)})"
+            doubt += f" (estimated; chance makes it wrong by {percent(self.chance)})"
         return f"the {promised} interval covers {held}: {self.verdict()}{doubt}"
 
     def verdict(self) -> str:
@@ -180,7 +183,7 @@ def calibration_of_moments(
         centre = mean if exposure is None else exposure.mean(mean)
         moments = _Moments.checked(centre, std, truth, None if exposure is None else exposure.variance(mean))
         tally.add([_inside(moments, level, num_samples) for level in levels], moments, num_samples)
-    return tally.result()
+    return replace(tally.result(), num_samples=num_samples)
 
 
 def calibration_of_samples(

@@ -62,7 +62,7 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     Returns:
         What was found.
     """
-    from quietscope.model.honesty import forget_recalibration, widen
+    from quietscope.model.honesty import check_drawn, forget_recalibration, widen
 
     if not is_judged_unaided(denoiser.method):
         return NOTHING_FOUND
@@ -89,10 +89,20 @@ def judge_unaided(denoiser: "Denoiser", images: Sequence[Image], events: Listene
     held = _of_channels([f"about {percent(found.measured[2])}" for found, _ in each])
     held = f"without it, 90 % intervals would hold {held}"
     psnr = _of_channels([_decibel(quality) for _, quality in each])
+    drawn = f", from {SAMPLES} samples" if check_drawn(denoiser, SAMPLES) else ""
     return Unaided(
         intervals=f"deviations multiplied by {denoiser.spread:.2f}, estimated {judge} ({held})",
-        quality=f"about {psnr}; estimated {judge}",
+        quality=f"about {psnr}; estimated {judge}{drawn}{_where(images, part, dims)}",
     )
+
+
+def _where(images: Sequence[Image], part: Image, dims: int) -> str:
+    """Say that it is parts of the images that were looked at, where it is not all of them."""
+    if sum(int(np.prod(each.shape)) for each in images) == int(np.prod(part.shape)):
+        return ""
+    layout = part.layout(dims)
+    size = " x ".join(map(str, layout.spatial_shape))
+    return f", on {layout.num_frames} part{'s' * (layout.num_frames != 1)} of {size} pixels"
 
 
 def _decibel(quality: "EstimatedQuality") -> str:

@@ -44,6 +44,11 @@ _NOISY_REFERENCE = (
     "PSNR and SSIM are against a noisy image, the reference being one, and lower than against a clean one"
 )
 
+_TAKEN_AS_EXACT = (
+    "image and deviation are taken as exact; if they are those of N samples, --num-samples N allows for that, as "
+    "`denoise --clean` does"
+)
+
 MOST_SHOWN = 20
 """Regions that are listed on the screen; `quietscope denoise` writes all into regions.csv."""
 
@@ -60,6 +65,9 @@ def evaluate(
     ] = None,
     affine: Annotated[bool, Flag, Parameter(help="Also PSNR after the best scale and offset.")] = False,
     std: Annotated[Path | None, Parameter(help="Deviation saved with the image: is it honest?")] = None,
+    num_samples: Annotated[
+        int | None, Parameter(help="With --std: samples that image and deviation were made of, as `denoise` tells it.")
+    ] = None,
     samples: Annotated[Path | None, Parameter(help="Posterior samples saved with the image: are they honest?")] = None,
     noise: Annotated[
         str | None,
@@ -92,11 +100,12 @@ def evaluate(
     if range is not None and not 0.0 < range < float("inf"):
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
     _check_options(std, samples, noise, num_exposures)
+    _check_num_samples(std, num_samples)
     _check_references(clean, noisy, second, std or samples)
     screen = Screen()
     if clean is not None:
         image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
-        spread = _open_spread(image, std, samples)
+        spread = _open_spread(image, std, samples, num_samples)
         exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
         screen.show(_score_table(image, reference, range, affine))
         for note in METRICS.notes():
@@ -105,6 +114,8 @@ def evaluate(
             screen.note(_NOISY_REFERENCE)
         if spread is not None:
             _show_coverage(screen, spread, image, reference, exposures)
+            if std is not None and num_samples is None:
+                screen.show(_TAKEN_AS_EXACT)
     if noisy is not None:
         original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
         again = None if second is None else read_pair(second, denoised, axes, series, mask, screen.note)[0]
@@ -197,6 +208,15 @@ def _check_options(std: Path | None, samples: Path | None, noise: str | None, nu
         raise SettingsError("--std or --samples with --noise", "neither", "pass e.g. `--std NAME_std.ome.tif`")
 
 
+def _check_num_samples(std: Path | None, num_samples: int | None) -> None:
+    if num_samples is None:
+        return
+    if std is None:
+        raise SettingsError("--std with --num-samples", "no --std", "pass e.g. `--std NAME_std.ome.tif`")
+    if num_samples < MIN_SAMPLES:
+        raise SettingsError(f"at least {MIN_SAMPLES} samples", f"{num_samples}", "pass e.g. `--num-samples 50`")
+
+
 def _score_table(image: Image, reference: Image, range: float | None, affine: bool) -> Table:
     metrics = [metric for name, metric in METRICS.items() if affine or name != "psnr_affine"]
     table = Table()
@@ -231,6 +251,7 @@ class _Spread:
 
     file: Image
     is_samples: bool
+    num_samples: int | None
 
     def judge(self, image: Image, reference: Image, channel: int, exposure: Exposure | None) -> Calibration:
         """Return the coverage over all frames of one channel."""
@@ -245,6 +266,7 @@ class _Spread:
                 for pair in chosen
             ),
             exposure=exposure,
+            num_samples=self.num_samples,
         )
 
     def _planes(self, pair: Pair, num_frames: int) -> Iterator[Plane]:
@@ -258,7 +280,7 @@ class _Spread:
         return plane
 
 
-def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Spread | None:
+def _open_spread(image: Image, std: Path | None, samples: Path | None, num_samples: int | None) -> _Spread | None:
     """Open the deviation or the samples by the axes of their image, once they are known to fit it.
 
     Raises:
@@ -286,7 +308,7 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None) -> _Sprea
         raise SizeError(
             f"{what} {describe_image(image)}", f"{path}: {describe_image(file)}", "pass the file saved with that image"
         )
-    return _Spread(file, bool(free))
+    return _Spread(file, bool(free), num_samples)
 
 
 def _exposures(text: str | None, num_exposures: int, num_channels: int, seed: int) -> list[Exposure | None]:
