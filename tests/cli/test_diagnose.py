@@ -103,6 +103,21 @@ def test_channels_and_frames_each_have_their_say(tmp_path: Path, capsys: pytest.
     assert "--method auto" in out
 
 
+@pytest.mark.parametrize(("kind", "suits"), [("row", True), ("white", True), ("both", False), ("clean", False)])
+def test_an_answer_in_seconds_is_named_where_auto_takes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, suits: bool
+) -> None:
+    path = write(tmp_path / "cells.ome.tif", image(kind))
+    assert run(["diagnose", str(path), "-o", str(tmp_path / "d.png"), "--axes", "YX"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    told = f"in seconds, with a denoiser that comes trained: quietscope denoise {path} --method instant"
+    assert (told in out) == suits
+    assert ("--method instant --axes YX -o seconds" in out) == suits
+    if kind != "clean":
+        settled = Denoiser(method="auto", device="cpu").settle(image(kind), notify=lambda _: None)
+        assert (settled.method == "instant") == suits
+
+
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "cells.ome.tif", image("white"))
     picture = tmp_path / "d.png"

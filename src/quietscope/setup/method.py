@@ -82,6 +82,20 @@ def method_with(setting: str) -> str:
     return next(able_to_set(setting))
 
 
+def method_in_seconds(channels: Sequence[Diagnosis]) -> str:
+    """Return the method that comes trained, where "auto" takes it for planes whose user names no time.
+
+    Args:
+        channels: The diagnosis of every channel.
+
+    Returns:
+        Its name; empty where it does not suit the noise, or there is none.
+    """
+    found = _Found(channels, 2)
+    suits = found.is_known and _is_short(Configuration(method="auto"), found.direction)
+    return _pretrained() if suits and not all(each.is_clean for each in channels) else ""
+
+
 def _without_noise_model(setting: str) -> str:
     """Return a method for images that have a unit each: the one with the setting, or else the first point method."""
     names = list(filter(speaks_no_unit, METHODS))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from quietscope.diagnosis.correlation import AxisCorrelation
 
 PICTURE = Path("diagnose.png")
+IN_SECONDS = "seconds"
+"""Folder for the results of the method that comes trained, beside those of the other."""
 
 
 def diagnose(
@@ -46,6 +48,7 @@ def diagnose(
     from quietscope.diagnosis import notes, verdict
     from quietscope.diagnosis.recording import diagnose_frames
     from quietscope.report.diagnosis_figure import diagnosis_row, write_diagnosis_figure
+    from quietscope.setup.method import method_in_seconds
 
     screen, output = Screen(), _free_name() if output is None else output
     if output.suffix.lower() != ".png":
@@ -69,9 +72,14 @@ def diagnose(
         for channel, (label, each) in enumerate(zip(labels, found, strict=True))
     ]
     write_diagnosis_figure(output, rows, overwrite=overwrite)
-    command = _command(images, found, _read_with(axes, series, mask))
+    read_with = _read_with(axes, series, mask)
+    command = _command(images, found, read_with)
     if command:
         screen.show(command)
+        quick = method_in_seconds(found)
+        if quick:
+            line = _line(quick, images, [], IN_SECONDS, read_with)
+            screen.show(f"or in seconds, with a denoiser that comes trained: {line}")
     screen.show(f"picture: {output}")
 
 
