@@ -1,8 +1,8 @@
 """What a file tells of an image besides its pixels, axes and sizes: colours, times, places, and what is drawn on it."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TypedDict
 
@@ -50,6 +50,17 @@ class Details:
     ome: str = field(default="", repr=False)
     ome_index: int = 0
     ome_words: tuple[str, ...] = ()
+
+    def of_quantiles(self, probabilities: Sequence[float]) -> "Details":
+        """Return the same of quantiles of the image, whose name says which they are: `cells, quantiles 0.05 and 0.95`.
+
+        Args:
+            probabilities: One per entry of the leading axis, 0 to 1.
+        """
+        words = [f"{each:.6g}" for each in probabilities]
+        listed = " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), words[-1]])
+        told = f"quantile{'s' * (len(words) > 1)} {listed}"
+        return replace(self, name=f"{self.name}, {told}" if self.name else told)
 
     def colors_of(self, num_channels: int) -> tuple[str, ...]:
         """Return one colour per channel, of look-up tables where these go evenly from black to it; else nothing."""

@@ -103,6 +103,8 @@ class Result:
         if kind is not None and kind not in self.estimates:
             raise SettingsError(" or ".join(self.estimates), f"kind {kind!r}", f"ask for it with `also=[{kind!r}]`")
         pixels = self.image if kind is None else self.estimates[kind]
+        details = self.details if kind is None else kind_of(kind).details_of(self.details)
+        is_quantiles = kind is not None and kind_of(kind).per == "probability"
         write_image(
             path,
             pixels,
@@ -110,7 +112,7 @@ class Result:
             pixel_size_um=self.pixel_size_um,
             channel_names=self.channel_names,
             frame_interval_s=self.frame_interval_s,
-            details=self.details if kind is None else kind_of(kind).details_of(self.details),
+            details=details.of_quantiles(self.probabilities) if is_quantiles else details,
             overwrite=overwrite,
         )
 

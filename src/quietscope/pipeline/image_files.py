@@ -80,7 +80,10 @@ class Target:
 
     def _facts(self, kind: str) -> dict[str, Any]:
         shape, axes = self.image.shape, self.image.axes
+        details = kind_of(kind).details_of(self.image.details)
         leading = kind_of(kind).leading(self.request.num_samples, len(self.request.probabilities))
+        if kind_of(kind).per == "probability":
+            details = details.of_quantiles(self.request.probabilities)
         if leading:
             shape, axes = (*leading, *shape), with_leading(axes)
         return {
@@ -90,7 +93,7 @@ class Target:
             "pixel_size_um": self.image.pixel_size_um,
             "channel_names": self.image.channel_names,
             "frame_interval_s": self.image.frame_interval_s,
-            "details": kind_of(kind).details_of(self.image.details),
+            "details": details,
             "storage": self.storage,
         }
 

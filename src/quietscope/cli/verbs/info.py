@@ -62,6 +62,7 @@ def _describe_image(file: Path, axes: str | None, series: int | str | None, valu
         "shape": " x ".join(map(str, image.shape)),
         "data type": str(image.dtype),
         "frames": f"{layout.num_frames} of {layout.num_channels} channel(s)",
+        "name": image.details.name,
         "series name": _name_of(image, series),
         "pixel size": _pixel_size(image),
         "channel names": ", ".join(image.channel_names),
