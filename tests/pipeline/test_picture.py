@@ -36,6 +36,7 @@ def test_figures_are_those_of_the_table(tmp_path: Path, cells: Path, plan_of: Ma
         "noisy": f"({psnr_words(image.before['psnr'])})",
         "mean": f"({psnr_words(image.after['psnr'])})",
     }
+    assert picture.clean is not None
     assert psnr_words(psnr(picture.noisy, picture.clean)) not in picture.titles["noisy"]
     assert picture.calibration is not None
     assert picture.calibration == image.calibration
