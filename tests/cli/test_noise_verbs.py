@@ -267,6 +267,15 @@ def test_evaluate_allows_for_few_samples_as_denoise_does(quietscope: Quietscope,
     assert told.measured[2] > honesty(image, std, truth).measured[2] + 0.03
 
 
+def test_evaluate_tells_a_reference_of_another_offset(quietscope: Quietscope, posterior: Path, tmp_path: Path) -> None:
+    truth = read_image(posterior / "truth.ome.tif")
+    write_image(tmp_path / "low.ome.tif", np.asarray(truth.data) - 300, truth.axes)
+    status, _, err = quietscope("evaluate", posterior / "mean.ome.tif", tmp_path / "low.ome.tif")
+    assert status == 0
+    assert "300 above the clean reference" in " ".join(err.split())
+    assert "with scale and offset fitted its PSNR is" in " ".join(err.split())
+
+
 def test_evaluate_judges_samples(quietscope: Quietscope, posterior: Path) -> None:
     pair = (posterior / "mean.ome.tif", posterior / "truth.ome.tif")
     status, printed, err = quietscope("evaluate", *pair, "--samples", posterior / "samples.ome.tif")

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietscope import DenoisePlan, Request, read_image, run
+from quietscope import DenoisePlan, Request, read_image, run, write_image
 from quietscope.metrics import psnr
 from quietscope.pipeline import reporting
+from quietscope.pipeline.events import Event, Note
 from quietscope.pipeline.results import Results
 from quietscope.report.overview import Overview
 from quietscope.report.table import psnr_words
@@ -55,3 +56,20 @@ def test_figures_that_no_file_holds_are_said_to_be_of_the_part(
     assert picture.calibration is not None
     assert picture.calibrated_on == " in this part"
     assert picture.titles["mean"].endswith(" dB in this part)")
+
+
+@pytest.mark.parametrize("above", [0.0, 1000.0])
+def test_a_reference_of_another_offset_is_told_of(
+    tmp_path: Path, plan_of: MakePlan, shown: list[Overview], above: float
+) -> None:
+    """The model has learnt little in six steps; its result is taken for the clean image here."""
+    assert not shown
+    first = run(plan_of(tmp_path / "first"))
+    result = read_image(first.images[0].files["denoised"])
+    write_image(tmp_path / "clean.tif", np.asarray(result.data) - above, result.axes)
+    told: list[Event] = []
+    run(plan_of(tmp_path / "out", clean=[tmp_path / "clean.tif"]), told.append)
+    notes = [each.text for each in told if isinstance(each, Note) and "clean reference" in each.text]
+    assert len(notes) == (1 if above else 0)
+    assert all(text.startswith("a.tif: ") for text in notes)
+    assert all("the result lies 1000 above the clean reference" in text for text in notes)

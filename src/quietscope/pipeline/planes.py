@@ -1,5 +1,6 @@
 """Planes of images: pairs to be judged against each other, and the one to be shown."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from quietscope.errors import PixelError, SizeError
 from quietscope.io import Image
 from quietscope.io.pixel_check import check_finite
 from quietscope.metrics import METRICS, Calibration, Score, calibration_of_moments, evaluate_pairs
+from quietscope.metrics.units_of_reference import UnitsOfReference
 
 Plane = npt.NDArray[Any]
 
@@ -121,6 +123,19 @@ def score(image: Image, clean: Image, measured: Image | None = None) -> Score:
     shown = {name: METRICS[name] for name in ("psnr", "ssim")}
     chosen = pairs(image, clean, measured=measured)
     return evaluate_pairs(((pair.image, pair.clean) for pair in chosen), metrics=shown)
+
+
+def units_notes(image: Image, clean: Image, measured: Image | None = None) -> list[str]:
+    """Say of each channel where its clean reference has another brightness; for arguments see `score`.
+
+    Returns:
+        One line per channel that differs.
+    """
+    found: defaultdict[int, UnitsOfReference] = defaultdict(UnitsOfReference)
+    for pair in pairs(image, clean, measured=measured):
+        found[pair.channel].add(pair.image, pair.clean)
+    told = {channel: each.words() for channel, each in found.items()}
+    return [f"channel {channel}: {words}" if len(told) > 1 else words for channel, words in told.items() if words]
 
 
 def describe_image(image: Image) -> str:

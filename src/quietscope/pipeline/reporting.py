@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from quietscope.data.measured import as_measured
 from quietscope.io import Image, read_image
 from quietscope.metrics import Score
-from quietscope.pipeline.events import Listener, Written, ignore, step
+from quietscope.pipeline.events import Listener, Note, Written, ignore, step
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import name_of
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.pipeline.picture import Reference, overview_of
 from quietscope.pipeline.plan import DenoisePlan
-from quietscope.pipeline.planes import describe_image, honesty, score
+from quietscope.pipeline.planes import describe_image, honesty, score, units_notes
 from quietscope.pipeline.results import Abilities
 from quietscope.report.overview import write_overview
 from quietscope.report.region_list import write_regions
@@ -54,7 +54,7 @@ def report(
         target, able = plan.targets[0], Abilities.of(type(trained.denoiser.method))
         samples, nothing = able.deviates_by_samples, [None] * len(predicted)
         each = zip(plan.targets, predicted, plan.references or nothing, before or nothing, strict=True)
-        images = tuple(judge(*parts, samples=samples) for parts in each)
+        images = tuple(judge(*parts, samples=samples, events=events) for parts in each)
         count = target.request.num_independent(target.files) if samples else None
         clean = Reference(image=plan.references[0], whole=images[0]) if plan.references else None
         picture = overview_of(target.image, panels_of(plan, trained), predicted[0], trained, clean, count)
@@ -86,6 +86,7 @@ def judge(
     before: Score | None = None,
     *,
     samples: bool = False,
+    events: Listener = ignore,
 ) -> Denoised:
     """Say what was written for an image, and compare it with its clean reference, where there is one.
 
@@ -95,6 +96,7 @@ def judge(
         clean: The clean reference.
         before: Score of the noisy image against it.
         samples: Whether the deviation is that of samples.
+        events: Told where the clean reference has another brightness.
 
     Returns:
         The image's part of the outcome.
@@ -104,7 +106,10 @@ def judge(
         judged = {"mean", "std", target.main} & set(target.files)
         images = {kind: read_image(target.files[kind], target.image.axes) for kind in judged}
         noisy = as_measured(target.image)
-        after = score(images[target.main], clean, noisy) if target.main in images else None
+        if target.main in images:
+            after = score(images[target.main], clean, noisy)
+            for words in units_notes(images[target.main], clean, noisy):
+                events(Note(text=f"{name_of(target.image)}: {words}"))
         count = target.request.num_independent(target.files) if samples else None
         if {"mean", "std"} <= judged:
             found_honest = honesty(images["mean"], images["std"], clean, noisy, count)

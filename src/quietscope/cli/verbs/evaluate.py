@@ -28,7 +28,7 @@ from quietscope.metrics import (
 )
 from quietscope.metrics.second_exposure import PairedSums
 from quietscope.metrics.unexplained import Unexplained
-from quietscope.pipeline.planes import Pair, describe_image, pairs
+from quietscope.pipeline.planes import Pair, describe_image, pairs, units_notes
 from quietscope.report.region_list import COLUMNS, cells_of
 from quietscope.tiling.kinds import with_leading
 
@@ -108,7 +108,7 @@ def evaluate(
         spread = _open_spread(image, std, samples, num_samples)
         exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
         screen.show(_score_table(image, reference, range, affine))
-        for note in METRICS.notes():
+        for note in (*METRICS.notes(), *units_notes(image, reference)):
             screen.note(note)
         if noise is not None:
             screen.note(_NOISY_REFERENCE)
