@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from quietscope.deploy import open_session, read_card
 from quietscope.errors import ExportError, OutputError
@@ -105,7 +106,6 @@ def test_a_package_of_the_model_zoo_passes_its_own_test(
 @pytest.mark.parametrize("size", [0.1, 0.065, 0.108, 0.1625, 0.35, 1.3, 6.45, 1e-3, 250.7])
 def test_any_pixel_size_is_valid_in_a_package(exported: GetExported, size: float, halo: int) -> None:
     """48 pixels times 0.1 um, divided by 0.1 um, are not 48 in float64, and the specification wants them to be."""
-    import yaml
     from bioimageio.spec import ValidationContext
     from bioimageio.spec.model import v0_5
 
@@ -113,7 +113,7 @@ def test_any_pixel_size_is_valid_in_a_package(exported: GetExported, size: float
     assert scale == pytest.approx(size, rel=1e-9, abs=0)
     path = exported("divnoising").path
     with zipfile.ZipFile(path) as package:
-        described = yaml.safe_load(package.read("rdf.yaml"))
+        described = YAML(typ="safe").load(package.read("rdf.yaml"))
     (given,), (made,) = described["inputs"], described["outputs"]
     for mine, other in zip(given["axes"][2:], made["axes"][2:], strict=True):
         mine["size"]["min"] = 2 * halo + mine["size"]["step"]

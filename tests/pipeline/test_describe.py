@@ -73,7 +73,8 @@ def test_a_bootstrap_is_named_and_not_trained(cells: Path, settings: dict[str, A
 def test_what_comes_trained_and_learns_nothing_says_so(tmp_path: Path) -> None:
     """A hidden pixel's noise is seen in those beside it where it is correlated along rows: the run makes no step."""
     white = 20 * np.random.default_rng(0).standard_normal((64, 67))
-    write_image(tmp_path / "rows.tif", (300 + sum(white[:, n : n + 64] for n in range(4)) / 2).astype(np.float32), "YX")
+    rows = np.sum([white[:, n : n + 64] for n in range(4)], axis=0)
+    write_image(tmp_path / "rows.tif", (300 + rows / 2).astype(np.float32), "YX")
     network = {"direction": "x", "correlation": (0.75, 0.5, 0.25, 0.0)}
     values = {"method": "instant", "noise": "sigma=20", "network": network}
     for plan in (

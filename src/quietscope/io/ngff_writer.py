@@ -332,7 +332,9 @@ def _channels(request: WriteRequest, num_channels: int) -> list[dict[str, Any]]:
 def _window(request: WriteRequest, start: float | None = None, end: float | None = None) -> dict[str, float]:
     """Return what NGFF says of the display range, which it requires: what there may be, and what is shown of it."""
     kind = request.dtype.kind
-    low, high = (np.iinfo(request.dtype).min, np.iinfo(request.dtype).max) if kind in "iu" else (0, 1)
+    low, high = 0.0, 1.0
+    if kind in "iu":
+        low, high = np.iinfo(request.dtype).min, np.iinfo(request.dtype).max
     start, end = low if start is None else start, high if end is None else end
     high = end if kind == "f" else max(high, end)
     return {"min": min(low, start), "max": high, "start": start, "end": end}
