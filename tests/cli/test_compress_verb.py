@@ -70,6 +70,8 @@ def test_what_cannot_be_compressed(quietscope: Quietscope, images: Path, unet: P
     refused(quietscope(*base, "--backend", "magic"), "openvino, onnx or torch")
     refused(quietscope(*base, "--max-loss-db", "-1"), "--max-loss-db 0.1")
     refused(quietscope(*base, "--prune", "0.5", "--budget", "soon"), "--budget 10m")
+    refused(quietscope(*base, "--budget", "2m"), "pruning", "--budget 2m", "--prune 0.5")
+    refused(quietscope(*base, "--int8", "--steps", "9"), "pruning", "--steps 9", "--prune 0.5")
     refused(quietscope(*base, "--clean", cells, cells), "clean references", "4 frames")
     refused(quietscope("compress", cells, "--data", cells, "-o", out), "model")
     two = np.random.default_rng(0).poisson(9, (2, 64, 64)).astype(np.uint16)

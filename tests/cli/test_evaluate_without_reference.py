@@ -108,6 +108,8 @@ def test_an_image_that_is_too_small_is_told_to_be_so(
         ((), "--noisy"),
         (("--second", "second.tif"), "--noisy"),
         (("--noisy", "noisy.tif", "--std", "noisy.tif"), "clean reference"),
+        (("--noisy", "noisy.tif", "--affine"), "a clean reference with --affine"),
+        (("--noisy", "noisy.tif", "--second", "second.tif", "--affine"), "a clean reference with --affine"),
         (("--noisy", "noisy.tif", "--second", "small.tif"), "256"),
         (("--noisy", "noisy.tif", "--second", "noisy.tif"), "the noisy image itself"),
     ],

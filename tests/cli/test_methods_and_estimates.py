@@ -8,6 +8,7 @@ import pytest
 from quietscope import Denoiser, read_image
 from quietscope.cli import run
 from quietscope.cli.options import PredictionOptions
+from quietscope.errors import SettingsError
 from quietscope.io import write_image
 from quietscope.model.judge_by import judge_by
 from quietscope.pipeline.opinion import second_opinion
@@ -132,6 +133,12 @@ def test_a_point_method_refuses_what_it_cannot_give(
     refused(quietscope(*base, "--noise", "sigma=3"), "no noise model", "noise2void")
     refused(quietscope("generate", trained["noise2void"], "-o", tmp_path / "g.tif"), "noise2void", "--method hdn")
     model, cells, clean = trained["noise2void"], images / "cells.tif", images / "clean.tif"
+    for words in (base, ["predict", model, cells, "-o", tmp_path / "p.tif"]):
+        refused(quietscope(*words, "--pairs", "3"), "no pairs of samples from noise2void", "--pairs 3")
+    assert quietscope("predict", model, cells, "-o", tmp_path / "p.tif", "--pairs", "0")[0] == 0
+    (tmp_path / "p.tif").unlink()
+    with pytest.raises(SettingsError, match="pairs=3"):
+        Denoiser.load(model, device="cpu").denoise(read_image(cells), pairs=3)
     refused(quietscope("recalibrate", model, cells, "--clean", clean, "-o", tmp_path / "m.safetensors"), "noise2void")
     assert not list(tmp_path.iterdir())
 

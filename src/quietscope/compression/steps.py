@@ -53,7 +53,7 @@ class Compression:
         max_loss_db: Largest loss allowed for all steps together, in dB.
         backend: Library that will run the compressed model: "openvino", "onnx" or "torch".
         budget: Fine-tuning time such as "4m"; 4 minutes if neither `budget` nor `steps` is given.
-        steps: Fine-tuning steps.
+        steps: Fine-tuning steps; like `budget` of a model that is pruned alone.
         seed: Seed of everything random.
 
     Raises:
@@ -72,6 +72,11 @@ class Compression:
     def __post_init__(self) -> None:
         if self.share is not None:
             check_share(self.share)
+        elif self.budget is not None or self.steps is not None:
+            given = typed(steps=self.steps) if self.budget is None else typed(budget=self.budget)
+            raise CompressionError(
+                "pruning, after which a model is fine-tuned", f"`{given}` without it", f"add `{typed(share=0.5)}`"
+            )
         if not self.max_loss_db >= 0.0:
             raise CompressionError(
                 "a loss of 0 dB or more", f"{self.max_loss_db:g}", f"pass e.g. `{typed(max_loss_db=0.1)}`"

@@ -14,7 +14,7 @@ from quietscope.data.measured import as_measured, for_network, in_intensities, r
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, Sink, as_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
-from quietscope.methods.abilities import kinds_of
+from quietscope.methods.abilities import draws, kinds_of
 from quietscope.methods.base import Method
 from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
 from quietscope.metrics.verdict import USABLE, Verdict
@@ -23,7 +23,7 @@ from quietscope.prediction import predict_image
 from quietscope.prediction.predict import room_of_method
 from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.judged import judging, unexplained_of, verdict_of
-from quietscope.tiling.kinds import kind_of, with_leading
+from quietscope.tiling.kinds import chosen_kinds, kind_of, with_leading
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
 
@@ -197,6 +197,7 @@ def denoise(
         probabilities=DEFAULT_PROBABILITIES if quantiles is None else tuple(quantiles),
     )
     wanted = {"mean", estimate, *also, *([] if quantiles is None else ["quantiles"]), *_given_by(model.method)}
+    request.check_pairs(model.method.name, draws=draws(model.method, chosen_kinds(wanted)))
     sources = images if isinstance(images, list | tuple) else [images]
     results = [
         _denoise_one(model, masked(as_image(source, axes), mask), wanted, request, progress) for source in sources

@@ -103,7 +103,7 @@ def plan_denoise(
     stems = stems_of(found)
     configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
     able = _abilities(configuration)
-    kinds, seen = choose_kinds(results, able, USUAL), _MOMENTS & able.kinds
+    kinds, seen = choose_kinds(results, able, USUAL, request), _MOMENTS & able.kinds
     if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
         configuration = configuration.model_copy(update={"samples": True})
     files = {"model": place / MODEL, "settings": place / CONFIG}
@@ -243,7 +243,7 @@ def plan_predict(
     from quietscope.deploy import model_in
 
     file, place, found = model_in(Path(model)), Path(output), find_images(images, series)
-    kinds = choose_kinds(results, abilities_in(file))
+    kinds = choose_kinds(results, abilities_in(file), request=request)
     opening = Opening(axes=axes, series=series, mask=mask, part=part, context=context_in(file))
     wanted: dict[str, Any] = {
         "main": results.main,

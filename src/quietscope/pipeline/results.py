@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from quietscope.errors import SettingsError
 from quietscope.io.storage import USUAL_STORAGE, Storage
 from quietscope.tiling.kinds import Kind, chosen_kinds, names_of_kinds
+from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
 
 if TYPE_CHECKING:
@@ -89,19 +90,23 @@ class Abilities:
         return self.deviates_by_samples or ("samples" in self.kinds and asked)
 
 
-def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -> tuple[str, ...]:
+def choose_kinds(
+    results: Results, able: Abilities, usual: Sequence[str] = (), request: Request = DEFAULT_REQUEST
+) -> tuple[str, ...]:
     """Choose what is written, in the light of what a model can give.
 
     Args:
         results: What is wanted.
         able: What the model can give.
         usual: Results besides the estimate where nothing is asked for by name, as far as the model gives them.
+        request: How to predict.
 
     Returns:
         Names of kinds, in their usual order.
 
     Raises:
-        SettingsError: If there is no such kind, or the model cannot give it.
+        SettingsError: If there is no such kind, the model cannot give it, or pairs of samples are asked for where none
+            are drawn.
     """
     beside = {kind for kind in usual if kind in able.kinds} if results.kinds is None else set()
     wanted = results.asked | beside
@@ -124,4 +129,5 @@ def choose_kinds(results: Results, able: Abilities, usual: Sequence[str] = ()) -
             f"use `{typed(kinds=['mean'])}`, or train with `{typed(method='hdn')}`"
             + (", or predict with the model that was exported, if it draws them" if exported else ""),
         )
+    request.check_pairs(able.method, draws=able.draws(kinds))
     return kinds

@@ -104,6 +104,23 @@ class Request:
                 "pass e.g. quantiles=(0.05, 0.5, 0.95)",
             )
 
+    def check_pairs(self, method: str, *, draws: bool) -> None:
+        """Refuse pairs of samples where none are drawn.
+
+        Args:
+            method: Name of the method.
+            draws: Whether it draws samples for what is wanted.
+
+        Raises:
+            SettingsError: If pairs are asked for all the same.
+        """
+        if self.pairs and not draws:
+            raise SettingsError(
+                f"no pairs of samples from {method}, which draws none for these results",
+                f"`{typed(pairs=self.pairs)}`",
+                "leave it out",
+            )
+
     def settled(self, kinds: Iterable[str]) -> Self:
         """Choose the pairs by what is wanted, and draw nothing in vain.
 

@@ -33,8 +33,10 @@ def compress(
     clean: Annotated[
         list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge by.")
     ] = None,
-    budget: Annotated[str | None, Parameter(help="Fine-tuning time: 90s, 10m. Default: 4m.")] = None,
-    steps: Annotated[int | None, Parameter(help="Fine-tuning steps, instead of or besides a budget.")] = None,
+    budget: Annotated[str | None, Parameter(help="With --prune: fine-tuning time: 90s, 10m. Default: 4m.")] = None,
+    steps: Annotated[
+        int | None, Parameter(help="With --prune: fine-tuning steps, instead of or besides a budget.")
+    ] = None,
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,

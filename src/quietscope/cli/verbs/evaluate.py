@@ -63,7 +63,7 @@ def evaluate(
     range: Annotated[
         float | None, Parameter(help="Range of intensities, e.g. 255. Default: of each clean plane, maximum - minimum.")
     ] = None,
-    affine: Annotated[bool, Flag, Parameter(help="Also PSNR after the best scale and offset.")] = False,
+    affine: Annotated[bool, Flag, Parameter(help="With CLEAN: also PSNR after the best scale and offset.")] = False,
     std: Annotated[Path | None, Parameter(help="Deviation saved with the image: is it honest?")] = None,
     num_samples: Annotated[
         int | None, Parameter(help="With --std: samples that image and deviation were made of, as `denoise` tells it.")
@@ -102,6 +102,8 @@ def evaluate(
     _check_options(std, samples, noise, num_exposures)
     _check_num_samples(std, num_samples)
     _check_references(clean, noisy, second, std or samples)
+    if affine and clean is None:
+        raise SettingsError("a clean reference with --affine", "none", "name one after the image, or leave it out")
     screen = Screen()
     if clean is not None:
         image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)

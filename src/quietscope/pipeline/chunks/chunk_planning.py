@@ -70,7 +70,7 @@ def plan_chunks(
         raise OutputError(
             "one image in a file, and a name for its result, to denoise by chunks", f"{images} into {place}", fix
         )
-    kinds = choose_kinds(results, abilities_in(file))
+    kinds = choose_kinds(results, abilities_in(file), request=request)
     source = whole_path(found[0].source)
     opening = Opening(axes=axes, series=series, mask=mask, part=part, context=context_in(file))
     targets = Targets.one(
