@@ -102,8 +102,7 @@ def evaluate(
     _check_options(std, samples, noise, num_exposures)
     _check_num_samples(std, num_samples)
     _check_references(clean, noisy, second, std or samples)
-    if affine and clean is None:
-        raise SettingsError("a clean reference with --affine", "none", "name one after the image, or leave it out")
+    _check_affine(clean, affine=affine)
     screen = Screen()
     if clean is not None:
         image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
@@ -125,6 +124,11 @@ def evaluate(
         if clean is None or again is not None:
             for line in _psnr_lines(original, image, again, range):
                 screen.show(line)
+
+
+def _check_affine(clean: Path | None, *, affine: bool) -> None:
+    if affine and clean is None:
+        raise SettingsError("a clean reference with --affine", "none", "name one after the image, or leave it out")
 
 
 def _show_coverage(
