@@ -7,8 +7,9 @@ import pytest
 import tifffile
 
 from quietscope import read_image
+from quietscope.cli.verbs.noise_show import describe_noise
 from quietscope.io import write_image
-from quietscope.noise import Gaussian, PoissonGaussian
+from quietscope.noise import Censored, Gaussian, PoissonGaussian
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
 from quietscope.pipeline.planes import honesty
 from tests.cli.command_line import Quietscope, refused
@@ -193,6 +194,26 @@ def test_show_draws_beside_the_file_and_keeps_what_is_there(quietscope: Quietsco
     refused(quietscope("noise", "show", camera, "-o", picture), "--overwrite")
     assert quietscope("noise", "show", camera, "--overwrite")[0] == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "signals"),
+    [
+        (-np.inf, 255.0, ["0", "10", "30", "100", "255"]),
+        (20.0, np.inf, ["20", "30", "100", "300", "1000", "3000", "10000", "30000"]),
+        (0.0, 65535.0, ["0", "10", "30", "100", "300", "1000", "3000", "10000", "30000", "65535"]),
+    ],
+)
+def test_show_ends_at_the_limits_of_the_sensor(
+    quietscope: Quietscope, tmp_path: Path, low: float, high: float, signals: list[str]
+) -> None:
+    path = tmp_path / "censored.safetensors"
+    save_noise_model(path, Censored(Gaussian(SIGMA), low=low, high=high, step=1.0))
+    status, printed, err = quietscope("noise", "show", path)
+    assert status == 0, err
+    rows = [line.split() for line in printed.replace("│", " ").splitlines()]
+    assert [row[0] for row in rows if len(row) == 2 and row[1] == f"{SIGMA:.4g}"] == signals
+    assert f"at {signals[-1]}" in describe_noise(path)["sigma"]
 
 
 def test_show_compares_with_data_and_with_pairs(

@@ -25,6 +25,9 @@ def test_a_card_comes_back_as_it_was(exported: GetExported, method: str) -> None
     assert Card.from_json(card.to_json(), Path("m")) == card
     assert card.method == method
     assert describe_card(card)["method"] == method
+    told = replace(card, training={"skipped_steps": 2.0, "rollbacks": 1.0, "restarts": 0.0, "steps": 9.0})
+    wanted = {"broken steps": "2", "returns to an earlier state": "1", "fresh starts": "0", "steps": "9"}
+    assert describe_card(told).items() >= wanted.items()
     assert card.samples == (method == "hdn")
     assert card.deconvolves == (method == "deconoising")
     if method == "deconoising":

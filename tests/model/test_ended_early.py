@@ -12,7 +12,7 @@ from quietscope import Denoiser, Note, Request, Stop, distill, plan_predict, run
 from quietscope.errors import Terminated
 from quietscope.metrics.verdict import Effort, judge
 from quietscope.pipeline.events import Event
-from quietscope.training.fit import ENDED_EARLY_AT
+from quietscope.training.report_words import ENDED_EARLY_AT
 from quietscope.training.watch import TrainingState
 from tests.tiny import TRAINING, network
 

@@ -16,6 +16,7 @@ from quietscope.metrics.verdict import Effort
 from quietscope.outside.bounded import Axes, Channels, Length, Numbers, PixelSize, Positive, Values, Word
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json, validated
 from quietscope.tiling.kinds import Kind, kinds_within
+from quietscope.training.report_words import training_rows
 
 KEY = "quietscope"
 FILE_KIND = "exported model"
@@ -241,10 +242,7 @@ def describe_card(card: Card) -> dict[str, str]:
         "pixel size": ", ".join(f"{axis} {size:g} um" for axis, size in card.pixel_size_um.items()),
         "channel names": ", ".join(card.channel_names),
     }
-    rows |= {
-        name.replace("_", " "): f"{value:g}" if isinstance(value, int | float) else str(value)
-        for name, value in card.training.items()
-    }
+    rows |= training_rows(card.training)
     rows |= {f"{name} version": version for name, version in card.versions.items()}
     rows["created"] = card.created
     return {name: words for name, words in rows.items() if words}

@@ -18,6 +18,7 @@ from quietscope.export.target import Target
 from quietscope.io.alive import workshop
 from quietscope.methods import METHODS
 from quietscope.optional import imported
+from quietscope.training.report_words import training_rows
 
 LICENSE = "BSD-3-Clause"
 _AUTHOR = "the QuietScope authors"
@@ -226,7 +227,7 @@ def _documentation(graph: Graph, card: Card) -> str:
         "",
         "After export, the model was run with ONNX Runtime and its output compared with PyTorch's.",
     ]
-    lines += [f"{name.replace('_', ' ')}: {value}  " for name, value in card.training.items()]
+    lines += [f"{name}: {words}  " for name, words in training_rows(card.training).items()]
     return "\n".join(lines) + "\n"
 
 

@@ -30,21 +30,14 @@ from quietscope.outside.plain_data import MalformedError, brief, validated
 from quietscope.outside.regular_file import check_regular
 from quietscope.presets import Configuration
 from quietscope.registry import check_origins
-from quietscope.training.fit import ENDED_EARLY_AT, FALL_AT_THE_END, FitReport
+from quietscope.training.fit import FitReport
+from quietscope.training.report_words import ENDED_EARLY_AT, FALL_AT_THE_END, training_rows
 from quietscope.version import __version__
 
 FILE_KIND = "model"
 FORMAT_VERSION = 1
 HOW_TO_MAKE_ONE = "train one with `quietscope train IMAGES -o FOLDER`"
 _NOISE_PREFIX = "noise_file"
-_NUMBERS = {
-    "rollbacks": "returns to an earlier state",
-    "restarts": "fresh starts",
-    "skipped_steps": "broken steps",
-    FALL_AT_THE_END: "fall of the loss at the end",
-    ENDED_EARLY_AT: "ended early at this share of its budget",
-}
-"""What numbers of a training are called in words, where their names do not say it."""
 
 
 class _Noise(BaseModel):
@@ -299,7 +292,7 @@ def describe_model(method: Method, card: ModelCard) -> dict[str, str]:
     rows["earlier steps"] = str(card.configuration.start_steps or "")
     rows["PSF"] = card.configuration.psf or ""
     rows |= {"axes": card.axes, "pixel size": pixels, "channel names": ", ".join(card.channel_names)}
-    rows |= {_NUMBERS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in card.training.items()}
+    rows |= training_rows(card.training)
     rows |= {f"{name} version": version for name, version in card.versions.items()}
     rows["created"] = card.created
     return {name: value for name, value in rows.items() if value}

@@ -24,6 +24,7 @@ from quietscope.training.leak import tell_if_leaking
 from quietscope.training.learner import METHOD, Learner, Weights
 from quietscope.training.logs import Logs
 from quietscope.training.patch_source import RESIDENT_BYTES, Places, check_batch, make_patches
+from quietscope.training.report_words import ENDED_EARLY_AT, FALL_AT_THE_END
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.settling import Judge
 from quietscope.training.stop import StopRequest, ended_by
@@ -35,12 +36,6 @@ from quietscope.training.watch import Watcher
 
 LOG_EVERY = 10
 """Steps between the rows of the log."""
-
-FALL_AT_THE_END = "fall_of_the_loss_at_the_end"
-"""What the numbers of a run call it, in the model file too."""
-
-ENDED_EARLY_AT = "ended_early_at"
-"""What they call the share of its budget, 0 to 1, at which somebody ended a run; absent where nobody did."""
 
 
 @dataclass(frozen=True, kw_only=True)

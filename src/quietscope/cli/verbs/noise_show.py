@@ -1,5 +1,7 @@
 """``quietscope noise show``: the noise model in a file, in numbers and as a picture."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -159,13 +161,27 @@ def _sigma_table(model: "NoiseModel") -> Table:
 
 
 def _sigmas(model: "NoiseModel") -> list[tuple[float, float]]:
-    """Return (signal, sigma) over the range that was fitted, else over the signals of common cameras."""
+    """Return (signal, sigma) over the range that was fitted, else over the signals of common cameras.
+
+    They end at the sensor's limits where the model has any.
+    """
     import torch
 
     low, high = model.signal_range
     known = np.isfinite([low, high]).all()
-    signals = torch.linspace(low, high, STEPS) if known else torch.tensor(SIGNALS)
+    signals = torch.linspace(low, high, STEPS) if known else torch.tensor(_within(model, SIGNALS))
     return list(zip(signals.tolist(), model.variance(signals).sqrt().tolist(), strict=True))
+
+
+def _within(model: "NoiseModel", signals: Sequence[float]) -> list[float]:
+    """Return the signals between the limits of a model's sensor, and these limits."""
+    from quietscope.noise import Censored
+
+    if not isinstance(model, Censored):
+        return list(signals)
+    low, high = model.limits.low, model.limits.high
+    ends = filter(math.isfinite, (low, high))
+    return sorted({*ends, *(signal for signal in signals if low <= signal <= high)})
 
 
 def _mixture_table(model: "GaussianMixture") -> Table:
