@@ -14,6 +14,7 @@ import pytest
 import zarr
 
 from quietscope import Stop, run
+from quietscope.cli.chunk_options import parsed_part
 from quietscope.errors import ClusterError, OutputError, SettingsError
 from quietscope.io import read_image, write_image
 from quietscope.io.atomic import put_in_place
@@ -23,7 +24,7 @@ from quietscope.methods import METHODS
 from quietscope.pipeline.chunks import chunk_cluster
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.chunks.chunk_planning import plan_chunks
-from quietscope.pipeline.chunks.sharing import Sharing, parsed_part
+from quietscope.pipeline.chunks.sharing import Sharing
 from quietscope.pipeline.events import ChunkProgress, Event
 from quietscope.pipeline.planning import plan_predict
 from quietscope.pipeline.results import Results

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietscope.errors import SettingsError
+
 if TYPE_CHECKING:
     from quietscope.pipeline.chunks.sharing import Sharing
 
@@ -35,7 +37,7 @@ class ChunkOptions:
         Raises:
             SettingsError: If several are, or one makes no sense.
         """
-        from quietscope.pipeline.chunks.sharing import Sharing, parsed_part
+        from quietscope.pipeline.chunks.sharing import Sharing
 
         if self.workers is None and self.scheduler is None and self.of_parts is None:
             return None
@@ -44,3 +46,15 @@ class ChunkOptions:
 
 
 NO_CHUNKS = ChunkOptions()
+
+
+def parsed_part(text: str) -> tuple[int, int]:
+    """Return the numbers of a part that is written as "3/64".
+
+    Raises:
+        SettingsError: If it is written otherwise.
+    """
+    k, slash, n = text.partition("/")
+    if not (slash and k.strip().isdigit() and n.strip().isdigit()):
+        raise SettingsError("a part as 3/64, the third of 64", repr(text), "pass e.g. `--part 3/64`")
+    return int(k), int(n)

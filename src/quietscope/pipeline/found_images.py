@@ -4,7 +4,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -59,7 +59,7 @@ def find_images(named: Sources, series: int | str | None = None) -> list[Found]:
         ImageFileError: If a folder or a pattern stands for none, a plate has no field, or a folder cannot be read.
     """
     sources = named if isinstance(named, list | tuple) else [named]
-    trees = [_tree_of(source, series) for source in sources]
+    trees = [_tree_of(source, series, is_alone=len(sources) == 1) for source in sources]
     seen = {
         whole_path(source)
         for source, tree in zip(sources, trees, strict=True)
@@ -175,8 +175,11 @@ class _Tree:
         return word in self._kinds and f"{start}_{RESULTS[0]}{ending}" in beside
 
 
-def _tree_of(source: ImageSource, series: int | str | None) -> _Tree | None:
-    """Return the folder or the pattern that is named; None where an image is, or what nothing is known of."""
+def _tree_of(source: ImageSource, series: int | str | None, *, is_alone: bool) -> _Tree | None:
+    """Return the folder or the pattern that is named; None where an image is, or what nothing is known of.
+
+    Damaged metadata of one of several images are told when it has its turn.
+    """
     if not isinstance(source, str | os.PathLike):
         return None
     path = Path(source)
@@ -184,7 +187,7 @@ def _tree_of(source: ImageSource, series: int | str | None) -> _Tree | None:
         kinds = [] if not path.is_dir() else [kind for kind in FORMATS.values() if kind.is_folder]
         kind = next((kind for kind in kinds if kind.recognises(path)), None)
         is_collection = False
-        with suppress(ImageFileError):
+        with nullcontext() if is_alone else suppress(ImageFileError):
             is_collection = kind is not None and series is None and bool(kind.members(path))
         is_image = not path.is_dir() or (kind is not None and not is_collection)
         return None if is_image else _Tree(str(path), series=series)

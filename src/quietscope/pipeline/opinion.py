@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quietscope.data.preparation import Notify
 from quietscope.errors import QuietScopeError
 from quietscope.io import Image
 from quietscope.pipeline.parts import parts_of
@@ -12,6 +11,7 @@ from quietscope.pipeline.parts import parts_of
 if TYPE_CHECKING:
     import torch
 
+    from quietscope.data.preparation import Notify
     from quietscope.denoiser import Denoiser
     from quietscope.presets import Configuration
     from quietscope.training.settling import Judge
@@ -35,7 +35,7 @@ def second_opinion(
     configuration: "Configuration",
     images: Sequence[Image],
     device: "torch.device | str | None" = None,
-    tell_why: Notify | None = None,
+    tell_why: "Notify | None" = None,
 ) -> "Denoiser | None":
     """Fit the method that comes trained to images that another method has learnt from.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quietscope.data.preparation import Notify
 from quietscope.errors import NoiseError, PixelError, SizeError
 from quietscope.io import Image
 from quietscope.metrics.coverage import Calibration, percent
@@ -17,6 +16,7 @@ from quietscope.pipeline.parts import parts_of
 from quietscope.tiling.walk import Progress
 
 if TYPE_CHECKING:
+    from quietscope.data.preparation import Notify
     from quietscope.denoiser import Denoiser
     from quietscope.methods.base import Method
     from quietscope.model.error_estimate import EstimatedQuality
@@ -155,7 +155,7 @@ def estimate_unaided(
 
 
 def psnr_unaided(
-    original: Image, result: Image, data_range: float | None = None, tell_why: Notify | None = None
+    original: Image, result: Image, data_range: float | None = None, tell_why: "Notify | None" = None
 ) -> tuple[str, ...]:
     """Tell the PSNR of a result, whatever program made it, by the method that comes trained.
 

@@ -13,6 +13,7 @@ from quietscope.optional import imported
 from quietscope.pipeline.chunks.chunk_job import ChunkJob
 from quietscope.pipeline.chunks.chunk_worker import do_chunk
 from quietscope.pipeline.chunks.sharing import Sharing
+from quietscope.wording import typed
 
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 10, 60
 """How long a scheduler is waited for, and then its first worker."""
@@ -133,7 +134,9 @@ def _own_version() -> str:
 
 def _lost(error: Exception) -> ClusterError:
     words = " ".join(str(error).split())[:200] or type(error).__name__
-    return ClusterError("workers that denoise every chunk", words, "look at their logs, then go on with `--resume`")
+    return ClusterError(
+        "workers that denoise every chunk", words, f"look at their logs, then pass `{typed(resume=True)}`"
+    )
 
 
 @contextmanager

@@ -48,15 +48,3 @@ class Sharing:
             return range(count)
         k, n = self.part
         return range((k - 1) * count // n, k * count // n)
-
-
-def parsed_part(text: str) -> tuple[int, int]:
-    """Return the numbers of a part that is written as "3/64".
-
-    Raises:
-        SettingsError: If it is written otherwise.
-    """
-    k, slash, n = text.partition("/")
-    if not (slash and k.strip().isdigit() and n.strip().isdigit()):
-        raise SettingsError("a part as 3/64, the third of 64", repr(text), "pass e.g. `--part 3/64`")
-    return int(k), int(n)
