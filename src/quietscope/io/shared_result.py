@@ -92,8 +92,7 @@ class SharedResult:
 
     def __setitem__(self, key: Any, block: Any, /) -> None:
         """Write a box of whole pieces, and wait until it is on the disk."""
-        box, kept = self._own(key)
-        letters = "".join(letter for letter in self._order if letter in kept)
+        box, kept, letters = self._own(key)
         pixels = reorder(np.asarray(block), kept, letters).reshape([at.stop - at.start for at in box])
         try:
             self._levels[0].write(box, pixels)
@@ -109,8 +108,7 @@ class SharedResult:
 
     def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
         """Read a box, at integers and slices."""
-        box, kept = self._own(key)
-        letters = "".join(letter for letter in self._order if letter in kept)
+        box, kept, letters = self._own(key)
         sizes = dict(zip(self._order, (at.stop - at.start for at in box), strict=True))
         return reorder(self._levels[0].read(box).reshape([sizes[letter] for letter in letters]), letters, kept)
 
@@ -126,7 +124,8 @@ class SharedResult:
 
     def _raised(self) -> Iterator[tuple[int, int]]:
         bottom = self._levels[0]
-        gathered = Gathered(ngff_writer.levels_in(self._request), [_Standing(bottom), *self._levels[1:]])
+        standing = _Standing(bottom.array, bottom.piece, bottom.folder)
+        gathered = Gathered(ngff_writer.levels_in(self._request), [standing, *self._levels[1:]])
         places = [
             [slice(at, min(at + each, size)) for at in range(0, size, each)]
             for each, size in zip(bottom.piece, bottom.shape, strict=True)
@@ -143,8 +142,8 @@ class SharedResult:
             settle()
             raise
 
-    def _own(self, key: Any) -> tuple[Box, str]:
-        """Return an index as slices in the order of the arrays, and the letters of the axes that it keeps."""
+    def _own(self, key: Any) -> tuple[Box, str, str]:
+        """Return an index as slices in the arrays' order, and the axes that it keeps in its own order and in theirs."""
         axes, shape = self._request.axes, self._request.shape
         index = whole_key(key, len(axes))
         spans = {
@@ -152,29 +151,12 @@ class SharedResult:
             for letter, at, size in zip(axes, index, shape, strict=True)
         }
         kept = "".join(letter for letter, at in zip(axes, index, strict=True) if isinstance(at, slice))
-        return tuple(spans[letter] for letter in self._order), kept
+        box = tuple(spans[letter] for letter in self._order)
+        return box, kept, "".join(letter for letter in self._order if letter in kept)
 
 
-class _Standing:
+class _Standing(ZarrPieces):
     """Pieces that are written already, see `quietscope.io.gathered.Pieces`."""
-
-    def __init__(self, pieces: ZarrPieces) -> None:
-        self._pieces = pieces
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._pieces.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._pieces.dtype
-
-    @property
-    def piece(self) -> tuple[int, ...]:
-        return self._pieces.piece
 
     def write(self, box: Box, pixels: npt.NDArray[Any]) -> None:
         """Nothing: it is there."""
-
-    def read(self, box: Box) -> npt.NDArray[Any]:
-        return self._pieces.read(box)

@@ -1,14 +1,13 @@
 """The end of a prediction by chunks: pyramids of what is written, a verdict, and the results in their place."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from quietscope.io import FORMATS
 from quietscope.io.atomic import check_target, put_in_place
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from quietscope.pipeline.image_files import Target
-from quietscope.tiling.judged import JUDGED, Judged, judging
+from quietscope.tiling.judged import JUDGED, Judged
 
 Progress = Callable[[str, int, int], None]
 """Receives (what is done, how much of it, of how much)."""
@@ -40,7 +39,7 @@ def judge_chunks(worker: ChunkWorker, progress: Progress) -> Mapping[str, Judged
     kind = next((each for each in JUDGED if each in results), None)
     if kind is None:
         return {}
-    judged = judging(worker.noisy, {kind: _Nowhere()}, worker.model.known_noise)
+    judged = {kind: Judged(worker.noisy, noise=worker.model.known_noise)}
     for number, chunk in enumerate(worker.cut, 1):
         for frame in chunk.frames:
             layout.put_region(judged[kind], frame, chunk.box, layout.region(results[kind], frame, chunk.box))
@@ -67,10 +66,3 @@ def publish(folder: ChunkFolder, target: Target) -> None:
         check_target(place, target.overwrite, FORMATS["ome-zarr"].recognises)
         put_in_place(folder.result(kind), place, target.overwrite)
     folder.remove()
-
-
-class _Nowhere:
-    """A sink that keeps nothing."""
-
-    def __setitem__(self, key: Any, block: Any, /) -> None:
-        """Let go of a block."""

@@ -86,10 +86,10 @@ class ChunkFolder:
             facts: Any = parse_json((self.path / _FACTS).read_bytes()[:MOST_BYTES_OF_JSON])
             found, other = _cut(facts["cut"]), facts["made_by"] != made_by
         except (OSError, MalformedError, LookupError, TypeError, ValueError) as error:
-            raise OutputError("a folder of chunks", f"{self.path}, which is damaged", self._remove()) from error
+            raise OutputError("a folder of chunks", f"{self.path}, which is damaged", self._way_out()) from error
         if other:
             got = f"{self.path}, of another model, image or request"
-            raise OutputError("chunks of this model, image and request to go on with", got, self._remove())
+            raise OutputError("chunks of this model, image and request to go on with", got, self._way_out())
         return found
 
     def is_published(self, kind: str) -> bool:
@@ -124,8 +124,8 @@ class ChunkFolder:
         """Remove the folder, with all that it holds."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _remove(self) -> str:
-        return f"pass `{typed(overwrite=True)}` to begin anew, or remove that folder"
+    def _way_out(self) -> str:
+        return f"remove that folder, or pass `{typed(overwrite=True)}` where no part of it is asked for"
 
 
 class ChunkJournal:
