@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from quietscope import DenoisePlan, Denoiser, run
 from quietscope.io import Image
 from quietscope.pipeline.events import Event, Note
-from quietscope.pipeline.opinion import judge_of
+from quietscope.pipeline.opinion import has_opinion, judge_of
+from quietscope.pipeline.plan_words import describe
 from quietscope.training import settling
 from quietscope.training.settling import Judge
 from tests.model.test_error_estimate import NOISY
@@ -72,3 +74,21 @@ def test_a_run_says_what_ends_it_and_why_it_ended(
     told_at, ended_at = ([n for n, line in enumerate(lines) if words in line] for words in (told, "has settled"))
     assert len(told_at) == len(ended_at) == 1
     assert all(a < b for a, b in itertools.product(told_at, ended_at))
+
+
+def test_a_dry_run_tells_that_regions_are_held_out_where_the_validation_loss_has_to_tell(
+    plan_of: Callable[..., DenoisePlan], settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = {**settings["training"], "stop_when_settled": True, "learning_rate": 3e-2}
+    plan = plan_of(tmp_path, settings={**settings, "training": rule}, calibrate=False)
+    found = []
+    for has_one in (True, False):
+        monkeypatch.setattr("quietscope.pipeline.opinion.has_opinion", lambda *_, known=has_one: known)
+        found.append(describe(plan).learning)
+    assert [each.num_regions > 0 or each.is_judged_by_heart for each in found] == [False, True]
+
+
+def test_noise_that_is_correlated_both_ways_has_no_second_opinion_to_hope_for() -> None:
+    smeared = gaussian_filter(NOISY.astype(float), (0, 1.2, 1.2))
+    assert not has_opinion(configuration("hdn"), [Image(smeared.astype(np.float32), "TYX")], "cpu")
+    assert has_opinion(configuration("hdn"), IMAGES, "cpu")

@@ -49,30 +49,67 @@ def second_opinion(
         The denoiser; None where it does not suit the noise of these images, or they have a unit each.
     """
     from quietscope.denoiser import Denoiser
-    from quietscope.methods import METHODS
-    from quietscope.methods.pretrained import PretrainedMethod
 
     tell_why = tell_why or _nobody
-    if configuration.normalize == "each":
-        tell_why("these images have a unit each")
+    own = _settled(configuration, images, device, tell_why)
+    if own is None:
         return None
-    part = parts_of(images, 2, (SIDE, SIDE), MOST_FRAMES)
-    noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
-    denoiser = Denoiser(method="auto", noise=noise, seed=configuration.seed, device=device)
     try:
-        settled = denoiser.settle(part, notify=_nobody)  # without a budget, what comes trained wherever that suits
-        if not issubclass(METHODS[settled.method], PretrainedMethod):
-            tell_why(_why_unsuited(part))
-            return None
-        own = settled.model_copy(update={"steps": STEPS})
-        denoiser = Denoiser.from_configuration(own, device=device).fit(part, notify=_nobody, progress=False)
-    except QuietScopeError as error:  # too small, too clean, no noise model: then there is no second opinion
+        denoiser = Denoiser.from_configuration(own, device=device)
+        denoiser.fit(_part(images), notify=_nobody, progress=False)
+    except QuietScopeError as error:  # too small, too clean: then there is no second opinion
         tell_why(str(error))
         return None
     assert denoiser.fit_report is not None
     if denoiser.fit_report.interrupted:  # Ctrl-C ended this training, which nobody had asked for
         raise KeyboardInterrupt
     return denoiser
+
+
+def has_opinion(
+    configuration: "Configuration", images: Sequence[Image], device: "torch.device | str | None" = None
+) -> bool:
+    """Tell whether images have a second opinion, as far as a look at their noise tells it.
+
+    Args:
+        configuration: That of the other method.
+        images: The noisy images.
+        device: Where to compute; the best there is if None.
+    """
+    return _settled(configuration, images, device, _nobody) is not None
+
+
+def _part(images: Sequence[Image]) -> Image:
+    """Return the part of images that a second opinion is fitted to."""
+    return parts_of(images, 2, (SIDE, SIDE), MOST_FRAMES)
+
+
+def _settled(
+    configuration: "Configuration",
+    images: Sequence[Image],
+    device: "torch.device | str | None",
+    tell_why: "Notify",
+) -> "Configuration | None":
+    """Return the settings of the method that comes trained; None where it does not suit these images."""
+    from quietscope.denoiser import Denoiser
+    from quietscope.methods import METHODS
+    from quietscope.methods.pretrained import PretrainedMethod
+
+    if configuration.normalize == "each":
+        tell_why("these images have a unit each")
+        return None
+    part = _part(images)
+    noise = "auto" if configuration.noise == "bootstrap" else configuration.noise
+    denoiser = Denoiser(method="auto", noise=noise, seed=configuration.seed, device=device)
+    try:
+        settled = denoiser.settle(part, notify=_nobody)  # without a budget, what comes trained wherever that suits
+    except QuietScopeError as error:  # too small, too clean, no noise model
+        tell_why(str(error))
+        return None
+    if not issubclass(METHODS[settled.method], PretrainedMethod):
+        tell_why(_why_unsuited(part))
+        return None
+    return settled.model_copy(update={"steps": STEPS})
 
 
 def _why_unsuited(part: Image) -> str:

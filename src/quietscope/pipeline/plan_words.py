@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from quietscope.errors import SettingsError
+from quietscope.io import Image
 from quietscope.metrics.verdict import num_steps
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.events import Listener, Note, ignore
@@ -199,7 +200,9 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}
     return Description(
-        learning=_learning(settled, method, frames, device),
+        learning=_learning(
+            settled, method, frames, device, heeds_validation=_heeds_validation(settled, images, device)
+        ),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
         files={**files, **_reports(plan)} if isinstance(plan, DenoisePlan) else files,
         intervals=_intervals(plan, method),
@@ -218,8 +221,17 @@ def _intervals(plan: DenoisePlan | TrainPlan, method: "BuiltMethod") -> str:
     return "made honest without a clean image, which takes about half a minute" if judged else ""
 
 
+def _heeds_validation(settled: "Settled", images: list[Image], device: "torch.device") -> bool:
+    """Tell whether anything hangs on the validation loss; an end without a date does where nothing else can tell it."""
+    from quietscope.pipeline.opinion import has_opinion
+
+    settings = settled.configuration.training_settings()
+    without_date = settings.stop_when_settled and not settings.heeds_validation
+    return settings.heeds_validation or (without_date and not has_opinion(settled.configuration, images, device))
+
+
 def _learning(
-    settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device"
+    settled: "Settled", method: "BuiltMethod", frames: "Frames", device: "torch.device", *, heeds_validation: bool
 ) -> LearningDescription:
     from quietscope.deploy.card import described_context
     from quietscope.pipeline.effort import step_cost
@@ -229,7 +241,7 @@ def _learning(
     configuration, budget = settled.configuration, settled.configuration.training_budget()
     settings = configuration.training_settings()
     cost = step_cost(method, frames, settings, device)
-    held_out = hold_out(method, frames, settings)
+    held_out = hold_out(method, frames, settings, heeds_validation=heeds_validation)
     limits = [] if budget.seconds is None else [budget.seconds]
     limits += [] if budget.steps is None else [budget.steps * cost.seconds]
     words = [word.strip() for word in configuration.noise.split(",")]
@@ -249,7 +261,7 @@ def _learning(
         num_held_out=len(set(held_out.validation) - set(held_out.training)),
         num_regions=held_out.num_regions,
         share_held_out=held_out.share(frames),
-        is_judged_by_heart=settings.heeds_validation and not held_out.is_independent,
+        is_judged_by_heart=heeds_validation and not held_out.is_independent,
         batch_size=settings.batch_size,
         patch=cost.patch,
         budget_seconds=budget.seconds,
