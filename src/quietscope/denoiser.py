@@ -11,32 +11,29 @@ import torch
 from quietscope.axes import Ordered
 from quietscope.data.by_itself import for_model
 from quietscope.data.frames import Frames
-from quietscope.data.look import look_at
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, gap_notes
 from quietscope.data.preparation import Notify
 from quietscope.data.scaled import Normalize
 from quietscope.deploy.card import History
-from quietscope.distillation.student import Student, check_trainable
+from quietscope.distillation.student import check_trainable
 from quietscope.errors import ModelFileError, SettingsError
-from quietscope.io import Image, ImageSource, as_images
+from quietscope.image_training import learn
+from quietscope.io import ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.metrics.coverage import Exposure
 from quietscope.model import denoising, error_estimate, exploring, honesty, trained
 from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
-from quietscope.model.starting import take_weights, with_start
+from quietscope.model.starting import with_start
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
 from quietscope.presets import Configuration
 from quietscope.progress import training_shown
 from quietscope.setup.method import choose_method
 from quietscope.setup.neighbour_axis import with_neighbour_axis
-from quietscope.setup.settle import settle
 from quietscope.tiling.request import Precision
-from quietscope.training.checkpoint import RESUME_FILE
-from quietscope.training.enough import EnoughSteps
-from quietscope.training.fit import FitReport, fit
+from quietscope.training.fit import FitReport
 from quietscope.training.settling import Judge
 from quietscope.training.watch import Watcher
 
@@ -227,6 +224,7 @@ class Denoiser:
         notify: Notify | None = None,
         progress: bool | None = None,
         judge: Judge | None = None,
+        devices: int = 1,
     ) -> Self:
         """Learn from noisy images.
 
@@ -244,6 +242,8 @@ class Denoiser:
                 elsewhere. By default it is shown where nobody watches; False is silent.
             judge: What tells how good the method is by now, for the training setting `stop_when_settled`, see
                 `quietscope.pipeline.opinion.judge_of`; the validation loss if None.
+            devices: Processes that train together: on as many GPUs, or sharing the cores of this machine. Where it is
+                more than 1, a script has to have ``if __name__ == "__main__":`` around what it does.
 
         Returns:
             The denoiser itself.
@@ -257,52 +257,22 @@ class Denoiser:
         for text in gap_notes(opened):
             (notify or print)(text)
         with training_shown(watch, progress) as watcher:
-            self._learn(opened, folder=folder, resume=resume, watch=watcher, notify=notify, judge=judge)
+            learnt = learn(
+                self.configuration,
+                opened,
+                self.device,
+                devices=devices,
+                folder=folder,
+                resume=resume,
+                watch=watcher,
+                notify=notify,
+                judge=judge,
+            )
+        self.configuration, self.fit_report = learnt.card.configuration, learnt.report
+        self._method, self._card = learnt.method, learnt.card
+        self.direct = None if learnt.direct is None else self.of(*learnt.direct, self.device)
+        learnt.conclude()
         return self
-
-    def _learn(
-        self,
-        opened: list[Image],
-        *,
-        folder: Path | None,
-        resume: bool,
-        watch: Watcher | None,
-        notify: Notify | None,
-        judge: Judge | None,
-    ) -> None:
-        chosen = with_neighbour_axis(self.configuration, opened)
-        opened = [for_model(image, chosen.normalize, chosen.context) for image in opened]
-        frames = Frames.of(opened, chosen.dims)
-        settled = settle(
-            chosen, opened, frames, device=self.device, folder=folder, resume=resume, watch=watch, notify=notify
-        )
-        self.configuration = settled.configuration
-        self._method = settled.build(self.device)
-        if not (resume and folder is not None and (folder / RESUME_FILE).is_file()):  # which has weights of its own
-            take_weights(self._method, self.configuration)
-        settings, budget = self.configuration.training_settings(), self.configuration.training_budget()
-        student = Student.along(self._method, self.configuration)
-        enough = EnoughSteps(self.configuration.least_steps, budget, watch, notify or print)
-        self.fit_report = fit(
-            self._method,
-            frames,
-            settings,
-            budget,
-            device=self.device,
-            folder=folder,
-            resume=resume,
-            watch=enough,
-            notify=notify or print,
-            companion=None if student is None else student.companion(self.configuration),
-            judge=judge,
-        )
-        seen = look_at(opened, self.configuration.dims)
-        self._card = ModelCard.of(self.configuration, opened[0], self.fit_report, seen)
-        if student is not None:
-            student.method.learn_from(None)
-            card = ModelCard.of(student.configuration, opened[0], self.fit_report, seen)
-            self.direct = self.of(student.method, card, self.device)
-        enough.conclude(self.fit_report)
 
     def settle(
         self,

@@ -121,6 +121,7 @@ def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Li
             watch=watch,
             notify=lambda text: events(Note(text=text)),
             judge=_judge(training, events),
+            devices=training.devices,
         )
     except Terminated:
         if denoiser.fit_report is None:

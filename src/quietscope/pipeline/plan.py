@@ -30,6 +30,7 @@ class Training:
         images: The noisy images.
         configuration: How to learn; what it leaves "auto" is settled by a look at the images.
         device: Where to compute; the best there is if None.
+        devices: Processes that train together.
         folder: What keeps logs, and the state to go on from.
         files: Where models and settings go, among "model", "best", "last", "direct" and "settings".
         resume: Go on from the folder's state.
@@ -39,6 +40,7 @@ class Training:
     images: tuple[Image, ...]
     configuration: "Configuration"
     device: str | None = None
+    devices: int = 1
     folder: RunFolder
     files: Mapping[str, Path]
     resume: bool = False

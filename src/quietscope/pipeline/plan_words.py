@@ -1,7 +1,7 @@
 """What a plan will do, said without doing it: nothing is trained, and nothing is written."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quietscope.errors import SettingsError
@@ -33,6 +33,7 @@ class LearningDescription:
             plane, by name.
         noise: The noise model of every channel in words, and where it comes from.
         device: Where it computes.
+        devices: Processes that train together.
         parameters: Trainable numbers of the network.
         learns: Whether anything is learnt from the images; a network that comes trained may suit them as it is, and
             training then takes no step.
@@ -55,6 +56,7 @@ class LearningDescription:
     settings: Mapping[str, Any]
     noise: tuple[str, ...]
     device: str
+    devices: int = 1
     parameters: int
     learns: bool
     num_frames: int
@@ -75,7 +77,8 @@ class LearningDescription:
         for channel, noise in enumerate(self.noise):
             yield "noise" if len(self.noise) == 1 else f"noise of channel {channel}", noise
         yield from ((name.replace("_", " "), _words(value)) for name, value in self.settings.items())
-        yield "network", f"{self.parameters:,} parameters, on {self.device}"
+        where = self.device if self.devices == 1 else f"{self.devices} processes, {self.device}"
+        yield "network", f"{self.parameters:,} parameters, on {where}"
         if not self.learns:
             yield "training", "none: all of the method comes trained"
             return
@@ -200,8 +203,9 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     place(method.eval(), device, method.spatial_dims)
     files = {name: str(path) for name, path in training.files.items()}
     return Description(
-        learning=_learning(
-            settled, method, frames, device, heeds_validation=_heeds_validation(settled, images, device)
+        learning=replace(
+            _learning(settled, method, frames, device, heeds_validation=_heeds_validation(settled, images, device)),
+            devices=training.devices,
         ),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
         files={**files, **_reports(plan)} if isinstance(plan, DenoisePlan) else files,

@@ -60,6 +60,7 @@ def plan_denoise(
     mask: ImageSource | None = None,
     part: Part = ALL,
     device: str | None = None,
+    devices: int = 1,
     results: Results = USUAL_RESULTS,
     request: Request = DEFAULT_REQUEST,
     overwrite: bool = False,
@@ -79,6 +80,7 @@ def plan_denoise(
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
+        devices: Processes that train together: on as many GPUs, or sharing the cores of this machine.
         results: Which results are wanted.
         request: How to predict; the seed is that of the settings.
         overwrite: Whether results that exist may be replaced.
@@ -92,13 +94,8 @@ def plan_denoise(
         QuietScopeError: If images, settings, results or folder cannot be used.
     """
     place = Path(folder)
-    check_idle(place)
-    state = RunFolder(place / UNFINISHED)
-    state.put_back()
-    if resume and not state.path.is_dir():
-        anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
-        raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
-    configuration = _configuration(settings, state if resume else None, device)
+    state = _stopped(place, resume=resume)
+    configuration = _configuration(settings, state if resume else None, device, devices)
     found = find_images(images, series)
     stems = stems_of(found)
     configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
@@ -114,6 +111,7 @@ def plan_denoise(
             images=noisy,
             configuration=configuration,
             device=device,
+            devices=devices,
             folder=state,
             files=files if configuration.direct is None else {**files, "direct": place / DIRECT},
             overwrite=overwrite,
@@ -153,6 +151,7 @@ def plan_train(
     mask: ImageSource | None = None,
     part: Part = ALL,
     device: str | None = None,
+    devices: int = 1,
     overwrite: bool = False,
     resume: bool = False,
 ) -> TrainPlan:
@@ -168,6 +167,7 @@ def plan_train(
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
+        devices: Processes that train together: on as many GPUs, or sharing the cores of this machine.
         overwrite: Whether an earlier run in the folder may be replaced.
         resume: Go on with the run in this folder; budget and steps may be raised.
 
@@ -181,13 +181,14 @@ def plan_train(
     check_idle(place)
     state = RunFolder(place)
     state.put_back()
-    configuration = _configuration(settings, state if resume else None, device)
+    configuration = _configuration(settings, state if resume else None, device, devices)
     configuration, noisy = _noisy(find_images(images, series), axes, series, mask, part, configuration)
     files = {"model": place / MODEL, "best": place / BEST, "last": place / LAST, "settings": place / CONFIG}
     training = Training(
         images=noisy,
         configuration=configuration,
         device=device,
+        devices=devices,
         folder=state,
         files=files if configuration.direct is None else {**files, "direct": place / DIRECT},
         overwrite=overwrite,
@@ -272,14 +273,26 @@ def plan_predict(
     return PredictPlan(model=file, device=device, targets=targets, folder=place, insist=insist, resume=resume)
 
 
-def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None) -> "Configuration":
+def _stopped(place: Path, *, resume: bool) -> RunFolder:
+    """Return what a run that was stopped in a folder has left, or would leave."""
+    check_idle(place)
+    state = RunFolder(place / UNFINISHED)
+    state.put_back()
+    if resume and not state.path.is_dir():
+        anew = f"leave out `{typed(resume=True)}`; where a complete run is there, pass `{typed(overwrite=True)}`"
+        raise OutputError("a run that was stopped", f"{place}, in which there is none to go on with", anew)
+    return state
+
+
+def _configuration(settings: Settings, stopped: RunFolder | None, device: str | None, devices: int) -> "Configuration":
     """Return a whole configuration; where a run was stopped, what it began with beside what is asked for now."""
     from quietscope.distillation.student import check_trainable
     from quietscope.model.starting import with_start
     from quietscope.nn.hardware import chosen_device
     from quietscope.presets import Configuration
+    from quietscope.training.together import devices_of
 
-    chosen_device(device)
+    devices_of(chosen_device(device), devices)
     if isinstance(settings, Configuration):
         configuration = settings
     elif stopped is not None:

@@ -6,7 +6,7 @@ so all make the same step. Values that decide about the run (clock, KL divergenc
 equal in all processes before the decision.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -76,6 +76,15 @@ class Team:
         if self.size > 1:
             for each in tensors:
                 distributed.broadcast(each, 0)
+
+    def of_first(self, compute: Callable[[], float]) -> float:
+        """Return a number that the first process computes, in all of them."""
+        value = compute() if self.is_first else 0.0
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        distributed.broadcast(shared, 0)
+        return float(shared)
 
     def mean(self, value: float) -> float:
         """Return the mean of a number over the team."""

@@ -121,7 +121,7 @@ class TrainingRun:
         return -self.validation.loss_of_now()
 
     def _psnr(self, judge: Judge) -> float:
-        return self._team.mean(judge.psnr(self._learner.method))
+        return self._team.of_first(lambda: judge.psnr(self._learner.method))
 
     def restart_if_collapsed(self, loss: Loss) -> None:
         """Start again with fresh weights if the posterior no longer depends on the image.

@@ -8,12 +8,11 @@ from cyclopts import Parameter
 
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
-    NO_TRAINING_OPTIONS,
     Group,
     Output,
     PredictionOptions,
-    TrainingOptions,
 )
+from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
 from quietscope.cli.verbs.denoise import denoise
 from quietscope.samples import sample_path
 

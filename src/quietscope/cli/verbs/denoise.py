@@ -9,7 +9,6 @@ from cyclopts import Parameter
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
     NO_PREVIEW,
-    NO_TRAINING_OPTIONS,
     Axes,
     Flag,
     Group,
@@ -19,13 +18,13 @@ from quietscope.cli.options import (
     PreviewOptions,
     Series,
     Several,
-    TrainingOptions,
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen, status_of
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
+from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
 
 
 def denoise(
@@ -82,6 +81,7 @@ def denoise(
         mask=mask,
         part=part.part,
         device=training.device,
+        devices=training.devices,
         results=replace(prediction.results(format), storage=storing.storage),
         request=prediction.request(),
         overwrite=prediction.overwrite,

@@ -8,7 +8,6 @@ from cyclopts import Parameter
 from quietscope.cli import INTERRUPTED, TERMINATED
 from quietscope.cli.options import (
     NO_PREVIEW,
-    NO_TRAINING_OPTIONS,
     Axes,
     Flag,
     Group,
@@ -16,12 +15,12 @@ from quietscope.cli.options import (
     Output,
     PreviewOptions,
     Series,
-    TrainingOptions,
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen
+from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
 
 
 def train(
@@ -62,6 +61,7 @@ def train(
         mask=mask,
         part=part.part,
         device=training.device,
+        devices=training.devices,
         overwrite=overwrite,
         resume=resume,
     )

@@ -1,0 +1,88 @@
+"""Processes that a run has started itself make the steps of one, tell of one that is lost, and leave nobody behind."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from quietscope.errors import SettingsError, Stop, TrainingError
+from quietscope.testing.method_contract import toy_frames, toy_settings
+from quietscope.training.budget import Budget
+from quietscope.training.fit import FitReport
+from quietscope.training.together import devices_of, fit_together
+from quietscope.training.watch import TrainingState, Watcher
+from tests.training.test_team import CPU, Blur
+
+STEPS = 12
+
+
+def train(
+    size: int, folder: Path | None, watch: Watcher | None = None, *, resume: bool = False, steps: int = STEPS
+) -> FitReport:
+    method = Blur()
+    return fit_together(
+        size,
+        method,
+        toy_frames(method),
+        toy_settings(batch_size=4),
+        Budget(steps=steps),
+        device=CPU,
+        notify=print,
+        watch=watch,
+        folder=folder,
+        resume=resume,
+    )
+
+
+def others() -> list[psutil.Process]:
+    """Return the processes that were started to train along, without Python's own tracker of resources."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_two_processes_learn_what_one_does_and_go_on_where_they_were_stopped(tmp_path: Path) -> None:
+    alone = train(1, None)
+
+    def stop_at_5(state: TrainingState) -> None:
+        if state.step == 5:
+            raise Stop
+
+    stopped = train(2, tmp_path, stop_at_5)
+    assert (stopped.steps, stopped.interrupted) == (5, True)
+    together = train(2, tmp_path, resume=True)
+    assert together.steps == STEPS
+    for name, value in alone.last_state.items():
+        np.testing.assert_allclose(together.last_state[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+    assert not others()
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_is_lost_is_told_in_one_line(tmp_path: Path) -> None:
+    def kill(state: TrainingState) -> None:
+        if state.step == 3:
+            for child in others():
+                os.kill(child.pid, signal.SIGKILL)
+
+    with pytest.raises(TrainingError, match=r"2 processes that train together.*number 2 ended with status -9"):
+        train(2, tmp_path, kill, steps=1000)
+    assert not others()
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, "1 device or more"), (3, "a batch that 3 processes can share")])
+def test_too_few_devices_and_batches_that_cannot_be_shared_are_refused(count: int, expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        train(count, None)
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert devices_of(torch.device("cuda"), 2) == [torch.device("cuda", n) for n in (0, 1)]
+    assert devices_of(torch.device("cuda", 1), 1) == [torch.device("cuda", 1)]
+    with pytest.raises(SettingsError, match="3 GPUs; got 2 in this machine"):
+        devices_of(torch.device("cuda"), 3)
+    with pytest.raises(SettingsError, match="any 2 GPUs"):
+        devices_of(torch.device("cuda", 1), 2)
