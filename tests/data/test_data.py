@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames, spread
 from quietscope.data.normalize import Statistics
-from quietscope.data.patches import PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
+from quietscope.data.patches import PatchPlan, ResidentPatches, pad_to_patch
 from quietscope.data.preparation import note_small, prepare
 from quietscope.data.split import split_frames
+from quietscope.data.streamed import StreamedPatches
 from quietscope.errors import ChannelError, PixelError
 from quietscope.tiling.orientations import ALL_TURNS, orient
 

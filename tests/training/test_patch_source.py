@@ -10,7 +10,8 @@ import torch
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.data.patches import ResidentPatches, StreamedPatches
+from quietscope.data.patches import ResidentPatches
+from quietscope.data.streamed import StreamedPatches
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN
 from quietscope.testing.method_contract import toy_frames, toy_settings

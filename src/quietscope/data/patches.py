@@ -5,17 +5,17 @@ Because of that, a resumed run gets exactly the patches that an uninterrupted on
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from quietscope.data.frames import Frame, Frames
+from quietscope.data.frames import Frame
 from quietscope.data.regions import Starts
-from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE, orient
+from quietscope.tiling.orientations import FLIP_X, FLIP_Y, TRANSPOSE
 
 MOST_DRAWS = 24
 """Draws of the place of a patch, where pixels are missing, before the best of them is taken."""
@@ -49,47 +49,98 @@ class PatchPlan:
     patch: tuple[int, ...]
     seed: int
     orientations: tuple[int, ...]
-    measured: Callable[[int, Sequence[int]], float] | None = None
-    filled: Callable[[int, Sequence[int]], bool] | None = None
+    measured: Callable[[int, list[int]], float] | None = None
+    filled: Callable[[int, list[int]], bool] | None = None
     spaces: tuple[tuple[Starts, ...], ...] | None = None
     weights: tuple[int, ...] | None = None
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Return samples ``first`` to ``first + count``, one row each: frame, start per spatial axis, orientation."""
-        pixels = np.cumsum(self.weights or [np.prod(size, dtype=np.int64) for size in self.sizes])
         rows = np.empty((count, len(self.patch) + 2), dtype=np.int64)
         for row, index in zip(rows, range(first, first + count), strict=True):
-            # A counter-based generator can start at any index: no draw depends on the draws before it.
-            rng = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, index]))
-            frame, starts = self._place(rng, pixels)
-            turn = self.orientations[rng.integers(len(self.orientations))]
-            row[:] = np.array([frame, *starts, turn])
+            rng = self.rng(index)
+            frame, starts = self.place(rng)
+            row[:] = np.array([frame, *starts, self.turn(rng)])
         return rows
 
-    def _place(self, rng: np.random.Generator, pixels: np.ndarray) -> tuple[int, list[int]]:
-        """Draw the frame of a patch and where it begins; of several draws, the first that will do, or the best."""
-        best, most = (0, [0] * len(self.patch)), -1.0
-        filled = None if self.filled is None or rng.random() < ANYWHERE else self.filled
-        for _ in range(1 if self.measured is None and filled is None else MOST_DRAWS):
-            frame = int(np.searchsorted(pixels, rng.integers(pixels[-1]), side="right"))
-            starts = self._starts(rng, frame)
-            share = 1.0 if self.measured is None else self.measured(frame, starts)
-            if filled is not None and not filled(frame, starts):
-                share *= 0.9 * ENOUGH
-            if share > most:
-                best, most = (frame, starts), share
-            if most >= ENOUGH:
-                break
-        return best
+    def rng(self, index: int, stream: int = 0) -> np.random.Generator:
+        """Return the source of random numbers of a sample; those of no other sample are needed for it."""
+        # A counter-based generator can start at any index: no draw depends on the draws before it.
+        return np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, stream, index]))
 
-    def _starts(self, rng: np.random.Generator, frame: int) -> list[int]:
-        """Draw where a patch begins in a frame; all places that it may have are equally likely."""
+    def turn(self, rng: np.random.Generator) -> int:
+        """Draw the orientation of a patch."""
+        return self.orientations[rng.integers(len(self.orientations))]
+
+    def place(self, rng: np.random.Generator) -> tuple[int, list[int]]:
+        """Draw the frame of a patch and where it begins."""
+        return best_place(rng, partial(self.anywhere, rng), self.measured, self.filled)
+
+    def anywhere(self, rng: np.random.Generator) -> tuple[int, list[int]]:
+        """Draw a frame and a place in it, whatever is there."""
+        frame = int(np.searchsorted(self._pixels, rng.integers(self._pixels[-1]), side="right"))
+        return frame, self.starts(rng, frame)
+
+    def starts(self, rng: np.random.Generator, frame: int, within: Sequence[slice] | None = None) -> list[int]:
+        """Draw where a patch begins in a frame; all places that it may have are equally likely.
+
+        Args:
+            rng: Source of the draws.
+            frame: Number of the frame.
+            within: A box of the frame that the patch lies in; None for all of it. There has to be a place in it.
+        """
+        size = self.sizes[frame]
+        box = [slice(0, n) for n in size] if within is None else within
+        ends = [range(part.start, part.stop - p + 1) for part, p in zip(box, self.patch, strict=True)]
         if self.spaces is None:
-            return [int(rng.integers(n - p + 1)) for n, p in zip(self.sizes[frame], self.patch, strict=True)]
-        boxes = self.spaces[frame]
-        ends = np.cumsum([math.prod(map(len, box)) for box in boxes])
-        box = boxes[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]
-        return [int(rng.integers(axis.start, axis.stop)) for axis in box]
+            return [int(rng.integers(axis.start, axis.stop)) for axis in ends]
+        boxes = [
+            [
+                range(max(one.start, other.start), min(one.stop, other.stop))
+                for one, other in zip(each, ends, strict=True)
+            ]
+            for each in self.spaces[frame]
+        ]
+        counts = np.cumsum([math.prod(map(len, each)) for each in boxes])
+        chosen = boxes[int(np.searchsorted(counts, rng.integers(counts[-1]), side="right"))]
+        return [int(rng.integers(axis.start, axis.stop)) for axis in chosen]
+
+    @cached_property
+    def _pixels(self) -> np.ndarray:
+        return np.cumsum(self.weights or [np.prod(size, dtype=np.int64) for size in self.sizes])
+
+
+def best_place(
+    rng: np.random.Generator,
+    draw: Callable[[], tuple[int, list[int]]],
+    measured: Callable[[int, list[int]], float] | None,
+    filled: Callable[[int, list[int]], bool] | None,
+    most_draws: int = MOST_DRAWS,
+) -> tuple[int, list[int]]:
+    """Return, of several draws of a place, the first that will do, or the best.
+
+    Args:
+        rng: Source of the choice whether a place may be empty.
+        draw: Draws the number of a frame, and a place in it.
+        measured: Returns which share of the pixels there was measured, 0 to 1; None where all were.
+        filled: Returns whether there is anything but background; None where that is all one.
+        most_draws: Draws before the best of them is taken.
+    """
+    filled = None if filled is None or rng.random() < ANYWHERE else filled
+    found = [draw()]
+    if measured is None and filled is None:
+        return found[0]
+    best, most = found[0], -1.0
+    for number in range(most_draws):
+        frame, place = found[0] if number == 0 else draw()
+        share = 1.0 if measured is None else measured(frame, place)
+        if filled is not None and not filled(frame, place):
+            share *= 0.9 * ENOUGH
+        if share > most:
+            best, most = (frame, place), share
+        if most >= ENOUGH:
+            break
+    return best
 
 
 class Patches(Protocol):
@@ -147,48 +198,6 @@ class ResidentPatches:
             index = torch.where(transpose, index.transpose(-1, -2), index)
         index = index[:, None] + self._offsets[self._windows[frame]].reshape(count, -1, *[1] * dims)
         return self._pixels[:, index.to(self._pixels.device)].permute(1, 2, 0, *range(3, 3 + dims)).flatten(1, 2)
-
-
-class StreamedPatches:
-    """Patches read from files one batch in advance, for images that do not fit into memory.
-
-    Args:
-        frames: The frames to read from.
-        chosen: Indices of those frames that the plan is made for.
-        plan: Frame, position and orientation of each patch.
-        device: Device of the returned batches.
-        surrounded: Whether a frame comes with those that a model sees along with it.
-    """
-
-    def __init__(
-        self,
-        frames: Frames,
-        chosen: Sequence[int],
-        plan: PatchPlan,
-        device: torch.device,
-        *,
-        surrounded: bool = False,
-    ) -> None:
-        self._frames, self._chosen, self._plan, self._device = frames, chosen, plan, device
-        self._read_box = frames.surrounded if surrounded else frames.region
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="patches")
-        self._ahead: dict[tuple[int, int], list[Future[np.ndarray]]] = {}
-
-    def batch(self, first: int, count: int) -> Tensor:
-        """Return samples ``first`` to ``first + count`` as (count, W C, *patch), float32."""
-        wanted = self._ahead.pop((first, count), None) or self._submit(first, count)
-        self._ahead = {(first + count, count): self._submit(first + count, count)}
-        patches = np.stack([future.result() for future in wanted])
-        return torch.from_numpy(patches).to(self._device)
-
-    def _submit(self, first: int, count: int) -> list[Future[np.ndarray]]:
-        return [self._pool.submit(self._read, row) for row in self._plan.rows(first, count)]
-
-    def _read(self, row: np.ndarray) -> np.ndarray:
-        box = tuple(slice(start, start + length) for start, length in zip(row[1:-1], self._plan.patch, strict=True))
-        # A frame smaller than the patch is read completely (slices stop at its end) and then mirrored.
-        patch = self._read_box(self._chosen[int(row[0])], box).astype(np.float32)
-        return orient(pad_to_patch(patch, self._plan.patch), int(row[-1]))
 
 
 def turned(images: Tensor, turn: int) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +11,9 @@ from torch import nn
 
 from quietscope.data.foreground import Foreground
 from quietscope.data.frames import Frame, Frames
-from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, StreamedPatches, pad_to_patch
+from quietscope.data.patches import Patches, PatchPlan, ResidentPatches, pad_to_patch
 from quietscope.data.regions import Starts
+from quietscope.data.streamed import BlockPatches, StreamedPatches, are_large
 from quietscope.errors import SettingsError
 from quietscope.methods.base import LearningMethod, Method
 from quietscope.nn.seeding import seeded
@@ -52,7 +54,8 @@ def make_patches(
 ) -> Patches:
     """Make the patch source of some frames: on the device if they fit, otherwise streamed from their files.
 
-    Both sources give the same patches. Frames smaller than a patch are padded by mirroring.
+    Both sources give the same patches, but for frames that are much larger than patches: of these, blocks are read,
+    see `quietscope.data.streamed`. Frames smaller than a patch are padded by mirroring.
 
     Args:
         method: The method to train, which determines the number of axes and the turns that the noise allows.
@@ -95,16 +98,19 @@ def make_patches(
         places = {n: place for place, n in enumerate(needed)}
         seen = [[places[n] for n in window] for window in windows]
         return ResidentPatches(list(resident.values()), plan, device, seen)
-    return StreamedPatches(frames, chosen, plan, device, surrounded=method.neighbours > 0)
+    told: dict[str, Any] = {"surrounded": method.neighbours > 0}
+    if are_large(padded_sizes, patch):
+        return BlockPatches(frames, chosen, plan, device, batch_size=settings.batch_size, foreground=foreground, **told)
+    return StreamedPatches(frames, chosen, plan, device, stride=settings.batch_size, **told)
 
 
 def _share_measured(
     frames: Frames, chosen: Sequence[int], patch: tuple[int, ...], resident: Mapping[int, Frame] | None
-) -> Callable[[int, Sequence[int]], float]:
+) -> Callable[[int, list[int]], float]:
     """Return a function that tells which share of a patch was measured, see `PatchPlan`."""
     known = None if resident is None else {n: np.asarray(~np.isnan(resident[n]).any(axis=0)) for n in chosen}
 
-    def share(frame: int, starts: Sequence[int]) -> float:
+    def share(frame: int, starts: list[int]) -> float:
         box = tuple(slice(start, start + length) for start, length in zip(starts, patch, strict=True))
         if known is not None:
             return float(known[chosen[frame]][box].mean())
@@ -119,10 +125,10 @@ def _is_filled(
     patch: tuple[int, ...],
     resident: Mapping[int, Frame] | None,
     foreground: Foreground,
-) -> Callable[[int, Sequence[int]], bool]:
+) -> Callable[[int, list[int]], bool]:
     """Return a function that tells whether a patch holds foreground, see `PatchPlan`."""
 
-    def filled(frame: int, starts: Sequence[int]) -> bool:
+    def filled(frame: int, starts: list[int]) -> bool:
         box = tuple(slice(start, start + length) for start, length in zip(starts, patch, strict=True))
         number = chosen[frame]
         return foreground.is_in(frames.region(number, box) if resident is None else resident[number][:, *box])
