@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.data.boxes import boxes_of
 from quietscope.data.frame_statistics import LOCAL_SIDE, local_means
 from quietscope.data.frames import Frames
 
@@ -44,13 +45,14 @@ class Foreground:
 
         Args:
             frames: All frames; NaN stands for pixels that were never measured.
-            chosen: Indices of those to look at; at most 16 of them are read, evenly apart.
+            chosen: Indices of those to look at; at most 16 of them are read, evenly apart, and boxes of large ones.
 
         Returns:
             What is foreground.
         """
         some = sorted({chosen[round(k)] for k in np.linspace(0, len(chosen) - 1, min(MOST_FRAMES, len(chosen)))})
-        pixels = [np.asarray(frames[n], np.float64) for n in some]
+        boxes = [(n, box) for n in some for box in boxes_of(frames.spatial_shape(n))]
+        pixels = [np.asarray(frames.region(n, box), np.float64) for n, box in boxes]
         squares = np.concatenate([local_means(each) for each in pixels], axis=1)
         variances = np.concatenate([local_means(each**2) for each in pixels], axis=1) - squares**2
         dark = np.nanquantile(squares, DARK, axis=1)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Context, Layout
+from quietscope.data.boxes import boxes_of
 from quietscope.data.measured import in_intensities, measured_in, stored
 from quietscope.data.scaled import OwnUnits, ScaledArray
 from quietscope.errors import ChannelError
@@ -109,9 +110,13 @@ class Frames(Sequence[Frame]):
         return self.parts[0][1].num_channels
 
     def is_measured(self, index: int) -> bool:
-        """Return whether any pixel of a frame was measured; a frame is read only where some may be missing."""
+        """Return whether any pixel of a frame was measured; read where some may be missing, a few boxes of it first."""
         array, layout, n = self._locate(index)
-        return measured_in(array) is None or not np.isnan(layout.take(array, n)).all()
+        size = layout.spatial_shape
+        rows = ((slice(at, at + 1), *(slice(0, length) for length in size[1:])) for at in range(size[0]))
+        return measured_in(array) is None or any(
+            not np.isnan(layout.region(array, n, box)).all() for box in chain(boxes_of(size), rows)
+        )
 
     @cached_property
     def measured(self) -> list[int]:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
+from quietscope.data.bounded import bounded
+from quietscope.data.boxes import boxes_of
 from quietscope.data.frames import Frames, spread
 from quietscope.data.likeness import Seen, of_one_scale
 from quietscope.data.measured import MeasuredArray, stored
@@ -28,8 +30,9 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
     """Check the training frames, and measure their statistics.
 
     Args:
-        frames: The training frames; at most 256 of them, evenly spread, are read for their statistics. Every frame
-            of floating-point numbers is read once, since one NaN anywhere would spoil the weights.
+        frames: The training frames; at most 256 of them, evenly spread, are read for their statistics, and boxes of
+            those that are large. Every frame of floating-point numbers is read once, since one NaN anywhere would spoil
+            the weights, but of large ones the same boxes.
         notify: Called with one line about saturated pixels.
 
     Returns:
@@ -39,11 +42,12 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
         PixelError: If a pixel is NaN or infinite, all pixels of a channel are equal, or images differ in scale.
     """
     tell = notify or (lambda _: None)
+    if not frames.own_units:
+        _check_one_scale(frames)
+    frames = bounded(frames)
     chosen = spread(frames)
     recorded = frames.in_intensities
     _check_all_finite(recorded)
-    if not frames.own_units:
-        _check_one_scale(frames)
     low, high = np.full(frames.num_channels, np.inf), np.full(frames.num_channels, -np.inf)
     for n in chosen:
         frame = frames[n]
@@ -157,9 +161,9 @@ def _extremes(looks: Sequence[Seen], known: Sequence[int]) -> Iterator[tuple[int
 
 
 def _first_look(array: Any, layout: Layout) -> tuple[Seen, ...]:
-    """Return what each channel of an image looks like, from the first of its frames that has any pixel."""
-    for number in range(layout.num_frames):
-        frame = np.asarray(layout.take(array, number))
+    """Return what each channel of an image looks like, from the first of its frames, or boxes, that has any pixel."""
+    for number, box in product(range(layout.num_frames), boxes_of(layout.spatial_shape)):
+        frame = layout.region(array, number, box)
         if not np.isnan(frame).all():
             break
     dtype = str(np.dtype(stored(array).dtype))

@@ -31,7 +31,7 @@ LEAST_SIDE, SIDES, DEPTHS = 256, 4, 2
 """Size of a block: 4 patches in Y and X, and 256 pixels or more; 2 patches in Z."""
 
 DRAWS_OF_BLOCKS = 96
-"""Draws of the place of a block before the best is taken; what is known of a place is kept, so that most cost little."""
+"""Draws of the place of a block before the best is taken; what is known of a place is kept, so most cost nothing."""
 
 TURNOVER = 2.0
 """How often a pixel of a block lies in a patch of it, on average."""

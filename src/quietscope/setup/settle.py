@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from quietscope.data.bounded import bounded
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, note_small, prepare
@@ -149,7 +150,7 @@ def _settle(
 ) -> Settled:
     configuration = choose_method(configuration, frames, notes)
     configuration, psf = choose_psf(configuration, images, frames, notes, folder=folder, resume=resume)
-    statistics = prepare(frames, notes)
+    statistics, some = prepare(frames, notes), bounded(frames)
     _check_batches(configuration, statistics)
     noise_models: Sequence[NoiseModel] = ()
     is_met = configuration.method_settings().expects_correlation
@@ -160,10 +161,10 @@ def _settle(
             "above and below; that pays where structures go on from plane to plane, and takes several times as long."
         )
     if METHODS[configuration.method].needs_noise:
-        noise_models = choose_noise(configuration.noise, frames, notes, bootstrap, correlation_is_met=is_met)
+        noise_models = choose_noise(configuration.noise, some, notes, bootstrap, correlation_is_met=is_met)
     elif not is_met:
-        note_correlation(frames, configuration.method, notes)
-    note_common_noise(configuration, frames, notes)
+        note_correlation(some, configuration.method, notes)
+    note_common_noise(configuration, some, notes)
     note_small(frames, configuration.training_settings().patch, notes)
     return Settled(
         configuration=configuration,

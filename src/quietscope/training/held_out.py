@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quietscope.data.boxes import boxes_of, inside
 from quietscope.data.frames import Frames
 from quietscope.data.patches import ENOUGH
 from quietscope.data.regions import (
@@ -199,4 +200,5 @@ def _choose(frames: Frames, chosen: Sequence[int], clearance: Clearance, seed: i
 
 def _measured(frames: Frames, number: int, regions: Sequence[Box]) -> float:
     """Return the share of the pixels of a frame's regions that were measured."""
-    return float(np.mean([np.isfinite(frames.region(number, box)).mean() for box in regions]))
+    parts = [inside(box, part) for box in regions for part in boxes_of([side.stop - side.start for side in box])]
+    return float(np.mean([np.isfinite(frames.region(number, part)).mean() for part in parts]))
