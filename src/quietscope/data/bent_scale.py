@@ -50,6 +50,10 @@ class Curve(nn.Module):
         self.register_buffer("knots", knots.float().clone())
         self.bends = nn.Parameter(torch.zeros(knots.shape[0], knots.shape[1] - 1, device=knots.device))
 
+    def move(self, gain: Tensor, offset: Tensor) -> None:
+        """Have every value v become ``gain v + offset``, one of both per channel, shape (C,)."""
+        self.knots.mul_(gain[:, None]).add_(offset[:, None])
+
     def table(self) -> Table:
         """Return the map, differentiable in the bends."""
         steps = self.bends.exp() * self.knots.diff(dim=1)

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.axes import Layout
-from quietscope.data.bounded import bounded
 from quietscope.data.boxes import boxes_of
 from quietscope.data.frames import Frames, spread
 from quietscope.data.likeness import Seen, of_one_scale
 from quietscope.data.measured import MeasuredArray, stored
 from quietscope.data.normalize import Statistics
+from quietscope.data.standing_in import bounded
 from quietscope.errors import PixelError
 from quietscope.io.image import LazyArray
 from quietscope.io.pixel_check import check_finite, check_resolved, check_varied, saturated_share

@@ -20,6 +20,7 @@ from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.accumulating import AccumulatingMethod, AccumulatingSettings
 from quietscope.methods.base import Loss, MethodSettings
 from quietscope.methods.citation import Citation
+from quietscope.methods.mean_keeping import MeanKeepingMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.pretrained import HiddenErrors, PretrainedMethod
 from quietscope.nn.row_noise import correlated
@@ -88,7 +89,7 @@ class InstantSettings(AccumulatingSettings):
 
 
 @final
-class Instant(AccumulatingMethod, PretrainedMethod):
+class Instant(AccumulatingMethod, PretrainedMethod, MeanKeepingMethod):
     """The denoiser f of Gaussian noise behind the stabilised scale T of a noise model, bent by a curve g.
 
     ``s = h^{-1}(f(g(T(x))))``, with ``h(s) = E[g(T(x)) | s]`` under the noise model
@@ -185,6 +186,10 @@ class Instant(AccumulatingMethod, PretrainedMethod):
     def to_intensity(self, out: Tensor) -> Tensor:
         """Map means on the bent scale (B, C, *S) to the signals that cause them."""
         return self.scale.inverse(out)
+
+    def shift_signal(self, gain: Tensor, offset: Tensor) -> None:
+        """Have every signal s become ``gain s + offset``."""
+        self.scale.signal.move(gain, offset)
 
     def as_planes(self, u: Tensor) -> Tensor:
         """Return channels and planes one by one, (N, 1, Y, X); where noise runs along columns, these as rows."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from quietscope.data.bounded import bounded
 from quietscope.data.frames import Frames
 from quietscope.data.normalize import Statistics
 from quietscope.data.preparation import Notify, note_small, prepare
+from quietscope.data.standing_in import bounded
 from quietscope.io import Image
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require

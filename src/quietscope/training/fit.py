@@ -16,6 +16,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.patches import Patches
 from quietscope.data.preparation import Notify
 from quietscope.methods.base import AnnealedMethod, LearningMethod
+from quietscope.training.brightness import keep_means
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
@@ -190,6 +191,8 @@ def fit(
     tell_if_unlike(method, fixed, notify)
     tell_if_leaking(method, fixed, notify)
     run.tell_if_settled()
+    if learner.learns:
+        keep_means(method, frames, held_out.training, device)
     return _finish(run, learner, settings, stop)
 
 

@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pytest
 
 from quietscope.axes import Layout
-from quietscope.data.bounded import bounded
 from quietscope.data.boxes import boxes_of
 from quietscope.data.by_itself import for_model
 from quietscope.data.foreground import Foreground
@@ -15,6 +14,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured
 from quietscope.data.preparation import prepare
+from quietscope.data.standing_in import bounded
 from quietscope.io import Image
 
 
@@ -61,7 +61,7 @@ def test_a_volume_of_a_quarter_of_a_terabyte_is_measured_in_a_bounded_sample() -
 
 
 def test_boxes_know_what_is_missing_and_in_which_units_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("bounded", "boxes"):
+    for name in ("standing_in", "boxes"):
         monkeypatch.setattr(f"quietscope.data.{name}.MOST_PIXELS", 1 << 12)
     monkeypatch.setattr("quietscope.data.boxes.SIDE", 48)
     rng = np.random.default_rng(1)
@@ -81,7 +81,7 @@ def test_boxes_know_what_is_missing_and_in_which_units_they_are(monkeypatch: pyt
 
 
 def test_boxes_of_one_image_are_not_compared_in_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("bounded", "boxes"):
+    for name in ("standing_in", "boxes"):
         monkeypatch.setattr(f"quietscope.data.{name}.MOST_PIXELS", 1 << 12)
     monkeypatch.setattr("quietscope.data.boxes.SIDE", 48)
     pixels = np.random.default_rng(1).normal(100.0, 5.0, (1, 128, 128)).astype(np.float32)
