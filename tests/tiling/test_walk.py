@@ -32,6 +32,11 @@ class Engine:
         self.num_samples, self.pairs = num_samples, pairs
         self.kept: float | None = None
 
+    pixels_at_once = 0
+
+    def bytes_per_pixel(self, bytes_per_value: float) -> float:
+        return 4 + bytes_per_value
+
     def most_pixels(self, bytes_per_value: float) -> int:
         self.kept = bytes_per_value
         return 40 * 40

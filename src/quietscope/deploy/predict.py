@@ -151,9 +151,13 @@ class NumpyEngine:
         estimator: type[Estimator[Array]] = imported(kind.twin)
         return estimator
 
+    def bytes_per_pixel(self, bytes_per_value: float) -> float:
+        """Return the memory that a pixel of an outer box takes in model and estimators."""
+        return self.model.bytes_per_pixel + bytes_per_value * self.num_channels
+
     def most_pixels(self, bytes_per_value: float) -> int:
         """Return the pixels of an outer box that model and estimators fill a quarter of the free memory with."""
-        needed = self.model.bytes_per_pixel + bytes_per_value * self.num_channels
+        needed = self.bytes_per_pixel(bytes_per_value)
         return min(MOST_PIXELS_ON_CPU, int(memory_for_tiles(free_main_memory(), self.request.max_memory) / needed))
 
     @property
@@ -173,7 +177,7 @@ class NumpyEngine:
                 others = found.get("deconvolved"), found.get("deviation")
                 yield Drawn([number], found["denoised"], *others)
             return
-        at_once = max(1, min(_MOST_AT_ONCE, self._pixels_at_once // prod(tile.outer_shape)))
+        at_once = max(1, min(_MOST_AT_ONCE, self.pixels_at_once // prod(tile.outer_shape)))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
             key = {"seed": self.request.seed, "frame": frame}
@@ -189,9 +193,9 @@ class NumpyEngine:
         return images
 
     @cached_property
-    def _pixels_at_once(self) -> int:
-        """Pixels of all samples of one call, the same for every tile."""
-        return min(_PIXELS_AT_ONCE, self.most_pixels(BYTES_OF_MOMENTS))
+    def pixels_at_once(self) -> int:
+        """Pixels of all samples of one call, the same for every tile; 0 where no samples are drawn."""
+        return min(_PIXELS_AT_ONCE, self.most_pixels(BYTES_OF_MOMENTS)) if self.gives_samples else 0
 
 
 def tile_noise(

@@ -103,9 +103,18 @@ class TorchEngine:
         estimator: type[Estimator[Tensor]] = imported(kind.estimator)
         return estimator
 
+    def bytes_per_pixel(self, bytes_per_value: float) -> float:
+        """Return the memory that a pixel of an outer box takes in networks and estimators."""
+        return bytes_per_pixel(self.model, self.device) + bytes_per_value * self.num_channels
+
     def most_pixels(self, bytes_per_value: float) -> int:
         """Return the pixels of an outer box that networks and estimators fill a quarter of the free memory with."""
         return most_pixels_of_tile(self.model, self.device, bytes_per_value, self.request.max_memory)
+
+    @property
+    def pixels_at_once(self) -> int:
+        """Pixels of all samples of a small tile that are decoded in one call; 0 where no samples are drawn."""
+        return _PIXELS_AT_ONCE.get(self.device.type, 1) if self.gives_samples else 0
 
     @property
     def pairs(self) -> Pairs:
@@ -132,7 +141,7 @@ class TorchEngine:
         known: dict[str, Tensor] = {}
         if isinstance(method, MomentsMethod):
             known["expected"], known["deviation"] = method.moments(image)
-        at_once = max(1, _PIXELS_AT_ONCE.get(self.device.type, 1) // prod(tile.outer_shape))
+        at_once = max(1, self.pixels_at_once // prod(tile.outer_shape))
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
             key = {"seed": self.request.seed, "frame": frame}

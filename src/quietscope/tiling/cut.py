@@ -65,6 +65,8 @@ class Room:
         orientations: The turns that augmentation may use.
         reach: How far its image is blurred at the end, per spatial axis.
         most_pixels: Pixels of an outer box that the free memory allows.
+        bytes_per_pixel: Memory that a pixel of an outer box takes, in the network and in what estimates.
+        pixels_at_once: Pixels of several samples of small boxes that are drawn together; 0 where none are.
     """
 
     spatial_dims: int
@@ -72,6 +74,8 @@ class Room:
     orientations: tuple[int, ...]
     reach: tuple[int, ...]
     most_pixels: int
+    bytes_per_pixel: float
+    pixels_at_once: int
 
 
 @dataclass(frozen=True, kw_only=True)

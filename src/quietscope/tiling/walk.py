@@ -54,12 +54,23 @@ class Engine(Protocol[Images]):
     def estimator_of(self, kind: Kind) -> type[Estimator[Images]]:
         """Return the estimator that makes a kind of results of its images."""
 
+    def bytes_per_pixel(self, bytes_per_value: float) -> float:
+        """Return the memory that a pixel of an outer box takes.
+
+        Args:
+            bytes_per_value: What estimators keep per pixel and channel.
+        """
+
     def most_pixels(self, bytes_per_value: float) -> int:
         """Return the pixels of an outer box that the free memory allows.
 
         Args:
             bytes_per_value: What estimators keep per pixel and channel.
         """
+
+    @property
+    def pixels_at_once(self) -> int:
+        """Pixels of all samples of a small tile that are drawn together; 0 where no samples are drawn."""
 
     @property
     def pairs(self) -> Pairs:
@@ -151,6 +162,8 @@ def room_for(engine: Engine[Images], kinds: Iterable[str], request: Request) -> 
         orientations=tuple(model.orientations),
         reach=tuple(model.reach),
         most_pixels=most,
+        bytes_per_pixel=engine.bytes_per_pixel(panel.bytes_per_value),
+        pixels_at_once=engine.pixels_at_once,
     )
 
 

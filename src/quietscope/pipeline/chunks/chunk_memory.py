@@ -1,0 +1,63 @@
+"""How much memory a process takes that denoises chunks, told before it does."""
+
+from math import prod
+
+from quietscope.deploy import is_exported
+from quietscope.pipeline.chunks.chunk_job import ChunkJob
+from quietscope.pipeline.image_files import Target
+from quietscope.tiling.bands import ROWS
+from quietscope.tiling.cut import Cut, Room
+
+# Measured on Linux, before any pixel is read.
+_OF_PYTORCH, _OF_A_RUNTIME = 470 << 20, 320 << 20
+_COPIES_OF_WEIGHTS = 3
+_BYTES = 4
+_BYTES_COMPARED = 200
+"""What comparing a band of whole rows with the noisy pixels takes per pixel of it, at the end: 25 arrays of float64."""
+_SHAPES = 2
+"""Tiles at the borders of an image have other shapes, and a runtime keeps the memory that each of them took."""
+
+
+def worker_memory(job: ChunkJob, target: Target, room: Room, cut: Cut) -> int:
+    """Estimate the main memory that a process takes at most that denoises chunks, and ends the run where it is last.
+
+    It does not depend on the size of the image but for the length of its rows: whoever is last compares whole rows with
+    the result. On a GPU the part of the network is memory of the GPU. Measured peaks are 0.5 to 1.0 of the estimate.
+
+    Args:
+        job: What is denoised.
+        target: The same, opened.
+        room: What of the model decides, see `quietscope.pipeline.opened_model.Model.room`.
+        cut: How the image is cut.
+
+    Returns:
+        Bytes.
+    """
+    weights = job.model.with_suffix(".bin")
+    stored = job.model.stat().st_size + (weights.stat().st_size if weights.is_file() else 0)
+    exported = is_exported(job.model)
+    fixed = (_OF_A_RUNTIME if exported else _OF_PYTORCH) + _COPIES_OF_WEIGHTS * stored
+    return fixed + _denoising(target, room, cut, _SHAPES if exported else 1) + _comparing(target, cut)
+
+
+def _denoising(target: Target, room: Room, cut: Cut, shapes: int) -> int:
+    """Return the bytes of a tile in the network, and of a chunk of results: as made, as stored and compressed."""
+    sides = zip(cut.tiles.size, cut.tiles.halo, cut.size, room.size_multiple, strict=True)
+    outer = prod(min(side + 2 * halo, -(-size // m) * m) for side, halo, size, m in sides)
+    together = min(room.pixels_at_once, target.request.num_samples * outer)
+    shape = target.image.shape
+    layers = sum(prod(target.write_request(kind).shape) for kind in target.files) // prod(shape)
+    chunk = _channels(target, cut) * prod((*cut.frame_chunk, *cut.chunk))
+    return round(max(shapes * outer, together) * room.bytes_per_pixel) + 3 * _BYTES * layers * chunk
+
+
+def _comparing(target: Target, cut: Cut) -> int:
+    """Return the bytes of the rows that are compared with the result: all begun ones, and one band that is at work."""
+    height, width = cut.size[-2:]
+    band = height if height < 2 * ROWS else ROWS + height % ROWS
+    begun = min(cut.chunk[-2] + band, height) * prod((*cut.frame_chunk, *cut.chunk[:-2])) * _channels(target, cut)
+    return (_BYTES * begun + _BYTES_COMPARED * band) * width
+
+
+def _channels(target: Target, cut: Cut) -> int:
+    return prod(target.image.shape) // prod((*cut.frame_counts, *cut.size))
