@@ -20,7 +20,7 @@ from quietscope.wording import elsewhere
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
-OUTPUTS = ("output", "folder")
+OUTPUTS = ("output", "folder", "script")
 """Parameters that name results; what else is the name of a file that exists is read."""
 
 _INSIDES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")

@@ -43,11 +43,12 @@ class Budget:
         return min(1.0, max(shares))
 
 
-def parse_duration(text: str | float) -> float:
+def parse_duration(text: str | float, name: str = "budget") -> float:
     """Read a duration such as ``90``, ``"45s"``, ``"10m"``, ``"1.5h"`` or ``"1h30m"``; a bare number is seconds.
 
     Args:
         text: The duration.
+        name: The setting that it was given for.
 
     Returns:
         Seconds, above zero.
@@ -59,5 +60,5 @@ def parse_duration(text: str | float) -> float:
     parts = _PART.findall(compact)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != compact or not 0 < seconds < float("inf"):
-        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), f"pass e.g. `{typed(budget='10m')}`")
+        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), f"pass e.g. `{typed(**{name: '10m'})}`")
     return seconds

@@ -20,6 +20,7 @@ from quietscope.cli.options import (
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
+from quietscope.cli.predict_options import Device, Insist, Seed
 from quietscope.cli.screen import Screen, rows_table, status_of
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.errors import SettingsError
@@ -55,8 +56,8 @@ def predict(
     format: Annotated[
         str | None, Parameter(help="Of results in a folder: ome.tif, tif, ome.zarr, npy or png. Default: ome.tif.")
     ] = None,
-    seed: Annotated[int, Parameter(help="Seed of the samples.")] = 0,
-    device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
+    seed: Seed = 0,
+    device: Device = None,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     storing: Annotated[StorageOptions, Group] = NO_STORAGE,
     chunks: Annotated[ChunkOptions, Group] = NO_CHUNKS,
@@ -65,9 +66,7 @@ def predict(
         Flag,
         Parameter(help="Go on with a run that was stopped: images, or chunks of one, that it has written are kept."),
     ] = False,
-    insist: Annotated[
-        bool, Flag, Parameter(help="Go on where the image is unlike those of training, and the result must be wrong.")
-    ] = False,
+    insist: Insist = False,
     json: Annotated[bool, Flag, Parameter(help="Say what was written and the verdict as JSON.")] = False,
 ) -> int:
     """Denoise images with a trained model.

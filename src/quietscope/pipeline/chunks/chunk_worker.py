@@ -27,13 +27,13 @@ class Region:
     """
 
     def __init__(self, box: Sequence[slice]) -> None:
-        self._box = tuple(box)
+        self.box = tuple(box)
         self.pixels = np.empty([side.stop - side.start for side in box], np.float32)
 
     def __setitem__(self, key: Any, block: Any, /) -> None:
         """Write a block that lies in the box, at integers and slices of the whole image."""
         index = []
-        for at, side in zip(whole_key(key, len(self._box)), self._box, strict=True):
+        for at, side in zip(whole_key(key, len(self.box)), self.box, strict=True):
             whole = at.indices(side.stop) if isinstance(at, slice) else (at,)
             index.append(slice(whole[0] - side.start, whole[1] - side.start) if len(whole) > 1 else at - side.start)
         self.pixels[tuple(index)] = block
@@ -98,16 +98,30 @@ class ChunkWorker:
         Raises:
             QuietScopeError: If the image does not fit the model, or pixels cannot be read or written.
         """
-        chunk, count = self.cut[number], 0
-        regions = {kind: Region(self._box(kind, chunk)) for kind in self.target.files}
-        request = replace(self.target.request, tile=self.cut.tiles)
-        sinks: dict[str, Sink] = dict(regions)
-        self.model.denoise_into(self.noisy, sinks, request, chunks=[chunk])
-        for kind, region in regions.items():
-            self.target.rounded(kind, self._results[kind])[self._box(kind, chunk)] = region.pixels
+        count = 0
+        for kind, region in self.denoised(number).items():
+            self.target.rounded(kind, self._results[kind])[region.box] = region.pixels
             count += region.pixels.size * self._results[kind].dtype.itemsize
         self._journal.note(number)
         return count
+
+    def denoised(self, number: int) -> Mapping[str, Region]:
+        """Denoise a chunk, and write nothing.
+
+        Args:
+            number: Number of the chunk.
+
+        Returns:
+            What goes into each result, by kind.
+
+        Raises:
+            QuietScopeError: If the image does not fit the model, or pixels cannot be read.
+        """
+        chunk = self.cut[number]
+        regions = {kind: Region(self._box(kind, chunk)) for kind in self.target.files}
+        sinks: dict[str, Sink] = dict(regions)
+        self.model.denoise_into(self.noisy, sinks, replace(self.target.request, tile=self.cut.tiles), chunks=[chunk])
+        return regions
 
     def _box(self, kind: str, chunk: Within) -> tuple[slice, ...]:
         """Return the place of a chunk in a result."""
