@@ -74,10 +74,10 @@ def _trial(job: ChunkJob, cut: Cut) -> Trial:
     worker = ChunkWorker(job, ChunkFolder.beside(target), job.opened_model(), target, cut)
     ready = time.monotonic()
     worker.denoised(len(cut) // 2)
-    return Trial(start=ready - started, chunk=time.monotonic() - ready, num_bytes=_most_memory())
+    return Trial(start=ready - started, chunk=time.monotonic() - ready, num_bytes=most_memory())
 
 
-def _most_memory() -> int:
+def most_memory() -> int:
     """Return the bytes of main memory that this process has taken at most."""
     status = Path("/proc/self/status")
     if status.is_file():
