@@ -1,0 +1,1 @@
+"""Denoising of OME-Zarr images by QuietScope, as a task of Fractal."""
