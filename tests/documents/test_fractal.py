@@ -20,7 +20,8 @@ from quietscope.methods import METHODS
 from tests.tiny import denoiser
 
 PACKAGE = Path(__file__).parents[2] / "examples" / "fractal"
-OMERO = {"channels": [{"label": "DAPI", "wavelength_id": "A01_C01", "color": "0000FF", "active": True}]}
+WINDOW = {"min": 0, "max": 65535, "start": 0, "end": 500}
+OMERO = {"channels": [{"label": "DAPI", "wavelength_id": "A01_C01", "color": "0000FF", "window": WINDOW}]}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,8 @@ def plate(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         group = zarr.open_group(str(image), mode="r+")
         found = dict(group.attrs)
         group.attrs.update({"ome": {**found["ome"], "omero": OMERO}} if is_new else {"omero": OMERO})
-        group.require_group("labels").attrs.update({"labels": []})
+        labels: dict[str, Any] = {"labels": []}
+        group.require_group("labels").attrs.update({"ome": {"version": "0.5", **labels}} if is_new else labels)
         group.require_group("tables").attrs.update({"tables": ["FOV_ROI_table"]})
     return folder
 

@@ -63,7 +63,7 @@ def test_tasks_of_an_array_make_what_one_process_makes(cluster: dict[str, str], 
     assert not list(tmp_path.glob(".*"))
 
     whole = tmp_path / "whole.ome.zarr"
-    plain = [sys.executable, "-m", "quietscope", "predict", model, image, "-o", whole]
+    plain = [sys.executable, "-m", "quietscope", "predict", *map(str, (model, image, "-o", whole))]
     one = {**os.environ, "OMP_NUM_THREADS": "1"}
     assert subprocess.run(plain, env=one, capture_output=True, timeout=300, check=False).returncode in DONE
     ours, theirs = (zarr.open_group(str(path), mode="r") for path in (output, whole))
