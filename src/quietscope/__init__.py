@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Note,
         PredictionProgress,
         TrainingProgress,
+        Waiting,
         Written,
     )
     from quietscope.pipeline.outcome import Outcome
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from quietscope.pipeline.planning import plan_denoise, plan_predict, plan_train
     from quietscope.pipeline.results import Results
     from quietscope.pipeline.run import run
+    from quietscope.pipeline.watch_plan import WatchPlan
+    from quietscope.pipeline.watch_planning import plan_watch
     from quietscope.samples import sample_path
     from quietscope.tiling.request import Request
 
@@ -59,6 +62,8 @@ _HOMES = {
     "Storage": "quietscope.io",
     "TrainPlan": "quietscope.pipeline.plan",
     "TrainingProgress": "quietscope.pipeline.events",
+    "Waiting": "quietscope.pipeline.events",
+    "WatchPlan": "quietscope.pipeline.watch_plan",
     "Written": "quietscope.pipeline.events",
     "compress": "quietscope.compression",
     "describe": "quietscope.pipeline.plan_words",
@@ -69,6 +74,7 @@ _HOMES = {
     "plan_chunks": "quietscope.pipeline.chunks.chunk_planning",
     "plan_predict": "quietscope.pipeline.planning",
     "plan_train": "quietscope.pipeline.planning",
+    "plan_watch": "quietscope.pipeline.watch_planning",
     "read_image": "quietscope.io",
     "run": "quietscope.pipeline.run",
     "sample_path": "quietscope.samples",
@@ -97,6 +103,8 @@ __all__ = [
     "Storage",
     "TrainPlan",
     "TrainingProgress",
+    "Waiting",
+    "WatchPlan",
     "Written",
     "__version__",
     "compress",
@@ -107,6 +115,7 @@ __all__ = [
     "plan_denoise",
     "plan_predict",
     "plan_train",
+    "plan_watch",
     "read_image",
     "run",
     "sample_path",

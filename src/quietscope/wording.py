@@ -19,6 +19,7 @@ _OPTIONS = {
     "kinds": "save",
     "share": "prune",
     "numerical_aperture": "na",
+    "patterns": "pattern",
 }
 """Options whose names are shorter than those of Python."""
 

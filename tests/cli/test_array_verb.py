@@ -11,7 +11,7 @@ import pytest
 import zarr
 
 from quietscope.cli import make_app
-from quietscope.cli.predict_options import words_of
+from quietscope.cli.typed_options import words_of
 from quietscope.cli.verbs.array import array
 from quietscope.cli.verbs.predict import predict
 from quietscope.io import write_image

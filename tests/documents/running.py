@@ -108,6 +108,8 @@ def make_images(folder: Path) -> None:
     for day, frame in enumerate(noisy, 1):
         (folder / "plate1" / f"day{day}").mkdir(parents=True)
         write_image(folder / "plate1" / f"day{day}" / "field1.tif", frame, "YX")
+    (folder / "incoming").mkdir()
+    write_image(folder / "incoming" / "field1.tif", frame, "YX")
 
 
 def make_configuration(path: Path, method: str) -> None:

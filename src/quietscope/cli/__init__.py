@@ -42,6 +42,7 @@ VERBS = MappingProxyType(
         "train": "Train a model in a run folder, to be used on other images.",
         "predict": "Denoise images with a trained model.",
         "array": "Write the script of a job array that denoises one large image on a cluster: SLURM, PBS or LSF.",
+        "watch": "Denoise images with a trained model as a microscope writes them.",
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
         "recalibrate": "Correct a model's uncertainty by a reference, or by a second opinion.",

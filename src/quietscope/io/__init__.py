@@ -29,6 +29,7 @@ from quietscope.io.choice import by_suffix, reader_of
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
+from quietscope.io.one_of_many import OneOfMany
 from quietscope.io.part import Part
 from quietscope.io.pixel_check import check_pixels, saturated_share
 from quietscope.io.storage import USUAL_STORAGE, Storage
@@ -161,6 +162,8 @@ def as_image(source: ImageSource, axes: str | None = None, series: int | str | N
         ImageFileError: If a file is missing or not an image, or the source is none of these types.
         AxesError: If the axes do not fit the shape.
     """
+    if isinstance(source, OneOfMany):
+        return read_image(source.path, axes, series=source.series)
     if isinstance(source, str | os.PathLike):
         return read_image(source, axes, series=series)
     if np.ma.is_masked(source):

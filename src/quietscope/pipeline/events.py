@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from quietscope.pipeline.outcome import Outcome
     from quietscope.training.watch import TrainingState
 
-Step: TypeAlias = Literal["settle", "train", "calibrate", "images", "predict", "chunks", "compare", "report"]
-"""What a run does, part by part; "images" goes around the "predict" of every image, where there may be many."""
+Step: TypeAlias = Literal["settle", "train", "calibrate", "images", "predict", "chunks", "compare", "report", "watch"]
+"""What a run does, part by part; "images" and "watch" go around the "predict" of every image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,19 @@ class ImageDone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Nothing is at hand in a folder that is watched; told several times a second, so that a listener can end it.
+
+    Attributes:
+        what: The folder.
+        growing: Files in it that have changed lately, which are not whole yet.
+    """
+
+    what: str
+    growing: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Written:
     """A file stands under its name, whole.
 
@@ -142,7 +155,16 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Began | Ended | Note | TrainingProgress | PredictionProgress | ChunkProgress | ImageDone | Written | Finished
+    Began
+    | Ended
+    | Note
+    | TrainingProgress
+    | PredictionProgress
+    | ChunkProgress
+    | ImageDone
+    | Waiting
+    | Written
+    | Finished
 )
 Listener: TypeAlias = Callable[[Event], None]
 """Receives every event; ends the run by raising `quietscope.Stop`, after which it can be resumed."""

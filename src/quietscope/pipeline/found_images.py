@@ -3,19 +3,24 @@
 import fnmatch
 import os
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from quietscope.errors import ImageFileError
-from quietscope.io import FORMATS, ImageSource
+from quietscope.errors import ImageFileError, QuietScopeError
+from quietscope.io import FORMATS, ImageSource, read_image
+from quietscope.io.one_of_many import OneOfMany, labels_of
 from quietscope.pipeline.files import CONFIG, MODEL, OVERVIEW, UNFINISHED, known_endings, split_name, whole_path
 from quietscope.tiling.kinds import names_of_kinds
 
 Sources: TypeAlias = ImageSource | Sequence[ImageSource]
 """One image or several: paths of files or folders, patterns, arrays, or `Image` objects."""
+
+EVERY = "all"
+"""What `series` is where every image of a file that holds several is meant."""
 
 RESULTS = ("denoised", "std")
 """Words that end the names of results, which are never taken for images to be denoised."""
@@ -50,7 +55,7 @@ def find_images(named: Sources, series: int | str | None = None) -> list[Found]:
     Args:
         named: One image or several: paths of files or folders, patterns, arrays, or `Image` objects.
         series: Which image of a file or folder that holds several is meant, by number or name. Then a plate is one
-            image: that field.
+            image: that field. "all" for every one, for which files are opened.
 
     Returns:
         The images: those of a folder or a pattern in natural order (a2 before a10), the rest as they were named.
@@ -59,7 +64,8 @@ def find_images(named: Sources, series: int | str | None = None) -> list[Found]:
         ImageFileError: If a folder or a pattern stands for none, a plate has no field, or a folder cannot be read.
     """
     sources = named if isinstance(named, list | tuple) else [named]
-    trees = [_tree_of(source, series, is_alone=len(sources) == 1) for source in sources]
+    chosen = None if series == EVERY else series
+    trees = [_tree_of(source, chosen, is_alone=len(sources) == 1) for source in sources]
     seen = {
         whole_path(source)
         for source, tree in zip(sources, trees, strict=True)
@@ -76,7 +82,52 @@ def find_images(named: Sources, series: int | str | None = None) -> list[Found]:
         new = [(path, place) for path in paths if (place := whole_path(path)) not in seen]
         found += [Found(path, tree.root) for path, _ in new]
         seen.update(place for _, place in new)
-    return found
+    return [one for each in found for one in images_in(each)] if series == EVERY else found
+
+
+def images_in(found: Found) -> list[Found]:
+    """Return every image of a file that holds several; what cannot be opened is returned as it is, and told later."""
+    if not isinstance(found.source, str | os.PathLike):
+        return [found]
+    path = os.fspath(found.source)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what is told of the first is told when it has its turn
+            first = read_image(path, series=0)
+    except QuietScopeError:
+        return [found]
+    if first.num_series == 1:
+        return [found]
+    labels = labels_of(first.num_series, first.series_names)
+    return [Found(OneOfMany(path, number, label), found.root) for number, label in enumerate(labels)]
+
+
+def series_of(series: int | str | None) -> int | str | None:
+    """Return which image of a file is meant that is not one of several of it already: the only one for "all"."""
+    return 0 if series == EVERY else series
+
+
+def images_below(
+    folder: Path, patterns: Sequence[str], apart: Path, tell: Callable[[ImageFileError], None]
+) -> list[Found]:
+    """Find the images in a folder and below as they are just now; none is no mistake.
+
+    Args:
+        folder: The folder.
+        patterns: What names or, with ``/`` in it, paths below the folder are like; all images where there is none.
+        apart: A folder below it that is not looked into.
+        tell: Told of each folder that cannot be read, which is passed over.
+
+    Returns:
+        The images, in natural order for each pattern, none twice.
+    """
+    found: dict[str, Found] = {}
+    for pattern in patterns or ("",):
+        parts = tuple(pattern.replace("\\", "/").split("/")) if pattern else ()
+        parts = ("**", *parts) if len(parts) == 1 else parts
+        tree = _Tree(str(folder), parts, tell=tell)
+        tree.is_new(apart)
+        found |= {path: Found(path, tree.root) for path in tree.images()}
+    return list(found.values())
 
 
 def natural_key(name: str) -> list[str | int]:
@@ -92,11 +143,13 @@ class _Tree:
         root: The folder.
         pattern: The parts of the pattern below it; none for the whole folder.
         series: Which image of those that hold several is meant.
+        tell: Told of each folder that cannot be read, which is passed over then; None to refuse it.
     """
 
     root: str
     pattern: tuple[str, ...] = ()
     series: int | str | None = None
+    tell: Callable[[ImageFileError], None] | None = None
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -126,7 +179,7 @@ class _Tree:
         yield from own or self._below(self.root, (), not self.pattern)
 
     def _below(self, folder: str, parts: tuple[str, ...], is_meant: bool) -> Iterator[str]:
-        entries = _entries(folder)
+        entries = self._entries(folder)
         names = {entry.name for entry in entries}
         for entry in entries:
             below = (*parts, entry.name)
@@ -135,11 +188,20 @@ class _Tree:
             if is_folder and not any(kind.recognises(Path(entry.path)) for kind in self._folders):
                 is_deep_enough = self._deepest is None or len(below) < self._deepest
                 is_own = entry.name == UNFINISHED or _is_part_of_a_file(entry.name, names)
-                if not is_own and (meant or is_deep_enough) and self._is_new(entry):
+                if not is_own and (meant or is_deep_enough) and self.is_new(entry):
                     yield from self._below(entry.path, below, meant)
             elif meant and (is_folder or self._is_image(entry)) and not self._is_own(entry.name, names):
                 path = entry.path.removeprefix(os.curdir + os.sep)
                 yield from (is_folder and self._members(path)) or (path,)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            return _entries(folder)
+        except ImageFileError as error:
+            if self.tell is None:
+                raise
+            self.tell(error)
+            return []
 
     def _members(self, folder: str) -> tuple[str, ...]:
         """Return the images of a folder that is a collection of them in a format; nothing for others."""
@@ -155,9 +217,12 @@ class _Tree:
         """Tell an image by its ending; a link to nothing is one too, of which opening it will tell."""
         return entry.name.lower().endswith(self._endings) and (entry.is_file() or entry.is_symlink())
 
-    def _is_new(self, entry: os.DirEntry[str]) -> bool:
+    def is_new(self, folder: Path | os.DirEntry[str]) -> bool:
         """Tell whether a folder has not been looked through yet: links may lead back."""
-        found = Path(entry.path).stat()
+        try:
+            found = Path(folder).stat()
+        except OSError:  # gone by now
+            return False
         is_new = (found.st_dev, found.st_ino) not in self._seen
         self._seen.add((found.st_dev, found.st_ino))
         return is_new

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import Image, ImageSource, as_image, series_beside
+from quietscope.io.one_of_many import OneOfMany
 from quietscope.io.part import ALL, Part
 from quietscope.wording import typed
 
@@ -35,8 +36,11 @@ def open_images(
     several = sources if isinstance(sources, list | tuple) else [sources]
     if not several:
         raise SizeError("at least one image", "none", "name the noisy images")
-    opened = tuple(_open(source, axes, series) for source in several)
-    return tuple(_part(part, image) for image in _masked(opened, mask, series))
+    opened = [
+        _masked((_open(each, axes, series),), mask, each.series if isinstance(each, OneOfMany) else series)
+        for each in several
+    ]
+    return tuple(_part(part, image) for (image,) in opened)
 
 
 def _part(part: Part, image: Image) -> Image:

@@ -8,6 +8,7 @@ The journal stays: images that come to lie beside those of earlier may be denois
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -223,12 +224,23 @@ def _length_of_whole_lines(path: Path) -> int:
 
 
 def stamp_of(source: str) -> tuple[int, ...]:
-    """Return what changes with an image's file: its size in bytes and when it was written; nothing for an array."""
+    """Return what changes with an image's file: its size in bytes and when it was written; nothing for an array.
+
+    Of a folder it is the size of all files in it, when the last of them was written, and their number.
+    """
     try:
         found = Path(source).stat()
     except (OSError, ValueError):
         return ()
-    return (found.st_size, found.st_mtime_ns)
+    if not stat.S_ISDIR(found.st_mode):
+        return (found.st_size, found.st_mtime_ns)
+    size, last, count = 0, found.st_mtime_ns, 0
+    for folder, _, names in os.walk(source):
+        for name in names:
+            with suppress(OSError):  # gone by now
+                each = Path(folder, name).stat()
+                size, last, count = size + each.st_size, max(last, each.st_mtime_ns), count + 1
+    return (size, last, count)
 
 
 def digest_of(*parts: bytes | Path) -> str:

@@ -17,6 +17,7 @@ from quietscope.pipeline.ledger import Ledger
 from quietscope.pipeline.run_folder import RunFolder
 from quietscope.pipeline.standing import Standing, look_around, mask_parts
 from quietscope.pipeline.targets import Targets
+from quietscope.pipeline.watch_plan import WatchPlan
 
 if TYPE_CHECKING:
     from quietscope.presets import Configuration
@@ -278,4 +279,4 @@ class PredictPlan:
         return self if self.folder is None else replace(self, resume=True)
 
 
-Plan: TypeAlias = DenoisePlan | TrainPlan | PredictPlan | ChunkPlan
+Plan: TypeAlias = DenoisePlan | TrainPlan | PredictPlan | ChunkPlan | WatchPlan

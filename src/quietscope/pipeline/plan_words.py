@@ -10,6 +10,7 @@ from quietscope.metrics.verdict import num_steps
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.events import Listener, Note, ignore
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, TrainPlan
+from quietscope.pipeline.watch_plan import WatchPlan
 from quietscope.report.table import duration, samples
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     from quietscope.nn.hardware import chosen_device, place
     from quietscope.setup.settle import preview
 
-    if isinstance(plan, PredictPlan | ChunkPlan):
+    if isinstance(plan, PredictPlan | ChunkPlan | WatchPlan):
         raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files`")
     plan.check()
     training, configuration = plan.training, plan.training.configuration

@@ -25,7 +25,7 @@ from quietscope.pipeline.files import (
     endings_in,
     files_of,
 )
-from quietscope.pipeline.found_images import Found, Sources, find_images
+from quietscope.pipeline.found_images import Found, Sources, find_images, series_of
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.plan import DenoisePlan, PredictPlan, Training, TrainPlan
@@ -76,7 +76,7 @@ def plan_denoise(
         settings: How to train, as for `Denoiser`.
         clean: Clean references to judge the result by, one per image.
         axes: Axes of the images where they do not name them.
-        series: Which image of files that hold several, by number or name; the first if None.
+        series: Which image of files that hold several, by number or name, "all" for every one; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
@@ -163,7 +163,7 @@ def plan_train(
         folder: The run folder.
         settings: How to train, as for `Denoiser`.
         axes: Axes of the images where they do not name them.
-        series: Which image of files that hold several, by number or name; the first if None.
+        series: Which image of files that hold several, by number or name, "all" for every one; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
@@ -224,7 +224,7 @@ def plan_predict(
             ``day1/cells_denoised.ome.tif``. Or, of one image, the file of the estimate, known by its extension; other
             results stand beside it, with a word before the extension.
         axes: Axes of the images where they do not name them.
-        series: Which image of files that hold several, by number or name; the first if None.
+        series: Which image of files that hold several, by number or name, "all" for every one; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
         part: What is read of every image: channels, time points, planes, a region.
         device: Where to compute; the best there is if None.
@@ -244,33 +244,75 @@ def plan_predict(
     from quietscope.deploy import model_in
 
     file, place, found = model_in(Path(model)), Path(output), find_images(images, series)
+    opening = Opening(axes=axes, series=series_of(series), mask=mask, part=part, context=context_in(file))
+    if not names_file(place, found):
+        options: dict[str, Any] = {"device": device, "overwrite": overwrite, "resume": resume, "insist": insist}
+        return plan_folder(file, found, place, opening, results, request, **options)
     kinds = choose_kinds(results, abilities_in(file), request=request)
-    opening = Opening(axes=axes, series=series, mask=mask, part=part, context=context_in(file))
-    wanted: dict[str, Any] = {
+    check_one(place, found, resume=resume)
+    opened = opening.image(found[0].source)
+    seen = replace(opening, axes=None, series=None, mask=None, part=ALL)
+    wanted = _wanted(results, request.settled(kinds), overwrite=overwrite)
+    targets = Targets.one(opened, place, kinds, seen, **wanted)
+    return PredictPlan(model=file, device=device, targets=targets, insist=insist)
+
+
+def plan_folder(
+    model: Path,
+    found: Sequence[Found],
+    folder: Path,
+    opening: Opening,
+    results: Results,
+    request: Request,
+    *,
+    device: str | None,
+    overwrite: bool,
+    resume: bool,
+    insist: bool,
+) -> PredictPlan:
+    """Plan to denoise images into a folder; arguments as for `plan_predict`.
+
+    Args:
+        model: File of the model.
+        found: The images, of which there may be none.
+        folder: The folder.
+        opening: How images are opened.
+        results: Which results are wanted.
+        request: How to predict.
+        device: Where to compute; the best there is if None.
+        overwrite: Whether results that exist may be replaced.
+        resume: Pass over images whose results an earlier process of the same run has written.
+        insist: Go on where the result must be wrong.
+
+    Returns:
+        The plan.
+
+    Raises:
+        QuietScopeError: If model, results or names cannot be used.
+    """
+    kinds = choose_kinds(results, abilities_in(model), request=request)
+    check_format(results.format, results.storage)
+    targets = Targets(
+        sources=tuple(each.source for each in found),
+        folder=folder,
+        stems=tuple(stems_of(found)),
+        endings=endings_in(results.format, kinds, results.main),
+        opening=opening,
+        **_wanted(results, request.settled(kinds), overwrite=overwrite),
+    )
+    targets.check_apart()
+    return PredictPlan(model=model, device=device, targets=targets, folder=folder, insist=insist, resume=resume)
+
+
+def _wanted(results: Results, request: Request, *, overwrite: bool) -> dict[str, Any]:
+    """Return what is written alike of every image, see `Targets`."""
+    return {
         "main": results.main,
-        "request": request.settled(kinds),
+        "request": request,
         "dtype": results.dtype,
         "storage": results.storage,
         "overwrite": overwrite,
     }
-    if names_file(place, found):
-        check_one(place, found, resume=resume)
-        opened = opening.image(found[0].source)
-        targets = Targets.one(
-            opened, place, kinds, replace(opening, axes=None, series=None, mask=None, part=ALL), **wanted
-        )
-        return PredictPlan(model=file, device=device, targets=targets, insist=insist)
-    check_format(results.format, results.storage)
-    targets = Targets(
-        sources=tuple(each.source for each in found),
-        folder=place,
-        stems=tuple(stems_of(found)),
-        endings=endings_in(results.format, kinds, results.main),
-        opening=opening,
-        **wanted,
-    )
-    targets.check_apart()
-    return PredictPlan(model=file, device=device, targets=targets, folder=place, insist=insist, resume=resume)
 
 
 def _stopped(place: Path, *, resume: bool) -> RunFolder:
@@ -314,7 +356,7 @@ def _noisy(
     """Open the images of a run as its model sees them, and choose the axis along which it sees neighbours."""
     from quietscope.setup.neighbour_axis import with_neighbour_axis
 
-    opened = open_images([each.source for each in found], axes, series, mask, part)
+    opened = open_images([each.source for each in found], axes, series_of(series), mask, part)
     configuration = with_neighbour_axis(configuration, opened)
     seen = tuple(in_context(image, configuration.context) for image in opened)
     for image in seen:

@@ -1,6 +1,6 @@
 """A prediction from start to end: the model is opened once, and one image after another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from quietscope.errors import QuietScopeError
@@ -19,6 +19,7 @@ from quietscope.pipeline.outcome import Outcome
 from quietscope.pipeline.plan import PredictPlan
 from quietscope.pipeline.reporting import judge
 from quietscope.pipeline.standing import Standing
+from quietscope.pipeline.targets import Targets
 from quietscope.report.image_list import ImageRow, Tally, write_image_list
 from quietscope.report.table import Denoised
 
@@ -41,54 +42,74 @@ def predict_images(plan: PredictPlan, events: Listener) -> Outcome:
     model = open_model(plan)
     tell_of_model(model.history, events)
     if plan.folder is None:
-        return Outcome(images=(_denoised(model, plan.targets[0], plan, events),))
+        return Outcome(images=(_denoised(model, plan.targets[0], events, insist=plan.insist),))
     with result_folder(plan.folder), told_if_full(plan.folder), at_work(plan.folder):
         journal = Journal.read(plan.folder)
         standing = plan.standing(journal)  # one last look, now that nobody else works here
-        turns = _Turns(model=model, plan=plan, journal=journal, standing=standing, made_by=plan.made_by, events=events)
+        turns = Turns(model=model, journal=journal, made_by=plan.made_by, insist=plan.insist, events=events)
         try:
             with journal.open(), step(events, "images", str(plan.folder), len(plan.targets)):
                 for number in range(len(plan.targets)):
-                    turns.take(number)
+                    _take(turns, plan.targets, number, standing)
         finally:
-            _write_list(plan, journal)
+            write_image_list(plan.lists["table"], journal.rows(_names(plan)))
         journal.tidy(_names(plan))
         for name, path in plan.lists.items():
             events(Written(name=name, path=path))
-        return Outcome(tally=_tally(plan, journal, len(standing.done)), files=plan.lists)
+        return Outcome(tally=tally_of(_rows(plan, journal), journal, len(standing.done)), files=plan.lists)
+
+
+def _take(turns: "Turns", targets: Targets, number: int, standing: Standing) -> None:
+    """Denoise an image, unless that is done; where it cannot be, say so."""
+    is_earlier = number in standing.done
+    error = "" if is_earlier else turns.take(targets, number, is_own=number in standing.own)
+    if error:
+        turns.events(Note(text=f"not denoised: {error}"))
+    source, total = targets.source(number), len(targets)
+    turns.events(ImageDone(what=source, done=number + 1, total=total, error=error, is_earlier=is_earlier))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Turns:
-    """The images of a plan, which have their turns one after another."""
+class Turns:
+    """What images that are denoised one after another have in common.
+
+    Attributes:
+        model: The model.
+        journal: The journal of the folder of results, open.
+        made_by: What tells results of this model, asked for in this way, from others.
+        insist: Whether to go on where the result must be wrong.
+        events: Told all that happens.
+    """
 
     model: Model
-    plan: PredictPlan
     journal: Journal
-    standing: Standing
     made_by: str
+    insist: bool
     events: Listener
 
-    def take(self, number: int) -> None:
-        """Denoise an image, unless that is done; where it cannot be, say so."""
-        is_earlier = number in self.standing.done
-        error = "" if is_earlier else self._attempt(number)
-        if error:
-            self.events(Note(text=f"not denoised: {error}"))
-        source, total = self.plan.targets.source(number), len(self.plan.targets)
-        self.events(ImageDone(what=source, done=number + 1, total=total, error=error, is_earlier=is_earlier))
+    def take(self, targets: Targets, number: int, *, is_own: bool) -> str:
+        """Denoise an image, and write down what came of it.
 
-    def _attempt(self, number: int) -> str:
-        """Denoise an image, and return why it cannot be, in one line."""
-        targets = self.plan.targets
+        Args:
+            targets: The images and their results.
+            number: Which of them.
+            is_own: Whether results at its place may be replaced, for an earlier process of the same run began them.
+
+        Returns:
+            Why it cannot be denoised, in one line; nothing where it is.
+
+        Raises:
+            OSError: If the disk is full.
+            OutputError: If the disk is full.
+        """
         source, name = targets.source(number), targets.name(number)
         earlier = self.journal.entries.get(name)
         try:
             stamp, target = stamp_of(source), targets[number]
-            target = replace(target, overwrite=target.overwrite or number in self.standing.own)
+            target = replace(target, overwrite=target.overwrite or is_own)
             with reading({"image": target.image.path}), result_folder(target.folder):
                 self.journal.begin(name, self.made_by)
-                found = _denoised(self.model, target, self.plan, _naming(source, self.events))
+                found = _denoised(self.model, target, _naming(source, self.events), insist=self.insist)
         except (QuietScopeError, OSError) as error:
             if _concerns_all(error):
                 self.journal.put_back(name, earlier)
@@ -104,8 +125,8 @@ class _Turns:
         return ""
 
 
-def _denoised(model: Model, target: Target, plan: PredictPlan, events: Listener) -> Denoised:
-    check_likeness(model.history, target.image, events, insist=plan.insist)
+def _denoised(model: Model, target: Target, events: Listener, *, insist: bool) -> Denoised:
+    check_likeness(model.history, target.image, events, insist=insist)
     return judge(target, predict(model, target, events))
 
 
@@ -128,17 +149,23 @@ def _names(plan: PredictPlan) -> frozenset[str]:
     return frozenset(plan.targets.name(number) for number in range(len(plan.targets)))
 
 
-def _write_list(plan: PredictPlan, journal: Journal) -> None:
-    write_image_list(plan.lists["table"], journal.rows(_names(plan)))
+def tally_of(rows: Iterable[ImageRow | None], journal: Journal, passed_over: int) -> Tally:
+    """Say what came of many images.
 
+    Args:
+        rows: The images.
+        journal: What is known of their results.
+        passed_over: How many of them were denoised earlier.
 
-def _tally(plan: PredictPlan, journal: Journal, passed_over: int) -> Tally:
-    rows = [row for row in _rows(plan, journal) if row is not None]
-    worst = max(rows, key=lambda row: -1 if row.error else LEVELS_OF_VERDICT.index(row.level), default=None)
+    Returns:
+        What came of them.
+    """
+    told = [row for row in rows if row is not None]
+    worst = max(told, key=lambda row: -1 if row.error else LEVELS_OF_VERDICT.index(row.level), default=None)
     verdict = USABLE
     if worst is not None and not worst.error:
         verdict = Verdict.of_values(journal.image(worst.result)["verdict"])
-    return Tally(rows=rows, verdict=verdict, passed_over=passed_over)
+    return Tally(rows=told, verdict=verdict, passed_over=passed_over)
 
 
 def _rows(plan: PredictPlan, journal: Journal) -> Iterator[ImageRow | None]:

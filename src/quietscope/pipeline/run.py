@@ -24,15 +24,17 @@ from quietscope.pipeline.planes import score
 from quietscope.pipeline.predicting import predict_images
 from quietscope.pipeline.reporting import panels_of, report
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
+from quietscope.pipeline.watch_plan import WatchPlan
+from quietscope.pipeline.watching import watch_folder
 
 
 def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outcome:
     """Do what a plan says.
 
     Args:
-        plan: The plan, of `plan_denoise`, `plan_train`, `plan_predict` or `plan_chunks`.
+        plan: The plan, of `plan_denoise`, `plan_train`, `plan_predict`, `plan_chunks` or `plan_watch`.
         events: Told all that happens, see `quietscope.pipeline.events`. It may raise `quietscope.Stop` to end the run:
-            what was learnt until then is kept in the folder, and the same plan can be resumed.
+            what was learnt until then is kept in the folder, and the same plan can be resumed. A watch ends well by it.
         resume: Go on with a run of this plan that was stopped or killed, as if it never had been: training goes on
             from its last state, and results that are written are not computed again.
 
@@ -40,7 +42,7 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
         What came of it.
 
     Raises:
-        Stop: If the listener has raised it.
+        Stop: If the listener has raised it, unless it was a watch.
         QuietScopeError: If images, settings or files cannot be used.
     """
     if resume:
@@ -57,6 +59,8 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
             outcome = predict_images(plan, events)
         case ChunkPlan():
             outcome = predict_chunks(plan, events)
+        case WatchPlan():
+            outcome = watch_folder(plan, events)
         case _:
             assert_never(plan)
     events(Finished(outcome=outcome))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
+from quietscope.io.one_of_many import OneOfMany
 from quietscope.pipeline.files import known_endings, split_name
 from quietscope.pipeline.found_images import Found
 
@@ -19,7 +20,8 @@ def stems_of(found: Sequence[Found]) -> list[str]:
     Returns:
         A text per image. Of one that was found in a folder, its place below it: ``day1/cells``; below the name of the
         folder where several were named: ``plate1/day1/cells``. Of one that was named itself, its name: ``cells``; where
-        files of several folders have one name, it begins with these folders: ``day1_cells``.
+        files of several folders have one name, it begins with these folders: ``day1_cells``. Where every image of a
+        file is meant, its name or number follows: ``cells_Position_4``.
 
     Raises:
         OutputError: If two images would have the same results.
@@ -33,8 +35,8 @@ def stems_of(found: Sequence[Found]) -> list[str]:
         if each.root is None:
             stems.append(next(named))
         else:
-            below = each.source.removeprefix(each.root.rstrip(os.sep) + os.sep)
-            stems.append(labels[each.root] + split_name(below, endings)[0])
+            below = os.fspath(each.source).removeprefix(each.root.rstrip(os.sep) + os.sep)
+            stems.append(labels[each.root] + split_name(below, endings)[0] + _label(each.source))
     _check_apart(found, stems)
     return stems
 
@@ -77,7 +79,11 @@ def _parts(source: ImageSource) -> tuple[str, ...]:
     path = _path_of(source)
     if path is None:
         return ("image",)
-    return (*path.absolute().parts[1:-1], split_name(path.name)[0])
+    return (*path.absolute().parts[1:-1], split_name(path.name)[0] + _label(source))
+
+
+def _label(source: ImageSource) -> str:
+    return f"_{source.label}" if isinstance(source, OneOfMany) else ""
 
 
 def _path_of(source: ImageSource) -> Path | None:

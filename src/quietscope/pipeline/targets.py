@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,10 @@ class Targets:
             storage=self.storage,
             overwrite=self.overwrite,
         )
+
+    def only(self, number: int) -> "Targets":
+        """Return what is to be written of one of the images."""
+        return replace(self, sources=(self.sources[number],), stems=(self.stems[number],))
 
     def __iter__(self) -> Iterator[Target]:
         return (self[number] for number in range(len(self)))

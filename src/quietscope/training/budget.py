@@ -43,12 +43,13 @@ class Budget:
         return min(1.0, max(shares))
 
 
-def parse_duration(text: str | float, name: str = "budget") -> float:
+def parse_duration(text: str | float, setting: str = "budget", usual: str = "10m") -> float:
     """Read a duration such as ``90``, ``"45s"``, ``"10m"``, ``"1.5h"`` or ``"1h30m"``; a bare number is seconds.
 
     Args:
         text: The duration.
-        name: The setting that it was given for.
+        setting: Which setting it is of.
+        usual: What may be typed for it.
 
     Returns:
         Seconds, above zero.
@@ -60,5 +61,6 @@ def parse_duration(text: str | float, name: str = "budget") -> float:
     parts = _PART.findall(compact)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != compact or not 0 < seconds < float("inf"):
-        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), f"pass e.g. `{typed(**{name: '10m'})}`")
+        fix = f"pass e.g. `{typed(**{setting: usual})}`"
+        raise BudgetError("a duration such as 90s, 10m or 1h30m", repr(text), fix)
     return seconds

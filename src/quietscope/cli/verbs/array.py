@@ -10,10 +10,11 @@ from cyclopts import Parameter
 
 from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Group, Mask, Output, PredictionOptions, Series
 from quietscope.cli.part_options import NO_PART, PartOptions
-from quietscope.cli.predict_options import Device, Insist, Seed, words_of
 from quietscope.cli.screen import Screen
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.cli.task_options import NO_TASKS, TaskOptions
+from quietscope.cli.typed_options import words_of
+from quietscope.cli.using_options import USUAL_USE, UsingOptions
 from quietscope.cli.verbs.predict import predict
 
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ def array(
     series: Series = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
-    seed: Seed = 0,
-    device: Device = None,
+    using: Annotated[UsingOptions, Group] = USUAL_USE,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     storing: Annotated[StorageOptions, Group] = NO_STORAGE,
-    insist: Insist = False,
 ) -> None:
     """Write the script of a job array that denoises one large image on a cluster: SLURM, PBS or LSF.
 
@@ -57,19 +56,21 @@ def array(
     wishes, sharing = tasks.wishes(), Sharing(part=(1, parts))
     if script is not None:
         check_script(script)
-    asked: dict[str, Any] = {"axes": axes, "series": series, "mask": mask, "device": device, "insist": insist}
+    asked: dict[str, Any] = {"axes": axes, "series": series, "mask": mask}
     plan = plan_chunks(
         model,
         image,
         output,
         sharing,
         **asked,
+        device=using.device,
+        insist=using.insist,
         part=part.part,
         results=results,
-        request=prediction.request(seed, results.asked),
+        request=prediction.request(using.seed, results.asked),
         overwrite=prediction.overwrite,
     )
-    grouped = {"part": part, "seed": seed, "prediction": prediction, "storing": storing}
+    grouped = {"part": part, "using": using, "prediction": prediction, "storing": storing}
     command = (*tasks.command, *_files(plan.job), *words_of(predict, {**asked, **grouped, "mask": _whole(mask)}))
     with screen.listening() as events:
         found = plan_array(plan, command, wishes, events)

@@ -16,7 +16,6 @@ from quietscope.cli.options import (
     Output,
     PredictionOptions,
     PreviewOptions,
-    Series,
     Several,
     check_alone,
 )
@@ -25,6 +24,7 @@ from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen, status_of
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
+from quietscope.cli.using_options import SeriesOrAll
 
 
 def denoise(
@@ -41,7 +41,7 @@ def denoise(
         list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge the result by.")
     ] = None,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",

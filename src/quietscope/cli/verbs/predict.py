@@ -16,13 +16,12 @@ from quietscope.cli.options import (
     Mask,
     Output,
     PredictionOptions,
-    Series,
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
-from quietscope.cli.predict_options import Device, Insist, Seed
 from quietscope.cli.screen import Screen, rows_table, status_of
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
+from quietscope.cli.using_options import USUAL_USE, SeriesOrAll, UsingOptions
 from quietscope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -50,14 +49,13 @@ def predict(
         Parameter(help="Folder for the results; or, of one image, the result, whose extension picks the format."),
     ],
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     format: Annotated[
         str | None, Parameter(help="Of results in a folder: ome.tif, tif, ome.zarr, npy or png. Default: ome.tif.")
     ] = None,
-    seed: Seed = 0,
-    device: Device = None,
+    using: Annotated[UsingOptions, Group] = USUAL_USE,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     storing: Annotated[StorageOptions, Group] = NO_STORAGE,
     chunks: Annotated[ChunkOptions, Group] = NO_CHUNKS,
@@ -66,7 +64,6 @@ def predict(
         Flag,
         Parameter(help="Go on with a run that was stopped: images, or chunks of one, that it has written are kept."),
     ] = False,
-    insist: Insist = False,
     json: Annotated[bool, Flag, Parameter(help="Say what was written and the verdict as JSON.")] = False,
 ) -> int:
     """Denoise images with a trained model.
@@ -95,12 +92,12 @@ def predict(
         "series": series,
         "mask": mask,
         "part": part.part,
-        "device": device,
+        "device": using.device,
         "results": results,
-        "request": prediction.request(seed, results.asked),
+        "request": prediction.request(using.seed, results.asked),
         "overwrite": prediction.overwrite,
         "resume": resume,
-        "insist": insist,
+        "insist": using.insist,
     }
     sharing = chunks.sharing()
     plan: PredictPlan | ChunkPlan

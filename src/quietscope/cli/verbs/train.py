@@ -14,13 +14,13 @@ from quietscope.cli.options import (
     Mask,
     Output,
     PreviewOptions,
-    Series,
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen
 from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
+from quietscope.cli.using_options import SeriesOrAll
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
     *,
     output: Annotated[Path, Output, Parameter(help="Run folder.")],
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,

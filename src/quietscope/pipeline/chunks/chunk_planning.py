@@ -12,7 +12,7 @@ from quietscope.pipeline.chunks.chunk_job import ChunkJob
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.chunks.sharing import Sharing
 from quietscope.pipeline.files import whole_path
-from quietscope.pipeline.found_images import Sources, find_images
+from quietscope.pipeline.found_images import Sources, find_images, series_of
 from quietscope.pipeline.planning import USUAL_RESULTS, abilities_in, context_in
 from quietscope.pipeline.results import Results, choose_kinds
 from quietscope.pipeline.targets import Opening, Targets, names_file
@@ -72,7 +72,7 @@ def plan_chunks(
         )
     kinds = choose_kinds(results, abilities_in(file), request=request)
     source = whole_path(found[0].source)
-    opening = Opening(axes=axes, series=series, mask=mask, part=part, context=context_in(file))
+    opening = Opening(axes=axes, series=series_of(series), mask=mask, part=part, context=context_in(file))
     targets = Targets.one(
         opening.image(source),
         Path(whole_path(place)),

@@ -1,19 +1,11 @@
-"""Options of `predict` that whatever calls it later takes as well, and takes down again as words."""
+"""Options of a verb as they are typed, for whatever calls it later."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from inspect import signature
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Any, get_type_hints
 
 from cyclopts import Parameter
-
-from quietscope.cli.options import Flag
-
-Seed: TypeAlias = Annotated[int, Parameter(help="Seed of the samples.")]
-Device: TypeAlias = Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")]
-Insist: TypeAlias = Annotated[
-    bool, Flag, Parameter(help="Go on where the image is unlike those of training, and the result must be wrong.")
-]
 
 
 def words_of(verb: Callable[..., object], values: Mapping[str, Any]) -> tuple[str, ...]:
