@@ -1,10 +1,12 @@
 """Many small files: how long planning takes, and what memory; with --predict, the time and memory of each image too.
 
-The files are hard links to a few real ones, in folders of a plate. The model is untrained: what it has learnt does not
-change what it needs. Every number of files runs in a process of its own.
+The files are hard links to a few real ones, in folders of a plate or all in one, and as many results of earlier stand
+in the folders of the results. The model is untrained: what it has learnt does not change what it needs. Every number of
+files runs in a process of its own.
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -30,13 +32,13 @@ from quietscope.model.file import ModelCard
 from quietscope.pipeline.events import Event
 from quietscope.presets import Configuration
 
-SIDE, ORIGINALS, FOLDERS = 64, 8, 96
+SIDE, ORIGINALS = 64, 8
 LOOKS = 10
 """How often memory is looked at while images are denoised."""
 
 
-def make_files(folder: Path, number: int) -> None:
-    """Write a model, and so many images into the folders of a plate."""
+def make_files(folder: Path, number: int, folders: int) -> None:
+    """Write a model, so many images into the folders of a plate, and as many older results among those to come."""
     configuration = Configuration.of({"method": "noise2void", "network": {"depth": 1, "filters": 8}})
     statistics = Statistics(torch.tensor([150.0]), torch.tensor([15.0]))
     method = METHODS["noise2void"].build(configuration.method_settings(), statistics, [])
@@ -47,8 +49,11 @@ def make_files(folder: Path, number: int) -> None:
         write_image(path, rng.poisson(150, (SIDE, SIDE)).astype(np.uint16), "YX")
     links = 0
     for n in range(number):
-        well = folder / "plate" / f"well{n % FOLDERS}"
+        name = f"well{n % folders}"
+        well, results = folder / "plate" / name, folder / "out" / name
         well.mkdir(parents=True, exist_ok=True)
+        results.mkdir(parents=True, exist_ok=True)
+        (results / f"older{n}_denoised.ome.tif").touch()
         if links == 30_000:  # a file has at most so many names on some disks
             originals, links = [_copied(path) for path in originals], 0
         os.link(originals[n % ORIGINALS], well / f"field{n}.tif")
@@ -114,6 +119,7 @@ def predicted(plan: Any, most: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", nargs="+", type=int, default=[10_000, 100_000], help="how many files")
+    parser.add_argument("--folders", nargs="+", type=int, default=[96, 1], help="in how many folders they lie")
     parser.add_argument("--predict", type=int, default=0, metavar="N", help="denoise the first N")
     parser.add_argument("--name", default="many_files")
     parser.add_argument("--of", type=Path, default=None, help=argparse.SUPPRESS)
@@ -122,21 +128,25 @@ def main() -> None:
         print(json.dumps(measure(args.of, args.predict)))
         return
     runs = []
-    for number in args.number:
+    for number, folders in itertools.product(args.number, args.folders):
         with tempfile.TemporaryDirectory() as folder:
-            make_files(Path(folder), number)
+            make_files(Path(folder), number, folders)
             command = [sys.executable, __file__, "--of", folder, "--predict", str(min(args.predict, number))]
-            runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    table = Table("files", "planning / s", "of CPU", "check / s", "planning / MiB", "s per image", "held / MiB")
-    for row in runs:
-        held = [f"{each:.0f}" for each in row.get("resident_mib", [])]
-        figures = [
-            f"{row[name]:.1f}"
-            for name in ("planning_seconds", "planning_cpu_seconds", "checking_seconds", "planning_mib")
-        ]
-        table.add_row(f"{row['number']:,}", *figures, f"{row.get('seconds_per_image', 0.0):.3f}", " ".join(held))
-    Console().print(table)
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            runs.append({"folders": folders, **found})
+    Console().print(table_of(runs))
     print(write_result(args.name, {"side": SIDE, "runs": runs}))
+
+
+def table_of(runs: list[dict[str, Any]]) -> Table:
+    names = ("planning / s", "of CPU", "check / s", "planning / MiB", "s per image", "held / MiB")
+    keys = ("planning_seconds", "planning_cpu_seconds", "checking_seconds", "planning_mib")
+    table = Table("files", "folders", *names)
+    for row in runs:
+        figures = [*(f"{row[key]:.1f}" for key in keys), f"{row.get('seconds_per_image', 0.0):.3f}"]
+        held = " ".join(f"{each:.0f}" for each in row.get("resident_mib", []))
+        table.add_row(f"{row['number']:,}", f"{row['folders']}", *figures, held)
+    return table
 
 
 if __name__ == "__main__":

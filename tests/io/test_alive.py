@@ -4,12 +4,14 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from quietscope.errors import OutputError
-from quietscope.io import write_bytes_atomically
+from quietscope.io import alive, write_bytes_atomically
 from quietscope.io.alive import at_work, check_idle, clear_leftovers, making, workshop
 
 KILLED = """
@@ -51,6 +53,27 @@ def test_an_old_folder_that_was_moved_aside_comes_back(tmp_path: Path) -> None:
     kill_a_writer(tmp_path / "a.ome.zarr", left="old")
     clear_leftovers(tmp_path / "a.ome.zarr")
     assert (tmp_path / "a.ome.zarr").read_text() == "left"
+
+
+def test_a_folder_of_very_many_files_is_not_listed_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[Path] = []
+
+    def slow(folder: Path) -> list[str]:
+        listed.append(folder)
+        time.sleep(0.02)
+        return os.listdir(folder)  # noqa: PTH208
+
+    kill_a_writer(tmp_path / "b.tif")
+    monkeypatch.setattr(alive, "os", SimpleNamespace(**{**vars(os), "listdir": slow}))
+    for _ in range(20):
+        write_bytes_atomically(tmp_path / "a.tif", b"new", overwrite=True)
+    assert len(listed) < 10
+    write_bytes_atomically(tmp_path / "b.tif", b"new")  # what had been left is known
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".quietscope-running", "a.tif", "b.tif"]
+    kill_a_writer(tmp_path / "c.tif")
+    time.sleep(1.2)
+    clear_leftovers(tmp_path / "c.tif")
+    assert not list(tmp_path.glob(".c.tif*"))
 
 
 def test_a_second_run_is_refused_by_the_name_of_the_first(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ OLD = "old"
 
 _LONGEST = 100  # bytes of a target's name within that of its folder
 _RUNNING = ".quietscope-running"
+_SLOW, _SHARE = 0.005, 50
+"""From how many seconds on the list of a folder is kept, and for how many times as long."""
+_LISTED: dict[Path, tuple[float, list[str]]] = {}
 _UNKNOWN = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOLCK}
 
 
@@ -60,10 +63,29 @@ def clear_leftovers(target: Path) -> None:
         target: Path of a result, which need not exist.
     """
     pattern = re.compile(re.escape(f".{_head(target)}.") + r"(?P<owner>.+-\d+)-[0-9a-f]{8}\.partial")
-    with suppress(OSError):
-        names = [entry.name for entry in os.scandir(target.parent) if entry.name.endswith(".partial")]
-        for found in filter(None, map(pattern.fullmatch, names)):
+    for found in filter(None, map(pattern.fullmatch, _left_in(target.parent))):
+        with suppress(OSError):
             _clear(target.parent / found.string, found["owner"], target)
+
+
+def _left_in(folder: Path) -> list[str]:
+    """Return the names of what writers have left in a folder, or are writing.
+
+    One with very many files is not listed for each of them: only so often that it takes a small part of the time.
+    """
+    begin = time.monotonic()
+    until, names = _LISTED.get(folder, (0.0, []))
+    if begin < until:
+        return names
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".partial")]  # noqa: PTH208 - names alone
+    except OSError:
+        names = []
+    took = time.monotonic() - begin
+    _LISTED.pop(folder, None)
+    if took >= _SLOW:
+        _LISTED[folder] = (begin + _SHARE * took, names)
+    return names
 
 
 def _clear(folder: Path, owner: str, target: Path) -> None:

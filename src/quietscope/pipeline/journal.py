@@ -157,12 +157,14 @@ class Journal:
 
     def tidy(self, names: frozenset[str]) -> None:
         """Write the journal anew, a line for each image, in the order of `rows`."""
-        kept = self._kept(names)
+        kept: dict[str, Entry] = {}
         with atomic_path(self.path, overwrite=True) as new, new.open("wb") as written, self.path.open("rb") as file:
-            for name in kept:
-                file.seek(self.entries[name].offset)
+            for name in self._kept(names):
+                entry = self.entries[name]
+                kept[name] = replace(entry, offset=written.tell())
+                file.seek(entry.offset)
                 written.write(file.readline(MOST_BYTES_OF_JSON))
-        self.entries = Journal.read(self.folder).entries
+        self.entries = kept
 
     def _kept(self, names: frozenset[str]) -> list[str]:
         found = [name for name in self.entries if name in names or os.path.lexists(self.folder / name)]
