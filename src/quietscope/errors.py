@@ -47,6 +47,10 @@ class ImageFileError(QuietScopeError):
     """A file that is missing, truncated, or not an image."""
 
 
+class SeriesError(ImageFileError):
+    """A file has no image of that number or name."""
+
+
 class SeriesWarning(UserWarning):
     """A file holds several images, and the first was taken because nobody said which."""
 

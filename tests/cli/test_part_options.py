@@ -57,3 +57,33 @@ def test_the_noise_of_one_channel_alone(quietscope: Quietscope, tmp_path: Path) 
     assert (tmp_path / "n.safetensors").exists(), "a single channel's noise has the plain name"
     refused(quietscope(*words, "--channels", "c", "--overwrite"), "two.ome.tif; got 'c'")
     refused(quietscope(*words, "--frames", "7", "--overwrite"), "frames within 0:2")
+
+
+def test_evaluate_takes_a_part_of_all_that_go_together(quietscope: Quietscope, tmp_path: Path) -> None:
+    """The rest of the image is far off, and a result of the part alone is told apart by its size."""
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0, 100, (2, 24, 32)).astype(np.float32)
+    result = clean + rng.normal(0, 5, clean.shape).astype(np.float32)
+    result[:, 12:] = -1000
+    samples = result + rng.normal(0, 5, (9, *clean.shape)).astype(np.float32)
+    region = (slice(None), slice(0, 12), slice(8, 32))
+    for name, pixels in (("clean", clean), ("result", result), ("std", np.full_like(clean, 5))):
+        write_image(tmp_path / f"{name}.tif", pixels, "TYX")
+        write_image(tmp_path / f"{name}_cut.tif", pixels[region], "TYX")
+    write_image(tmp_path / "samples.npy", samples, "STYX")
+    part = ("--region", "0:12,8:32", "--axes", "TYX")
+    names = ("clean", "std", "result")
+    whole = {name: tmp_path / f"{name}.tif" for name in names}
+    cut = {name: tmp_path / f"{name}_cut.tif" for name in names}
+    expected = quietscope("evaluate", cut["result"], cut["clean"], "--std", cut["std"], "--axes", "TYX")
+    assert expected[0] == 0, expected[2]
+    for result_of in (whole, cut):
+        words = ("evaluate", result_of["result"], whole["clean"], "--std", result_of["std"], *part)
+        assert quietscope(*words)[1] == expected[1]
+    assert quietscope("evaluate", whole["result"], whole["clean"])[1] != expected[1]
+    status, out, err = quietscope(
+        "evaluate", whole["result"], whole["clean"], "--samples", tmp_path / "samples.npy", *part
+    )
+    assert status == 0, err
+    assert "the 80 % interval covers" in out
+    refused(quietscope("evaluate", whole["result"], whole["clean"], "--frames", "5"), "frames within 0:2")

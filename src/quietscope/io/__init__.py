@@ -25,10 +25,10 @@ from quietscope.errors import (
 )
 from quietscope.io import ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
-from quietscope.io.choice import by_suffix, reader_of
+from quietscope.io.choice import by_suffix, read_series
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.io.format import Format, WriteRequest
-from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged, series_number
+from quietscope.io.image import ArrayLike, Image, LazyArray, Sink, damaged
 from quietscope.io.one_of_many import OneOfMany
 from quietscope.io.part import Part
 from quietscope.io.pixel_check import check_pixels, saturated_share
@@ -109,7 +109,7 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     """
     path = Path(path)
     try:
-        image = _read(path, series)
+        image = read_series(path, series, FORMATS)
     except QuietScopeError:
         raise
     except PermissionError as error:
@@ -132,15 +132,6 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
     if not image.axes or len(set(image.axes)) != len(image.axes):
         return replace(image, axes=guess_axes(image.shape))
     return replace(image, axes=check_axes(image.axes, image.shape))
-
-
-def _read(path: Path, series: int | str | None) -> Image:
-    chosen = reader_of(path, FORMATS)
-    if not isinstance(series, str):
-        return chosen.read(path, series or 0)
-    with warnings.catch_warnings(action="ignore"):  # what is told of the first is not of interest
-        first = chosen.read(path, 0)
-    return chosen.read(path, series_number(path, series, first.num_series, first.series_names))
 
 
 ImageSource: TypeAlias = Any

@@ -1,12 +1,14 @@
 """Which format reads a file: its first bytes say so, and its extension where they do not."""
 
 import difflib
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from quietscope.errors import ImageFileError
+from quietscope.errors import ImageFileError, SeriesError
 from quietscope.io.first_bytes import first_bytes, what_it_is
 from quietscope.io.format import Format
+from quietscope.io.image import Image, names_shown, series_number
 from quietscope.io.vendors import any_bioio
 from quietscope.outside.regular_file import check_regular
 from quietscope.registry import Registry
@@ -38,6 +40,38 @@ def reader_of(path: Path, formats: Registry[Format]) -> Format:
     if not path.stat().st_size:
         raise ImageFileError(f"an image in {path}", "an empty file (0 bytes)", "copy or export it again")
     return _reader_of_file(path, formats)
+
+
+def read_series(path: Path, series: int | str | None, formats: Registry[Format]) -> Image:
+    """Open one of the images of a file.
+
+    Args:
+        path: The file or folder.
+        series: Its number or name; the first if None.
+        formats: All formats.
+
+    Returns:
+        The image.
+
+    Raises:
+        ImageFileError: If there is no such file or image, or no format reads it.
+    """
+    chosen = reader_of(path, formats)
+    if isinstance(series, str):
+        first = _first(chosen, path)
+        return chosen.read(path, series_number(path, series, first.num_series, first.series_names))
+    try:
+        return chosen.read(path, series or 0)
+    except SeriesError as error:
+        names = _first(chosen, path).series_names
+        if len(names) < 2:
+            raise
+        raise SeriesError(f"{error.expected} ({names_shown(names)})", error.got, error.fix) from error
+
+
+def _first(chosen: Format, path: Path) -> Image:
+    with warnings.catch_warnings(action="ignore"):  # what is told of the first is not of interest
+        return chosen.read(path, 0)
 
 
 def by_suffix(path: Path, known: list[tuple[str, Format]]) -> Format | None:

@@ -10,7 +10,7 @@ from weakref import finalize
 import numpy as np
 
 from quietscope.axes import NO_CONTEXT, Context, Layout
-from quietscope.errors import ImageFileError
+from quietscope.errors import ImageFileError, SeriesError
 from quietscope.io.details import NO_DETAILS, Details
 from quietscope.wording import typed
 
@@ -240,11 +240,16 @@ def check_series(path: Path, series: int, count: int = 1) -> None:
         count: Number of series in the file.
 
     Raises:
-        ImageFileError: If there is no such series.
+        SeriesError: If there is no such series.
     """
     if not 0 <= series < count:
         fix = f"pass `{typed(series=count - 1)}` or less" if count > 1 else f"leave out `{typed('series')}`"
-        raise ImageFileError(f"one of the {count} image series of {path}, counted from 0", f"series {series}", fix)
+        raise SeriesError(f"one of the {count} image series of {path}, counted from 0", f"series {series}", fix)
+
+
+def names_shown(names: Sequence[str]) -> str:
+    """Return the names of series in a message."""
+    return ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
 
 
 def series_number(path: Path, name: str, count: int, names: Sequence[str]) -> int:
@@ -260,14 +265,14 @@ def series_number(path: Path, name: str, count: int, names: Sequence[str]) -> in
         The number, from 0.
 
     Raises:
-        ImageFileError: If none has the name, or several have.
+        SeriesError: If none has the name, or several have.
     """
     exact = [number for number, each in enumerate(names) if each == name]
     found = exact or [number for number, each in enumerate(names) if each.split("/")[-1].lower() == name.lower()]
     if len(found) == 1:
         return found[0]
     if not names:
-        raise ImageFileError(f"a number from 0 to {count - 1} for an image of {path}", repr(name), "they have no names")
-    shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+        raise SeriesError(f"a number from 0 to {count - 1} for an image of {path}", repr(name), "they have no names")
+    shown = names_shown(names)
     fix = f"pass its number, e.g. `{typed(series=found[1])}`" if found else "pass one of them, or a number from 0"
-    raise ImageFileError(f"one of the images of {path}, {shown}", f"{name!r}{' several times' * bool(found)}", fix)
+    raise SeriesError(f"one of the images of {path}, {shown}", f"{name!r}{' several times' * bool(found)}", fix)

@@ -50,6 +50,29 @@ class Part:
         """
         if self.is_whole:
             return image
+        sizes, wanted = dict(zip(image.axes, image.shape, strict=True)), self._wanted(image)
+        names = tuple(image.channel_names[n] for n in wanted["C"]) if "C" in wanted and image.channel_names else None
+        return replace(
+            image,
+            data=PartArray(image.data, self.places(image)),
+            channel_names=image.channel_names if names is None else names,
+            mask=_mask(image, wanted),
+            frame_interval_s=_scaled(image.frame_interval_s, wanted.get("T")),
+            pixel_size_um=_sizes(image.pixel_size_um, wanted),
+            details=_details(image, wanted, sizes.get("C", 1)),
+        )
+
+    def places(self, image: Image) -> list[Sequence[int]]:
+        """Return which places along every axis of an image are wanted.
+
+        Raises:
+            QuietScopeError: As `of` does.
+        """
+        wanted = self._wanted(image)
+        return [wanted.get(letter, range(size)) for letter, size in zip(image.axes, image.shape, strict=True)]
+
+    def _wanted(self, image: Image) -> dict[str, Sequence[int]]:
+        """Return the wanted places along those axes of which not all is wanted."""
         sizes = dict(zip(image.axes, image.shape, strict=True))
         wanted: dict[str, Sequence[int]] = {}
         if self.channels:
@@ -61,17 +84,7 @@ class Part:
             if chosen is not None:
                 axis = _counting(image, letter) if letter == "T" else letter
                 wanted[axis] = _chosen(what, axis, chosen, sizes)
-        keys = [wanted.get(letter, range(size)) for letter, size in sizes.items()]
-        names = tuple(image.channel_names[n] for n in wanted["C"]) if "C" in wanted and image.channel_names else None
-        return replace(
-            image,
-            data=PartArray(image.data, keys),
-            channel_names=image.channel_names if names is None else names,
-            mask=_mask(image, wanted),
-            frame_interval_s=_scaled(image.frame_interval_s, wanted.get("T")),
-            pixel_size_um=_sizes(image.pixel_size_um, wanted),
-            details=_details(image, wanted, sizes.get("C", 1)),
-        )
+        return wanted
 
 
 ALL = Part()

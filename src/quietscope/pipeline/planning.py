@@ -28,6 +28,7 @@ from quietscope.pipeline.files import (
 from quietscope.pipeline.found_images import Found, Sources, find_images, series_of
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
+from quietscope.pipeline.partners import partners_of
 from quietscope.pipeline.plan import DenoisePlan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
@@ -74,7 +75,7 @@ def plan_denoise(
             `quietscope.pipeline.found_images.find_images`; the tree of folders and patterns is kept in the results.
         folder: Where results, model, settings and picture go.
         settings: How to train, as for `Denoiser`.
-        clean: Clean references to judge the result by, one per image.
+        clean: Clean references to judge the result by, one per image, or folders and patterns with those of its name.
         axes: Axes of the images where they do not name them.
         series: Which image of files that hold several, by number or name, "all" for every one; the first if None.
         mask: Where pixels were measured: an image that is nonzero there, or "nan" where NaN stands for the others.
@@ -99,6 +100,7 @@ def plan_denoise(
     found = find_images(images, series)
     stems = stems_of(found)
     configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
+    references = open_references(partners_of(found, clean, series), noisy, series_of(series))
     able = _abilities(configuration)
     kinds, seen = choose_kinds(results, able, USUAL, request), _MOMENTS & able.kinds
     if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
@@ -130,8 +132,7 @@ def plan_denoise(
             for number, (image, stem) in enumerate(zip(noisy, stems, strict=True))
         ),
         references=tuple(
-            each if each.shape == image.shape else part.of(each)
-            for each, image in zip(open_references(clean, noisy, series), noisy, strict=False)
+            each if each.shape == image.shape else part.of(each) for each, image in zip(references, noisy, strict=False)
         ),
         overview=place / OVERVIEW,
         regions=place / REGIONS,

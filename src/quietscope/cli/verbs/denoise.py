@@ -38,7 +38,9 @@ def denoise(
     *,
     output: Annotated[Path, Output, Parameter(help="Folder for the results; made where there is none.")],
     clean: Annotated[
-        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge the result by.")
+        list[Path] | None,
+        Several,
+        Parameter(help="Clean references to judge the result by: one per image, or a folder of those of its name."),
     ] = None,
     axes: Axes = None,
     series: SeriesOrAll = None,

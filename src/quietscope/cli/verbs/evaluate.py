@@ -2,19 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Mask, Series, read_pair
+from quietscope.cli.options import Axes, Flag, Group, Mask, Series
+from quietscope.cli.pair_reading import read_pair
+from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
+from quietscope.io.part import Part, PartArray
 from quietscope.io.pixel_check import check_finite
 from quietscope.metrics import (
     METRICS,
@@ -88,6 +93,7 @@ def evaluate(
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
 ) -> None:
     """Compare a denoised image with a clean one: PSNR and SSIM of every plane, and their means.
 
@@ -96,6 +102,7 @@ def evaluate(
     noise of its own, such as a second exposure, or the mean of a few, is made allowance for with --noise.
     With --noisy also the places where what was removed is no noise, or something was made up; CLEAN can then be left
     out: the PSNR of any program's result is estimated without it, or told by --second.
+    Of a part, such as --region, all of them are taken; an image that is of that part alone is taken as it is.
     """
     if range is not None and not 0.0 < range < float("inf"):
         raise SettingsError("a range above zero", f"{range:g}", "pass e.g. `--range 255`")
@@ -103,10 +110,11 @@ def evaluate(
     _check_num_samples(std, num_samples)
     _check_references(clean, noisy, second, std or samples)
     _check_affine(clean, affine=affine)
-    screen = Screen()
+    screen, wanted = Screen(), part.part
+    read = partial(read_pair, axes=axes, series=series, mask=mask, note=screen.note, part=wanted)
     if clean is not None:
-        image, reference = read_pair(denoised, clean, axes, series, mask, screen.note, is_result=True)
-        spread = _open_spread(image, std, samples, num_samples)
+        image, reference = read(denoised, clean, is_result=True)
+        spread = _open_spread(image, std, samples, num_samples, wanted)
         exposures = _exposures(noise, num_exposures or 1, image.layout().num_channels, seed)
         screen.show(_score_table(image, reference, range, affine))
         for note in (*METRICS.notes(), *units_notes(image, reference)):
@@ -118,8 +126,8 @@ def evaluate(
             if std is not None and num_samples is None:
                 screen.show(_TAKEN_AS_EXACT)
     if noisy is not None:
-        original, image = read_pair(noisy, denoised, axes, series, mask, screen.note)
-        again = None if second is None else read_pair(second, denoised, axes, series, mask, screen.note)[0]
+        original, image = read(noisy, denoised)
+        again = None if second is None else read(second, denoised)[0]
         _show_regions(screen, original, image)
         if clean is None or again is not None:
             for line in _psnr_lines(original, image, again, range):
@@ -286,7 +294,9 @@ class _Spread:
         return plane
 
 
-def _open_spread(image: Image, std: Path | None, samples: Path | None, num_samples: int | None) -> _Spread | None:
+def _open_spread(
+    image: Image, std: Path | None, samples: Path | None, num_samples: int | None, part: Part
+) -> _Spread | None:
     """Open the deviation or the samples by the axes of their image, once they are known to fit it.
 
     Raises:
@@ -297,7 +307,7 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None, num_sampl
         return None
     free = "" if samples is None else with_leading(image.axes)[0]
     try:
-        file = read_image(path, free + image.axes)
+        file = _of_part(read_image(path, free + image.axes), image, part)
         fits = file.shape[len(free) :] == image.shape
     except QuietScopeError:
         file = read_image(path, None)  # raises where the file itself is the trouble, and not its axes
@@ -315,6 +325,16 @@ def _open_spread(image: Image, std: Path | None, samples: Path | None, num_sampl
             f"{what} {describe_image(image)}", f"{path}: {describe_image(file)}", "pass the file saved with that image"
         )
     return _Spread(file, bool(free), num_samples)
+
+
+def _of_part(file: Image, image: Image, part: Part) -> Image:
+    """Return a part of a deviation, or of each of some samples, unless it is of the size of its image already."""
+    count = file.ndim - image.ndim
+    if part.is_whole or file.shape[count:] == image.shape:
+        return file
+    like = Image(np.broadcast_to(np.uint8(0), file.shape[count:]), image.axes, channel_names=file.channel_names)
+    places = [*map(range, file.shape[:count]), *part.places(like)]
+    return replace(file, data=PartArray(file.data, places))
 
 
 def _exposures(text: str | None, num_exposures: int, num_channels: int, seed: int) -> list[Exposure | None]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Series, read_images
+from quietscope.cli.options import Axes, Flag, read_images
 from quietscope.cli.screen import Screen, rows_table
+from quietscope.cli.using_options import SeriesOrAll
 from quietscope.errors import QuietScopeError, SeriesWarning
+from quietscope.pipeline.found_images import EVERY
 
 if TYPE_CHECKING:
     from quietscope.io import Image
@@ -21,7 +23,7 @@ def info(
     /,
     *,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     values: Annotated[bool, Flag, Parameter(help="Of an image, also say what intensities a few planes hold.")] = False,
 ) -> None:
     """Say what a file is: an image, a model, an exported model or a noise model."""
@@ -40,7 +42,7 @@ def info(
     elif is_exported(file):
         rows = {"what": "exported model", **describe_card(read_card(file))}
     else:
-        rows = {"what": "image", **_describe_image(file, axes, series, values)}
+        rows = {"what": "image", **_describe_image(file, axes, None if series == EVERY else series, values)}
     Screen().show(rows_table(rows.items(), str(file)))
 
 

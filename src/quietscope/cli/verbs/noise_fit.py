@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also, read_pair
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also
+from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError
 from quietscope.io import Image

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured, read_pair
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
+from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.screen import Screen
 from quietscope.data.measured import MeasuredArray
 from quietscope.errors import ChannelError, OutputError, SettingsError

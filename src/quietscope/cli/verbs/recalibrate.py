@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured, read_pair
+from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measured
+from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.screen import Screen
 from quietscope.errors import NoiseError, SettingsError
 from quietscope.io import Image
