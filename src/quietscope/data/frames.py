@@ -13,7 +13,7 @@ from quietscope.axes import Context, Layout
 from quietscope.data.boxes import boxes_of
 from quietscope.data.measured import in_intensities, measured_in, stored
 from quietscope.data.scaled import OwnUnits, ScaledArray
-from quietscope.errors import ChannelError
+from quietscope.errors import AxesError, ChannelError
 from quietscope.io import Image
 
 Frame = npt.NDArray[np.generic]
@@ -61,7 +61,8 @@ class Frames(Sequence[Frame]):
             AxesError: If `spatial_dims` is 3 and an image has no axis for the depth.
             ChannelError: If the images differ in their number of channels.
         """
-        return cls(tuple((image.data, image.layout(spatial_dims)) for image in images))
+        layouts = layouts_of(images, spatial_dims)
+        return cls(tuple((image.data, layout) for image, layout in zip(images, layouts, strict=True)))
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -158,3 +159,43 @@ class Frames(Sequence[Frame]):
 def spread(frames: Sequence[object], most: int = MOST_FRAMES) -> list[int]:
     """Return the indices of at most `most` frames, evenly spread."""
     return sorted({int(n) for n in np.linspace(0, len(frames) - 1, min(len(frames), most)).round()})
+
+
+def layouts_of(images: Sequence[Image], spatial_dims: int) -> tuple[Layout, ...]:
+    """Return how the axes of images that go together map to frames, channels and space.
+
+    Args:
+        images: The images.
+        spatial_dims: 2 for planes, 3 for volumes.
+
+    Returns:
+        A layout for each.
+
+    Raises:
+        AxesError: If `spatial_dims` is 3 and an image has no axis for the depth.
+        ChannelError: If the images differ in their number of channels.
+    """
+    layouts = tuple(_layout(image, spatial_dims) for image in images)
+    counts = [layout.num_channels for layout in layouts]
+    others = [number for number, count in enumerate(counts) if count != counts[0]]
+    if others:
+        more = f" (and {len(others) - 1:,} more that differ from the first)" if len(others) > 1 else ""
+        raise ChannelError(
+            "images with the same number of channels",
+            f"{_name(images[0])} of {counts[0]} and {_name(images[others[0]])} of {counts[others[0]]}{more}",
+            "train one model for each kind of image, or on channels that all of them have",
+        )
+    return layouts
+
+
+def _layout(image: Image, spatial_dims: int) -> Layout:
+    try:
+        return image.layout(spatial_dims)
+    except AxesError as error:
+        if image.path is None:
+            raise
+        raise AxesError(f"{error.expected} in {image.path}", error.got, error.fix) from error
+
+
+def _name(image: Image) -> str:
+    return "an image" if image.path is None else str(image.path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quietscope.axes import Context
 from quietscope.data.by_itself import in_context
+from quietscope.data.frames import layouts_of
 from quietscope.errors import OutputError
 from quietscope.io import Image, ImageSource
 from quietscope.io.alive import check_idle
@@ -360,8 +361,7 @@ def _noisy(
     opened = open_images([each.source for each in found], axes, series_of(series), mask, part)
     configuration = with_neighbour_axis(configuration, opened)
     seen = tuple(in_context(image, configuration.context) for image in opened)
-    for image in seen:
-        image.layout(configuration.dims)
+    layouts_of(seen, configuration.dims)
     return configuration, seen
 
 

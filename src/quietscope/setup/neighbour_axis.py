@@ -35,18 +35,25 @@ def with_neighbour_axis(configuration: Configuration, images: Sequence[Image]) -
         able = [letter for letter in ORDERED if configuration.dims == 2 or letter != configuration.depth_axis]
         found = next((letter for letter in able if all(letter in each for each in axes)), None)
         if found is None:
-            lacking = next(each for each in axes if not any(letter in each for letter in able))
-            stack = next((letter for letter in lacking if letter not in "CSYX"), "")
-            named = f"name it, e.g. `{typed(axes=lacking.replace(stack, able[0]))}`, or " if stack else ""
-            raise AxesError(
-                f"an axis {' or '.join(able)} along which frames follow each other",
-                f"axes {lacking!r}",
-                f"{named}leave out `{typed('neighbours')}`",
-            )
+            raise _lacking(images, able)
         configuration = Configuration.of({**configuration.model_dump(), "neighbour_axis": found})
     for image in images:
         in_context(image, configuration.context)
     return configuration
+
+
+def _lacking(images: Sequence[Image], able: Sequence[str]) -> AxesError:
+    """Return the error where no axis is one of all images: it names one that lacks what most of the others have."""
+    axes = [image.layout().axes for image in images]
+    letter = max(able, key=lambda each: sum(each in letters for letters in axes))
+    image, lacking = next(pair for pair in zip(images, axes, strict=True) if letter not in pair[1])
+    stack = next((each for each in lacking if each not in "CSYX"), "")
+    named = f"name it, e.g. `{typed(axes=lacking.replace(stack, letter))}`, or " if stack else ""
+    return AxesError(
+        f"an axis {' or '.join(able)} of all images, along which frames follow each other",
+        f"axes {lacking!r}" + ("" if image.path is None else f" in {image.path}"),
+        f"{named}leave out `{typed('neighbours')}`",
+    )
 
 
 def note_common_noise(configuration: Configuration, frames: Frames, notify: Notify) -> None:

@@ -2,10 +2,14 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
+from threading import Thread
 from typing import Any
 
 from quietscope.errors import ClusterError, QuietScopeError
@@ -17,6 +21,11 @@ from quietscope.wording import typed
 
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 10, 60
 """How long a scheduler is waited for, and then its first worker."""
+
+_LATE = 3
+"""Seconds after which a scheduler that should have given up waiting is not waited for any more."""
+
+_SAME = "install the same version of dask and distributed on all machines"
 
 AHEAD = 3
 """Chunks that every worker knows of beyond the one that it denoises."""
@@ -99,12 +108,18 @@ def _client(distributed: Any, sharing: Sharing, notify: Callable[[str], None]) -
 def _reached(distributed: Any, address: str) -> Iterator[Any]:
     """Connect to a scheduler whose workers can do what is wanted."""
     start = f"start one with `dask scheduler`, and workers with `dask worker {address}`"
+    connect = partial(distributed.Client, address, timeout=SECONDS_FOR_SCHEDULER)
     try:
-        client = distributed.Client(address, timeout=SECONDS_FOR_SCHEDULER)
+        with warnings.catch_warnings(action="ignore", category=distributed.versions.VersionMismatchWarning):
+            client = _in_time(connect, SECONDS_FOR_SCHEDULER + _LATE)
     except (OSError, ValueError, TimeoutError) as error:
         got = f"none that answers within {SECONDS_FOR_SCHEDULER} s"
         raise ClusterError(f"a scheduler of Dask at {address}", got, start) from error
+    except Exception as error:  # schedulers of other versions are answered in many ways
+        got = f"one that does not understand it ({' '.join(str(error).split())[:100] or type(error).__name__})"
+        raise ClusterError(f"a scheduler of Dask {distributed.__version__} at {address}", got, _SAME) from error
     with client:
+        _check_dask(client, address)
         try:
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
         except TimeoutError as error:
@@ -112,6 +127,34 @@ def _reached(distributed: Any, address: str) -> Iterator[Any]:
             raise ClusterError(f"workers at {address}", got, f"run `dask worker {address}`") from error
         _check_versions(client, address)
         yield client
+
+
+def _in_time(call: Callable[[], Any], seconds: float) -> Any:
+    """Return what a function returns, which may wait for ever for an answer that another kind of server never gives.
+
+    Raises:
+        TimeoutError: If it takes longer.
+        Exception: Whatever it raises.
+    """
+    given: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            given.set_result(call())
+        except BaseException as error:
+            given.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return given.result(seconds)
+
+
+def _check_dask(client: Any, address: str) -> None:
+    """Refuse a scheduler and workers of another version of Dask, which may understand each other or not."""
+    told = client.get_versions()
+    own = told["client"]["packages"]["distributed"]
+    found = {each["packages"]["distributed"] for each in (told["scheduler"], *told["workers"].values())}
+    if found - {own}:
+        raise ClusterError(f"Dask {own} at {address}", ", ".join(sorted(found - {own})), _SAME)
 
 
 def _check_versions(client: Any, address: str) -> None:
