@@ -23,7 +23,7 @@ from quietscope.errors import (
     QuietScopeError,
     SeriesWarning,
 )
-from quietscope.io import ngff, npy, png, tiff
+from quietscope.io import n5, ngff, npy, png, tiff
 from quietscope.io.atomic import atomic_path, write_bytes_atomically
 from quietscope.io.choice import by_suffix, read_series
 from quietscope.io.details import NO_DETAILS, Details
@@ -64,7 +64,7 @@ __all__ = [
     "write_request",
 ]
 
-_OWN = {"tiff": tiff.FORMAT, "ome-zarr": ngff.FORMAT, "npy": npy.FORMAT, "png": png.FORMAT}
+_OWN = {"tiff": tiff.FORMAT, "ome-zarr": ngff.FORMAT, "n5": n5.FORMAT, "npy": npy.FORMAT, "png": png.FORMAT}
 # What libraries of their own read, each in an extra; where first bytes fit several, the first is taken.
 _BY_EXTRAS = {
     "czi": czi.FORMAT,

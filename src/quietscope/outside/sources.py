@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 OUTPUTS = ("output", "folder", "script")
 """Parameters that name results; what else is the name of a file that exists is read."""
 
-_INSIDES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_INSIDES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", "attributes.json")
 
 
 class _Inputs:

@@ -1,5 +1,6 @@
 """One good file of every kind that QuietScope reads, each with its reader, for `quietscope.testing.mutations`."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -143,8 +144,23 @@ def _vendor_images(folder: Path) -> Iterator[Subject]:
         file.create_dataset("planes", data=planes, chunks=(1, 8, 8), compression="gzip")
     with mrcfile.new(folder / "planes.mrc") as stack:
         stack.set_data(planes)
+    n5 = {"dimensions": [32, 24, 2], "blockSize": [32, 24, 2], "dataType": "uint16", "compression": {"type": "gzip"}}
+    for part, content in (
+        ("attributes.json", json.dumps({"n5": "2.5.1"}).encode()),
+        ("planes/attributes.json", json.dumps(n5).encode()),
+        ("planes/0/0/0", _n5_block(planes)),
+    ):
+        path = folder / "planes.n5" / part
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        yield Subject(name=f"planes.n5 {part}", file=path, read=partial(_pixels, folder / "planes.n5"))
     for name in ("planes.czi", "planes.h5", "planes.mrc"):
         yield Subject(name=name, file=folder / name, read=partial(_pixels, folder / name))
+
+
+def _n5_block(pixels: npt.NDArray[np.uint16]) -> bytes:
+    header = np.array([3], ">u4").tobytes() + np.array(pixels.shape[::-1], ">u4").tobytes()
+    return header + gzip.compress(pixels.astype(">u2").tobytes(), mtime=0)
 
 
 def _models(folder: Path) -> Iterator[Subject]:

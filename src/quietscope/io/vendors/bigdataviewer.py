@@ -59,10 +59,10 @@ def read_bdv(path: Path, series: int, file: Any) -> Image:
     count, mask = judged(path, recorded, (*kept, *block), axes)
     kept = kept if count is None else (count,)
     check_declared(path, (*kept, *block), dtype)
-    views = _setups(path)
+    views = setups_beside(path)
     numbers = [int(name[1:]) for name in setups]
-    names = tuple(_name(views, number) for number in numbers)
-    steps = _steps(views.get(numbers[series]))
+    names = tuple(name_of_setup(views, number) for number in numbers)
+    steps = steps_of(views.get(numbers[series]))
     return Image(
         LazyArray(partial(_open, path, series, kept, block, dtype), (*kept, *block), dtype, path),
         axes,
@@ -85,8 +85,8 @@ def _datasets(path: Path, file: Any, times: list[str], setup: str) -> dict[tuple
     return {place: each for place, each in found.items() if each is not None}
 
 
-def _setups(path: Path) -> dict[int, Element]:
-    """Return what the .xml beside a file tells of each setup, by its number; nothing where there is none."""
+def setups_beside(path: Path) -> dict[int, Element]:
+    """Return what the .xml beside a file or folder tells of each setup, by its number; nothing where there is none."""
     beside = path.with_suffix(".xml")
     if not beside.is_file() or beside.stat().st_size > _MOST_BYTES:
         return {}
@@ -95,8 +95,8 @@ def _setups(path: Path) -> dict[int, Element]:
     return {int(view.findtext("id", "-1")): view for view in views if view.findtext("id", "").strip().isdigit()}
 
 
-def _name(views: dict[int, Element], number: int) -> str:
-    """Return the name of a setup, or its channel, angle and so on."""
+def name_of_setup(views: dict[int, Element], number: int) -> str:
+    """Return the name of a setup, or its channel, angle and so on; nothing where none is told."""
     view = views.get(number)
     if view is None:
         return ""
@@ -105,7 +105,8 @@ def _name(views: dict[int, Element], number: int) -> str:
     return name if name and not name.isdigit() else ", ".join(parts)
 
 
-def _steps(view: Element | None) -> dict[str, float]:
+def steps_of(view: Element | None) -> dict[str, float]:
+    """Return the micrometres per pixel of a setup by axis, as far as they are told."""
     if view is None:
         return {}
     words = (view.findtext("voxelSize/size") or "").split()
