@@ -11,6 +11,7 @@ from quietscope.errors import ImageFileError, OutputError, Stop
 from quietscope.io import FORMATS
 from quietscope.io.alive import at_work
 from quietscope.io.atomic import told_if_full
+from quietscope.pipeline.company import Company
 from quietscope.pipeline.denoise_step import open_model
 from quietscope.pipeline.events import ImageDone, Listener, Note, Waiting, Written, step
 from quietscope.pipeline.files import result_folder
@@ -114,6 +115,8 @@ class _Watch:
         self._last = time.monotonic()
         self._failed: set[str] = set()
         self._unread: set[str] = set()
+        self._again: set[str] = set()
+        self._company = Company()
         self._own_endings = _endings_within(plan)
         self.rows: dict[str, ImageRow] = {}
         self.table = _Table(plan.prediction.lists["table"], turns.journal, self.rows)
@@ -128,9 +131,12 @@ class _Watch:
             begin, before = time.monotonic(), self.earlier
             found = {each.source: each for each in self._found()}
             whole = self._still.look(found)
+            self._again = set() if self._still.growing else set(self._company.due(found))
+            turns = list(dict.fromkeys((*whole, *self._again)))
             took = time.monotonic() - begin
-            for number, source in enumerate(whole, 1):
-                self._take(found[source], len(whole) - number)
+            for number, source in enumerate(turns, 1):
+                with self._company.noticed(source, found):
+                    self._take(found[source], len(turns) - number)
             if self.earlier > before:
                 self._tell(Note(text=f"{self.earlier - before:,} of the images were denoised earlier"))
             self.table.write()
@@ -184,7 +190,7 @@ class _Watch:
         source, name, journal = targets.source(number), targets.name(number), self._turns.journal
         try:
             standing = look_around(targets.only(number), journal, self._turns.made_by)
-            if standing.done:
+            if standing.done and source not in self._again:
                 self.earlier += 1
                 self._note(journal.entries[name].row)
                 return
@@ -193,7 +199,7 @@ class _Watch:
             error = " ".join(f"{source}: {refusal}".split())
             self._note(ImageRow(source=source, result=name, error=error))
         else:
-            error = self._turns.take(targets, number, is_own=bool(standing.own))
+            error = self._turns.take(targets, number, is_own=bool(standing.own or standing.done))
             self._note(journal.entries[name].row)
         if error and source not in self._failed:
             self._tell(Note(text=f"not denoised: {error}"))
