@@ -4,8 +4,8 @@
 (compressed, page by page), as Zarr in chunks of a plane and as Zarr in chunks of many planes, and trains the same
 network on each, from memory and from the file, turn by turn so that both meet the same machine. Shares are those of the
 steps per second from memory; beside them the processor time of all threads, which other programs change less.
-``--quality 300`` also trains on the W2S fields themselves, from memory and by blocks, for as many steps, and measures the
-PSNR on the fields held back.
+``--quality 300`` also trains on the W2S fields themselves, from memory and by blocks, for as many steps, and measures
+the PSNR on the fields held back.
 """
 
 import argparse

@@ -81,7 +81,7 @@ def test_every_option_of_predict_is_one_of_array() -> None:
     asked, taken = inspect.signature(predict).parameters, inspect.signature(array).parameters
     assert set(asked) - set(taken) - {"images"} <= NOT_OF_A_TASK
     shared = (set(asked) & set(taken)) - {"model", "output"}
-    assert {"prediction", "storing", "part", "mask", "seed", "insist"} <= shared
+    assert {"prediction", "storing", "part", "mask", "using"} <= shared
     assert {name: taken[name].annotation for name in shared} == {name: asked[name].annotation for name in shared}
 
 

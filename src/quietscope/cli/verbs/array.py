@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Group, Mask, Output, PredictionOptions, Series
+from quietscope.cli.options import NO_PREDICTION_OPTIONS, Axes, Group, Mask, Output, PredictionOptions
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.cli.task_options import NO_TASKS, TaskOptions
 from quietscope.cli.typed_options import words_of
-from quietscope.cli.using_options import USUAL_USE, UsingOptions
+from quietscope.cli.using_options import USUAL_USE, SeriesOrAll, UsingOptions
 from quietscope.cli.verbs.predict import predict
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def array(
     script: Annotated[Path | None, Parameter(help="Write the script here. Default: standard output.")] = None,
     tasks: Annotated[TaskOptions, Group] = NO_TASKS,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     using: Annotated[UsingOptions, Group] = USUAL_USE,
