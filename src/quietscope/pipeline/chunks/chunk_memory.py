@@ -22,7 +22,7 @@ def worker_memory(job: ChunkJob, target: Target, room: Room, cut: Cut) -> int:
     """Estimate the main memory that a process takes at most that denoises chunks, and ends the run where it is last.
 
     It does not depend on the size of the image but for the length of its rows: whoever is last compares whole rows with
-    the result. On a GPU the part of the network is memory of the GPU. Measured peaks are 0.5 to 1.0 of the estimate.
+    the result. On a GPU the part of the network is memory of the GPU. Measured peaks are 0.4 to 1.0 of the estimate.
 
     Args:
         job: What is denoised.
