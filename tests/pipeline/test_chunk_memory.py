@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from quietscope.errors import ClusterError, SettingsError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline.chunks.chunk_job import cut_of
@@ -67,7 +69,9 @@ def test_memory_grows_with_rows_and_results_and_not_with_the_image(model: Path, 
     assert estimated(model, tmp_path, (1024, 1024), results=every) > small
 
 
-def test_a_trial_takes_time_and_memory_and_leaves_nothing(model: Path, tmp_path: Path) -> None:
+def test_a_trial_takes_time_and_memory_leaves_nothing_and_says_what_is_wrong(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_image(tmp_path / "noisy.ome.zarr", np.random.default_rng(0).poisson(100, (96, 128)).astype(np.uint8), "YX")
     job = plan_chunks(model, tmp_path / "noisy.ome.zarr", tmp_path / "x.ome.zarr", Sharing(part=(1, 2))).job
     target = job.target()
@@ -77,3 +81,8 @@ def test_a_trial_takes_time_and_memory_and_leaves_nothing(model: Path, tmp_path:
     assert found.start > 0
     assert found.num_bytes > 50e6
     assert [path.name for path in tmp_path.iterdir()] == ["noisy.ome.zarr"]
+    with pytest.raises(SettingsError, match="'foo'"):
+        try_chunk(replace(job, device="foo"), cut, 1)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ClusterError, match=r"status 1 \(nothing said\).*memory=8"):
+        try_chunk(job, cut, 1)

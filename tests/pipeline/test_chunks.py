@@ -21,11 +21,12 @@ from quietscope.io.atomic import put_in_place
 from quietscope.io.shared_result import made_by_of
 from quietscope.io.storage import Storage
 from quietscope.methods import METHODS
-from quietscope.pipeline.chunks import chunk_cluster
+from quietscope.pipeline.chunks import chunk_cluster, chunk_run
+from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.chunks.chunk_planning import plan_chunks
 from quietscope.pipeline.chunks.sharing import Sharing
-from quietscope.pipeline.events import ChunkProgress, Event
+from quietscope.pipeline.events import ChunkProgress, Event, Note
 from quietscope.pipeline.planning import plan_predict
 from quietscope.pipeline.results import Results
 from quietscope.tiling import cut
@@ -241,8 +242,6 @@ def test_a_result_that_stands_is_replaced_only_where_allowed_and_only_at_the_end
 
 def test_two_who_begin_at_once_write_into_one_folder(simple: dict[str, Any], tmp_path: Path) -> None:
     plan = planned(simple, tmp_path / "other.ome.zarr", 1, 2)
-    from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
-
     folder = ChunkFolder.beside(plan.job.target())
     spec = ChunkFolder.beside(planned(simple, tmp_path / "clean.ome.zarr", 1, 2).job.target()).cut(plan.job.made_by)
     folder.begin(plan.job.made_by, spec)
@@ -251,6 +250,28 @@ def test_two_who_begin_at_once_write_into_one_folder(simple: dict[str, Any], tmp
     assert folder.done() == {0}
     assert folder.cut(plan.job.made_by) == spec
     assert {name for name in names(tmp_path) if name.startswith(".other")} == {".other.ome.zarr.unfinished"}
+
+
+@pytest.mark.parametrize("place", ["tell_of_model", "ChunkFolder.cut", "ChunkWorker", "_share_out"])
+def test_a_part_that_others_end_before_it_has_begun_leaves_nothing(
+    simple: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    output, told = tmp_path / "clean.ome.zarr", list[Event]()
+    plan = planned(simple, output, 1, 2)
+    last = place.rpartition(".")[2]
+    owner: Any = ChunkFolder if "ChunkFolder" in place else chunk_run
+    kept = getattr(owner, last)
+
+    def overtaken(*given: Any) -> Any:
+        monkeypatch.setattr(owner, last, kept)
+        assert run(planned(simple, output, 2, 2)).images
+        return kept(*given)
+
+    monkeypatch.setattr(owner, last, overtaken)
+    assert run(plan, told.append).images == ()
+    assert any(isinstance(event, Note) and "nothing was left" in event.text for event in told)
+    assert output.exists()
+    assert not any(each.startswith(".") for each in names(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,12 @@ class ChunkPlan:
                 check_target(path, target.overwrite or is_own, FORMATS["ome-zarr"].recognises)
         if not folder.is_there or (target.overwrite and not self.is_joined):
             return
-        cut = folder.cut(job.made_by)
+        try:
+            cut = folder.cut(job.made_by)
+        except OutputError:
+            if self.is_begun:
+                raise
+            return  # other parts have just ended it
         if not self.is_joined:
             got = f"{folder.path}, in which {len(folder.done()):,} of {len(cut):,} chunks are done"
             go_on = f"pass `{typed(resume=True)}` to go on, or `{typed(overwrite=True)}` to begin anew"

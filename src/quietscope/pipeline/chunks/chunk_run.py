@@ -1,7 +1,8 @@
 """A prediction by chunks from start to end: begun or joined, shared out, and ended by whoever is last."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from quietscope.data.measured import gap_notes
 from quietscope.io.alive import at_work
@@ -38,13 +39,8 @@ def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
     job, sharing = plan.job, plan.sharing
     started, target = time.monotonic(), job.target()
     folder, image = ChunkFolder.beside(target), target.image
-    if (
-        plan.is_joined
-        and not folder.is_there
-        and all(made_by_of(path) == job.made_by for path in target.files.values())
-    ):
-        events(Note(text="nothing was left to denoise: all chunks are done, and the results in their place"))
-        return Outcome()
+    if _is_over(plan, folder):
+        return _nothing_left(events)
     if folder.is_there and not plan.is_joined:
         folder.remove()  # the plan's check has seen that this is wanted
     model = job.opened_model()
@@ -53,19 +49,51 @@ def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
     for text in gap_notes([image]):
         events(Note(text=text))
     with told_if_full(folder.path):
+        if _is_over(plan, folder):  # other parts have ended it, while the model was being opened
+            return _nothing_left(events)
         if not folder.is_there:
             folder.begin(job.made_by, cut_of(target, model.room(tuple(target.files), target.request)))
-        worker = ChunkWorker(job, folder, model, target, folder.cut(job.made_by))
         try:
-            _share_out(worker, sharing, events)
-        except BaseException:
-            if sharing.part is None and not folder.done():  # nobody was there to do anything
-                folder.remove()
+            worker = ChunkWorker(job, folder, model, target, folder.cut(job.made_by))
+            with _kept_if_begun(folder, sharing):
+                _share_out(worker, sharing, events)
+        except Exception:
+            if _is_over(plan, folder):  # what was to be read has just got its name
+                return _nothing_left(events)
             raise
-        if len(folder.done()) < len(worker.cut):
-            _tell_of_others(worker, events)
-            return Outcome()
-        return _ended(worker, started, events)
+        return _concluded(plan, worker, started, events)
+
+
+@contextmanager
+def _kept_if_begun(folder: ChunkFolder, sharing: Sharing) -> Iterator[None]:
+    """Remove the folder of chunks after an error if nobody was there to do anything."""
+    try:
+        yield
+    except BaseException:
+        if sharing.part is None and not folder.done():
+            folder.remove()
+        raise
+
+
+def _concluded(plan: ChunkPlan, worker: ChunkWorker, started: float, events: Listener) -> Outcome:
+    """Make results of the chunks, if all are there and nobody else has."""
+    if _is_over(plan, worker.folder):
+        return _nothing_left(events)
+    if len(worker.folder.done()) < len(worker.cut):
+        _tell_of_others(worker, events)
+        return Outcome()
+    return _ended(worker, started, events)
+
+
+def _is_over(plan: ChunkPlan, folder: ChunkFolder) -> bool:
+    """Tell whether all is done, in that order: results get their names first, and then the folder goes."""
+    files, made_by = plan.files, plan.job.made_by
+    return plan.is_joined and not folder.is_there and all(made_by_of(path) == made_by for path in files)
+
+
+def _nothing_left(events: Listener) -> Outcome:
+    events(Note(text="nothing was left to denoise: all chunks are done, and the results in their place"))
+    return Outcome()
 
 
 def _share_out(worker: ChunkWorker, sharing: Sharing, events: Listener) -> None:
