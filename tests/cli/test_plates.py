@@ -47,6 +47,28 @@ def test_one_field_is_chosen_by_its_name(quietscope: Quietscope, lab: Path) -> N
     refused(quietscope(*words, "--overwrite", "--series", "C/2/0"), "A/1/0", "B/2/0")
 
 
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        ((), ["A/1/0_denoised.ome.tif", "B/2/0_denoised.ome.tif"]),
+        (("--series", "all"), ["A/1/0_denoised.ome.tif", "B/2/0_denoised.ome.tif"]),
+        (("--series", "B/2/0"), ["plate_denoised.ome.tif"]),
+    ],
+)
+def test_a_watch_takes_what_predict_takes(
+    quietscope: Quietscope, lab: Path, series: tuple[str, ...], expected: list[str]
+) -> None:
+    (lab / "in").mkdir()
+    (lab / "plate.ome.zarr").rename(lab / "in" / "plate.ome.zarr")
+    ends = ("--settle", "0.05s", "--stop-after", "0.3s")
+    status, _, err = quietscope("watch", "in", "m.safetensors", "-o", "out", *ends, *series, *FEW)
+    assert status == 0, err
+    found = sorted(path.relative_to(lab / "out").as_posix() for path in (lab / "out").rglob("*.tif"))
+    assert [name.removeprefix("plate.ome.zarr/").removeprefix("plate/") for name in found] == expected
+    assert quietscope("predict", "m.safetensors", "in", "-o", "out", "--resume", *series, *FEW)[0] == 0
+    assert len(list((lab / "out").rglob("*.tif"))) == len(expected)
+
+
 def test_info_lists_the_fields(quietscope: Quietscope, lab: Path) -> None:
     status, out, _ = quietscope("info", "plate.ome.zarr")
     assert status == 0

@@ -107,7 +107,11 @@ def series_of(series: int | str | None) -> int | str | None:
 
 
 def images_below(
-    folder: Path, patterns: Sequence[str], apart: Path, tell: Callable[[ImageFileError], None]
+    folder: Path,
+    patterns: Sequence[str],
+    apart: Path,
+    tell: Callable[[ImageFileError], None],
+    series: int | str | None = None,
 ) -> list[Found]:
     """Find the images in a folder and below as they are just now; none is no mistake.
 
@@ -116,6 +120,7 @@ def images_below(
         patterns: What names or, with ``/`` in it, paths below the folder are like; all images where there is none.
         apart: A folder below it that is not looked into.
         tell: Told of each folder that cannot be read, which is passed over.
+        series: Which image of those that hold several is meant, as for `find_images`, but for "all".
 
     Returns:
         The images, in natural order for each pattern, none twice.
@@ -124,7 +129,7 @@ def images_below(
     for pattern in patterns or ("",):
         parts = tuple(pattern.replace("\\", "/").split("/")) if pattern else ()
         parts = ("**", *parts) if len(parts) == 1 else parts
-        tree = _Tree(str(folder), parts, tell=tell)
+        tree = _Tree(str(folder), parts, series, tell)
         tree.is_new(apart)
         found |= {path: Found(path, tree.root) for path in tree.images()}
     return list(found.values())

@@ -31,7 +31,7 @@ class Stillness:
 
     Attributes:
         changed: When a file was last seen to be new or to have changed, by the clock.
-        growing: How many files were not whole at the last look.
+        growing: How many files had changed too lately to be whole at the last look.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,11 +60,11 @@ class Stillness:
             self._seen[path] = seen
             if seen.is_taken:
                 continue
-            if now - seen.since >= self._seconds and any(stamp):
+            if now - seen.since < self._seconds:
+                self.growing += 1
+            elif stamp:  # a file without a byte is not whole, however long it stays so
                 seen.is_taken = True
                 whole.append(path)
-            else:
-                self.growing += 1
         return whole
 
     def pass_over(self, paths: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ class Stillness:
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """Return what changes with a file and the folder that keeps its planes; zeros while it has no bytes at all."""
+    """Return what changes with a file and the folder that keeps its planes; nothing while it has no bytes at all."""
     stamp = stamp_of(path)
     if not stamp or not stamp[0]:
         return ()

@@ -126,7 +126,7 @@ class _Watch:
         """Look at the folder again and again, and denoise what is whole, until nothing new came for long enough."""
         if self._plan.new_only:
             self._still.pass_over(each.source for each in self._found())
-        while not self._is_over:
+        while True:
             self._wait(0.0)
             begin, before = time.monotonic(), self.earlier
             found = {each.source: each for each in self._found()}
@@ -140,6 +140,8 @@ class _Watch:
             if self.earlier > before:
                 self._tell(Note(text=f"{self.earlier - before:,} of the images were denoised earlier"))
             self.table.write()
+            if not turns and not self._still.growing and self._is_over:
+                return
             self._wait(max(min(_LOOKS, self._plan.settle / 2), _SHARE * took))
 
     @property
@@ -166,7 +168,9 @@ class _Watch:
                 self._tell(Note(text=f"passed over for now: {error}"))
             unread.add(error.expected)
 
-        found = images_below(self._plan.incoming, self._plan.patterns, self._plan.folder, tell)
+        plan = self._plan
+        series = None if plan.every_series else plan.prediction.targets.opening.series
+        found = images_below(plan.incoming, plan.patterns, plan.folder, tell, series)
         self._unread = unread
         return [each for each in found if not self._is_own(each.source) and not _is_part(each)]
 
@@ -236,6 +240,8 @@ def _endings_within(plan: WatchPlan) -> tuple[str, ...]:
 
 def _is_part(found: Found) -> bool:
     """Tell whether an image lies in a Zarr folder whose own metadata are not written yet."""
+    if f".zarr{os.sep}" not in found.source.lower():  # of a hundred thousand, few
+        return False
     above = Path(found.source).relative_to(found.root or "").parents
     folders = [Path(found.root or "", each) for each in above if each.name.lower().endswith(".zarr")]
     kinds = [kind for kind in FORMATS.values() if kind.is_folder]
