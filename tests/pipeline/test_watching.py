@@ -19,6 +19,7 @@ from quietscope.methods import METHODS
 from quietscope.pipeline import predicting, watching
 from quietscope.pipeline.denoise_step import open_model
 from quietscope.pipeline.events import Event, PredictionProgress
+from quietscope.pipeline.found_images import images_below
 from quietscope.pipeline.opened_model import Model
 from quietscope.pipeline.plan import PredictPlan
 from quietscope.pipeline.plan_words import describe
@@ -261,7 +262,7 @@ def test_it_ends_after_a_while_without_a_new_file(model: Path, incoming: Path) -
 
 def test_it_never_ends_before_it_has_looked(model: Path, incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the machine or the drive are so slow that the time is over by then."""
-    look = watching.images_below
+    look = images_below
 
     def slow(*arguments: Any) -> Any:
         time.sleep(0.2)
