@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from quietscope.pipeline.plan import DenoisePlan, PredictPlan, TrainPlan
     from quietscope.pipeline.plan_words import describe
     from quietscope.pipeline.planning import plan_denoise, plan_predict, plan_train
+    from quietscope.pipeline.predict_words import describe_prediction
     from quietscope.pipeline.results import Results
     from quietscope.pipeline.run import run
     from quietscope.pipeline.watch_plan import WatchPlan
@@ -67,6 +68,7 @@ _HOMES = {
     "Written": "quietscope.pipeline.events",
     "compress": "quietscope.compression",
     "describe": "quietscope.pipeline.plan_words",
+    "describe_prediction": "quietscope.pipeline.predict_words",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
     "plan_denoise": "quietscope.pipeline.planning",
@@ -109,6 +111,7 @@ __all__ = [
     "__version__",
     "compress",
     "describe",
+    "describe_prediction",
     "distill",
     "export_model",
     "plan_chunks",

@@ -3,7 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
+from quietscope.io import write_image
+from quietscope.methods import METHODS
 from tests.cli.command_line import Quietscope
+from tests.tiny import denoiser
 
 
 def test_denoise_and_train_say_what_they_would_do(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
@@ -33,3 +38,18 @@ def test_mistakes(quietscope: Quietscope, images: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     status, _, err = quietscope(*words, "--dry-run")
     assert (status, "a folder" in err) == (2, True)
+
+
+def test_predict_says_what_it_would_do(quietscope: Quietscope, tmp_path: Path) -> None:
+    model, image, clean = (tmp_path / name for name in ("model.safetensors", "noisy.tif", "clean.tif"))
+    write_image(image, np.random.default_rng(0).poisson(100, (64, 64)).astype(np.uint16), "YX")
+    denoiser(METHODS["noise2void"]).save(model)
+    words = ("predict", model, image, "-o", clean, "--device", "cpu", "--dry-run")
+    status, printed, err = quietscope(*words)
+    assert status == 0, err
+    assert "GB at most" in printed
+    status, printed, err = quietscope(*words, "--json")
+    assert (status, json.loads(printed)["processes"]) == (0, 1), err
+    assert not clean.exists()
+    clean.write_text("there")
+    assert quietscope(*words)[0] == 2

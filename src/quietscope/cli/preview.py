@@ -6,10 +6,10 @@ from quietscope.cli.options import PreviewOptions
 from quietscope.cli.screen import Screen, rows_table
 
 if TYPE_CHECKING:
-    from quietscope.pipeline.plan import DenoisePlan, TrainPlan
+    from quietscope.pipeline.plan import Plan
 
 
-def show_plan(plan: "DenoisePlan | TrainPlan", options: PreviewOptions, screen: Screen) -> None:
+def show_plan(plan: "Plan", options: PreviewOptions, screen: Screen) -> None:
     """Say what a plan will do.
 
     Args:
@@ -20,10 +20,17 @@ def show_plan(plan: "DenoisePlan | TrainPlan", options: PreviewOptions, screen: 
     Raises:
         QuietScopeError: If the plan could not be carried out.
     """
-    from quietscope.pipeline.plan_words import describe
+    from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
+    from quietscope.pipeline.plan import PredictPlan
+    from quietscope.pipeline.plan_words import Description, describe
+    from quietscope.pipeline.predict_words import PredictionDescription, describe_prediction
 
+    found: Description | PredictionDescription
     with screen.listening() as events:
-        found = describe(plan, events)
+        if isinstance(plan, PredictPlan | ChunkPlan):
+            found = describe_prediction(plan, events)
+        else:
+            found = describe(plan, events)
     if options.json:
         screen.show_json(found.values())
     else:

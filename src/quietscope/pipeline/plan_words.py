@@ -188,7 +188,7 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
     from quietscope.setup.settle import preview
 
     if isinstance(plan, PredictPlan | ChunkPlan | WatchPlan):
-        raise SettingsError("a plan to train or to denoise", "a plan to predict", "look at its `files`")
+        raise SettingsError("a plan to train or to denoise", "a plan to predict", "call `describe_prediction`")
     plan.check()
     training, configuration = plan.training, plan.training.configuration
     images = [as_measured(image) for image in training.images]

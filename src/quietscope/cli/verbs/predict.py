@@ -10,15 +10,18 @@ from cyclopts import Parameter
 from quietscope.cli.chunk_options import NO_CHUNKS, ChunkOptions
 from quietscope.cli.options import (
     NO_PREDICTION_OPTIONS,
+    NO_PREVIEW,
     Axes,
     Flag,
     Group,
     Mask,
     Output,
     PredictionOptions,
+    PreviewOptions,
     check_alone,
 )
 from quietscope.cli.part_options import NO_PART, PartOptions
+from quietscope.cli.preview import show_plan
 from quietscope.cli.screen import Screen, rows_table, status_of
 from quietscope.cli.storage_options import NO_STORAGE, StorageOptions
 from quietscope.cli.using_options import USUAL_USE, SeriesOrAll, UsingOptions
@@ -64,7 +67,7 @@ def predict(
         Flag,
         Parameter(help="Go on with a run that was stopped: images, or chunks of one, that it has written are kept."),
     ] = False,
-    json: Annotated[bool, Flag, Parameter(help="Say what was written and the verdict as JSON.")] = False,
+    preview: Annotated[PreviewOptions, Group] = NO_PREVIEW,
 ) -> int:
     """Denoise images with a trained model.
 
@@ -84,7 +87,7 @@ def predict(
     from quietscope.pipeline.planning import plan_predict
     from quietscope.pipeline.run import run
 
-    screen, results = Screen(data_only=json), prediction.results(format or "ome.tif")
+    screen, results = Screen(data_only=preview.json), prediction.results(format or "ome.tif")
     results = replace(results, storage=storing.storage)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     alike: dict[str, Any] = {
@@ -108,6 +111,9 @@ def predict(
         plan, is_folder = plan_chunks(model, images, output, sharing, **alike), False
     if format is not None and not is_folder:
         raise SettingsError(f"--format for results in a folder, or {output} alone", "both", "leave --format out")
+    if preview.dry_run:
+        show_plan(plan, preview, screen)
+        return 0
     try:
         with screen.listening() as events:
             outcome = run(plan, events)
@@ -116,9 +122,9 @@ def predict(
             screen.note(f"go on with `quietscope predict ... -o {output} --resume`")
         raise
     if isinstance(plan, PredictPlan):
-        _tell(plan, outcome, screen, as_json=json)
+        _tell(plan, outcome, screen, as_json=preview.json)
     else:
-        _tell_of_one(plan.job.targets.files(0), outcome, screen, as_json=json)
+        _tell_of_one(plan.job.targets.files(0), outcome, screen, as_json=preview.json)
     return status_of(outcome)
 
 
