@@ -78,7 +78,8 @@ def _left_in(folder: Path) -> list[str]:
     if begin < until:
         return names
     try:
-        names = [name for name in os.listdir(folder) if name.endswith(".partial")]  # noqa: PTH208 - names alone
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(".partial")]
     except OSError:
         names = []
     took = time.monotonic() - begin

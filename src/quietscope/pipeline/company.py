@@ -48,5 +48,5 @@ class Company:
 
 
 def _company(path: str, paths: Collection[str]) -> frozenset[str]:
-    folder = os.path.dirname(path)  # noqa: PTH120 - of texts
-    return frozenset(each for each in paths if os.path.dirname(each) == folder)  # noqa: PTH120
+    folder = os.path.split(path)[0]
+    return frozenset(each for each in paths if os.path.split(each)[0] == folder)

@@ -1,8 +1,8 @@
 """Which clean reference goes with which noisy image."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from quietscope.errors import SizeError
 from quietscope.io import ImageSource
@@ -33,13 +33,13 @@ def partners_of(noisy: Sequence[Found], clean: Sources | None, series: int | str
     if all(each.root is None for each in found):
         return [each.source for each in found]
     stems = stems_of(found)
-    last = [os.path.basename(stem) for stem in stems]  # noqa: PTH119 - of texts
+    last = [Path(stem).name for stem in stems]
     counts = Counter(last)
     by_name = {name: each for name, each in zip(last, found, strict=True) if counts[name] == 1}
     by_stem = {**by_name, **dict(zip(stems, found, strict=True))}
     partners = []
     for each, stem in zip(noisy, stems_of(noisy), strict=True):
-        partner = by_stem.get(stem) or by_name.get(os.path.basename(stem))  # noqa: PTH119 - of texts
+        partner = by_stem.get(stem) or by_name.get(Path(stem).name)
         if partner is None:
             raise SizeError(
                 "a clean reference for each image, of the same name but for the extension",

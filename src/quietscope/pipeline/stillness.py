@@ -81,6 +81,6 @@ def _stamp(path: str) -> tuple[int, ...]:
     stamp = stamp_of(path)
     if not stamp or not stamp[0]:
         return ()
-    folder, name = os.path.split(path)
-    beside = (f"{path}.files", os.path.join(folder, f"_{Path(name).stem}_"))  # noqa: PTH118 - of 100,000 texts
+    name = os.path.split(path)[1]
+    beside = (f"{path}.files", f"{path.removesuffix(name)}_{Path(name).stem}_")
     return stamp + tuple(number for each in beside for number in stamp_of(each))

@@ -227,7 +227,7 @@ def _check_rival(targets: Targets, number: int, journal: Journal) -> None:
     source, entry = targets.source(number), journal.entries.get(targets.name(number))
     owner = None if entry is None or entry.row is None or entry.state == "failed" else entry.row.source
     with suppress(OSError):  # gone by now
-        if owner is not None and not os.path.samefile(owner, source):  # noqa: PTH121 - of texts
+        if owner is not None and not Path(owner).samefile(source):
             raise OutputError("images of different names", f"{owner} with the same results", "rename one")
 
 
