@@ -38,6 +38,7 @@ CASES: dict[str, tuple[str, int, str, tuple[int, ...], Results]] = {
     "planes": ("noise2void", 2, "TYX", (2, 70, 100), Results(storage=Storage(chunk=48))),
     "shards": ("noise2void", 2, "TYX", (3, 70, 300), Results(storage=Storage(chunk=32, shard=True), dtype="input")),
     "old": ("noise2void", 2, "ZYX", (2, 70, 50), Results(storage=Storage(chunk=32, ngff="0.4", pyramid=False))),
+    "grown": ("noise2void", 2, "TYX", (5, 130, 300), Results(storage=Storage(chunk=32, pyramid=True), dtype="input")),
     "volume": (
         "hdn",
         3,
@@ -65,6 +66,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cut, "MOST_PIXELS", 10_000 if dims == 2 else 60_000)
+        patch.setattr(cut, "FEWEST_CHUNKS", 3 if request.param == "grown" else 1000)
         run(plan_predict(found["model"], found["images"], found["whole"], **found["options"]))
         yield found
 
@@ -120,6 +122,19 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
+def test_smaller_versions_are_written_with_the_chunks_that_they_fit_into(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_run, "raise_pyramids", lambda *_: None)
+    output = tmp_path / "chunks.ome.zarr"
+    run(planned(case, output, 1, 1))
+    ours, theirs = (zarr.open_group(str(path), mode="r") for path in (output, case["whole"]))
+    levels = sorted(name for name in ours.array_keys() if np.array_equal(ours[name][...], theirs[name][...]))
+    every = sorted(ours.array_keys())
+    assert levels == (["0", "1"] if "grown" in str(case["model"]) else ["0"])
+    assert ("grown" in str(case["model"])) == (len(every) == 2)
+
+
 def test_what_is_done_before_a_kill_is_kept_and_what_was_cut_off_is_done_again(
     case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +162,7 @@ def test_what_is_done_before_a_kill_is_kept_and_what_was_cut_off_is_done_again(
     check_same(output, case["whole"])
 
 
-@pytest.mark.parametrize("place", ["raise_pyramids", "judge_chunks", "publish"])
+@pytest.mark.parametrize("place", ["raise_pyramids", "judgement_of", "publish"])
 def test_a_kill_at_the_end_leaves_all_chunks(
     case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -161,7 +176,7 @@ def test_a_kill_at_the_end_leaves_all_chunks(
         run(planned(case, output, 1, 1))
     monkeypatch.undo()
     assert not output.exists()
-    monkeypatch.setattr("quietscope.pipeline.chunks.chunk_worker.ChunkWorker.do", killed)
+    monkeypatch.setattr("quietscope.pipeline.chunks.chunk_worker.ChunkWorker.do_all", killed)
     run(planned(case, output, 1, 1))
     check_same(output, case["whole"])
     assert not any(name.startswith(".") for name in names(tmp_path))
@@ -244,9 +259,9 @@ def test_two_who_begin_at_once_write_into_one_folder(simple: dict[str, Any], tmp
     plan = planned(simple, tmp_path / "other.ome.zarr", 1, 2)
     folder = ChunkFolder.beside(plan.job.target())
     spec = ChunkFolder.beside(planned(simple, tmp_path / "clean.ome.zarr", 1, 2).job.target()).cut(plan.job.made_by)
-    folder.begin(plan.job.made_by, spec)
+    folder.begin(plan.job.made_by, spec, [100.0])
     folder.journal().note(0)
-    folder.begin(plan.job.made_by, spec)
+    folder.begin(plan.job.made_by, spec, [100.0])
     assert folder.done() == {0}
     assert folder.cut(plan.job.made_by) == spec
     assert {name for name in names(tmp_path) if name.startswith(".other")} == {".other.ome.zarr.unfinished"}

@@ -64,9 +64,9 @@ def test_tiles_keep_within_the_memory_and_cost_little_beside_what_is_kept() -> N
     outer = [side + 2 * halo for side, halo in zip(cut.tiles.size, cut.tiles.halo, strict=True)]
     assert np.prod(outer) <= MOST_PIXELS
     assert np.prod(outer) / np.prod(cut.tiles.size) < 1.6
-    assert cut.tiles.size == cut.chunk
+    assert (cut.tiles.size, cut.chunk) == ((512, 512), (1024, 2048))
     small = cut_for(model((32, 32)), layout, PIECE, None, 300 * 300)
-    assert small.chunk == (512, 512)
+    assert small.chunk == (1024, 2048)
     assert max(small.tiles.size) < 300
     assert min(small.tiles.halo) > 0
 
@@ -81,3 +81,25 @@ def test_a_frame_that_fits_is_one_chunk_without_a_halo_and_what_was_asked_for_is
     halves = cut_for(model((32, 32)), layout, {**PIECE, "Y": 64, "X": 64}, asked, 1 << 40)
     assert halves.chunk == (128, 64)
     assert round_up(300, 128) // 128 * (round_up(260, 64) // 64) * 5 == len(halves)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "values", "frames", "chunk"),
+    [
+        ("YX", (2048, 2048), 1, (), (512, 512)),  # 16 chunks, for 16 workers
+        ("YX", (8192, 8192), 1, (), (1024, 1024)),  # 64
+        ("TYX", (100, 1024, 1024), 1, (1,), (1024, 1024)),
+        ("TYX", (500, 1024, 1024), 1, (2,), (1024, 1024)),
+        ("TYX", (5000, 256, 256), 1, (32,), (256, 256)),
+        ("TYX", (5000, 256, 256), 100, (1,), (256, 256)),  # 100 samples
+        ("TZYX", (7, 300, 200, 200), 1, (1, 32), (200, 200)),
+    ],
+)
+def test_chunks_of_large_images_are_large_and_those_of_small_ones_are_many(
+    axes: str, shape: tuple[int, ...], values: int, frames: tuple[int, ...], chunk: tuple[int, ...]
+) -> None:
+    layout = Layout.of(axes, shape, 2)
+    cut = cut_for(model((32, 32)), layout, PIECE, None, 1 << 40, values)
+    sides = tuple(min(side, size) for side, size in zip(cut.chunk, cut.size, strict=True))
+    assert (cut.frame_chunk, sides) == (frames, chunk)
+    assert sum(each.num_pixels for each in cut) == np.prod(shape)

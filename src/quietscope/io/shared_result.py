@@ -1,8 +1,9 @@
 """An OME-Zarr image that several processes write at once, each into whole pieces of its own.
 
-One process begins it, with all its levels and metadata; then whoever likes writes boxes of whole pieces; the pyramid
-above is made at the end, of what is written, by one process. What was cut off in the middle of a piece can be written
-again: Zarr puts files in their place when they are whole.
+One process begins it, with all its levels and metadata; then whoever likes writes boxes of whole pieces. Where boxes
+are large enough to hold whole pieces of the levels above, these are written with them; what is left of the pyramid is
+made at the end, of the last level that is there, by one process. What was cut off in the middle of a piece can be
+written again: Zarr puts files in their place when they are whole.
 """
 
 import os
@@ -20,6 +21,7 @@ from quietscope.io.format import WriteRequest
 from quietscope.io.gathered import Box, Gathered
 from quietscope.io.image import whole_key
 from quietscope.io.ngff_writer import ZarrPieces
+from quietscope.io.pyramid import halved
 from quietscope.io.zarr_tasks import settle
 
 MARK = "quietscope"
@@ -73,12 +75,16 @@ class SharedResult:
     Args:
         path: Its folder.
         request: What it was begun with.
+        boxes: Size of the boxes that are written, by axis: the image is cut into such boxes, from its first pixel on.
+            All of the image along axes that are not named.
     """
 
-    def __init__(self, path: Path, request: WriteRequest) -> None:
+    def __init__(self, path: Path, request: WriteRequest, boxes: Mapping[str, int]) -> None:
         self._path, self._request = path, request
         self._order = ngff_writer.order_of(request)
         self._levels = ngff_writer.pieces_in(path, request)
+        self._steps = [level.step for level in ngff_writer.levels_in(request)]
+        self._with_boxes = self._levels_within(boxes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,20 +97,31 @@ class SharedResult:
         return self._request.dtype
 
     def __setitem__(self, key: Any, block: Any, /) -> None:
-        """Write a box of whole pieces, and wait until it is on the disk."""
+        """Write a box of whole pieces, and those above it, and wait until they are on the disk."""
         box, kept, letters = self._own(key)
         pixels = reorder(np.asarray(block), kept, letters).reshape([at.stop - at.start for at in box])
-        try:
-            self._levels[0].write(box, pixels)
-        except BaseException:
-            settle()
-            raise
-        for file in self._levels[0].files(box):
-            descriptor = os.open(file, os.O_RDONLY)
+        for number, level in enumerate(self._levels[: self._with_boxes + 1]):
+            if number:
+                step = self._steps[number]
+                box = tuple(slice(at.start // n, -(-at.stop // n)) for at, n in zip(box, step, strict=True))
+                pixels = halved(pixels, step)
             try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+                level.write(box, pixels)
+            except BaseException:
+                settle()
+                raise
+            for file in level.files(box):
+                _wait_for(file)
+
+    def _levels_within(self, boxes: Mapping[str, int]) -> int:
+        """Return how many levels above the image consist of whole pieces within each box."""
+        sides = [boxes.get(letter, size) for letter, size in zip(self._order, self._levels[0].shape, strict=True)]
+        for number, level in enumerate(self._levels[1:], 1):
+            axes = zip(sides, self._steps[number], self._levels[number - 1].shape, level.piece, strict=True)
+            if any(side < size and side % (step * piece) for side, step, size, piece in axes):
+                return number - 1
+            sides = [-(-side // step) for side, step in zip(sides, self._steps[number], strict=True)]
+        return len(self._levels) - 1
 
     def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:
         """Read a box, at integers and slices."""
@@ -113,19 +130,19 @@ class SharedResult:
         return reorder(self._levels[0].read(box).reshape([sizes[letter] for letter in letters]), letters, kept)
 
     def raise_pyramid(self) -> Iterator[tuple[int, int]]:
-        """Make the levels above of what is written, in memory that does not grow with the image, and the display range.
+        """Make the levels that are missing, in memory that does not grow with the image, and the display range.
 
         Yields:
             (pieces that have gone up, pieces in all), after each.
         """
-        if len(self._levels) > 1:
+        if len(self._levels) > self._with_boxes + 1:
             yield from self._raised()
         ngff_writer.tell_range(self._path, self._request)
 
     def _raised(self) -> Iterator[tuple[int, int]]:
-        bottom = self._levels[0]
+        bottom, *above = self._levels[self._with_boxes :]
         standing = _Standing(bottom.array, bottom.piece, bottom.folder)
-        gathered = Gathered(ngff_writer.levels_in(self._request), [standing, *self._levels[1:]])
+        gathered = Gathered(ngff_writer.levels_in(self._request)[self._with_boxes :], [standing, *above])
         places = [
             [slice(at, min(at + each, size)) for at in range(0, size, each)]
             for each, size in zip(bottom.piece, bottom.shape, strict=True)
@@ -153,6 +170,15 @@ class SharedResult:
         kept = "".join(letter for letter, at in zip(axes, index, strict=True) if isinstance(at, slice))
         box = tuple(spans[letter] for letter in self._order)
         return box, kept, "".join(letter for letter in self._order if letter in kept)
+
+
+def _wait_for(file: Path) -> None:
+    """Wait until a file is on the disk."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Standing(ZarrPieces):

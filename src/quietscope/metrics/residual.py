@@ -68,7 +68,8 @@ class ResidualSums:
     """Sums over the blocks of one channel: memory does not grow with the image.
 
     Args:
-        sums: Sums so far, by name.
+        sums: Sums so far, by name; "pivot" is a typical intensity, which is taken away from all pixels before they are
+            multiplied, and the mean of the first block where it is not given.
     """
 
     def __init__(self, sums: Mapping[str, float] | None = None) -> None:
@@ -92,6 +93,13 @@ class ResidualSums:
         for scale in SCALES:
             self._add_contrast(_diagonal_difference(_means(x, scale)), _diagonal_difference(_means(s, scale)), scale)
         self._add_squares(_means(x, SQUARE), _means(s, SQUARE))
+
+    def join(self, other: "ResidualSums") -> None:
+        """Add the sums over other blocks, which must have been begun with the same pivot."""
+        assert other.sums.get("pivot") == self.sums.setdefault("pivot", other.sums.get("pivot", 0.0)), "other pivots"
+        for name, value in other.sums.items():
+            if name != "pivot":
+                self._add(name, value)
 
     def figures(self) -> ResidualFigures:
         """Return what the sums say."""

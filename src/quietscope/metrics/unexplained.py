@@ -86,6 +86,7 @@ class Unexplained:
         kinds: How many there are of each kind.
         regions: The squares, the surest first, at most `MOST_LISTED`.
         is_tested: Whether there were results to be tested.
+        searched: Share of the image that was searched, 0 to 1; `share` is that of what was.
     """
 
     count: int = 0
@@ -93,37 +94,49 @@ class Unexplained:
     kinds: Mapping[Kind, int] = field(default_factory=dict)
     regions: tuple[Region, ...] = field(default=(), repr=False)
     is_tested: bool = True
+    searched: float = 1.0
 
     def with_more(self, regions: Sequence[Region], num_pixels: int) -> Self:
         """Return it with the findings in a further part of an image of so many pixels."""
+        area, kinds = sum(each.side**2 for each in regions), Counter(each.kind for each in regions)
+        more = Unexplained(count=len(regions), share=area / max(num_pixels, 1), kinds=kinds, regions=tuple(regions))
+        return self.joined(more)
+
+    def joined(self, other: "Unexplained") -> Self:
+        """Return it with what was found in another part of the same image, whose share is also that of the image."""
         kinds = Counter(self.kinds)
-        kinds.update(each.kind for each in regions)
-        area = sum(each.side**2 for each in regions)
+        kinds.update(other.kinds)
         return replace(
             self,
-            count=self.count + len(regions),
-            share=min(self.share + area / max(num_pixels, 1), 1.0),
+            count=self.count + other.count,
+            share=min(self.share + other.share, 1.0),
             kinds=dict(sorted(kinds.items(), key=lambda each: (-each[1], each[0]))),
-            regions=tuple(sorted((*self.regions, *regions), key=_order)[:MOST_LISTED]),
+            regions=tuple(sorted((*self.regions, *other.regions), key=_order)[:MOST_LISTED]),
         )
+
+    def of_a_part(self, searched: float) -> Self:
+        """Return what was found as that of an image of which only a share was searched, above 0 and up to 1."""
+        return replace(self, share=min(self.share / searched, 1.0), searched=searched)
 
     @property
     def words(self) -> str:
         """What was found in one line: ``3, 0.05 % of the image (2 too dark, 1 made up)``."""
         if not self.is_tested:
             return "not looked for, for want of a denoised mean"
+        where = "the image" if self.searched == 1.0 else f"the {100.0 * self.searched:.2g} % of it that were searched"
         if not self.count:
-            return "none"
+            return "none" if self.searched == 1.0 else f"none in {where}"
         share = max(100.0 * self.share, 0.001)
         digits = max(0, 1 - math.floor(math.log10(share)))
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.items())
-        return f"{self.count:,}, {share:.{digits}f} % of the image ({kinds})"
+        return f"{self.count:,}, {share:.{digits}f} % of {where} ({kinds})"
 
     def values(self) -> dict[str, Any]:
         """Return all of it as values that JSON has; None where nothing was tested."""
         return {
             "count": self.count if self.is_tested else None,
             "share": self.share,
+            "searched": self.searched,
             "kinds": dict(self.kinds),
             "regions": [each.values() for each in self.regions],
         }
@@ -137,6 +150,7 @@ class Unexplained:
             kinds=dict(values["kinds"]),
             regions=tuple(Region(**each) for each in values["regions"]),
             is_tested=values["count"] is not None,
+            searched=values.get("searched", 1.0),  # earlier versions searched all
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from quietscope.io import Image, Sink, WriteRequest, open_writer, write_request
 from quietscope.io.storage import USUAL_STORAGE, Storage
@@ -102,6 +103,11 @@ class Target:
         dtype = self.dtype_of(kind)
         return sink if dtype.kind == "f" else Rounded(sink, dtype)
 
+    def as_stored(self, kind: str, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return pixels of a kind of results as its file holds them: rounded where that holds integers."""
+        dtype = self.dtype_of(kind)
+        return pixels.astype(dtype, copy=False) if dtype.kind == "f" else rounded_to(dtype, pixels)
+
 
 class _RehearsalOverError(Exception):
     """Everything could be opened; now let go of it."""
@@ -120,7 +126,11 @@ class Rounded:
 
     def __setitem__(self, key: Any, block: Any, /) -> None:
         """Write a block."""
-        low, high = (0, 1) if self._dtype.kind == "b" else (np.iinfo(self._dtype).min, np.iinfo(self._dtype).max)
-        # In float64: float32 rounds the ends of 32-bit integers up, out of their range.
-        rounded = np.clip(np.rint(np.asarray(block, np.float64)), low, high)
-        self._sink[key] = rounded.astype(self._dtype)
+        self._sink[key] = rounded_to(self._dtype, block)
+
+
+def rounded_to(dtype: np.dtype[Any], block: Any) -> npt.NDArray[Any]:
+    """Return pixels rounded to the nearest integer and clipped to the range of an integer type, or bool."""
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    # In float64: float32 rounds the ends of 32-bit integers up, out of their range.
+    return np.clip(np.rint(np.asarray(block, np.float64)), low, high).astype(dtype)

@@ -99,7 +99,7 @@ def describe_prediction(plan: PredictPlan | ChunkPlan, events: Listener = ignore
     cut = cut_of(target, room) if all(map(is_shared, target.files.values())) else _tiled(target, room)
     by, processes, mine = _who(plan, len(cut))
     started = time.perf_counter()
-    ChunkWorker(job, ChunkFolder.beside(target), model, target, cut).denoised(len(cut) // 2)
+    ChunkWorker(job, ChunkFolder.beside(target), model, target, cut).tried(len(cut) // 2)
     seconds = (time.perf_counter() - started) * mine
     return PredictionDescription(
         model=str(job.model),

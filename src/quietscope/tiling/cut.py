@@ -6,7 +6,7 @@ its place in the whole image: chunks that are predicted in any order, by any pro
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import ceil, lcm, prod
@@ -23,6 +23,13 @@ an image is cut, and many workers have room. The halo of 64 pixels around 512 x 
 
 _MOST_PIECES = 64  # along an axis, in a chunk
 
+FEWEST_CHUNKS = 64
+"""An image is cut into so many chunks at least, as far as its size allows: many workers have something to do."""
+
+MOST_OF_CHUNK, MOST_VALUES = 1 << 21, 1 << 22
+"""Pixels and values of results in a chunk that consists of several tiles: so much is read and written together, and
+lies in memory. Chunks of large images are as large, so that most of a pyramid can be made within each of them."""
+
 
 @dataclass(frozen=True)
 class Within:
@@ -37,6 +44,11 @@ class Within:
     frames: tuple[int, ...]
     counted: tuple[slice, ...]
     box: tuple[slice, ...]
+
+    @property
+    def num_pixels(self) -> int:
+        """Pixels of all its frames, of one channel."""
+        return len(self.frames) * int(prod(side.stop - side.start for side in self.box))
 
     def tiles(self, spec: TileSpec, model: Predictable) -> tuple[tuple[slice, ...], ...]:
         """Return the inner boxes of the tiles that it is cut into, in frame coordinates.
@@ -119,7 +131,12 @@ class Cut:
 
 
 def cut_for(
-    model: Predictable, layout: Layout, piece: Mapping[str, int], spec: TileSpec | None, most_pixels: int
+    model: Predictable,
+    layout: Layout,
+    piece: Mapping[str, int],
+    spec: TileSpec | None,
+    most_pixels: int,
+    values_per_pixel: int = 1,
 ) -> Cut:
     """Cut an image into chunks.
 
@@ -129,9 +146,12 @@ def cut_for(
         piece: Size of the pieces of the results' files along the axes of the image, by letter.
         spec: The tiles that were asked for; None for those that cost least.
         most_pixels: Pixels of an outer box that the memory allows.
+        values_per_pixel: Values that all results have for a pixel of a frame.
 
     Returns:
-        The chunks: as many pieces as fit into a tile; where not even one does, a piece, which is cut into tiles.
+        The chunks: as many pieces as fit into a tile; where not even one does, a piece, which is cut into tiles. Chunks
+        of images that have more than `FEWEST_CHUNKS` of them are several tiles, twice as many along one axis after
+        another.
     """
     sizes = dict(zip(layout.axes, layout.shape, strict=True))
     most, size, multiple = min(most_pixels, MOST_PIXELS), layout.spatial_shape, model.size_multiple
@@ -149,13 +169,38 @@ def cut_for(
         chunk = tuple(
             min(max(side // unit, 1) * unit, length) if side < length else length for side, unit, length in sides
         )
-    return Cut(
+    least = Cut(
         frame_counts=tuple(sizes[letter] for letter in layout.frame_axes),
         frame_chunk=tuple(min(piece[letter], sizes[letter]) for letter in layout.frame_axes),
         size=size,
         chunk=chunk,
         tiles=tiles,
     )
+    return _grown(least, min(MOST_OF_CHUNK, MOST_VALUES // values_per_pixel))
+
+
+def _grown(cut: Cut, most: int) -> Cut:
+    """Return the same cut with larger chunks, of at most so many pixels, as long as there are many of them.
+
+    Chunks double along their shortest spatial side that is cut at all, and then in time or depth: so they hold whole
+    pieces of several levels of a pyramid.
+    """
+    while True:
+        sides, lengths = (*cut.frame_chunk, *cut.chunk), (*cut.frame_counts, *cut.size)
+        num_frame_axes = len(cut.frame_counts)
+        parts = [-(-length // side) for length, side in zip(lengths, sides, strict=True)]
+        spatial = [axis for axis in range(num_frame_axes, len(sides)) if parts[axis] > 1]
+        stacked = [axis for axis in range(num_frame_axes) if parts[axis] > 1]
+        if not spatial and not stacked:
+            return cut
+        # The shortest side, and of equals the last one, X, whose pixels are next to each other.
+        at = max(spatial, key=lambda axis: (-sides[axis], axis)) if spatial else stacked[-1]
+        doubled = tuple(2 * side if axis == at else side for axis, side in enumerate(sides))
+        grown = replace(cut, frame_chunk=doubled[:num_frame_axes], chunk=doubled[num_frame_axes:])
+        kept = prod(min(side, length) for side, length in zip(doubled, lengths, strict=True))
+        if kept > most or len(grown) < FEWEST_CHUNKS:
+            return cut
+        cut = grown
 
 
 def _largest(halo: Sequence[int], units: Sequence[int], whole: Sequence[int], most: int) -> tuple[int, ...] | None:

@@ -1,9 +1,9 @@
 """A sink that measures the residual of what passes by on its way into a file or an array."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +23,49 @@ JUDGED = ("mean", "map")
 
 PIXELS_AT_ONCE = 1 << 20
 """Pixels of a channel that are searched together for what noise does not explain: enough to tell what is usual."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was found in a part of an image, or in all of it.
+
+    Attributes:
+        channels: Sums over the residual of each channel, by number.
+        unexplained: What noise does not explain.
+    """
+
+    channels: Mapping[int, ResidualSums]
+    unexplained: Unexplained
+
+    def verdict(self, effort: Effort | None = None, *, is_own: bool = True) -> Verdict:
+        """Judge what was found, see `quietscope.metrics.verdict.judge`."""
+        sums = [self.channels[channel] for channel in sorted(self.channels)]
+        squares = int(min((each.sums.get("squares", 0.0) for each in sums), default=0.0))
+        return judge([each.figures() for each in sums], effort, is_own=is_own, squares=squares)
+
+    @classmethod
+    def joined(cls, parts: Iterable["Judgement"]) -> Self:
+        """Return what was found in parts of one image, whose sums were begun with the same pivots."""
+        channels, unexplained = dict[int, ResidualSums](), Unexplained()
+        for part in parts:
+            for channel, sums in part.channels.items():
+                channels.setdefault(channel, ResidualSums()).join(sums)
+            unexplained = unexplained.joined(part.unexplained)
+        return cls(channels=channels, unexplained=unexplained)
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as values that JSON has."""
+        sums = {
+            str(channel): {name: float(np.nan_to_num(value)) for name, value in each.sums.items()}
+            for channel, each in self.channels.items()
+        }
+        return {"channels": sums, "unexplained": self.unexplained.values()}
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Self:
+        """Return what these `values` say."""
+        channels = {int(channel): ResidualSums(sums) for channel, sums in values["channels"].items()}
+        return cls(channels=channels, unexplained=Unexplained.of_values(values["unexplained"]))
 
 
 @dataclass(frozen=True)
@@ -46,13 +89,25 @@ class Judged:
         image: The noisy image.
         sink: What the blocks are for; None for nothing.
         noise: The noise of each channel; where there is none, it is measured in the residual.
+        of_pixels: Pixels of the whole image of which `image` is a part; those of the image itself if None.
+        pivots: A typical intensity of each channel; the mean of the first rows where there is none. Parts of one image
+            can be put together again where they have the same ones.
     """
 
-    def __init__(self, image: Image, sink: Sink | None = None, noise: Sequence[Exposure] = ()) -> None:
+    def __init__(
+        self,
+        image: Image,
+        sink: Sink | None = None,
+        noise: Sequence[Exposure] = (),
+        *,
+        of_pixels: int | None = None,
+        pivots: Sequence[float] = (),
+    ) -> None:
         self._image, self._sink = image, sink
         self._bands = Bands(image.axes, image.shape)
         self._noise = tuple(noise) if len(noise) == self._bands.num_channels else ()
-        self.channels: dict[int, ResidualSums] = {}
+        self._of_pixels = prod(image.shape) if of_pixels is None else of_pixels
+        self.channels = {channel: ResidualSums({"pivot": pivot}) for channel, pivot in enumerate(pivots)}
         self.unexplained = Unexplained()
         """What noise does not explain, of all that has passed by."""
         self._together = max(1, PIXELS_AT_ONCE // (min(ROWS, self._bands.sizes["Y"]) * self._bands.sizes["X"]))
@@ -65,11 +120,14 @@ class Judged:
         for band in self._bands.put(key, np.asarray(block)):
             self._add(band)
 
+    @property
+    def judgement(self) -> Judgement:
+        """What was found in all that has passed by."""
+        return Judgement(channels=self.channels, unexplained=self.unexplained)
+
     def verdict(self, effort: Effort | None = None, *, is_own: bool = True) -> Verdict:
         """Judge what has passed by, see `quietscope.metrics.verdict.judge`."""
-        sums = [self.channels[channel] for channel in sorted(self.channels)]
-        squares = int(min((each.sums.get("squares", 0.0) for each in sums), default=0.0))
-        return judge([each.figures() for each in sums], effort, is_own=is_own, squares=squares)
+        return self.judgement.verdict(effort, is_own=is_own)
 
     def _add(self, band: Band) -> None:
         """Compare a band with the noisy pixels; with the last of its part of the image, search that part."""
@@ -87,8 +145,8 @@ class Judged:
 
     def _search(self, channel: int, begun: Sequence[_Sums]) -> None:
         """Look for what noise does not explain in a part of a channel."""
-        num_pixels, found = prod(self._image.shape), []
-        for each in findings([sums.cells for sums in begun], num_pixels):
+        found = []
+        for each in findings([sums.cells for sums in begun], self._of_pixels):
             at = begun[each.band]
             found.append(
                 Region(
@@ -102,7 +160,7 @@ class Judged:
                     size=each.size,
                 )
             )
-        self.unexplained = self.unexplained.with_more(found, num_pixels)
+        self.unexplained = self.unexplained.with_more(found, self._of_pixels)
 
 
 def judging(image: Image, sinks: Mapping[str, Sink], noise: Sequence[Exposure] = ()) -> dict[str, Judged]:

@@ -16,8 +16,8 @@ from quietscope.tiling.cut import Cut
 
 _MARGIN_OF_TIME, _MARGIN_OF_MEMORY = 2.0, 1.25
 _SECONDS_TO_START = 120.0
-_SECONDS_OF_THE_LAST = 1e-6
-"""Per pixel, for pyramid and verdict: 0.5 to 0.8 were measured."""
+_SECONDS_OF_THE_LAST = 2e-7
+"""Per pixel, for what is left of pyramids at the end, where no smaller version fits into chunks."""
 _STEP = 256 << 20
 
 
@@ -82,8 +82,8 @@ def _measured(job: ChunkJob, cut: Cut, wishes: Wishes, parts: int, estimate: int
     peak = max(_MARGIN_OF_MEMORY * trial.num_bytes, estimate)
     text = (
         f"a chunk took {trial.chunk:.3g} s here with {wishes.cores} core{'s' * (wishes.cores > 1)}; a task does up to "
-        f"{most:,}, and the last one needs some {last:,.0f} s for pyramid and verdict; with {_SECONDS_TO_START:.0f} s "
-        f"to start, all of it twice, that is {seconds / 60:,.0f} min"
+        f"{most:,}, and the last one needs up to {last:,.0f} s for pyramids; with {_SECONDS_TO_START:.0f} s to start, "
+        f"all of it twice, that is {seconds / 60:,.0f} min"
     )
     events(Note(text=text))
     memory = f"a task has {trial.num_bytes / 1e9:.2f} GB here, and is expected to need {peak / 1e9:.2f} GB at most"

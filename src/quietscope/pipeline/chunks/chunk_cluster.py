@@ -15,7 +15,7 @@ from typing import Any
 from quietscope.errors import ClusterError, QuietScopeError
 from quietscope.optional import imported
 from quietscope.pipeline.chunks.chunk_job import ChunkJob
-from quietscope.pipeline.chunks.chunk_worker import do_chunk
+from quietscope.pipeline.chunks.chunk_worker import do_chunks
 from quietscope.pipeline.chunks.sharing import Sharing
 from quietscope.wording import typed
 
@@ -27,11 +27,14 @@ _LATE = 3
 
 _SAME = "install the same version of dask and distributed on all machines"
 
-AHEAD = 3
-"""Chunks that every worker knows of beyond the one that it denoises."""
+AHEAD = 2
+"""Tasks that every worker knows of beyond the one that it works on."""
+
+MOST_OF_TASK, FEWEST_TASKS = 8, 4
+"""Chunks in one task, between which a worker never waits, and tasks for each worker, so that all end together."""
 
 RETRIES = 3
-"""How often a chunk is tried again whose worker died."""
+"""How often a task is tried again whose worker died."""
 
 
 def cluster_chunks(
@@ -54,25 +57,31 @@ def cluster_chunks(
     """
     distributed = imported("distributed", ClusterError, "dask")
     with _quiet(), _client(distributed, sharing, notify) as client:
-        waiting = iter(numbers)
         running = distributed.as_completed(loop=client.loop)
         num_workers = sharing.workers or len(client.scheduler_info(n_workers=-1)["workers"])
+        waiting = iter(_tasks(numbers, num_workers))
 
-        def submit(number: int) -> Any:
-            name = f"quietscope-{job.made_by}-{number}"
-            return client.submit(do_chunk, job, number, key=name, pure=False, retries=RETRIES)
+        def submit(some: Sequence[int]) -> Any:
+            name = f"quietscope-{job.made_by}-{some[0]}"
+            return client.submit(do_chunks, job, some, key=name, pure=False, retries=RETRIES)
 
-        for number in islice(waiting, num_workers * (1 + AHEAD)):
-            running.add(submit(number))
+        for some in islice(waiting, num_workers * (1 + AHEAD)):
+            running.add(submit(some))
         for future in running:
             try:
-                yield future.result()
+                yield from future.result()
             except QuietScopeError:
                 raise
             except Exception as error:
                 raise _lost(error) from error
-            for number in islice(waiting, 1):
-                running.add(submit(number))
+            for some in islice(waiting, 1):
+                running.add(submit(some))
+
+
+def _tasks(numbers: Sequence[int], num_workers: int) -> list[Sequence[int]]:
+    """Return chunks that one worker does one after another."""
+    size = max(1, min(MOST_OF_TASK, len(numbers) // (FEWEST_TASKS * max(num_workers, 1))))
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
 
 @contextmanager

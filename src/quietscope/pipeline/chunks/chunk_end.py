@@ -1,50 +1,42 @@
-"""The end of a prediction by chunks: pyramids of what is written, a verdict, and the results in their place."""
+"""The end of a prediction by chunks: what is left of pyramids, a verdict, and the results in their place."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from quietscope.io import FORMATS
 from quietscope.io.atomic import check_target, put_in_place
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from quietscope.pipeline.image_files import Target
-from quietscope.tiling.judged import JUDGED, Judged
+from quietscope.tiling.judged import Judgement
 
 Progress = Callable[[str, int, int], None]
 """Receives (what is done, how much of it, of how much)."""
 
 
 def raise_pyramids(worker: ChunkWorker, progress: Progress) -> None:
-    """Make the smaller versions beside the results, of all that is written.
+    """Make what was not made chunk by chunk of the smaller versions beside the results.
 
     Args:
         worker: What knows the results.
         progress: Told how it stands.
     """
-    for kind, result in worker.folder.opened().items():
+    for kind, result in worker.results.items():
         for done, total in result.raise_pyramid():
             progress(f"pyramid of {kind}", done, total)
 
 
-def judge_chunks(worker: ChunkWorker, progress: Progress) -> Mapping[str, Judged]:
-    """Compare the denoised image, as it is written, with the noisy one.
+def judgement_of(worker: ChunkWorker) -> Judgement | None:
+    """Put together what was found in the chunks.
 
     Args:
-        worker: What knows both.
-        progress: Told how it stands.
+        worker: What knows them.
 
     Returns:
-        What `quietscope.tiling.judged.verdict_of` takes.
+        What was found, as that of the image; None where nothing was compared.
     """
-    results, layout = worker.folder.opened(), worker.layout
-    kind = next((each for each in JUDGED if each in results), None)
-    if kind is None:
-        return {}
-    judged = {kind: Judged(worker.noisy, noise=worker.model.known_noise)}
-    for number, chunk in enumerate(worker.cut, 1):
-        for frame in chunk.frames:
-            layout.put_region(judged[kind], frame, chunk.box, layout.region(results[kind], frame, chunk.box))
-        progress("verdict", number, len(worker.cut))
-    return judged
+    found, channels = worker.folder.judgements(), worker.layout.num_channels
+    pixels = {number: channels * worker.cut[number].num_pixels for number in found}
+    return worker.judge.concluded(found, pixels)
 
 
 def publish(folder: ChunkFolder, target: Target) -> None:

@@ -1,8 +1,8 @@
 """The folder that chunks are written to until all are there: `.NAME.unfinished`, beside the result.
 
-It holds the results as they grow, how the image is cut, and what is done: one journal for each process that writes, a
-line for each chunk, after its pixels are on the disk. Whoever comes first makes it, under another name, and gives it
-its own in one step; all others find it whole.
+It holds the results as they grow, how the image is cut, what was found in chunks, and what is done: one journal for
+each process that writes, a line for each chunk, after its pixels are on the disk. Whoever comes first makes it, under
+another name, and gives it its own in one step; all others find it whole.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +22,11 @@ from quietscope.io.shared_result import SharedResult, begin_shared, mark_of
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
 from quietscope.pipeline.image_files import Target
 from quietscope.tiling.cut import Cut
+from quietscope.tiling.judged import Judgement
 from quietscope.tiling.spec import TileSpec
 from quietscope.wording import typed
 
-_FACTS, _RESULTS, _JOURNALS = "chunks.json", "results", "done"
+_FACTS, _RESULTS, _JOURNALS, _FOUND = "chunks.json", "results", "done", "found"
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,23 @@ class ChunkFolder:
         """Whether somebody has made it."""
         return (self.path / _FACTS).is_file()
 
-    def begin(self, made_by: str, cut: Cut) -> None:
+    def begin(self, made_by: str, cut: Cut, pivots: Sequence[float]) -> None:
         """Make the folder, unless somebody else has been faster.
 
         Args:
             made_by: What tells its chunks from those of other models, images and requests.
             cut: How the image is cut.
+            pivots: A typical intensity of each channel.
         """
         apart = self.path.with_name(f"{self.path.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
         try:
             (apart / _RESULTS).mkdir(parents=True)
             (apart / _JOURNALS).mkdir()
+            (apart / _FOUND).mkdir()
             run = secrets.token_hex(8)
             for request in self.requests.values():
                 begin_shared(apart / _RESULTS / request.path.name, request, made_by, run)
-            facts = {"made_by": made_by, "run": run, "cut": asdict(cut)}
+            facts = {"made_by": made_by, "run": run, "cut": asdict(cut), "pivots": list(pivots)}
             (apart / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
             with suppress(OSError):  # another one is there
                 apart.rename(self.path)
@@ -84,13 +87,18 @@ class ChunkFolder:
         """
         try:
             facts: Any = parse_json((self.path / _FACTS).read_bytes()[:MOST_BYTES_OF_JSON])
-            found, other = _cut(facts["cut"]), facts["made_by"] != made_by
+            found, other, _ = _cut(facts["cut"]), facts["made_by"] != made_by, facts["pivots"]
         except (OSError, MalformedError, LookupError, TypeError, ValueError) as error:
             raise OutputError("a folder of chunks", f"{self.path}, which is damaged", self._way_out()) from error
         if other:
             got = f"{self.path}, of another model, image or request"
             raise OutputError("chunks of this model, image and request to go on with", got, self._way_out())
         return found
+
+    def pivots(self) -> tuple[float, ...]:
+        """Return the typical intensity of each channel, the same for all that write here."""
+        facts: Any = parse_json((self.path / _FACTS).read_bytes()[:MOST_BYTES_OF_JSON])
+        return tuple(map(float, facts["pivots"]))
 
     def is_published(self, kind: str) -> bool:
         """Tell whether the result of a kind that grew here has its name already."""
@@ -102,23 +110,34 @@ class ChunkFolder:
         """Return where the result of a kind grows."""
         return self.path / _RESULTS / self.requests[kind].path.name
 
-    def opened(self) -> dict[str, SharedResult]:
-        """Open the results, by kind."""
-        return {kind: SharedResult(self.result(kind), request) for kind, request in self.requests.items()}
+    def opened(self, boxes: Mapping[str, int]) -> dict[str, SharedResult]:
+        """Open the results, by kind, to be written in boxes of a size by axis."""
+        return {kind: SharedResult(self.result(kind), request, boxes) for kind, request in self.requests.items()}
 
     def done(self) -> set[int]:
         """Return the numbers of the chunks that are written."""
-        found: set[int] = set()
-        with suppress(FileNotFoundError):
-            for journal in (self.path / _JOURNALS).iterdir():
-                *lines, _cut_off = journal.read_bytes().split(b"\n")
-                found.update(int(line) for line in lines if line.isdigit())
+        return {int(line) for line in self._lines(_JOURNALS) if line.isdigit()}
+
+    def judgements(self) -> dict[int, Judgement]:
+        """Return what was found in chunks, by number."""
+        found = {}
+        for line in self._lines(_FOUND):
+            with suppress(MalformedError, LookupError, TypeError, ValueError):  # half a line, gone on with by another
+                values: Any = parse_json(line)
+                found[int(values["chunk"])] = Judgement.of_values(values)
         return found
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        """Yield the whole lines of all files in one of the folders."""
+        with suppress(FileNotFoundError):
+            for each in sorted((self.path / name).iterdir()):
+                *lines, _cut_off = each.read_bytes().split(b"\n")
+                yield from lines
 
     def journal(self) -> "ChunkJournal":
         """Return a new journal for one process."""
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        return ChunkJournal(self.path / _JOURNALS / name)
+        return ChunkJournal(self.path / _JOURNALS / name, self.path / _FOUND / name)
 
     def remove(self) -> None:
         """Remove the folder, with all that it holds."""
@@ -129,21 +148,31 @@ class ChunkFolder:
 
 
 class ChunkJournal:
-    """What one process has done.
+    """What one process has done, and found.
 
     Args:
-        path: Its file, which is not there yet.
+        path: File of what is done, which is not there yet.
+        found: File of what was found.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, found: Path) -> None:
+        self._path, self._found = path, found
 
     def note(self, number: int) -> None:
         """Write down that a chunk is on the disk; kept even where the power fails."""
-        with self._path.open("ab") as file:
-            file.write(b"%d\n" % number)
-            file.flush()
-            os.fsync(file.fileno())
+        _append(self._path, b"%d\n" % number)
+
+    def note_judgement(self, number: int, judgement: Judgement) -> None:
+        """Write down what was found in a chunk, before it counts as done."""
+        _append(self._found, json.dumps({"chunk": number, **judgement.values()}).encode() + b"\n")
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line to a file, and wait until it is on the disk."""
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _cut(values: Any) -> Cut:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 from quietscope.errors import OutputError
@@ -89,7 +90,14 @@ def cut_of(target: Target, room: Room, request: Request | None = None) -> Cut:
     pieces = [piece_of(target.write_request(kind)) for kind in target.files]
     image, request = target.image, request or target.request
     most = {letter: max(each[letter] for each in pieces) for letter in image.axes}
-    return cut_for(room, image.layout(room.spatial_dims), most, request.tiles_for(room), room.most_pixels)
+    layout, layers = image.layout(room.spatial_dims), layers_of(target)
+    values = layers * layout.frame_shape[0]
+    return cut_for(room, layout, most, request.tiles_for(room), room.most_pixels, values)
+
+
+def layers_of(target: Target) -> int:
+    """Return how many values all results have for every value of the image: one, and samples or quantiles each."""
+    return sum(prod(target.write_request(kind).shape) for kind in target.files) // prod(target.image.shape)
 
 
 def _stamps(source: Path) -> Iterator[tuple[object, ...]]:

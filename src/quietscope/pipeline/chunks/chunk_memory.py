@@ -2,8 +2,9 @@
 
 from math import prod
 
+from quietscope.data.gap_areas import REACH
 from quietscope.deploy import is_exported
-from quietscope.pipeline.chunks.chunk_job import ChunkJob
+from quietscope.pipeline.chunks.chunk_job import ChunkJob, layers_of
 from quietscope.pipeline.image_files import Target
 from quietscope.tiling.bands import ROWS
 from quietscope.tiling.cut import Cut, Room
@@ -13,7 +14,11 @@ _OF_PYTORCH, _OF_A_RUNTIME = 470 << 20, 320 << 20
 _COPIES_OF_WEIGHTS = 3
 _BYTES = 4
 _BYTES_COMPARED = 200
-"""What comparing a band of whole rows with the noisy pixels takes per pixel of it, at the end: 25 arrays of float64."""
+"""What comparing a band of rows of a chunk with the noisy pixels takes per pixel of it: 25 arrays of float64."""
+_READ = 4
+"""Chunks of noisy pixels in memory: the one at work, the next, and copies of what is compared and cut into tiles."""
+_WRITTEN = 4
+"""Copies of a chunk of results: as made, the one before as made and as stored, and compressed or as pyramid."""
 _SHAPES = 2
 """Tiles at the borders of an image have other shapes, and a runtime keeps the memory that each of them took."""
 
@@ -21,8 +26,8 @@ _SHAPES = 2
 def worker_memory(job: ChunkJob, target: Target, room: Room, cut: Cut) -> int:
     """Estimate the main memory that a process takes at most that denoises chunks, and ends the run where it is last.
 
-    It does not depend on the size of the image but for the length of its rows: whoever is last compares whole rows with
-    the result. On a GPU the part of the network is memory of the GPU. Measured peaks are 0.4 to 1.0 of the estimate.
+    It does not depend on the size of the image, but for small ones, whose chunks are smaller. On a GPU the part of the
+    network is memory of the GPU. Measured peaks are 0.4 to 1.0 of the estimate.
 
     Args:
         job: What is denoised.
@@ -41,22 +46,29 @@ def worker_memory(job: ChunkJob, target: Target, room: Room, cut: Cut) -> int:
 
 
 def _denoising(target: Target, room: Room, cut: Cut, shapes: int) -> int:
-    """Return the bytes of a tile in the network, and of a chunk of results: as made, as stored and compressed."""
+    """Return the bytes of a tile in the network, and of the chunks that are read, made and written meanwhile."""
     sides = zip(cut.tiles.size, cut.tiles.halo, cut.size, room.size_multiple, strict=True)
     outer = prod(min(side + 2 * halo, -(-size // m) * m) for side, halo, size, m in sides)
     together = min(room.pixels_at_once, target.request.num_samples * outer)
-    shape = target.image.shape
-    layers = sum(prod(target.write_request(kind).shape) for kind in target.files) // prod(shape)
-    chunk = _channels(target, cut) * prod((*cut.frame_chunk, *cut.chunk))
-    return round(max(shapes * outer, together) * room.bytes_per_pixel) + 3 * _BYTES * layers * chunk
+    around = target.image.context.width * _channels(target, cut) * prod(cut.frame_chunk)
+    sizes = zip(_sides(cut), cut.tiles.halo, cut.size, strict=True)
+    read = around * prod(min(side + 2 * (halo + REACH), size) for side, halo, size in sizes)
+    made = layers_of(target) * _channels(target, cut) * prod((*cut.frame_chunk, *_sides(cut)))
+    chunks = _READ * target.image.dtype.itemsize * read + _WRITTEN * _BYTES * made
+    return round(max(shapes * outer, together) * room.bytes_per_pixel) + chunks
 
 
 def _comparing(target: Target, cut: Cut) -> int:
-    """Return the bytes of the rows that are compared with the result: all begun ones, and one band that is at work."""
-    height, width = cut.size[-2:]
+    """Return the bytes of a chunk that is compared with the noisy one: all of it, and one band that is at work."""
+    sides = _sides(cut)
+    height, width = sides[-2:]
     band = height if height < 2 * ROWS else ROWS + height % ROWS
-    begun = min(cut.chunk[-2] + band, height) * prod((*cut.frame_chunk, *cut.chunk[:-2])) * _channels(target, cut)
-    return (_BYTES * begun + _BYTES_COMPARED * band) * width
+    return _BYTES * _channels(target, cut) * prod((*cut.frame_chunk, *sides)) + _BYTES_COMPARED * band * width
+
+
+def _sides(cut: Cut) -> tuple[int, ...]:
+    """Return the size of a chunk where the frame is no smaller."""
+    return tuple(map(min, cut.chunk, cut.size))
 
 
 def _channels(target: Target, cut: Cut) -> int:

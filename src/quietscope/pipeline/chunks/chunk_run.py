@@ -1,17 +1,20 @@
 """A prediction by chunks from start to end: begun or joined, shared out, and ended by whoever is last."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from quietscope.data.measured import gap_notes
 from quietscope.io.alive import at_work
 from quietscope.io.atomic import told_if_full
 from quietscope.io.shared_result import made_by_of
+from quietscope.metrics.unexplained import NOT_TESTED
+from quietscope.metrics.verdict import judge as judge_figures
 from quietscope.pipeline.chunks.chunk_cluster import cluster_chunks
-from quietscope.pipeline.chunks.chunk_end import judge_chunks, publish, raise_pyramids
+from quietscope.pipeline.chunks.chunk_end import judgement_of, publish, raise_pyramids
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_job import cut_of
+from quietscope.pipeline.chunks.chunk_judge import pivots_of
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from quietscope.pipeline.chunks.sharing import Sharing
@@ -19,7 +22,6 @@ from quietscope.pipeline.events import ChunkProgress, Listener, Note, Written, s
 from quietscope.pipeline.foreign import check_likeness, tell_of_model
 from quietscope.pipeline.outcome import Outcome, Predicted
 from quietscope.pipeline.reporting import judge
-from quietscope.tiling.judged import Judged, unexplained_of, verdict_of
 
 
 def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
@@ -52,7 +54,8 @@ def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
         if _is_over(plan, folder):  # other parts have ended it, while the model was being opened
             return _nothing_left(events)
         if not folder.is_there:
-            folder.begin(job.made_by, cut_of(target, model.room(tuple(target.files), target.request)))
+            cut = cut_of(target, model.room(tuple(target.files), target.request))
+            folder.begin(job.made_by, cut, pivots_of(target))
         try:
             worker = ChunkWorker(job, folder, model, target, folder.cut(job.made_by))
             with _kept_if_begun(folder, sharing):
@@ -108,7 +111,7 @@ def _share_out(worker: ChunkWorker, sharing: Sharing, events: Listener) -> None:
         return
     with step(events, "chunks", str(name), len(mine)):
         if sharing.part is not None:
-            written: Iterable[int] = map(worker.do, left)
+            written: Iterable[int] = worker.do_all(left)
         else:
             written = cluster_chunks(worker.job, sharing, left, lambda text: events(Note(text=text)))
         total, finished = 0, len(mine) - len(left)
@@ -133,10 +136,9 @@ def _ended(worker: ChunkWorker, started: float, events: Listener) -> Outcome:
             def progress(what: str, done: int, total: int) -> None:
                 events(ChunkProgress(what=what, done=done, total=total))
 
-            judged: Mapping[str, Judged] = {}
+            judged = judgement_of(worker)
             if not any(map(folder.is_published, target.files)):  # else whoever was killed had got to the names
                 raise_pyramids(worker, progress)
-                judged = judge_chunks(worker, progress)
             publish(folder, target)
     except FileNotFoundError:  # another part has ended it, and removed the folder
         if folder.is_there:
@@ -144,9 +146,10 @@ def _ended(worker: ChunkWorker, started: float, events: Listener) -> Outcome:
         return Outcome()
     for kind, path in target.files.items():
         events(Written(name=kind, path=path))
+    effort = worker.model.history.effort
     found = Predicted(
         seconds=time.monotonic() - started,
-        verdict=verdict_of(judged, worker.model.history.effort, is_own=False),
-        unexplained=unexplained_of(judged),
+        verdict=judge_figures((), effort) if judged is None else judged.verdict(effort, is_own=False),
+        unexplained=NOT_TESTED if judged is None else judged.unexplained,
     )
     return Outcome(images=(judge(target, found),))

@@ -73,7 +73,7 @@ def _trial(job: ChunkJob, cut: Cut) -> Trial:
     target = job.target()
     worker = ChunkWorker(job, ChunkFolder.beside(target), job.opened_model(), target, cut)
     ready = time.monotonic()
-    worker.denoised(len(cut) // 2)
+    worker.tried(len(cut) // 2)
     return Trial(start=ready - started, chunk=time.monotonic() - ready, num_bytes=most_memory())
 
 

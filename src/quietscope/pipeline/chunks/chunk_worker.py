@@ -1,6 +1,7 @@
 """One process at work on chunks: it opens model and image once, and denoises whichever chunks it is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from quietscope.axes import Layout
+from quietscope.data.gap_areas import REACH
 from quietscope.data.measured import as_measured
 from quietscope.io import Image, Sink
+from quietscope.io.held import HeldArray, HeldBox
 from quietscope.io.image import whole_key
 from quietscope.io.shared_result import SharedResult
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder, ChunkJournal
 from quietscope.pipeline.chunks.chunk_job import ChunkJob
+from quietscope.pipeline.chunks.chunk_judge import ChunkJudge
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.opened_model import Model
 from quietscope.tiling.cut import Cut, Within
@@ -41,7 +45,7 @@ class Region:
 
 @dataclass(frozen=True)
 class ChunkWorker:
-    """Denoises chunks of an image, one at a time.
+    """Denoises chunks of an image: while one is at work, the next is read, and the one before judged and written.
 
     Attributes:
         job: What is denoised.
@@ -69,9 +73,13 @@ class ChunkWorker:
         return cls(job, folder, job.opened_model(), target, folder.cut(job.made_by))
 
     @cached_property
+    def _held(self) -> HeldArray:
+        return HeldArray(self.target.image.data)
+
+    @cached_property
     def noisy(self) -> Image:
-        """The noisy image, with NaN where nothing was measured."""
-        return as_measured(self.target.image)
+        """The noisy image, with NaN where nothing was measured; what is held of it is not read again."""
+        return as_measured(replace(self.target.image, data=self._held))
 
     @cached_property
     def layout(self) -> Layout:
@@ -79,70 +87,116 @@ class ChunkWorker:
         return self.noisy.layout(len(self.cut.size))
 
     @cached_property
-    def _results(self) -> Mapping[str, SharedResult]:
-        return self.folder.opened()
+    def results(self) -> Mapping[str, SharedResult]:
+        """The results as they grow, by kind."""
+        letters = self.layout.frame_axes + self.layout.spatial_axes
+        return self.folder.opened(dict(zip(letters, (*self.cut.frame_chunk, *self.cut.chunk), strict=True)))
+
+    @cached_property
+    def judge(self) -> ChunkJudge:
+        """What compares chunks with the noisy image."""
+        return ChunkJudge.of(self.job, self.target, self.model, self.folder)
 
     @cached_property
     def _journal(self) -> ChunkJournal:
         return self.folder.journal()
 
-    def do(self, number: int) -> int:
-        """Denoise a chunk, and write it down.
+    def do_all(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Denoise chunks, and write them down.
 
         Args:
-            number: Number of the chunk.
+            numbers: Numbers of the chunks.
 
-        Returns:
-            Bytes of results.
+        Yields:
+            Bytes of results of each, as soon as it is written.
 
         Raises:
             QuietScopeError: If the image does not fit the model, or pixels cannot be read or written.
         """
-        count = 0
-        for kind, region in self.denoised(number).items():
-            self.target.rounded(kind, self._results[kind])[region.box] = region.pixels
-            count += region.pixels.size * self._results[kind].dtype.itemsize
-        self._journal.note(number)
-        return count
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+            coming = [reader.submit(self._fetch, number) for number in numbers[:1]]
+            going: list[Future[int]] = []
+            for number, then in zip(numbers, (*numbers[1:], None), strict=True):
+                self._held.hold(coming.pop().result())
+                if then is not None:
+                    coming.append(reader.submit(self._fetch, then))
+                regions = self._denoised(number)
+                noisy = self.judge.noisy(self.noisy, self._box("", self.cut[number])) if number in self.judge else None
+                yield from (each.result() for each in going)
+                going = [writer.submit(self._write, number, regions, noisy)]
+            yield from (each.result() for each in going)
 
-    def denoised(self, number: int) -> Mapping[str, Region]:
-        """Denoise a chunk, and write nothing.
+    def tried(self, number: int) -> None:
+        """Denoise a chunk and judge it, as `do_all` does, and write nothing.
 
         Args:
             number: Number of the chunk.
 
-        Returns:
-            What goes into each result, by kind.
-
         Raises:
             QuietScopeError: If the image does not fit the model, or pixels cannot be read.
         """
+        self._held.hold(self._fetch(number))
+        pixels = {kind: region.pixels for kind, region in self._denoised(number).items()}
+        box = self._box("", self.cut[number])
+        self.judge.judged(self.judge.noisy(self.noisy, box), box, pixels)
+
+    def _fetch(self, number: int) -> HeldBox:
+        """Read what a chunk is denoised from: its frames, those that the model sees with them, and a halo."""
+        chunk, around = self.cut[number], self.noisy.context
+        sides = {letter: slice(0, size) for letter, size in zip(self.noisy.axes, self.noisy.shape, strict=True)}
+        wide = dict(zip(self.layout.spatial_axes, self.cut.tiles.halo, strict=True))
+        wide = {letter: halo + REACH for letter, halo in wide.items()}
+        if around.axis is not None:
+            wide[around.axis] = around.neighbours
+        for letter, span in zip(self.layout.frame_axes + self.layout.spatial_axes, _spans(chunk), strict=True):
+            more, size = wide.get(letter, 0), sides[letter].stop
+            sides[letter] = slice(max(0, span.start - more), min(size, span.stop + more))
+        return self._held.fetch([sides[letter] for letter in self.noisy.axes])
+
+    def _denoised(self, number: int) -> Mapping[str, Region]:
+        """Denoise a chunk, and return what goes into each result, by kind."""
         chunk = self.cut[number]
         regions = {kind: Region(self._box(kind, chunk)) for kind in self.target.files}
         sinks: dict[str, Sink] = dict(regions)
         self.model.denoise_into(self.noisy, sinks, replace(self.target.request, tile=self.cut.tiles), chunks=[chunk])
         return regions
 
+    def _write(self, number: int, regions: Mapping[str, Region], noisy: Image | None) -> int:
+        """Write a chunk, what was found in it, and then that it is done."""
+        pixels = {kind: self.target.as_stored(kind, region.pixels) for kind, region in regions.items()}
+        count = 0
+        for kind, region in regions.items():
+            self.results[kind][region.box] = pixels[kind]
+            count += pixels[kind].nbytes
+        if noisy is not None:
+            self._journal.note_judgement(number, self.judge.judged(noisy, self._box("", self.cut[number]), pixels))
+        self._journal.note(number)
+        return count
+
     def _box(self, kind: str, chunk: Within) -> tuple[slice, ...]:
-        """Return the place of a chunk in a result."""
-        at = dict(zip(self.layout.frame_axes + self.layout.spatial_axes, (*chunk.counted, *chunk.box), strict=True))
-        request = self.folder.requests[kind]
-        sizes = zip(request.axes, request.shape, strict=True)
-        return tuple(at.get(letter, slice(0, size)) for letter, size in sizes)
+        """Return the place of a chunk in a result; in the image where the kind is none."""
+        at = dict(zip(self.layout.frame_axes + self.layout.spatial_axes, _spans(chunk), strict=True))
+        request = self.folder.requests[kind] if kind else None
+        axes, shape = (request.axes, request.shape) if request else (self.noisy.axes, self.noisy.shape)
+        return tuple(at.get(letter, slice(0, size)) for letter, size in zip(axes, shape, strict=True))
+
+
+def _spans(chunk: Within) -> tuple[slice, ...]:
+    return (*chunk.counted, *chunk.box)
 
 
 _workers: dict[str, ChunkWorker] = {}
 
 
-def do_chunk(job: ChunkJob, number: int) -> int:
-    """Denoise a chunk in whatever process this is; model and image are opened with the first one, and kept.
+def do_chunks(job: ChunkJob, numbers: Sequence[int]) -> list[int]:
+    """Denoise chunks in whatever process this is; model and image are opened with the first ones, and kept.
 
     Args:
         job: What is denoised.
-        number: Number of the chunk.
+        numbers: Numbers of the chunks.
 
     Returns:
-        Bytes of results.
+        Bytes of results of each.
 
     Raises:
         QuietScopeError: If the image does not fit the model, or pixels cannot be read or written.
@@ -151,4 +205,4 @@ def do_chunk(job: ChunkJob, number: int) -> int:
     if name not in _workers:
         _workers.clear()
         _workers[name] = ChunkWorker.of(job)
-    return _workers[name].do(number)
+    return list(_workers[name].do_all(numbers))
