@@ -17,6 +17,8 @@ NETWORKS: dict[str, Values] = {
     "deconoising add": {"preset": "paper", "initialisation": "uniform"},  # else some live channel is next to dead
     "deconoising 3-D": {"dims": 3, "psf_sigma": (0.3, 1.0, 1.0)},
     "direct": {"stabilize": True},
+    "direct quick": {"preset": "quick"},
+    "direct quick 3-D": {"preset": "quick", "dims": 3, "unshuffle": 4, "depth": 1},
     "gr2r": {},
     "gap": {},
     "instant": {},

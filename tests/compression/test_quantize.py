@@ -45,7 +45,15 @@ def test_volumes_are_calibrated_in_blocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "backend"), [("divnoising", "openvino"), ("direct", "onnx"), ("pn2v", "openvino"), ("pn2v", "onnx")]
+    ("name", "backend"),
+    [
+        ("divnoising", "openvino"),
+        ("direct", "onnx"),
+        ("pn2v", "openvino"),
+        ("pn2v", "onnx"),
+        ("direct quick", "openvino"),
+        ("direct quick", "onnx"),
+    ],
 )
 def test_int8_answers_nearly_as_float(planes: np.ndarray, name: str, backend: str) -> None:
     graph = Graph.of(build(name).method)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from quietscope.nn.unet import BlurPool, Merge, UNet, UNetShape, Upsampling
+from quietscope.nn.unet import BlurPool, Merge, UNet, UNetShape, Upsampling, shuffled, unshuffled
 from quietscope.nn.vae import VAE, VAEShape
 
 UNET = UNetShape(
@@ -135,3 +135,39 @@ def test_a_volume_without_coupling_in_z_is_its_planes(network: str) -> None:
         volume = run(deep, x)
         planes = torch.stack([run(flat, x[:, :, z]) for z in range(3)], dim=2)
     assert torch.allclose(volume, planes, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dims", "shape"), [(2, (2, 3, 16, 24)), (3, (2, 3, 5, 16, 24))])
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_squares_become_channels_and_squares_again(dims: int, shape: tuple[int, ...], side: int) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    gathered = unshuffled(x, side)
+    assert gathered.shape == (2, 3 * side**2, *shape[2:-2], 16 // side, 24 // side)
+    torch.testing.assert_close(gathered[:, side - 1, ..., 0, 0], x[:, 0, ..., 0, side - 1])
+    torch.testing.assert_close(shuffled(gathered, side), x)
+
+
+@pytest.mark.parametrize(("dims", "size"), [(2, (16, 32)), (3, (4, 16, 32))])
+def test_a_network_on_squares_makes_images_of_the_same_size(dims: int, size: tuple[int, ...]) -> None:
+    shape = UNetShape(
+        spatial_dims=dims,
+        channels=2,
+        depth=2,
+        filters=4,
+        z_halvings=1,
+        batch_norm=False,
+        blur_pool=False,
+        top_skip=True,
+        merge="add",
+        activation="relu",
+        residual=True,
+        unshuffle=4,
+    )
+    assert shape.reduction == ((16, 16) if dims == 2 else (2, 16, 16))
+    network = UNet(shape)
+    x = torch.randn(1, 2, *size, generator=torch.Generator().manual_seed(0))
+    assert network(x).shape == x.shape
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter.zero_()
+        torch.testing.assert_close(network(x), x)

@@ -44,7 +44,7 @@ def test_every_pixel_lies_in_one_tile_of_one_chunk_of_whole_pieces(
     axes: str, shape: tuple[int, ...], multiple: tuple[int, ...], piece: dict[str, int]
 ) -> None:
     layout = Layout.of(axes, shape, len(multiple))
-    cut = cut_for(model(multiple), layout, piece, None, 1 << 40)
+    cut = cut_for(model(multiple), layout, piece, None, MOST_PIXELS)
     assert len(list(cut)) == len(cut)
     assert np.all(covered(cut, layout, multiple) == 1)
     for each in cut:
@@ -60,7 +60,7 @@ def test_every_pixel_lies_in_one_tile_of_one_chunk_of_whole_pieces(
 
 def test_tiles_keep_within_the_memory_and_cost_little_beside_what_is_kept() -> None:
     layout = Layout.of("YX", (20_000, 20_000), 2)
-    cut = cut_for(model((32, 32)), layout, PIECE, None, 1 << 40)
+    cut = cut_for(model((32, 32)), layout, PIECE, None, MOST_PIXELS)
     outer = [side + 2 * halo for side, halo in zip(cut.tiles.size, cut.tiles.halo, strict=True)]
     assert np.prod(outer) <= MOST_PIXELS
     assert np.prod(outer) / np.prod(cut.tiles.size) < 1.6
@@ -73,12 +73,12 @@ def test_tiles_keep_within_the_memory_and_cost_little_beside_what_is_kept() -> N
 
 def test_a_frame_that_fits_is_one_chunk_without_a_halo_and_what_was_asked_for_is_kept() -> None:
     layout = Layout.of("TYX", (5, 300, 260), 2)
-    cut = cut_for(model((32, 32)), layout, PIECE, None, 1 << 40)
+    cut = cut_for(model((32, 32)), layout, PIECE, None, MOST_PIXELS)
     assert len(cut) == 5
     assert cut.tiles.halo == (0, 0)
     asked = TileSpec((128, 96), (32, 32))
-    assert cut_for(model((32, 32)), layout, PIECE, asked, 1 << 40).tiles == asked
-    halves = cut_for(model((32, 32)), layout, {**PIECE, "Y": 64, "X": 64}, asked, 1 << 40)
+    assert cut_for(model((32, 32)), layout, PIECE, asked, MOST_PIXELS).tiles == asked
+    halves = cut_for(model((32, 32)), layout, {**PIECE, "Y": 64, "X": 64}, asked, MOST_PIXELS)
     assert halves.chunk == (128, 64)
     assert round_up(300, 128) // 128 * (round_up(260, 64) // 64) * 5 == len(halves)
 
@@ -99,7 +99,7 @@ def test_chunks_of_large_images_are_large_and_those_of_small_ones_are_many(
     axes: str, shape: tuple[int, ...], values: int, frames: tuple[int, ...], chunk: tuple[int, ...]
 ) -> None:
     layout = Layout.of(axes, shape, 2)
-    cut = cut_for(model((32, 32)), layout, PIECE, None, 1 << 40, values)
+    cut = cut_for(model((32, 32)), layout, PIECE, None, MOST_PIXELS, values)
     sides = tuple(min(side, size) for side, size in zip(cut.chunk, cut.size, strict=True))
     assert (cut.frame_chunk, sides) == (frames, chunk)
     assert sum(each.num_pixels for each in cut) == np.prod(shape)

@@ -79,6 +79,7 @@ def _spared_openvino(model: Any, num_channels: int) -> list[str]:
         if node.get_type_name() in _CONVOLUTIONS:
             reads, makes = (_is_image(port, num_channels) for port in (node.input(0), node.output(0)))
             after = _reached(node, _targets)
+            reads = reads or not _reached(node, _sources) & convolutions  # of an image whose squares became channels
             makes = makes or not after & convolutions
             spared |= {node.get_friendly_name()} if reads or makes else set()
             # A point spread function reads and makes an image. The nodes before it are the network, to be quantised.
@@ -129,10 +130,12 @@ def _spared_onnx(model: Any, num_channels: int) -> list[str]:
         groups = next((each.i for each in node.attribute if each.name == "group"), 1)
         ins, outs = (second * groups, first) if node.op_type == "Conv" else (first, second * groups)
         after = _walk(node, lambda each: [taker for name in each.output for taker in takers.get(name, [])])
+        before = _walk(node, lambda each: [makers[name] for name in each.input if name in makers])
         reads, makes = ins <= num_channels, outs <= num_channels or not after & convolutions
+        reads = reads or not before & convolutions  # of an image whose squares became channels
         spared |= {node.name} if reads or makes else set()
         if reads and not makes:
-            spared |= _walk(node, lambda each: [makers[name] for name in each.input if name in makers])
+            spared |= before
         if makes:
             spared |= after
     return [node.name for node in model.graph.node if node.name in spared]

@@ -9,6 +9,7 @@ from quietscope.deploy.card import KEY, MOST_BYTES, Card, damaged
 from quietscope.deploy.openvino import open_openvino
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
+from quietscope.deploy.threads import num_threads
 from quietscope.errors import ModelFileError
 from quietscope.wording import typed
 
@@ -75,6 +76,7 @@ def open_onnx(card: Card, path: Path, device: str | None, content: bytes | None 
     try:
         if content is None and not _is_utf8(path):  # ONNX Runtime opens no other names
             content = path.read_bytes()
+        options.intra_op_num_threads = num_threads() or 0  # 0: as many as there are cores
         runtime = onnxruntime.InferenceSession(
             str(path) if content is None else content,
             options,

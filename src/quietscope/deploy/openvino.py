@@ -10,6 +10,7 @@ import numpy as np
 from quietscope.deploy.card import KEY, Card, damaged
 from quietscope.deploy.runtime import Runtime
 from quietscope.deploy.session import Array, Session, missing, unknown_device
+from quietscope.deploy.threads import num_threads
 from quietscope.wording import typed
 
 _MOST_BYTES = 1 << 28
@@ -30,7 +31,10 @@ class OpenVINOSession(Session):
 
     def __init__(self, card: Card, path: Path, model: Any, core: Any, device: str) -> None:
         super().__init__(card, path)
-        hints = {"PERFORMANCE_HINT": "LATENCY"}
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        told = num_threads()
+        if told is not None and device.partition(".")[0] == "CPU":
+            hints["INFERENCE_NUM_THREADS"] = told
         if card.precision == "float32":
             hints["INFERENCE_PRECISION_HINT"] = "f32"
         self._compiled = core.compile_model(model, device, hints)

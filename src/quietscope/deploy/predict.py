@@ -35,6 +35,8 @@ from quietscope.tiling.walk import Progress, room_for, walk
 # An exported model encodes an image anew in every call; more samples a call spread that over them.
 _PIXELS_AT_ONCE = 1 << 20
 _MOST_AT_ONCE = 16
+# Networks that take so few bytes per pixel have room for larger tiles of chunks, of which less is halo.
+_SMALL_NETWORK, _LARGE_TILE = 512, 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,8 @@ class LeanPredictor:
         """
         _check_kinds(self.session.card, kinds)
         chosen = request.settled(kinds)
-        return room_for(NumpyEngine(session=self.session, request=chosen), kinds, chosen)
+        room = room_for(NumpyEngine(session=self.session, request=chosen), kinds, chosen)
+        return replace(room, usual_pixels=_LARGE_TILE if self.session.card.bytes_per_pixel <= _SMALL_NETWORK else None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
-"""Comparison of a direct denoiser with its teacher's samples: how close its images are, and how much faster it is."""
+"""Comparison of a direct denoiser with its teacher: how close its images are, and how much faster it is."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from quietscope.data.split import split_measured
 from quietscope.errors import PixelError, SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_images
 from quietscope.io.pixel_check import check_finite
+from quietscope.methods.base import PosteriorMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.metrics import psnr
 from quietscope.model.denoising import Options, denoise
@@ -42,12 +44,13 @@ class Comparison:
 
     Attributes:
         centre: "mean" or "median".
-        num_samples: Number of samples that the teacher's mean or median is computed from.
+        num_samples: Number of samples that the teacher's mean or median is computed from; 0 for its one image.
         size: Size of the compared frames, (*S), in pixels.
         psnr_to_samples: PSNR of the direct estimate against the samples' mean or median, in dB; its intensity range is
             that of the mean or median.
         psnr_of_samples: PSNR that the mean or median of as many independent samples would have against that of
-            infinitely many samples, in dB. If `psnr_to_samples` is higher, the difference has no meaning.
+            infinitely many samples, in dB. If `psnr_to_samples` is higher, the difference has no meaning. Infinite for
+            the one image of a teacher.
         seconds: Time per frame of the direct estimate, median of three runs.
         seconds_of_samples: Time per frame of the samples.
         psnr_clean: PSNR of the direct estimate against the clean reference, in dB; None without a reference.
@@ -83,11 +86,11 @@ class Comparison:
 
     def lines(self) -> list[str]:
         """Return the comparison as a few lines of text."""
-        yardstick = f"{self.centre} of {self.num_samples} samples"
+        yardstick = f"{self.centre} of {self.num_samples} samples" if self.num_samples else "image of its teacher"
         size = " x ".join(map(str, self.size))
+        best = f" (a perfect direct denoiser would reach about {self.psnr_of_samples:.2f} dB)"
         lines = [
-            f"direct against the {yardstick}: {self.psnr_to_samples:.2f} dB "
-            f"(a perfect direct denoiser would reach about {self.psnr_of_samples:.2f} dB)",
+            f"direct against the {yardstick}: {self.psnr_to_samples:.2f} dB{best if self.num_samples else ''}",
             f"time per frame of {size}: {self.seconds:.3g} s instead of {self.seconds_of_samples:.3g} s, "
             f"{self.speed_up:.0f} times faster",
         ]
@@ -118,7 +121,8 @@ def compare(
             out from training.
         clean: Clean references of the images.
         axes: Axes of images and references, for files that do not name their axes.
-        num_samples: Number of samples for the teacher's mean or median, at least 2.
+        num_samples: Number of samples for the teacher's mean or median, at least 2; a teacher that gives one image is
+            compared with as it is.
         progress: Called with (done, total) posterior samples, counted over all frames.
 
     Returns:
@@ -149,7 +153,8 @@ def compare(
         rows.append(against.judge(direct, None if truth is None else truth.region(n, box)))
     size = tuple(part.stop - part.start for part in _middle(noisy.spatial_shape(judged[0])))
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    found = Comparison(centre=centre, num_samples=num_samples, size=size, **means)
+    drawn = num_samples if isinstance(teacher.method, PosteriorMethod) else 0
+    found = Comparison(centre=centre, num_samples=drawn, size=size, **means)
     remember(direct, found.numbers())
     return found
 
@@ -206,6 +211,8 @@ class _Yardstick:
         quantiles = (0.5,) if centre == "median" else None
         options = Options(num_samples=num_samples, pairs=0, seed=seed, quantiles=quantiles, progress=progress)
         result, seconds = _timed(lambda: denoise(teacher, image, **options))
+        if not isinstance(teacher.method, PosteriorMethod):
+            return cls(image=image, estimate=result.mean, variance=np.zeros_like(result.mean), seconds=seconds)
         assert result.std is not None, "a teacher samples"
         variance = np.square(result.std / teacher.spread) / num_samples
         variance = np.where(np.isnan(np.asarray(image)), np.nan, variance)
@@ -223,7 +230,7 @@ class _Yardstick:
             check_finite(clean[~np.isnan(np.asarray(self.image))], "the clean reference")
         row = {
             "psnr_to_samples": _psnr(image, self.estimate),
-            "psnr_of_samples": float(np.mean(10 * np.log10(peak / noise))),
+            "psnr_of_samples": float(np.mean(10 * np.log10(peak / noise))) if self.variance.any() else math.inf,
             "seconds": statistics.median(seconds for _, seconds in runs[1:]),
             "seconds_of_samples": self.seconds,
         }

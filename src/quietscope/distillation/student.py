@@ -1,4 +1,4 @@
-"""Direct denoisers to be trained on a posterior method's samples, in the same run as the method or afterwards."""
+"""Direct denoisers to be trained on what another method gives, in the same run as that method or afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from quietscope.data.scaled import Normalize
 from quietscope.errors import SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import require
-from quietscope.methods.base import Method, PosteriorMethod, TaughtMethod
+from quietscope.methods.base import Method, PointMethod, PosteriorMethod, TaughtMethod
 from quietscope.methods.direct import DirectDenoiser
 from quietscope.methods.scale import scale_of
 from quietscope.nn.seeding import seeded
@@ -36,7 +36,7 @@ class Student:
         """Make an untrained student of a teacher.
 
         Args:
-            teacher: A posterior method.
+            teacher: A method that samples or gives one image.
             configuration: Configuration of the student, as returned by `student_configuration`.
 
         Returns:
@@ -46,7 +46,8 @@ class Student:
         statistics = Statistics(seen.mean.cpu(), seen.std.cpu(), seen.quantiles.cpu())
         with seeded(configuration.seed):
             method = DirectDenoiser.build(configuration.method_settings(), statistics, ())
-        method.learn_from(require(teacher, PosteriorMethod))
+        assert isinstance(teacher, PosteriorMethod | PointMethod), teacher.name
+        method.learn_from(teacher)
         return cls(method, configuration)
 
     @classmethod
@@ -71,19 +72,20 @@ class Student:
         return Companion(self.method, relative_rate=rates[0] / rates[1])
 
 
-def check_teacher(method: type[Method]) -> None:
-    """Refuse a teacher that draws no samples.
+def check_teacher(method: type[Method], loss: str) -> None:
+    """Refuse a teacher that cannot be learnt from.
 
     Raises:
-        SettingsError: If the method draws no samples.
+        SettingsError: If the median is asked for of a method that draws no samples.
     """
-    require(
-        method,
-        PosteriorMethod,
-        "to learn their mean or median from",
-        "which gives its one image in one pass already",
-        "distill a model trained with {able}",
-    )
+    if loss == "median":
+        require(
+            method,
+            PosteriorMethod,
+            "to learn their median from",
+            "which gives one image",
+            f"pass `{typed(loss='mean')}`, or distill a model trained with {{able}}",
+        )
 
 
 def check_trainable(configuration: Configuration) -> None:
@@ -102,7 +104,13 @@ def check_trainable(configuration: Configuration) -> None:
             f"train e.g. `{typed(method='hdn')}`, then `quietscope distill MODEL IMAGES -o direct.safetensors`",
         )
     if configuration.direct is not None:
-        check_teacher(method)
+        require(
+            method,
+            PosteriorMethod,
+            "to learn their mean or median from",
+            "which gives its one image in one pass already",
+            "train with {able}, or run `quietscope distill` afterwards",
+        )
 
 
 def student_configuration(
@@ -122,7 +130,7 @@ def student_configuration(
     """Return a direct denoiser's configuration, with the teacher's axes, scale, and turns that its noise allows.
 
     Args:
-        teacher: A posterior method, trained or not.
+        teacher: A method that samples or gives one image, trained or not.
         loss: "mean" or "median".
         preset: Name of the preset of the direct denoiser.
         budget: Training time; the preset's if neither `budget` nor `steps` is given.
@@ -138,9 +146,10 @@ def student_configuration(
         The configuration.
 
     Raises:
-        SettingsError: If the teacher draws no samples or sees neighbours, or a setting is unknown or out of range.
+        SettingsError: If the teacher draws no samples to take the median of, or sees neighbours, or a setting is
+            unknown or out of range.
     """
-    check_teacher(type(teacher))
+    check_teacher(type(teacher), loss)
     if teacher.neighbours:
         raise SettingsError(
             "a teacher that sees frames one by one",

@@ -1,4 +1,4 @@
-"""Distilling: a direct denoiser learns the mean or median of the samples of a trained model."""
+"""Distilling: a direct denoiser learns the mean or median of the samples of a trained model, or its one image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,8 +52,10 @@ def distill(
 ) -> AnyTeacher:
     """Train a network that gives the mean or median of a model's samples in one pass; the model is not changed.
 
+    Of a model that gives one image, the network learns this image, for speed: preset "quick" is made for that.
+
     Args:
-        teacher: A trained model that samples.
+        teacher: A trained model.
         images: Noisy images like the teacher's training images, or the training images themselves.
         loss: "mean" learns with squared error to the samples, "median" with absolute error.
         axes: Axes of the images, for files that do not name their axes.
@@ -69,7 +71,8 @@ def distill(
         The direct denoiser, a model of the teacher's class.
 
     Raises:
-        QuietScopeError: If the model draws no samples, or images or settings cannot be used.
+        QuietScopeError: If the model sees neighbours, or draws no samples to take the median of, or images or settings
+            cannot be used.
         Terminated: If the system ended training (SIGTERM); what was learnt comes along with it.
     """
     method, history = teacher.method, teacher.history

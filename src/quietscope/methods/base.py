@@ -310,12 +310,12 @@ class PsfMethod(DeconvolvingMethod, BuiltMethod):
 
 
 class TaughtMethod(BuiltMethod):
-    """A method that learns from noisy images and from another method's samples of them."""
+    """A method that learns from noisy images and from what another method makes of them."""
 
     ability: ClassVar[str] = "learns from a trained model"
 
     @abstractmethod
-    def learn_from(self, teacher: PosteriorMethod | None) -> None:
+    def learn_from(self, teacher: PosteriorMethod | PointMethod | None) -> None:
         """Set the teacher to learn from; None removes the teacher.
 
         Args:

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from quietscope.data.bent_scale import BentScale
 from quietscope.data.stabilize import Stabilizer
 from quietscope.methods.base import Method
 
@@ -25,5 +26,8 @@ class ScaledMethod(Method):
 
 
 def scale_of(method: Method) -> Stabilizer | None:
-    """Return the stabilised scale that a method's networks work on; None if they work on another scale."""
+    """Return the stabilised scale that a method's networks work on, or that it bends; None if there is none."""
+    bent = getattr(method, "scale", None)
+    if isinstance(bent, BentScale):
+        return bent.stabilizer
     return method.stabilizer if isinstance(method, ScaledMethod) else None

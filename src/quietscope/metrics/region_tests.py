@@ -163,8 +163,10 @@ def _sizes(bands: Sequence[Cells]) -> Iterator[_Squares]:
         sums = np.concatenate([each.reshape(len(SUMS), -1) for each in squares], axis=1)
         places = np.concatenate([_places(each.shape[1:], number) for number, each in enumerate(squares)], axis=1)
         kept = sums[0] >= FULL * side**2
-        band, y, x = places[:, kept]
-        yield _Squares(dict(zip(SUMS, sums[:, kept], strict=True)), band, y * step, x * step, side)
+        if not kept.all():
+            sums, places = sums[:, kept], places[:, kept]
+        band, y, x = places
+        yield _Squares(dict(zip(SUMS, sums, strict=True)), band, y * step, x * step, side)
         if side > CELL:
             blocks, step = [_halved(each) for each in blocks], 2 * step
 

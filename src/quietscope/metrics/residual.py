@@ -88,8 +88,10 @@ class ResidualSums:
         if not known.any():
             return
         pivot = self.sums.setdefault("pivot", float(x[known].mean()))  # sums of squares of large numbers lose digits
-        x, s = np.where(known, x - pivot, np.nan), np.where(known, s - pivot, np.nan)
-        self._add_pixels(x - s, int(known.sum()))
+        x, s, count = x - pivot, s - pivot, int(np.count_nonzero(known))
+        if count < known.size:
+            x, s = np.where(known, x, np.nan), np.where(known, s, np.nan)
+        self._add_pixels(x - s, count)
         for scale in SCALES:
             self._add_contrast(_diagonal_difference(_means(x, scale)), _diagonal_difference(_means(s, scale)), scale)
         self._add_squares(_means(x, SQUARE), _means(s, SQUARE))
@@ -124,17 +126,21 @@ class ResidualSums:
 
     def _add_pixels(self, r: Planes, count: int) -> None:
         self._add("pixels", count)
-        self._add("r r", np.nansum(r * r))
-        counts = np.maximum(np.count_nonzero(~np.isnan(r), axis=(1, 2), keepdims=True), 1)
-        centred = r - np.nansum(r, axis=(1, 2), keepdims=True) / counts
-        self._add("right", np.nansum(centred[:, :, 1:] * centred[:, :, :-1]))
-        self._add("below", np.nansum(centred[:, 1:] * centred[:, :-1]))
-        self._add("diagonal", np.nansum(centred[:, 1:, 1:] * centred[:, :-1, :-1]))
+        self._add("r r", _dot(r, r))
+        if count == r.size:
+            centred = r - r.mean(axis=(1, 2), keepdims=True)
+        else:
+            counts = np.maximum(np.count_nonzero(~np.isnan(r), axis=(1, 2), keepdims=True), 1)
+            centred = r - np.nansum(r, axis=(1, 2), keepdims=True) / counts
+        self._add("right", _dot(centred[:, :, 1:], centred[:, :, :-1]))
+        self._add("below", _dot(centred[:, 1:], centred[:, :-1]))
+        self._add("diagonal", _dot(centred[:, 1:, 1:], centred[:, :-1, :-1]))
 
     def _add_contrast(self, x: Planes, s: Planes, scale: int) -> None:
-        self._add(f"contrast {scale}", np.nansum(x * x))
-        self._add(f"texture {scale}", np.nansum(s * s) - np.nansum(s * x))
-        self._add(f"removed {scale}", np.nansum((x - s) ** 2))
+        own, common, other = _dot(x, x), _dot(s, x), _dot(s, s)
+        self._add(f"contrast {scale}", own)
+        self._add(f"texture {scale}", other - common)
+        self._add(f"removed {scale}", _dot(x - s, x - s))
 
     def _add_squares(self, x: Planes, s: Planes) -> None:
         r = x - s
@@ -172,6 +178,12 @@ class ResidualSums:
         return self._of(part) / self._of(whole) if self._of(whole) > 0 else math.nan
 
 
+def _dot(one: Planes, other: Planes) -> float:
+    """Sum products; what is NaN counts as 0."""
+    total = float(np.einsum("pyx,pyx->", one, other))
+    return total if math.isfinite(total) else float(np.nansum(one * other))
+
+
 def _means(planes: Planes, side: int) -> Planes:
     """Average planes (P, Y, X) over squares; pixels beyond the last whole square are left out."""
     if side == 1:
@@ -180,7 +192,9 @@ def _means(planes: Planes, side: int) -> Planes:
     if not rows * columns:
         return np.zeros((len(planes), 0, 0))
     whole = planes[:, : rows * side, : columns * side]
-    means: Planes = whole.reshape(-1, rows, side, columns, side).mean(axis=(2, 4))
+    # Rows first, which lie next to each other: several times as fast as both axes at once.
+    lines = whole.reshape(-1, rows, side, columns * side).sum(axis=2)
+    means: Planes = lines.reshape(-1, rows, columns, side).sum(axis=3) / side**2
     return means
 
 

@@ -71,15 +71,19 @@ def variance_line(s: Plane, r: Plane) -> Line:
     Returns:
         The line, of slope zero or more.
     """
-    along = np.diff(r, axis=1)
-    energy = np.diff(along, axis=0) ** 2 / 4.0
+    across = r[:, 1:] - r[:, :-1]
+    energy = np.square(across[1:] - across[:-1])
+    energy /= 4.0
     known = np.isfinite(energy)
     count = _cells(known)
     full = count >= 0.5 * CELL**2
     if not full.any():
         return Line(1.0, 0.0, 0.0, 1.0)
-    level = (_cells(np.where(known, s[:-1, :-1], 0.0))[full] / count[full]).astype(np.float64)
-    found = (_cells(np.where(known, energy, 0.0))[full] / count[full]).astype(np.float64)
+    s = s[:-1, :-1]
+    if not known.all():
+        s, energy = np.where(known, s, 0.0), np.where(known, energy, 0.0)
+    level = (_cells(s)[full] / count[full]).astype(np.float64)
+    found = (_cells(energy)[full] / count[full]).astype(np.float64)
     level = np.maximum(level, np.quantile(level, DARKEST))  # a hole far below the background would turn the line
     middle, height = float(level.mean()), float(np.median(found))
     dark = found[level <= np.quantile(level, DARK)]
@@ -117,40 +121,54 @@ def measure(noisy: npt.NDArray[Any], denoised: npt.NDArray[Any], noise: Exposure
     """
     x, s = np.asarray(noisy, np.float64), np.asarray(denoised, np.float64)
     known = np.isfinite(x) & np.isfinite(s)
-    s = np.where(known, s, s[known].mean() if known.any() else 0.0)
-    r = np.where(known, x - (s if noise is None else noise.mean(s)), np.nan)
+    whole_known = bool(known.all())
+    if not whole_known:
+        s = np.where(known, s, s[known].mean() if known.any() else 0.0)
+    r = x - (s if noise is None else noise.mean(s))
+    if not whole_known:
+        r = np.where(known, r, np.nan)
     variance = variance_line(s, r).at(s)
     if noise is not None:
         variance = np.maximum(variance, noise.variance(s))
     deviation = np.sqrt(variance)
-    whole = np.where(known, r / deviation, 0.0)
+    whole = r / deviation if whole_known else np.where(known, r / deviation, 0.0)
     w = np.clip(whole, -HIGHEST, HIGHEST)
     cut = np.clip(whole, -HOT, HOT) - w
     u = np.clip((s - uniform_filter(s, WINDOW, mode="reflect")) / deviation, -STEEPEST, STEEPEST)
-    if not known.all():
+    if not whole_known:
         u = np.where(uniform_filter(known.astype(np.float64), WINDOW, mode="reflect") > 1.0 - 1e-9, u, 0.0)
     square = w * w
     across, width = _neighbours(w, known)
-    down, height = (each.T for each in _neighbours(w.T, known.T))
+    down, height = _neighbours(w, known, axis=0)
     powers, contrast = (square, square * w, square * square), u * u
     products = (across, width, down, height, w * u, contrast, contrast * contrast)
-    return np.stack([_cells(part) for part in (known, s * known, w, cut, *powers, *products)])
+    level = s if whole_known else s * known
+    return np.stack([_cells(part) for part in (known, level, w, cut, *powers, *products)])
 
 
-def _neighbours(w: Plane, known: npt.NDArray[np.bool_]) -> tuple[Plane, Plane]:
-    """Return the products of every pixel with the next two along X, and how many of them there are."""
-    products, count = np.zeros_like(w), np.zeros_like(w)
+def _neighbours(w: Plane, known: npt.NDArray[np.bool_], axis: int = 1) -> tuple[Plane, npt.NDArray[np.int8]]:
+    """Return the products of every pixel with the next two along an axis, and how many of them there are."""
+    products, count = np.zeros_like(w), np.zeros(w.shape, np.int8)
     for lag in (1, 2):
-        products[:, :-lag] += w[:, lag:] * w[:, :-lag]
-        count[:, :-lag] += known[:, lag:] & known[:, :-lag]
+        here, there = (slice(None, -lag), slice(lag, None))
+        if axis == 1:
+            products[:, here] += w[:, there] * w[:, here]
+            count[:, here] += known[:, there] & known[:, here]
+        else:
+            products[here] += w[there] * w[here]
+            count[here] += known[there] & known[here]
     return products, count
 
 
 def _cells(plane: npt.NDArray[Any]) -> Cells:
     """Sum a plane (Y, X) over cells; the last ones may be begun only."""
     rows, columns = (-(-length // CELL) for length in plane.shape)
-    padded = np.zeros((rows * CELL, columns * CELL), np.float64)
-    padded[: plane.shape[0], : plane.shape[1]] = plane
-    sums = padded.reshape(rows, CELL, columns, CELL).sum(axis=(1, 3))
+    whole = plane
+    if plane.shape != (rows * CELL, columns * CELL):
+        whole = np.zeros((rows * CELL, columns * CELL), np.float64)
+        whole[: plane.shape[0], : plane.shape[1]] = plane
+    # Rows first, which lie next to each other: several times as fast as both axes at once.
+    lines = whole.reshape(rows, CELL, columns * CELL).sum(axis=1, dtype=np.float64)
+    sums = sum(lines[:, at::CELL] for at in range(CELL))
     kept: Cells = np.clip(sums, -LARGEST, LARGEST).astype(np.float32)
     return kept

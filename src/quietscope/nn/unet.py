@@ -34,6 +34,9 @@ class UNetShape:
         spatial_dims: 2 or 3.
         channels: Image channels that come in.
         out_channels: Channels that come out; None for as many as come in.
+        unshuffle: Side of the squares of pixels that become one pixel with side^2 times the channels at the beginning,
+            and squares again at the end: 1 leaves the image as it is. Shi et al., CVPR 2016, who call the way back
+            pixel shuffle.
         depth: Number of times that the image size is halved.
         filters: Filters at full resolution; they double with every halving.
         z_halvings: In 3-D, number of the first halvings that halve Z too.
@@ -73,6 +76,7 @@ class UNetShape:
     tapered: bool = False
     pool_edges: PoolEdges = "replicate"
     out_channels: int | None = None
+    unshuffle: int = 1
 
     def stride(self, level: int) -> tuple[int, ...]:
         """Return the factor by which the next level is smaller than this one, per spatial axis."""
@@ -81,7 +85,8 @@ class UNetShape:
     @property
     def reduction(self) -> tuple[int, ...]:
         """Image pixels per pixel of the deepest level, one factor per spatial axis."""
-        return total_stride(self.stride(level) for level in range(self.depth))
+        squares = (1,) * (self.spatial_dims - 2) + (self.unshuffle,) * 2
+        return total_stride([squares, *(self.stride(level) for level in range(self.depth))])
 
 
 def halving(spatial_dims: int, level: int, z_halvings: int) -> tuple[int, ...]:
@@ -152,7 +157,7 @@ class UNet(nn.Module):
         widths = [shape.filters * 2**level for level in range(shape.depth + 1)]
         self.down = nn.ModuleList()
         self.pools = nn.ModuleList()
-        before = shape.channels
+        before = shape.channels * shape.unshuffle**2
         ends = [widths[max(0, level - 1)] if shape.tapered else width for level, width in enumerate(widths)]
         for level, width in enumerate(widths):
             after = width if level < shape.depth else ends[level]
@@ -177,7 +182,8 @@ class UNet(nn.Module):
             if shape.merge == "concat" and self._has_skip(level):
                 joined += here
             self.up.append(nn.Sequential(*_convolve(shape, joined, here), *_convolve(shape, here, ends[level])))
-        self.head = conv(shape.spatial_dims, shape.filters, shape.out_channels or shape.channels, 1)
+        made = (shape.out_channels or shape.channels) * shape.unshuffle**2
+        self.head = conv(shape.spatial_dims, shape.filters, made, 1)
         if shape.initialisation == "xavier":
             self.apply(_draw_as_xavier)
 
@@ -197,8 +203,9 @@ class UNet(nn.Module):
         return out + x[:, before : before + out.shape[1]].float()
 
     def features(self, x: Tensor) -> Tensor:
-        """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S)."""
+        """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S / unshuffle)."""
         skips = []
+        x = unshuffled(x, self.shape.unshuffle)
         for level, block in enumerate(self.down):
             x = block(x)
             if level < self.shape.depth:
@@ -209,11 +216,18 @@ class UNet(nn.Module):
         return x
 
     def emit(self, features: Tensor) -> Tensor:
-        """Run the last layer, pixel by pixel, on features (B, filters, *S), S of any size; (B, C_out, *S), float32."""
+        """Run the last layer, pixel by pixel, on features (B, filters, *S), S of any size.
+
+        Args:
+            features: What `features` returns, or a part of it.
+
+        Returns:
+            (B, C_out, *S unshuffle), float32.
+        """
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(features.device.type, enabled=False):
             out: Tensor = self.head(features.float())
-        return out
+        return shuffled(out, self.shape.unshuffle)
 
     def _enlarge(self, x: Tensor, level: int) -> Tensor:
         """Enlarge the features of the level below to the size of this one."""
@@ -230,6 +244,20 @@ class UNet(nn.Module):
 
     def _has_skip(self, level: int) -> bool:
         return level > 0 or self.shape.top_skip
+
+
+def unshuffled(x: Tensor, side: int) -> Tensor:
+    """Make pixels of images (B, C, *S) of squares of pixels along Y and X: (B, C side^2, *S / side)."""
+    if side == 1:
+        return x
+    return F.pixel_unshuffle(x, side) if x.ndim == 4 else F.pixel_unshuffle(x.transpose(1, 2), side).transpose(1, 2)
+
+
+def shuffled(x: Tensor, side: int) -> Tensor:
+    """Make squares of pixels again: the inverse of `unshuffled`."""
+    if side == 1:
+        return x
+    return F.pixel_shuffle(x, side) if x.ndim == 4 else F.pixel_shuffle(x.transpose(1, 2), side).transpose(1, 2)
 
 
 def _convolve(shape: UNetShape, before: int, after: int) -> list[nn.Module]:

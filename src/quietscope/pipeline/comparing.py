@@ -1,10 +1,11 @@
-"""The step that compares a direct denoiser with the samples that it stands for."""
+"""The step that compares a direct denoiser with what it stands for."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quietscope.io import Image
 from quietscope.pipeline.events import Listener, PredictionProgress, ignore, step
+from quietscope.pipeline.results import Abilities
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
@@ -20,7 +21,7 @@ def compare(
     num_samples: int = MOST_SAMPLES,
     events: Listener = ignore,
 ) -> tuple[str, ...]:
-    """Compare a direct denoiser with the samples of its teacher; its card takes the figures up.
+    """Compare a direct denoiser with the samples of its teacher, or its one image; its card takes the figures up.
 
     Args:
         teacher: The model that it learnt from.
@@ -38,7 +39,8 @@ def compare(
     """
     from quietscope.distillation.compare import compare as compare_with_samples
 
-    what = f"{num_samples} samples to compare with"
+    is_drawn = Abilities.of(type(teacher.method)).deviates_by_samples
+    what = f"{num_samples} samples to compare with" if is_drawn else "the image to compare with"
 
     def progress(done: int, total: int) -> None:
         events(PredictionProgress(what=what, done=done, total=total))

@@ -23,6 +23,21 @@ FAST = Preset(
     ),
 )
 
+# Squares of 2 x 2 pixels are one pixel with four channels: a quarter of the convolutions, which have enough channels
+# for the integer units of processors. It learns what is to be taken away, which is easier for a small network.
+QUICK = Preset(
+    method=DirectDenoiser.name,
+    name="quick",
+    summary="A network that is nine times as fast as that of `fast`, for terabytes; its teacher may be of any method",
+    network=DirectSettings(depth=2, filters=32, unshuffle=2, tapered=True, merge="add", residual=True),
+    training=MINUTES.model_copy(
+        update={"patch": 128, "batch_size": 4, "learning_rate": 2e-3, "validation_patches": 16}
+    ),
+    budget="8m",
+    steps=None,
+    measured=(),
+)
+
 LARGE = Preset(
     method=DirectDenoiser.name,
     name="large",
@@ -45,4 +60,4 @@ LARGE = Preset(
     measured=(),
 )
 
-PRESETS = (FAST, LARGE)
+PRESETS = (FAST, QUICK, LARGE)

@@ -79,6 +79,7 @@ class Room:
         most_pixels: Pixels of an outer box that the free memory allows.
         bytes_per_pixel: Memory that a pixel of an outer box takes, in the network and in what estimates.
         pixels_at_once: Pixels of several samples of small boxes that are drawn together; 0 where none are.
+        usual_pixels: Pixels of the outer box of a tile of a chunk, however much memory is free; `MOST_PIXELS` if None.
     """
 
     spatial_dims: int
@@ -88,6 +89,12 @@ class Room:
     most_pixels: int
     bytes_per_pixel: float
     pixels_at_once: int
+    usual_pixels: int | None = None
+
+    @property
+    def most_of_tile(self) -> int:
+        """Pixels of the outer box of a tile of a chunk at most."""
+        return min(self.most_pixels, MOST_PIXELS if self.usual_pixels is None else self.usual_pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +152,7 @@ def cut_for(
         layout: How the dimensions of the image map to frames, channels and space.
         piece: Size of the pieces of the results' files along the axes of the image, by letter.
         spec: The tiles that were asked for; None for those that cost least.
-        most_pixels: Pixels of an outer box that the memory allows.
+        most_pixels: Pixels of an outer box at most.
         values_per_pixel: Values that all results have for a pixel of a frame.
 
     Returns:
@@ -154,7 +161,8 @@ def cut_for(
         another.
     """
     sizes = dict(zip(layout.axes, layout.shape, strict=True))
-    most, size, multiple = min(most_pixels, MOST_PIXELS), layout.spatial_shape, model.size_multiple
+    size, multiple = layout.spatial_shape, model.size_multiple
+    most = most_pixels
     whole = tuple(round_up(length, m) for length, m in zip(size, multiple, strict=True))
     units = tuple(
         min(lcm(piece[letter], m), length)

@@ -16,15 +16,18 @@ from quietscope.report.table import duration
 
 
 def distill(
-    model: Annotated[Path, Parameter(help="Model file of a method that samples, e.g. runs/cells/model.safetensors.")],
+    model: Annotated[Path, Parameter(help="Model file of any method, e.g. runs/cells/model.safetensors.")],
     images: Annotated[list[Path], Parameter(help="Noisy images like those that the model learnt from, or the same.")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Model file of the direct denoiser.")],
     loss: Annotated[
-        Literal["mean", "median"], Parameter(help="What it gives: the samples' mean, or their median pixel by pixel.")
+        Literal["mean", "median"],
+        Parameter(help="What it gives: the model's image or its samples' mean, or their median pixel by pixel."),
     ] = "mean",
-    preset: Annotated[str, Parameter(help="fast (minutes on a CPU) or large (for a GPU).")] = "fast",
+    preset: Annotated[
+        str, Parameter(help="fast (minutes on a CPU), quick (a small network, for speed) or large (for a GPU).")
+    ] = "fast",
     budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None,
     steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None,
     clean: Annotated[
@@ -38,9 +41,9 @@ def distill(
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
 ) -> int:
-    """Train a network that gives a model's mean or median in one pass, instead of a hundred samples.
+    """Train a network that gives a model's mean or median in one pass, instead of a hundred samples or a large network.
 
-    The result is a model as any other: predict takes it. In the end it is compared with the samples of MODEL, in
+    The result is a model as any other: predict takes it. In the end it is compared with MODEL, in
     quality and time; the figures go into the file.
     """
     from quietscope import Denoiser, distill
@@ -52,7 +55,7 @@ def distill(
     screen = Screen()
     check_target(output, overwrite)
     teacher = Denoiser.load(model, device=device)
-    check_teacher(type(teacher.method))
+    check_teacher(type(teacher.method), loss)
     check_num_samples(samples)
     noisy, truth = read_images(images, axes, series, mask), None
     if clean is not None:

@@ -92,7 +92,7 @@ def cut_of(target: Target, room: Room, request: Request | None = None) -> Cut:
     most = {letter: max(each[letter] for each in pieces) for letter in image.axes}
     layout, layers = image.layout(room.spatial_dims), layers_of(target)
     values = layers * layout.frame_shape[0]
-    return cut_for(room, layout, most, request.tiles_for(room), room.most_pixels, values)
+    return cut_for(room, layout, most, request.tiles_for(room), room.most_of_tile, values)
 
 
 def layers_of(target: Target) -> int:
