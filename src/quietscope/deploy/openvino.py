@@ -32,9 +32,11 @@ class OpenVINOSession(Session):
     def __init__(self, card: Card, path: Path, model: Any, core: Any, device: str) -> None:
         super().__init__(card, path)
         hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        told = num_threads()
-        if told is not None and device.partition(".")[0] == "CPU":
-            hints["INFERENCE_NUM_THREADS"] = told
+        if device.partition(".")[0] == "CPU":
+            hints["ENABLE_CPU_PINNING"] = False  # processes beside each other would all be tied to the first cores
+            told = num_threads()
+            if told is not None:
+                hints["INFERENCE_NUM_THREADS"] = told
         if card.precision == "float32":
             hints["INFERENCE_PRECISION_HINT"] = "f32"
         self._compiled = core.compile_model(model, device, hints)
