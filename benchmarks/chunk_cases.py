@@ -1,0 +1,392 @@
+"""Predictions by chunks that are to be killed: a model, an image, and what is right once one was resumed."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+import quietscope
+from fault_kills import WELL
+from quietscope import Denoiser, write_image
+from quietscope.cli import USAGE_ERROR
+from quietscope.data.normalize import Statistics
+from quietscope.methods import METHODS
+from quietscope.model.file import ModelCard
+from quietscope.noise import PoissonGaussian
+from quietscope.presets import Configuration
+
+SHAPE, PIECE = (256, 384), 64
+NAMES = ("clean.ome.zarr", "clean_std.ome.zarr")
+ASKED = ("--samples", 4, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
+LONGEST, PATIENCE = 120.0, 10.0
+"""Seconds after which a run hangs, and a process that should be gone is left over."""
+_MARK = "QUIETSCOPE_CHUNK_KILLS"
+_DASKS_OWN = {"dask-scratch-space", "dask-scratch-space/global.lock", "dask-scratch-space/purge.lock"}
+"""What Dask leaves after every run that ended well, once on a machine."""
+Tree = dict[str, str]
+
+
+def tree_of(result: Path) -> Tree | None:
+    """Return digests of all files of a result, but for what tells one run from another; None where nothing is."""
+    if not result.exists():
+        return None
+    found = {}
+    for path in result.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.parent == result and path.suffix == ".json":
+                card = json.loads(content)
+                card["attributes"].get("quietscope", {}).pop("run", None)
+                content = json.dumps(card).encode()
+            found[str(path.relative_to(result))] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def size_of(folder: Path) -> int:
+    """Return how many kB a folder takes on a file system in memory."""
+    return sum(4 * (1 + path.lstat().st_size // 4096) for path in folder.rglob("*"))
+
+
+class Lab:
+    """A model, an image, older results, and what comes of them undisturbed.
+
+    Args:
+        folder: Where.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.took: dict[str, float] = {}
+        self.before_workers = 0.0
+        settings = {"filters": [8, 8], "latent_channels": [4, 4], "blocks": 1, "stem_filters": 8}
+        configuration = Configuration.of({"method": "hdn", "network": settings})
+        torch.manual_seed(0)
+        statistics, noise = Statistics(torch.tensor([200.0]), torch.tensor([50.0])), PoissonGaussian(1.0, 0.0, 1.0)
+        method = METHODS["hdn"].build(configuration.method_settings(), statistics, [noise])
+        Denoiser.of(method.eval(), ModelCard(configuration=configuration, axes="YX"), "cpu").save(
+            folder / "m.safetensors"
+        )
+        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        clean = 200 + 100 * np.sin(x / 6) * np.cos(y / 7)
+        write_image(folder / "a.ome.zarr", np.random.default_rng(0).poisson(clean).astype(np.uint16), "YX")
+        (folder / "older").mkdir()
+        for name in NAMES:
+            write_image(folder / "older" / name, clean[:64, :64].astype(np.float32), "YX")
+        self.older = {name: tree_of(folder / "older" / name) for name in NAMES}
+        self.new: dict[str, Tree | None] = {}
+        self.needed = 0
+
+    def measure(self) -> None:
+        """Let everything run undisturbed: warm, the second time."""
+        for _ in range(2):
+            case = Case(self, random.Random(0), older=False)
+            with Run(case, "--workers", 2) as run:
+                case.some_worker(run)
+                self.before_workers = run.seconds
+                run.wait(LONGEST)
+            self.took["workers"] = run.seconds
+            self.new = {name: tree_of(case.disk / name) for name in NAMES}
+            self.needed = size_of(case.disk)
+            assert run.ended_well(), run.said()
+            case.check_end()
+            assert not case.wrong, case.wrong
+            case.remove()
+        self._measure_others()
+
+    def _measure_others(self) -> None:
+        case = Case(self, random.Random(0), older=False)
+        with Cluster(case) as cluster, Run(case, "--scheduler", cluster.address) as run:
+            run.wait(LONGEST)
+        self.took["scheduler"] = run.seconds
+        case.check_end()
+        assert not case.wrong, (case.wrong, run.said())
+        case.remove()
+        case = Case(self, random.Random(0), older=False)
+        with Run(case, "--part", "1/2") as run, Run(case, "--part", "2/2") as other:
+            run.wait(LONGEST)
+            other.wait(LONGEST)
+        self.took["part"] = max(run.seconds, other.seconds)
+        case.check_end()
+        assert not case.wrong, (case.wrong, run.said(), other.said())
+        case.remove()
+
+
+@dataclass
+class Case:
+    """One harm that is done, in a folder of its own.
+
+    Attributes:
+        lab: What is denoised.
+        chance: What chance decides.
+        older: Whether older results stand where the new ones go.
+        wrong: What was wrong.
+        facts: What is worth knowing of it.
+    """
+
+    lab: Lab
+    chance: random.Random
+    older: bool
+    wrong: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder = self.lab.folder / f"case{time.monotonic_ns()}"
+        self.disk, self.temporary = self.folder / "disk", self.folder / "tmp"
+        self.disk.mkdir(parents=True)
+        self.temporary.mkdir()
+        self.identities: dict[str, int] = {}
+
+    def put_older(self) -> None:
+        """Put older results in place, if there are to be some."""
+        for name in NAMES if self.older else ():
+            shutil.copytree(self.lab.folder / "older" / name, self.disk / name)
+            self.identities[name] = (self.disk / name).stat().st_ino
+
+    def is_new(self, name: str) -> bool:
+        """Tell whether a new result has its name."""
+        with suppress(FileNotFoundError):
+            return (self.disk / name).stat().st_ino != self.identities.get(name)
+        return False
+
+    def processes(self) -> Iterator[int]:
+        """Yield the processes of the case, without those of its cluster."""
+        mark = f"{_MARK}={self.folder.name}\0".encode()
+        for place in Path("/proc").iterdir():
+            with suppress(OSError):
+                if place.name.isdigit() and mark in (place / "environ").read_bytes() + b"\0":
+                    yield int(place.name)
+
+    def some_worker(self, run: "Run") -> int | None:
+        """Wait for a worker of a run, and return one by chance; None where the run ends before."""
+        while not run.is_over and run.seconds < LONGEST:
+            found = [each for each in self.processes() if each != run.process.pid and not _is_tracker(each)]
+            if found:
+                return self.chance.choice(found)
+            time.sleep(0.02)
+        return None
+
+    def hit(self, run: "Run") -> None:
+        """Write down what a run is at when it is harmed: its stage, and how many chunks are done."""
+        done = sum(path.read_bytes().count(b"\n") for path in self.disk.glob(".*.unfinished/done/*"))
+        said = run.said()
+        stage = "starting" if not any(self.disk.glob(".*.unfinished")) else "chunks" if done else "first chunks"
+        for sign in ("pyramid", "verdict"):
+            stage = sign if sign in said else stage
+        new = sum(map(self.is_new, NAMES))
+        if new:
+            stage = "names" if new < len(NAMES) or any(self.disk.glob(".*")) else "named"
+        self.facts |= {"seconds": round(run.seconds, 2), "stage": "over" if run.is_over else stage, "chunks": done}
+
+    def resume(self, *words: object) -> None:
+        """Run the case to its end once more, as is typed after a crash."""
+        resumed = () if "--part" in words else ("--resume",)
+        with Run(self, *words, *resumed) as run:
+            run.wait(LONGEST)
+        self.facts["resumed_seconds"] = round(self.facts.get("resumed_seconds", 0) + run.seconds, 2)
+        if not run.ended_well():
+            self.wrong.append(f"resumed: status {run.status}: {run.last()}")
+
+    def check_older(self) -> None:
+        """Check that each result is the older one, or none, or the new one whole."""
+        for name in NAMES:
+            allowed = (self.lab.new[name], self.lab.older[name] if self.older else None)
+            if tree_of(self.disk / name) not in allowed:
+                self.wrong.append(f"after the harm {name} is neither the older nor the new one")
+
+    def check_end(self) -> None:
+        """Check that all results are right, and that nothing else is left."""
+        for name in NAMES:
+            found, new = tree_of(self.disk / name), self.lab.new[name]
+            if found != new:
+                assert new is not None
+                other = sorted(path for path in new.keys() | (found or {}) if (found or {}).get(path) != new.get(path))
+                self.wrong.append(f"{name} is another one: {other[:4]}" if found else f"no {name}")
+        self._check_processes()
+        beside = {str(path.relative_to(self.folder)) for path in (*self.folder.iterdir(), *self.disk.iterdir())}
+        left = beside - {"disk", "tmp", "cluster", *(f"disk/{name}" for name in NAMES)}
+        left = {each for each in left if not each.startswith("said")}
+        left |= {str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*")} - _DASKS_OWN
+        if left:
+            self.wrong.append(f"left over: {sorted(left)[:6]}")
+
+    def _check_processes(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while (left := list(self.processes())) and time.monotonic() < end:
+            time.sleep(0.05)
+        for process in left:
+            with suppress(OSError):
+                words = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                self.wrong.append(f"still there: {words[:120]}")
+
+    def end_processes(self) -> None:
+        """Kill what should have ended."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Remove its folder."""
+        shutil.rmtree(self.folder)
+
+
+def _is_tracker(process: int) -> bool:
+    with suppress(OSError):
+        return b"resource_tracker" in Path(f"/proc/{process}/cmdline").read_bytes()
+    return True
+
+
+class _Started:
+    """A process that was started in a group of its own, and what it says."""
+
+    def __init__(self, case: Case, mark: str, temporary: Path, words: tuple[object, ...]) -> None:
+        self.case = case
+        self._said = case.folder / f"said{time.monotonic_ns()}"
+        found = os.pathsep.join([str(Path(quietscope.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        own = {_MARK: mark, "TMPDIR": str(temporary), "PYTHONPATH": found, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **own}
+        typed = [sys.executable, "-m", *map(str, words)]
+        with self._said.open("wb") as told, self._said.with_suffix(".err").open("wb") as error:
+            self.process = subprocess.Popen(
+                typed, cwd=case.folder, env=environment, stdout=told, stderr=error, start_new_session=True
+            )
+        self._began, self._ended = time.monotonic(), 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        if self.process.poll() is not None and not self._ended:
+            self._ended = time.monotonic()
+        return self._ended > 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, until now or its end."""
+        return (self._ended or time.monotonic()) - self._began
+
+    def kill_all(self) -> None:
+        """Kill it with its group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Run(_Started):
+    """A prediction, as it is typed.
+
+    Args:
+        case: Whose.
+        words: What says who denoises, and whether a run is gone on with.
+    """
+
+    def __init__(self, case: Case, *words: object) -> None:
+        to = ("-o", f"disk/{NAMES[0]}", *ASKED, *(["--overwrite"] if case.older else []))
+        typed = ("quietscope", "predict", "../m.safetensors", "../a.ome.zarr", *to, *words)
+        super().__init__(case, case.folder.name, case.temporary, typed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.is_over:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def status(self) -> int:
+        """Its exit status, once it is over."""
+        return self.process.wait()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it has run so long, or is over, and look meanwhile whether older results are there."""
+        while not self.is_over and self.seconds < seconds:
+            if self.case.older and not all((self.case.disk / name).exists() for name in NAMES):
+                self.case.wrong.append("an older result was away")
+            time.sleep(0.004)
+        if not self.is_over and seconds >= LONGEST:
+            self.case.wrong.append(f"hangs: {self.last()}")
+            self.kill_all()
+
+    def kill(self) -> None:
+        """Kill its main process."""
+        self.process.kill()
+        self.process.wait()
+
+    def said(self) -> str:
+        """Return all that it has said."""
+        return self._said.read_text() + self._errors()
+
+    def _errors(self) -> str:
+        return self._said.with_suffix(".err").read_text()
+
+    def last(self) -> str:
+        """Return the last line that it has said, shortened."""
+        return (self.said().strip().splitlines() or ["without a word"])[-1][:300]
+
+    def _complaints(self) -> list[str]:
+        notes = ("note:", "quietscope: note:")
+        return [line for line in self._errors().splitlines() if line.strip() and not line.startswith(notes)]
+
+    def ended_well(self) -> bool:
+        """Tell whether it has ended as documented, and has not said more than it should."""
+        well = self.status in WELL
+        if well and self._complaints():
+            self.case.wrong.append(
+                f"ended well, but said: {self._complaints()[0][:200]} ({len(self._complaints())} lines)"
+            )
+        return well
+
+    def check_refused(self) -> None:
+        """Check that it has ended by one line that says what is wrong."""
+        lines = self._complaints()
+        self.case.facts["refusal"] = lines[-1][:300] if lines else ""
+        if self.status != USAGE_ERROR or len(lines) != 1 or not lines[0].startswith("quietscope: expected"):
+            self.case.wrong.append(f"status {self.status}, {len(lines)} lines: {self.last()}")
+
+
+class Cluster:
+    """A scheduler of Dask and two workers, processes of their own.
+
+    Args:
+        case: Whose.
+    """
+
+    def __init__(self, case: Case) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{port}"
+        own = case.folder / "cluster"
+        own.mkdir(exist_ok=True)
+        quiet = ("--no-dashboard", "--host", "127.0.0.1")
+        two = ("--nworkers", 2, "--nthreads", 1)
+        self._scheduler = _Started(case, "cluster", own, ("dask", "scheduler", *quiet, "--port", port))
+        self._workers = _Started(case, "cluster", own, ("dask", "worker", self.address, *quiet, *two))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for each in (self._workers, self._scheduler):
+            each.kill_all()
+
+    def kill_scheduler(self) -> None:
+        """Kill the scheduler; its workers stay."""
+        self._scheduler.kill_all()
