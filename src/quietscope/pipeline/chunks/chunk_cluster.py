@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 from quietscope.errors import ClusterError, QuietScopeError
+from quietscope.io.atomic import DISK_FULL
 from quietscope.optional import imported
 from quietscope.pipeline.chunks.chunk_job import ChunkJob
 from quietscope.pipeline.chunks.chunk_worker import do_chunks
@@ -54,6 +55,7 @@ def cluster_chunks(
     Raises:
         ClusterError: If scheduler or workers cannot be reached, have another version, or are lost.
         QuietScopeError: If a chunk cannot be denoised.
+        OSError: If a worker has found the disk full.
     """
     distributed = imported("distributed", ClusterError, "dask")
     with _quiet(), _client(distributed, sharing, notify) as client:
@@ -73,6 +75,8 @@ def cluster_chunks(
             except QuietScopeError:
                 raise
             except Exception as error:
+                if isinstance(error, OSError) and error.errno in DISK_FULL:
+                    raise  # which says more than that workers are lost
                 raise _lost(error) from error
             for some in islice(waiting, 1):
                 running.add(submit(some))
