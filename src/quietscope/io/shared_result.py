@@ -7,6 +7,7 @@ written again: Zarr puts files in their place when they are whole.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ from quietscope.io.image import whole_key
 from quietscope.io.ngff_writer import ZarrPieces
 from quietscope.io.pyramid import halved
 from quietscope.io.zarr_tasks import settle
+
+_CUT_OFF = re.compile(r"\.[0-9a-f]{32}\.partial$")
+"""How Zarr calls a file until it is whole."""
 
 MARK = "quietscope"
 """Name, among the attributes of an image, of what says who has made it."""
@@ -62,6 +66,17 @@ def mark_of(path: Path) -> tuple[str, str] | None:
             case {"made_by": str(made_by), "run": str(run)}:
                 return made_by, run
     return None
+
+
+def clear_cut_off(path: Path) -> None:
+    """Remove what writers have left in an image that were killed while they wrote a file; none may be at work.
+
+    Args:
+        path: Its folder.
+    """
+    for folder, _, names in os.walk(path):
+        for name in filter(_CUT_OFF.search, names):
+            Path(folder, name).unlink(missing_ok=True)
 
 
 def piece_of(request: WriteRequest) -> Mapping[str, int]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from quietscope.io import FORMATS
 from quietscope.io.atomic import check_target, put_in_place
+from quietscope.io.shared_result import clear_cut_off
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from quietscope.pipeline.image_files import Target
@@ -51,10 +52,12 @@ def publish(folder: ChunkFolder, target: Target) -> None:
     Raises:
         OutputError: If something stands at one of the places that may not be replaced.
     """
+    overwrite = target.overwrite or folder.replaces
     for kind, path in target.files.items():
         if folder.is_published(kind):
             continue
         place = path.resolve()
-        check_target(place, target.overwrite, FORMATS["ome-zarr"].recognises)
-        put_in_place(folder.result(kind), place, target.overwrite)
+        check_target(place, overwrite, FORMATS["ome-zarr"].recognises)
+        clear_cut_off(folder.result(kind))
+        put_in_place(folder.result(kind), place, overwrite)
     folder.remove()

@@ -5,6 +5,7 @@ each process that writes, a line for each chunk, after its pixels are on the dis
 another name, and gives it its own in one step; all others find it whole.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ from typing import Any
 
 from quietscope.errors import OutputError
 from quietscope.io import WriteRequest
+from quietscope.io.alive import workshop
 from quietscope.io.shared_result import SharedResult, begin_shared, mark_of
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError, parse_json
 from quietscope.pipeline.image_files import Target
@@ -45,7 +47,7 @@ class ChunkFolder:
     def beside(cls, target: Target) -> "ChunkFolder":
         """Return the folder of results that are to be written, which need not be there; the first of them names it."""
         requests = {kind: target.write_request(kind) for kind in target.files}
-        first = Path(os.path.realpath(next(iter(requests.values())).path))
+        first = _first_of(requests)
         return cls(first.with_name(f".{first.name}.unfinished"), requests)
 
     @property
@@ -53,28 +55,62 @@ class ChunkFolder:
         """Whether somebody has made it."""
         return (self.path / _FACTS).is_file()
 
-    def begin(self, made_by: str, cut: Cut, pivots: Sequence[float]) -> None:
+    @property
+    def replaces(self) -> bool:
+        """Whether it was begun by a run that may replace results that exist: whoever goes on may, too."""
+        return self._facts().get("overwrite") is True
+
+    def run(self, made_by: str, earlier: str | None = None) -> str:
+        """Return what tells the folder from others that had or will have its name.
+
+        Args:
+            made_by: What tells the chunks that are to be in it.
+            earlier: What was returned before, where it has to be the same folder still.
+
+        Raises:
+            OutputError: If it is gone, or another's by now.
+        """
+        match self._facts():
+            case {"made_by": found, "run": str(run)} if found == made_by and earlier in (None, run):
+                return run
+        got = f"{self.path}, which another run has ended or begun anew"
+        raise OutputError("the chunks that were begun", got, "look whether the results are there, or start again")
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what is written of it; nothing where it is gone."""
+        try:
+            found: Any = parse_json((self.path / _FACTS).read_bytes()[:MOST_BYTES_OF_JSON])
+        except (OSError, MalformedError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def begin(self, made_by: str, cut: Cut, pivots: Sequence[float], *, overwrite: bool = False) -> None:
         """Make the folder, unless somebody else has been faster.
 
         Args:
             made_by: What tells its chunks from those of other models, images and requests.
             cut: How the image is cut.
             pivots: A typical intensity of each channel.
+            overwrite: Whether results that exist may be replaced.
         """
-        apart = self.path.with_name(f"{self.path.name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            (apart / _RESULTS).mkdir(parents=True)
-            (apart / _JOURNALS).mkdir()
-            (apart / _FOUND).mkdir()
+        with workshop(_first_of(self.requests)) as apart:
+            new = apart / "new"
+            (new / _RESULTS).mkdir(parents=True)
+            (new / _JOURNALS).mkdir()
+            (new / _FOUND).mkdir()
             run = secrets.token_hex(8)
             for request in self.requests.values():
-                begin_shared(apart / _RESULTS / request.path.name, request, made_by, run)
-            facts = {"made_by": made_by, "run": run, "cut": asdict(cut), "pivots": list(pivots)}
-            (apart / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-            with suppress(OSError):  # another one is there
-                apart.rename(self.path)
-        finally:
-            shutil.rmtree(apart, ignore_errors=True)
+                begin_shared(new / _RESULTS / request.path.name, request, made_by, run)
+            facts = {"made_by": made_by, "run": run, "cut": asdict(cut), "overwrite": overwrite}
+            facts["pivots"] = list(pivots)
+            (new / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+            try:
+                new.rename(self.path)
+            except OSError:
+                if self.is_there:  # somebody else has been faster
+                    return
+                self.remove()  # of a worker that wrote after its run had been ended
+                new.rename(self.path)
 
     def cut(self, made_by: str) -> Cut:
         """Return how the image is cut.
@@ -140,8 +176,12 @@ class ChunkFolder:
         return ChunkJournal(self.path / _JOURNALS / name, self.path / _FOUND / name)
 
     def remove(self) -> None:
-        """Remove the folder, with all that it holds."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder, with all that it holds: in one step, so that a kill leaves all of it or nothing."""
+        try:
+            with workshop(_first_of(self.requests)) as apart:
+                self.path.rename(apart / "removed")
+        except OSError:  # it is gone, or the disk is so full that it holds no further folder
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _way_out(self) -> str:
         return f"remove that folder, or pass `{typed(overwrite=True)}` where no part of it is asked for"
@@ -168,11 +208,22 @@ class ChunkJournal:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Add a line to a file, and wait until it is on the disk."""
-    with path.open("ab") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    """Append a line and wait until it is on the disk, or leave nothing of it: the next one begins its own."""
+    with path.open("ab") as opened:
+        file = opened.fileno()
+        size = os.fstat(file).st_size
+        try:
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file)
+        except BaseException:
+            os.ftruncate(file, size)
+            raise
+
+
+def _first_of(requests: Mapping[str, WriteRequest]) -> Path:
+    """Return the result that the folder lies beside, links followed."""
+    return Path(os.path.realpath(next(iter(requests.values())).path))
 
 
 def _cut(values: Any) -> Cut:

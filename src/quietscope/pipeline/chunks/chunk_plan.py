@@ -53,10 +53,11 @@ class ChunkPlan:
         job, target = self.job, self.job.target()
         check_shared(target)
         folder = ChunkFolder.beside(target)
+        may_replace = target.overwrite or (self.is_joined and folder.replaces)
         with reading({"image": job.source}):
             for path in target.files.values():
                 is_own = self.is_joined and made_by_of(path) == job.made_by
-                check_target(path, target.overwrite or is_own, FORMATS["ome-zarr"].recognises)
+                check_target(path, may_replace or is_own, FORMATS["ome-zarr"].recognises)
         if not folder.is_there or (target.overwrite and not self.is_joined):
             return
         try:

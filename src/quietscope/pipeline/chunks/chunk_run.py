@@ -55,7 +55,7 @@ def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
             return _nothing_left(events)
         if not folder.is_there:
             cut = cut_of(target, model.room(tuple(target.files), target.request))
-            folder.begin(job.made_by, cut, pivots_of(target))
+            folder.begin(job.made_by, cut, pivots_of(target), overwrite=target.overwrite)
         try:
             worker = ChunkWorker(job, folder, model, target, folder.cut(job.made_by))
             with _kept_if_begun(folder, sharing):

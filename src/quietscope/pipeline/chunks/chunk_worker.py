@@ -111,8 +111,10 @@ class ChunkWorker:
             Bytes of results of each, as soon as it is written.
 
         Raises:
-            QuietScopeError: If the image does not fit the model, or pixels cannot be read or written.
+            QuietScopeError: If the image does not fit the model, or pixels cannot be read or written, or another run
+                has ended or replaced what it was to be written into.
         """
+        run = self.folder.run(self.job.made_by)
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
             coming = [reader.submit(self._fetch, number) for number in numbers[:1]]
             going: list[Future[int]] = []
@@ -123,7 +125,7 @@ class ChunkWorker:
                 regions = self._denoised(number)
                 noisy = self.judge.noisy(self.noisy, self._box("", self.cut[number])) if number in self.judge else None
                 yield from (each.result() for each in going)
-                going = [writer.submit(self._write, number, regions, noisy)]
+                going = [writer.submit(self._write, run, number, regions, noisy)]
             yield from (each.result() for each in going)
 
     def tried(self, number: int) -> None:
@@ -161,8 +163,9 @@ class ChunkWorker:
         self.model.denoise_into(self.noisy, sinks, replace(self.target.request, tile=self.cut.tiles), chunks=[chunk])
         return regions
 
-    def _write(self, number: int, regions: Mapping[str, Region], noisy: Image | None) -> int:
-        """Write a chunk, what was found in it, and then that it is done."""
+    def _write(self, run: str, number: int, regions: Mapping[str, Region], noisy: Image | None) -> int:
+        """Write a chunk, what was found in it, and then that it is done; nothing into the folder of a later run."""
+        self.folder.run(self.job.made_by, run)
         pixels = {kind: self.target.as_stored(kind, region.pixels) for kind, region in regions.items()}
         count = 0
         for kind, region in regions.items():
