@@ -32,7 +32,7 @@ from quietscope.presets import Configuration
 
 SHAPE, PIECE = (256, 384), 64
 NAMES = ("clean.ome.zarr", "clean_std.ome.zarr")
-ASKED = ("--samples", 4, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
+ASKED = ("--samples", 2, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
 LONGEST, PATIENCE = 120.0, 10.0
 """Seconds after which a run hangs, and a process that should be gone is left over."""
 _MARK = "QUIETSCOPE_CHUNK_KILLS"
@@ -197,6 +197,12 @@ class Case:
         resumed = () if "--part" in words else ("--resume",)
         with Run(self, *words, *resumed) as run:
             run.wait(LONGEST)
+        if self.older and resumed and run.status == USAGE_ERROR and "which exists" in run.last():
+            self.facts["begun anew"] = True  # nothing had been begun but by name, and that is what it says
+            if any(self.disk.glob(".*")):
+                self.wrong.append(f"resumed: refused, and something is there: {run.last()}")
+            with Run(self, *words) as run:
+                run.wait(LONGEST)
         self.facts["resumed_seconds"] = round(self.facts.get("resumed_seconds", 0) + run.seconds, 2)
         if not run.ended_well():
             self.wrong.append(f"resumed: status {run.status}: {run.last()}")
@@ -294,7 +300,8 @@ class Run(_Started):
     """
 
     def __init__(self, case: Case, *words: object) -> None:
-        to = ("-o", f"disk/{NAMES[0]}", *ASKED, *(["--overwrite"] if case.older else []))
+        anew = ["--overwrite"] if case.older and "--resume" not in words else []
+        to = ("-o", f"disk/{NAMES[0]}", *ASKED, *anew)
         typed = ("quietscope", "predict", "../m.safetensors", "../a.ome.zarr", *to, *words)
         super().__init__(case, case.folder.name, case.temporary, typed)
 

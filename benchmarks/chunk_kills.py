@@ -149,13 +149,13 @@ def harm_disk(case: Case, share: float) -> None:
 Harm = Callable[[Case, float], None]
 KINDS: dict[str, tuple[Harm, int]] = {
     "worker": (harm_worker, 20),
-    "whole run": (harm_group, 20),
-    "main process": (harm_main, 20),
+    "whole run": (harm_group, 10),
+    "main process": (harm_main, 10),
     "scheduler": (harm_scheduler, 5),
-    "caller of a scheduler": (harm_caller, 4),
-    "part": (harm_part, 10),
-    "names": (harm_end, 6),
-    DISK: (harm_disk, 6),
+    "caller of a scheduler": (harm_caller, 3),
+    "part": (harm_part, 6),
+    "names": (harm_end, 4),
+    DISK: (harm_disk, 4),
 }
 """What is done, and how often."""
 
