@@ -36,8 +36,6 @@ ASKED = ("--samples", 2, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save
 LONGEST, PATIENCE = 120.0, 10.0
 """Seconds after which a run hangs, and a process that should be gone is left over."""
 _MARK = "QUIETSCOPE_CHUNK_KILLS"
-_DASKS_OWN = {"dask-scratch-space", "dask-scratch-space/global.lock", "dask-scratch-space/purge.lock"}
-"""What Dask leaves after every run that ended well, once on a machine."""
 Tree = dict[str, str]
 
 
@@ -193,7 +191,8 @@ class Case:
         self.facts |= {"seconds": round(run.seconds, 2), "stage": "over" if run.is_over else stage, "chunks": done}
 
     def resume(self, *words: object) -> None:
-        """Run the case to its end once more, as is typed after a crash."""
+        """Run the case to its end once more, as is typed after a crash, by `words` or whoever chance wants."""
+        words = words or self.chance.choice((("--workers", 1), ("--workers", 2), ("--part", "1/1")))
         resumed = () if "--part" in words else ("--resume",)
         with Run(self, *words, *resumed) as run:
             run.wait(LONGEST)
@@ -226,7 +225,7 @@ class Case:
         beside = {str(path.relative_to(self.folder)) for path in (*self.folder.iterdir(), *self.disk.iterdir())}
         left = beside - {"disk", "tmp", "cluster", *(f"disk/{name}" for name in NAMES)}
         left = {each for each in left if not each.startswith("said")}
-        left |= {str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*")} - _DASKS_OWN
+        left |= {str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*")}
         if left:
             self.wrong.append(f"left over: {sorted(left)[:6]}")
 

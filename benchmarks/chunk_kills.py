@@ -46,7 +46,7 @@ def harm_worker(case: Case, share: float) -> None:
     if not case.facts["went on"]:
         run.check_refused()
         case.check_older()
-        case.resume(*BY_TWO)
+        case.resume()
 
 
 def harm_scheduler(case: Case, share: float) -> None:
@@ -62,7 +62,7 @@ def harm_scheduler(case: Case, share: float) -> None:
         run.check_refused()
         case.check_older()
         if case.chance.random() < 0.5:
-            case.resume(*BY_TWO)
+            case.resume()
             return
     with Cluster(case) as other:
         case.resume("--scheduler", other.address)
@@ -76,7 +76,7 @@ def harm_caller(case: Case, share: float) -> None:
             case.hit(run)
             run.kill()
         case.check_older()
-        case.resume(*(BY_TWO if case.chance.random() < 0.5 else ("--scheduler", cluster.address)))
+        case.resume(*case.chance.choice(((), ("--scheduler", cluster.address))))
 
 
 def harm_group(case: Case, share: float) -> None:
@@ -86,7 +86,7 @@ def harm_group(case: Case, share: float) -> None:
         case.hit(run)
         run.kill_all()
     case.check_older()
-    case.resume(*BY_TWO)
+    case.resume()
 
 
 def harm_main(case: Case, share: float) -> None:
@@ -96,7 +96,7 @@ def harm_main(case: Case, share: float) -> None:
         case.hit(run)
         run.kill()
     case.check_older()
-    case.resume(*BY_TWO)
+    case.resume()
 
 
 def harm_end(case: Case, share: float) -> None:
@@ -108,7 +108,7 @@ def harm_end(case: Case, share: float) -> None:
         run.kill_all()
         case.hit(run)
     case.check_older()
-    case.resume(*BY_TWO)
+    case.resume()
 
 
 def harm_part(case: Case, share: float) -> None:
@@ -143,7 +143,7 @@ def harm_disk(case: Case, share: float) -> None:
     run.check_refused()
     case.check_older()
     subprocess.run(["mount", "-o", f"remount,size={ROOMY}m", case.disk], check=True)
-    case.resume(*BY_TWO)
+    case.resume()
 
 
 Harm = Callable[[Case, float], None]

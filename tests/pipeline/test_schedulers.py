@@ -1,16 +1,24 @@
 """Schedulers of Dask that do not do: none there, no worker, another kind of server, another version."""
 
+import errno
+import logging
+import os
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 import numpy as np
 import pytest
 
 from quietscope import Sharing, plan_chunks, run
-from quietscope.errors import ClusterError
+from quietscope.errors import ClusterError, OutputError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline.chunks import chunk_cluster
@@ -84,3 +92,73 @@ def test_a_scheduler_that_cannot_be_understood(lab: Path, scheduler: str, monkey
 
     monkeypatch.setattr(distributed, "Client", fail)
     refused(lab, scheduler, "got one that does not understand it .'unknown operation'.; install the same version")
+
+
+@pytest.fixture
+def mortal_scheduler() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The address of a scheduler that can be killed, and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    words = ["dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    with subprocess.Popen([sys.executable, "-m", *words], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield f"tcp://127.0.0.1:{port}", process
+        process.kill()
+
+
+@pytest.mark.parametrize("place", ["_check_dask", "_wait_for_workers", "_check_versions"])
+def test_a_scheduler_that_is_lost_at_the_beginning_is_told_in_one_line(
+    lab: Path,
+    mortal_scheduler: tuple[str, "subprocess.Popen[bytes]"],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    address, process = mortal_scheduler
+    monkeypatch.setattr(chunk_cluster, "SECONDS_FOR_SCHEDULER", 3)
+    checks = {name: getattr(chunk_cluster, name) for name in ("_check_dask", "_wait_for_workers", "_check_versions")}
+
+    def killed(client: Any, address: str) -> None:
+        process.kill()
+        process.wait()
+        checks[place](client, address)
+
+    for name in checks:
+        monkeypatch.setattr(chunk_cluster, name, killed if name == place else lambda *_: None)
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        refused(lab, address, "a scheduler of Dask that stays at .*; got one that is lost .*; start one with")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_dask_says_nothing_while_it_is_kept_quiet_and_no_less_afterwards() -> None:
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    with chunk_cluster._quiet():
+        assert not logger.isEnabledFor(logging.CRITICAL)
+    assert logger.level == before
+
+
+def test_a_disk_without_room_for_workers_is_told_as_such(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise RuntimeError("Nanny failed to start.") from error
+
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    plan = plan_chunks(lab / "m.safetensors", lab / "a.ome.zarr", lab / "clean.ome.zarr", Sharing(workers=1))
+    with pytest.raises(OutputError, match="room on the disk"):
+        run(plan)
+
+
+def test_workers_that_cannot_be_started_are_told_in_one_line(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: object) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    plan = plan_chunks(lab / "m.safetensors", lab / "a.ome.zarr", lab / "clean.ome.zarr", Sharing(workers=1))
+    with pytest.raises(ClusterError, match=r"1 process to denoise in; got Nanny failed to start\."):
+        run(plan)

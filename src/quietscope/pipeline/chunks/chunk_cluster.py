@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from quietscope.errors import ClusterError, QuietScopeError
 from quietscope.io.atomic import DISK_FULL
 from quietscope.optional import imported
+from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_job import ChunkJob
 from quietscope.pipeline.chunks.chunk_worker import do_chunks
 from quietscope.pipeline.chunks.sharing import Sharing
@@ -58,7 +60,8 @@ def cluster_chunks(
         OSError: If a worker has found the disk full.
     """
     distributed = imported("distributed", ClusterError, "dask")
-    with _quiet(), _client(distributed, sharing, notify) as client:
+    scratch = ChunkFolder.beside(job.target()).path / "dask"
+    with _quiet(), _client(distributed, sharing, scratch, notify) as client:
         running = distributed.as_completed(loop=client.loop)
         num_workers = sharing.workers or len(client.scheduler_info(n_workers=-1)["workers"])
         waiting = iter(_tasks(numbers, num_workers))
@@ -75,8 +78,7 @@ def cluster_chunks(
             except QuietScopeError:
                 raise
             except Exception as error:
-                if isinstance(error, OSError) and error.errno in DISK_FULL:
-                    raise  # which says more than that workers are lost
+                _raise_if_full(error)
                 raise _lost(error) from error
             for some in islice(waiting, 1):
                 running.add(submit(some))
@@ -89,8 +91,11 @@ def _tasks(numbers: Sequence[int], num_workers: int) -> list[Sequence[int]]:
 
 
 @contextmanager
-def _client(distributed: Any, sharing: Sharing, notify: Callable[[str], None]) -> Iterator[Any]:
-    """Reach a cluster, or start one on this machine, which is gone at the end."""
+def _client(distributed: Any, sharing: Sharing, scratch: Path, notify: Callable[[str], None]) -> Iterator[Any]:
+    """Reach a cluster, or start one on this machine, which is gone at the end.
+
+    What Dask keeps in files lies among the chunks, so that it goes with them, whoever was killed.
+    """
     if sharing.scheduler is not None:
         with _reached(distributed, sharing.scheduler) as client:
             notify(f"the workers can be watched at {client.dashboard_link}")
@@ -99,22 +104,46 @@ def _client(distributed: Any, sharing: Sharing, notify: Callable[[str], None]) -
     assert sharing.workers is not None
     threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // sharing.workers)))
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
+    settings = {
+        "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads),
+        "distributed.worker.use-file-locking": False,  # which network disks may not know
+        "temporary-directory": str(scratch),
+    }
     dask = imported("dask", ClusterError, "dask")
     with (
-        dask.config.set(environment),
-        distributed.LocalCluster(
-            n_workers=sharing.workers,
+        dask.config.set(settings),
+        _processes(distributed, sharing.workers) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        notify(f"the workers can be watched at {client.dashboard_link}")
+        yield client
+
+
+def _processes(distributed: Any, number: int) -> Any:
+    """Start processes of this machine."""
+    try:
+        return distributed.LocalCluster(
+            n_workers=number,
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        notify(f"the workers can be watched at {client.dashboard_link}")
-        yield client
+        )
+    except Exception as error:
+        _raise_if_full(error)
+        what = f"{number} process{'es' * (number > 1)} to denoise in"
+        fix = f"pass a smaller number after `{typed('workers')}`, or leave it out"
+        raise ClusterError(what, _words(error), fix) from error
+
+
+def _raise_if_full(error: BaseException) -> None:
+    """Raise what made an error, if that is a full disk: it says more than that workers are lost, or did not start."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in DISK_FULL:
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 @contextmanager
@@ -129,17 +158,25 @@ def _reached(distributed: Any, address: str) -> Iterator[Any]:
         got = f"none that answers within {SECONDS_FOR_SCHEDULER} s"
         raise ClusterError(f"a scheduler of Dask at {address}", got, start) from error
     except Exception as error:  # schedulers of other versions are answered in many ways
-        got = f"one that does not understand it ({' '.join(str(error).split())[:100] or type(error).__name__})"
+        got = f"one that does not understand it ({_words(error)})"
         raise ClusterError(f"a scheduler of Dask {distributed.__version__} at {address}", got, _SAME) from error
     with client:
-        _check_dask(client, address)
         try:
-            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
-        except TimeoutError as error:
-            got = f"none within {SECONDS_FOR_WORKERS} s"
-            raise ClusterError(f"workers at {address}", got, f"run `dask worker {address}`") from error
-        _check_versions(client, address)
+            _check_dask(client, address)
+            _wait_for_workers(client, address)
+            _check_versions(client, address)
+        except OSError as error:
+            got = f"one that is lost ({_words(error)})"
+            raise ClusterError(f"a scheduler of Dask that stays at {address}", got, start) from error
         yield client
+
+
+def _wait_for_workers(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+    except TimeoutError as error:
+        got = f"none within {SECONDS_FOR_WORKERS} s"
+        raise ClusterError(f"workers at {address}", got, f"run `dask worker {address}`") from error
 
 
 def _in_time(call: Callable[[], Any], seconds: float) -> Any:
@@ -175,8 +212,10 @@ def _check_versions(client: Any, address: str) -> None:
     own = version("quietscope")
     try:
         found = set(client.run(_own_version).values())
+    except OSError:
+        raise  # nobody is there any more
     except Exception as error:  # what cannot be imported there is raised by whatever unpickles it
-        got = f"workers that cannot load it ({' '.join(str(error).split())[:100]})"
+        got = f"workers that cannot load it ({_words(error)})"
         fix = f'run `pip install "quietscope[dask]=={own}"` where they are'
         raise ClusterError(f"QuietScope {own} at {address}", got, fix) from error
     if found != {own}:
@@ -188,8 +227,12 @@ def _own_version() -> str:
     return version("quietscope")
 
 
+def _words(error: Exception, most: int = 100) -> str:
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def _lost(error: Exception) -> ClusterError:
-    words = " ".join(str(error).split())[:200] or type(error).__name__
+    words = _words(error, 200)
     return ClusterError(
         "workers that denoise every chunk", words, f"look at their logs, then pass `{typed(resume=True)}`"
     )
@@ -198,11 +241,12 @@ def _lost(error: Exception) -> ClusterError:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own remarks off the screen: what matters of them is told in one line."""
-    names = ("distributed", "tornado", "asyncio")
-    levels = {name: logging.getLogger(name).level for name in names}
+    roots = ("distributed", "tornado", "asyncio")
+    known = [*logging.root.manager.loggerDict, *roots]  # those below have levels of their own, which Dask gives them
+    levels = {name: logging.getLogger(name).level for name in known if name.partition(".")[0] in roots}
     try:
-        for name in names:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in levels:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         yield
     finally:
         for name, level in levels.items():
