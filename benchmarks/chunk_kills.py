@@ -28,13 +28,13 @@ from chunk_cases import LONGEST, NAMES, Case, Cluster, Lab, Run, size_of
 from environment import write_result
 from fault_kills import small_disk
 
-BY_TWO = ("--workers", 2)
+BY_ONE, BY_TWO = ("--workers", 1), ("--workers", 2)
 DISK, ROOMY = "full disk", 256  # MB
 
 
 def harm_worker(case: Case, share: float) -> None:
     """Kill a worker process; the run goes on, or is gone on with."""
-    start, whole = case.lab.before_workers, case.lab.took["workers"]
+    start, whole = case.lab.before_workers, case.lab.took["workers 2"]
     with Run(case, *BY_TWO) as run:
         run.wait(start + share * (whole - start))
         worker = case.some_worker(run)
@@ -81,8 +81,8 @@ def harm_caller(case: Case, share: float) -> None:
 
 def harm_group(case: Case, share: float) -> None:
     """Kill a run with all its processes."""
-    with Run(case, *BY_TWO) as run:
-        run.wait(share * case.lab.took["workers"])
+    with Run(case, *BY_ONE) as run:
+        run.wait(share * case.lab.took["workers 1"])
         case.hit(run)
         run.kill_all()
     case.check_older()
@@ -91,8 +91,8 @@ def harm_group(case: Case, share: float) -> None:
 
 def harm_main(case: Case, share: float) -> None:
     """Kill the process that was started and no other, and go on at once."""
-    with Run(case, *BY_TWO) as run:
-        run.wait(share * case.lab.took["workers"])
+    with Run(case, *BY_ONE) as run:
+        run.wait(share * case.lab.took["workers 1"])
         case.hit(run)
         run.kill()
     case.check_older()
@@ -101,7 +101,7 @@ def harm_main(case: Case, share: float) -> None:
 
 def harm_end(case: Case, share: float) -> None:
     """Kill a run with all its processes as soon as a result has its name, or a few milliseconds later."""
-    with Run(case, *BY_TWO) as run:
+    with Run(case, *BY_ONE) as run:
         while not run.is_over and run.seconds < LONGEST and not any(map(case.is_new, NAMES)):
             time.sleep(0.0002)
         time.sleep(0.02 * share)
@@ -133,7 +133,7 @@ def harm_part(case: Case, share: float) -> None:
 
 def harm_disk(case: Case, share: float) -> None:
     """Run out of room, then have some."""
-    with Run(case, *BY_TWO) as run:
+    with Run(case, *BY_ONE) as run:
         run.wait(LONGEST)
     case.hit(run)
     case.facts["kB"] = round(share * case.lab.needed)
