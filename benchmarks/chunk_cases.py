@@ -6,9 +6,6 @@ import os
 import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-import quietscope
+from chunk_processes import Cluster, Started, is_tracker, marked, work_of
 from fault_kills import WELL
 from quietscope import Denoiser, write_image
 from quietscope.cli import USAGE_ERROR
@@ -33,9 +30,8 @@ from quietscope.presets import Configuration
 SHAPE, PIECE = (256, 384), 64
 NAMES = ("clean.ome.zarr", "clean_std.ome.zarr")
 ASKED = ("--samples", 2, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
-LONGEST, PATIENCE = 120.0, 10.0
+LONGEST, PATIENCE, FOR_EVER = 120.0, 10.0, float("inf")
 """Seconds after which a run hangs, and a process that should be gone is left over."""
-_MARK = "QUIETSCOPE_CHUNK_KILLS"
 Tree = dict[str, str]
 
 
@@ -70,6 +66,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.took: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
         self.before_workers = 0.0
         settings = {"filters": [8, 8], "latent_channels": [4, 4], "blocks": 1, "stem_filters": 8}
         configuration = Configuration.of({"method": "hdn", "network": settings})
@@ -95,9 +92,9 @@ class Lab:
             case = Case(self, random.Random(0), older=False)
             with Run(case, "--workers", number) as run:
                 case.some_worker(run)
-                self.before_workers = run.seconds
-                run.wait(LONGEST)
-            self.took[f"workers {number}"] = run.seconds
+                self.before_workers = case.work()
+                run.reach(FOR_EVER)
+            self._note(f"workers {number}", case, run)
             self.new = self.new or {name: tree_of(case.disk / name) for name in NAMES}
             self.needed = size_of(case.disk)
             assert run.ended_well(), run.said()
@@ -106,19 +103,22 @@ class Lab:
             case.remove()
         self._measure_others()
 
+    def _note(self, kind: str, case: "Case", run: "Run") -> None:
+        self.took[kind], self.seconds[kind] = sum(case.computed.values()), run.seconds
+
     def _measure_others(self) -> None:
         case = Case(self, random.Random(0), older=False)
-        with Cluster(case) as cluster, Run(case, "--scheduler", cluster.address) as run:
-            run.wait(LONGEST)
-        self.took["scheduler"] = run.seconds
+        with case.cluster() as cluster, Run(case, "--scheduler", cluster.address) as run:
+            run.reach(FOR_EVER)
+            self._note("scheduler", case, run)
         case.check_end()
         assert not case.wrong, (case.wrong, run.said())
         case.remove()
         case = Case(self, random.Random(0), older=False)
         with Run(case, "--part", "1/2") as run, Run(case, "--part", "2/2") as other:
-            run.wait(LONGEST)
-            other.wait(LONGEST)
-        self.took["part"] = max(run.seconds, other.seconds)
+            run.reach(FOR_EVER)
+            other.reach(FOR_EVER)
+        self._note("part", case, run)
         case.check_end()
         assert not case.wrong, (case.wrong, run.said(), other.said())
         case.remove()
@@ -148,6 +148,7 @@ class Case:
         self.disk.mkdir(parents=True)
         self.temporary.mkdir()
         self.identities: dict[str, int] = {}
+        self.computed: dict[int, float] = {}
 
     def put_older(self) -> None:
         """Put older results in place, if there are to be some."""
@@ -163,16 +164,22 @@ class Case:
 
     def processes(self) -> Iterator[int]:
         """Yield the processes of the case, without those of its cluster."""
-        mark = f"{_MARK}={self.folder.name}\0".encode()
-        for place in Path("/proc").iterdir():
-            with suppress(OSError):
-                if place.name.isdigit() and mark in (place / "environ").read_bytes() + b"\0":
-                    yield int(place.name)
+        return marked(self.folder.name)
+
+    def cluster(self) -> Cluster:
+        """Start a scheduler of Dask and two workers."""
+        return Cluster(self.folder, f"{self.folder.name} cluster")
+
+    def work(self) -> float:
+        """Return how many seconds all its processes have computed until now, those of its clusters too."""
+        for process in (*self.processes(), *marked(f"{self.folder.name} cluster")):
+            self.computed[process] = max(work_of(process), self.computed.get(process, 0.0))
+        return sum(self.computed.values())
 
     def some_worker(self, run: "Run") -> int | None:
         """Wait for a worker of a run, and return one by chance; None where the run ends before."""
         while not run.is_over and run.seconds < LONGEST:
-            found = [each for each in self.processes() if each != run.process.pid and not _is_tracker(each)]
+            found = [each for each in self.processes() if each != run.process.pid and not is_tracker(each)]
             if found:
                 return self.chance.choice(found)
             time.sleep(0.02)
@@ -195,13 +202,13 @@ class Case:
         words = words or self.chance.choice((("--workers", 1), ("--part", "1/1")))
         resumed = () if "--part" in words else ("--resume",)
         with Run(self, *words, *resumed) as run:
-            run.wait(LONGEST)
+            run.end()
         if self.older and resumed and run.status == USAGE_ERROR and "which exists" in run.last():
             self.facts["begun anew"] = True  # nothing had been begun but by name, and that is what it says
             if any(self.disk.glob(".*")):
                 self.wrong.append(f"resumed: refused, and something is there: {run.last()}")
             with Run(self, *words) as run:
-                run.wait(LONGEST)
+                run.end()
         self.facts["resumed_seconds"] = round(self.facts.get("resumed_seconds", 0) + run.seconds, 2)
         if not run.ended_well():
             self.wrong.append(f"resumed: status {run.status}: {run.last()}")
@@ -249,48 +256,7 @@ class Case:
         shutil.rmtree(self.folder)
 
 
-def _is_tracker(process: int) -> bool:
-    with suppress(OSError):
-        return b"resource_tracker" in Path(f"/proc/{process}/cmdline").read_bytes()
-    return True
-
-
-class _Started:
-    """A process that was started in a group of its own, and what it says."""
-
-    def __init__(self, case: Case, mark: str, temporary: Path, words: tuple[object, ...]) -> None:
-        self.case = case
-        self._said = case.folder / f"said{time.monotonic_ns()}"
-        found = os.pathsep.join([str(Path(quietscope.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-        own = {_MARK: mark, "TMPDIR": str(temporary), "PYTHONPATH": found, "OMP_NUM_THREADS": "1"}
-        environment = {**os.environ, **own}
-        typed = [sys.executable, "-m", *map(str, words)]
-        with self._said.open("wb") as told, self._said.with_suffix(".err").open("wb") as error:
-            self.process = subprocess.Popen(
-                typed, cwd=case.folder, env=environment, stdout=told, stderr=error, start_new_session=True
-            )
-        self._began, self._ended = time.monotonic(), 0.0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the process has ended."""
-        if self.process.poll() is not None and not self._ended:
-            self._ended = time.monotonic()
-        return self._ended > 0
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken, until now or its end."""
-        return (self._ended or time.monotonic()) - self._began
-
-    def kill_all(self) -> None:
-        """Kill it with its group."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-class Run(_Started):
+class Run(Started):
     """A prediction, as it is typed.
 
     Args:
@@ -302,7 +268,8 @@ class Run(_Started):
         anew = ["--overwrite"] if case.older and "--resume" not in words else []
         to = ("-o", f"disk/{NAMES[0]}", *ASKED, *anew)
         typed = ("quietscope", "predict", "../m.safetensors", "../a.ome.zarr", *to, *words)
-        super().__init__(case, case.folder.name, case.temporary, typed)
+        super().__init__(case.folder, case.folder.name, case.temporary, typed)
+        self.case = case
 
     def __enter__(self) -> Self:
         return self
@@ -319,15 +286,27 @@ class Run(_Started):
         """Its exit status, once it is over."""
         return self.process.wait()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until it has run so long, or is over, and look meanwhile whether older results are there."""
-        while not self.is_over and self.seconds < seconds:
-            if self.case.older and not all((self.case.disk / name).exists() for name in NAMES):
-                self.case.wrong.append("an older result was away")
+    def reach(self, work: float) -> None:
+        """Wait until its case has computed for so many seconds, which no other program on the machine changes.
+
+        Meanwhile look whether older results are there.
+        """
+        while not self.is_over and self.seconds < LONGEST and self.case.work() < work:
+            self._look()
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """Wait until it is over, and look meanwhile whether older results are there."""
+        while not self.is_over and self.seconds < LONGEST:
+            self._look()
             time.sleep(0.004)
-        if not self.is_over and seconds >= LONGEST:
+        if not self.is_over:
             self.case.wrong.append(f"hangs: {self.last()}")
             self.kill_all()
+
+    def _look(self) -> None:
+        if self.case.older and not all((self.case.disk / name).exists() for name in NAMES):
+            self.case.wrong.append("an older result was away")
 
     def kill(self) -> None:
         """Kill its main process."""
@@ -364,35 +343,3 @@ class Run(_Started):
         self.case.facts["refusal"] = lines[-1][:300] if lines else ""
         if self.status != USAGE_ERROR or len(lines) != 1 or not lines[0].startswith("quietscope: expected"):
             self.case.wrong.append(f"status {self.status}, {len(lines)} lines: {self.last()}")
-
-
-class Cluster:
-    """A scheduler of Dask and two workers, processes of their own.
-
-    Args:
-        case: Whose.
-    """
-
-    def __init__(self, case: Case) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{port}"
-        own = case.folder / "cluster"
-        own.mkdir(exist_ok=True)
-        quiet = ("--no-dashboard", "--host", "127.0.0.1")
-        two = ("--nworkers", 2, "--nthreads", 1)
-        self._scheduler = _Started(case, "cluster", own, ("dask", "scheduler", *quiet, "--port", port))
-        self._workers = _Started(case, "cluster", own, ("dask", "worker", self.address, *quiet, *two))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for each in (self._workers, self._scheduler):
-            each.kill_all()
-
-    def kill_scheduler(self) -> None:
-        """Kill the scheduler; its workers stay."""
-        self._scheduler.kill_all()

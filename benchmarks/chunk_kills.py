@@ -2,9 +2,10 @@
 
 Every case ends, resumed, with the results of a run that nobody disturbed, byte for byte at every level and in their
 metadata; an older result stands whole until then; no file and no process is left, and a run that cannot go on says so
-in one line. Moments are spread over what an undisturbed run takes, the same shares of it for a seed on every machine;
-the result says at which stage each hit. Half of the cases have older results in place. Linux alone tells the processes
-of a case, and full disks are small file systems in memory, which only root can mount.
+in one line. Moments are spread over the seconds that all processes of an undisturbed run compute, the same shares of
+them for a seed on every machine, however busy it is; the result says at which stage each hit. Half of the cases have
+older results in place. Linux alone tells the processes of a case, and full disks are small file systems in memory,
+which only root can mount.
 """
 
 import argparse
@@ -24,24 +25,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from chunk_cases import LONGEST, NAMES, Case, Cluster, Lab, Run, size_of
+from chunk_cases import LONGEST, NAMES, Case, Lab, Run, size_of
 from environment import write_result
 from fault_kills import small_disk
 
 BY_ONE, BY_TWO = ("--workers", 1), ("--workers", 2)
-DISK, ROOMY = "full disk", 256  # MB
+DISK, ROOMY, MOST = "full disk", 256, 0.75  # MB; of what is needed, in blocks of another file system
 
 
 def harm_worker(case: Case, share: float) -> None:
     """Kill a worker process; the run goes on, or is gone on with."""
     start, whole = case.lab.before_workers, case.lab.took["workers 2"]
     with Run(case, *BY_TWO) as run:
-        run.wait(start + share * (whole - start))
+        run.reach(start + share * (whole - start))
         worker = case.some_worker(run)
         case.hit(run)
         if worker is not None:
             os.kill(worker, signal.SIGKILL)
-        run.wait(LONGEST)
+        run.end()
     case.facts["went on"] = run.ended_well()
     if not case.facts["went on"]:
         run.check_refused()
@@ -51,12 +52,12 @@ def harm_worker(case: Case, share: float) -> None:
 
 def harm_scheduler(case: Case, share: float) -> None:
     """Kill the scheduler; its workers stay while processes of another kind go on, or others take their place."""
-    with Cluster(case) as cluster:
+    with case.cluster() as cluster:
         with Run(case, "--scheduler", cluster.address) as run:
-            run.wait(share * case.lab.took["scheduler"])
+            run.reach(share * case.lab.took["scheduler"])
             case.hit(run)
             cluster.kill_scheduler()
-            run.wait(LONGEST)
+            run.end()
         if run.ended_well():
             return
         run.check_refused()
@@ -64,15 +65,15 @@ def harm_scheduler(case: Case, share: float) -> None:
         if case.chance.random() < 0.5:
             case.resume()
             return
-    with Cluster(case) as other:
+    with case.cluster() as other:
         case.resume("--scheduler", other.address)
 
 
 def harm_caller(case: Case, share: float) -> None:
     """Kill a run whose workers are those of a scheduler, and stay at work."""
-    with Cluster(case) as cluster:
+    with case.cluster() as cluster:
         with Run(case, "--scheduler", cluster.address) as run:
-            run.wait(share * case.lab.took["scheduler"])
+            run.reach(share * case.lab.took["scheduler"])
             case.hit(run)
             run.kill()
         case.check_older()
@@ -82,7 +83,7 @@ def harm_caller(case: Case, share: float) -> None:
 def harm_group(case: Case, share: float) -> None:
     """Kill a run with all its processes."""
     with Run(case, *BY_ONE) as run:
-        run.wait(share * case.lab.took["workers 1"])
+        run.reach(share * case.lab.took["workers 1"])
         case.hit(run)
         run.kill_all()
     case.check_older()
@@ -92,7 +93,7 @@ def harm_group(case: Case, share: float) -> None:
 def harm_main(case: Case, share: float) -> None:
     """Kill the process that was started and no other, and go on at once."""
     with Run(case, *BY_ONE) as run:
-        run.wait(share * case.lab.took["workers 1"])
+        run.reach(share * case.lab.took["workers 1"])
         case.hit(run)
         run.kill()
     case.check_older()
@@ -116,13 +117,13 @@ def harm_part(case: Case, share: float) -> None:
     parts = ("1/2", "2/2")
     killed = case.chance.choice((parts[:1], parts[1:], parts))
     with Run(case, "--part", parts[0]) as one, Run(case, "--part", parts[1]) as other:
-        one.wait(share * case.lab.took["part"])
+        one.reach(share * case.lab.took["part"])
         case.hit(one)
         runs = dict(zip(parts, (one, other), strict=True))
         for part in killed:
             runs[part].kill()
         for run in runs.values():
-            run.wait(LONGEST)
+            run.end()
     case.check_older()
     for part in parts:
         if part not in killed and not runs[part].ended_well():
@@ -134,7 +135,7 @@ def harm_part(case: Case, share: float) -> None:
 def harm_disk(case: Case, share: float) -> None:
     """Run out of room, then have some."""
     with Run(case, *BY_ONE) as run:
-        run.wait(LONGEST)
+        run.end()
     case.hit(run)
     case.facts["kB"] = round(share * case.lab.needed)
     if run.ended_well():
@@ -176,7 +177,7 @@ def plans_of(seed: str, factor: float, only: str | None) -> list[tuple[str, floa
 def try_one(lab: Lab, kind: str, share: float, older: bool, seed: str) -> dict[str, Any]:
     """Do one harm, and return what was right and wrong."""
     case = Case(lab, random.Random(f"{seed} {kind} {share}"), older=older)
-    room = size_of(lab.folder / "older") * older + 32 + round(share * lab.needed)
+    room = size_of(lab.folder / "older") * older + 32 + round(MOST * share * lab.needed)
     try:
         with small_disk(case.folder, room) if kind == DISK else nullcontext():
             case.put_older()
@@ -219,7 +220,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         lab = Lab(Path(name))
         lab.measure()
-        print("undisturbed, seconds:", {kind: round(took, 1) for kind, took in lab.took.items()}, flush=True)
+        print("undisturbed, seconds:", {kind: round(took, 1) for kind, took in lab.seconds.items()}, flush=True)
         plans = plans_of(args.seed, args.factor, args.kind)
         for kind, share, older in plans:
             if time.monotonic() > end:
@@ -231,7 +232,8 @@ def main() -> None:
         "seed": args.seed,
         "tried": len(cases),
         "right": sum(not case["wrong"] for case in cases),
-        "undisturbed_seconds": {kind: round(took, 2) for kind, took in lab.took.items()},
+        "undisturbed_seconds": {kind: round(took, 2) for kind, took in lab.seconds.items()},
+        "undisturbed_work": {kind: round(took, 2) for kind, took in lab.took.items()},
         "cases": cases,
     }
     print(write_result(args.name, found))
