@@ -133,7 +133,7 @@ def _processes(distributed: Any, number: int) -> Any:
     except Exception as error:
         _raise_if_full(error)
         what = f"{number} process{'es' * (number > 1)} to denoise in"
-        fix = f"pass a smaller number after `{typed('workers')}`, or leave it out"
+        fix = f"try again with `{typed(resume=True)}`, or with a smaller number after `{typed('workers')}`"
         raise ClusterError(what, _words(error), fix) from error
 
 
