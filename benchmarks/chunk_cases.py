@@ -29,7 +29,7 @@ from quietscope.presets import Configuration
 
 SHAPE, PIECE = (256, 384), 64
 NAMES = ("clean.ome.zarr", "clean_std.ome.zarr")
-ASKED = ("--samples", 2, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
+ASKED = ("--samples", 10, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
 LONGEST, PATIENCE, FOR_EVER = 120.0, 10.0, float("inf")
 """Seconds after which a run hangs, and a process that should be gone is left over."""
 Tree = dict[str, str]
@@ -189,13 +189,15 @@ class Case:
         """Write down what a run is at when it is harmed: its stage, and how many chunks are done."""
         done = sum(path.read_bytes().count(b"\n") for path in self.disk.glob(".*.unfinished/done/*"))
         said = run.said()
-        stage = "starting" if not any(self.disk.glob(".*.unfinished")) else "chunks" if done else "first chunks"
+        stage = "starting" if not any(self.disk.glob(".*.unfinished")) else "chunks" if done else "workers start"
         for sign in ("pyramid", "verdict"):
             stage = sign if sign in said else stage
         new = sum(map(self.is_new, NAMES))
         if new:
             stage = "names" if new < len(NAMES) or any(self.disk.glob(".*")) else "named"
-        self.facts |= {"seconds": round(run.seconds, 2), "stage": "over" if run.is_over else stage, "chunks": done}
+        if run.is_over and run.status in WELL:
+            stage = "over"
+        self.facts |= {"seconds": round(run.seconds, 2), "stage": stage, "chunks": done}
 
     def resume(self, *words: object) -> None:
         """Run the case to its end once more, as is typed after a crash, by `words` or whoever chance wants."""

@@ -101,11 +101,11 @@ def harm_main(case: Case, share: float) -> None:
 
 
 def harm_end(case: Case, share: float) -> None:
-    """Kill a run with all its processes as soon as a result has its name, or a few milliseconds later."""
+    """Kill a run with all its processes as soon as a result has its name, or up to 10 ms later."""
     with Run(case, *BY_ONE) as run:
         while not run.is_over and run.seconds < LONGEST and not any(map(case.is_new, NAMES)):
             time.sleep(0.0002)
-        time.sleep(0.02 * share)
+        time.sleep(0.01 * share)
         run.kill_all()
         case.hit(run)
     case.check_older()
