@@ -29,8 +29,8 @@ from quietscope.presets import Configuration
 
 SHAPE, PIECE = (256, 384), 64
 NAMES = ("clean.ome.zarr", "clean_std.ome.zarr")
-ASKED = ("--samples", 10, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
-LONGEST, PATIENCE, FOR_EVER = 120.0, 10.0, float("inf")
+ASKED = ("--samples", 6, "--chunk", PIECE, "--tile", PIECE, "--pyramid", "--save", "mean,std")
+LONGEST, PATIENCE, FOR_EVER = 300.0, 10.0, float("inf")
 """Seconds after which a run hangs, and a process that should be gone is left over."""
 Tree = dict[str, str]
 
