@@ -1,10 +1,10 @@
 """Megapixels per second of a direct denoiser in int8, from OME-Zarr to OME-Zarr with a pyramid, beside what others do.
 
-``python benchmarks/throughput.py --model quick_int8/ --frames 256`` makes a time series of 1024 x 1024 pixels out of the
-noisy W2S images and denoises it, with as many processes or threads as ``--cores``, each of one thread:
+``python benchmarks/throughput.py --model quick_int8/ --frames 256`` makes a time series of 1024 x 1024 pixels out of
+the noisy W2S images and denoises it, with as many processes or threads as ``--cores``, each of one thread:
 
 * "quietscope": `predict --workers`, all included: start of the processes, pyramid, verdict;
-* "map_overlap": the same exported model in a plain `dask.array.map_overlap` with a halo of 32 pixels, from Zarr to Zarr,
+* "map_overlap": the same exported model in a plain `dask.array.map_overlap` with a halo of 32 pixels, Zarr to Zarr,
   without a pyramid or a verdict, on threads; the model is opened before the clock starts;
 * "careamics": tiled prediction of CAREamics with a Noise2Void U-Net of about as many weights, on `--few` frames that
   are in memory, into memory (`--careamics PYTHON`, an interpreter that has it; left out without one).
@@ -82,7 +82,9 @@ def overlapped(model: Path, image: Path, output: Path, cores: int) -> dict[str, 
         return session.run(block[None].astype(np.float32))["denoised"][0]
 
     noisy = dask.array.from_array(zarr.open_group(str(image), mode="r")["0"], chunks=(1, SIDE, SIDE))
-    made = noisy.map_overlap(denoise, depth=(0, HALO, HALO), boundary="none", dtype=np.float32, meta=np.empty((0, 0, 0)))
+    made = noisy.map_overlap(
+        denoise, depth=(0, HALO, HALO), boundary="none", dtype=np.float32, meta=np.empty((0, 0, 0))
+    )
     sink = zarr.create_array(str(output), shape=noisy.shape, dtype="float32", chunks=(1, 512, 512), overwrite=True)
     row: dict[str, Any] = {"way": "map_overlap"}
     with clocked(row):

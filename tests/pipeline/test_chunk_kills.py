@@ -107,10 +107,10 @@ def test_a_late_worker_writes_nothing_into_the_chunks_of_another_run(planned: Pl
     folder.remove()
     for begun in (False, True):
         if begun:
-            folder.begin("another", late.cut)
+            folder.begin("another", late.cut, [100.0])
         before = sorted(tmp_path.rglob("*"))
         with pytest.raises(OutputError, match="ended or begun anew"):
-            late.do(0)
+            list(late.do_all([0]))
         assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -140,7 +140,7 @@ def test_what_was_cut_off_within_a_result_does_not_stay_there(planned: Planned, 
 
 
 def test_a_line_of_a_journal_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = chunk_folder.ChunkJournal(tmp_path / "one")
+    journal = chunk_folder.ChunkJournal(tmp_path / "one", tmp_path / "found")
     journal.note(3)
 
     def full(*_: Any) -> None:
