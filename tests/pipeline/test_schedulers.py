@@ -22,7 +22,15 @@ from quietscope.errors import ClusterError, OutputError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline.chunks import chunk_cluster
+from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from tests import tiny
+
+ONE_WORKER: dict[str, Any] = {
+    "n_workers": 1,
+    "threads_per_worker": 1,
+    "processes": False,
+    "dashboard_address": "127.0.0.1:0",
+}
 
 
 @pytest.fixture
@@ -39,7 +47,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def scheduler() -> Iterator[str]:
     """The address of a scheduler without a worker."""
-    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster.scheduler_address
 
 
@@ -162,3 +170,34 @@ def test_workers_that_cannot_be_started_are_told_in_one_line(lab: Path, monkeypa
     plan = plan_chunks(lab / "m.safetensors", lab / "a.ome.zarr", lab / "clean.ome.zarr", Sharing(workers=1))
     with pytest.raises(ClusterError, match=r"1 process to denoise in; got Nanny failed to start\."):
         run(plan)
+
+
+def chunks_by(lab: Path, address: str) -> Iterator[int]:
+    """Denoise five chunks that are none."""
+    sharing = Sharing(scheduler=address)
+    job = plan_chunks(lab / "m.safetensors", lab / "a.ome.zarr", lab / "clean.ome.zarr", sharing).job
+    return chunk_cluster.cluster_chunks(job, sharing, range(5), lambda text: None)
+
+
+def test_what_is_done_is_asked_for_no_more(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_cluster, "do_chunks", lambda job, numbers: [7])
+    with distributed.LocalCluster(**ONE_WORKER) as cluster:
+        chunks = chunks_by(lab, cluster.scheduler_address)
+        for left in (3, 3, 2, 1, 0):  # the fifth is added after the first
+            assert next(chunks) == 7
+            until = time.monotonic() + 5.0
+            while (asked := len(distributed.default_client().futures)) > left and time.monotonic() < until:
+                time.sleep(0.01)
+            assert asked == left
+        assert list(chunks) == []
+
+
+def test_workers_that_are_all_lost_are_not_waited_for_forever(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_cluster, "SECONDS_BETWEEN_QUESTIONS", 0.1)
+    with distributed.LocalCluster(**ONE_WORKER) as cluster:
+        monkeypatch.setattr(chunk_cluster, "do_chunks", lambda job, numbers: [numbers[0] and time.sleep(3.0)])
+        chunks = chunks_by(lab, cluster.scheduler_address)
+        next(chunks)
+        cluster.scale(0)
+        with pytest.raises(ClusterError, match="workers at .*; got none for 1 s; look at their logs, start others"):
+            next(chunks)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -30,6 +31,9 @@ _LATE = 3
 
 _SAME = "install the same version of dask and distributed on all machines"
 
+_NAP, SECONDS_BETWEEN_QUESTIONS = 0.05, 1.0
+"""How often it is looked whether a task is done, and asked whether there are workers at all."""
+
 AHEAD = 2
 """Tasks that every worker knows of beyond the one that it works on."""
 
@@ -55,7 +59,7 @@ def cluster_chunks(
         Bytes of results of a chunk, as soon as it is written.
 
     Raises:
-        ClusterError: If scheduler or workers cannot be reached, have another version, or are lost.
+        ClusterError: If scheduler or workers cannot be reached, have another version, or are lost for a minute.
         QuietScopeError: If a chunk cannot be denoised.
         OSError: If a worker has found the disk full.
     """
@@ -72,14 +76,18 @@ def cluster_chunks(
 
         for some in islice(waiting, num_workers * (1 + AHEAD)):
             running.add(submit(some))
-        for future in running:
+        while not running.is_empty():
+            _await_one(client, running, sharing.scheduler or "this machine")
+            future = next(running)
             try:
-                yield from future.result()
+                num_bytes: list[int] = future.result()
             except QuietScopeError:
                 raise
             except Exception as error:
                 _raise_if_full(error)
                 raise _lost(error) from error
+            future.release()  # what is still asked for is done once more where the worker that knows it dies
+            yield from num_bytes
             for some in islice(waiting, 1):
                 running.add(submit(some))
 
@@ -88,6 +96,26 @@ def _tasks(numbers: Sequence[int], num_workers: int) -> list[Sequence[int]]:
     """Return chunks that one worker does one after another."""
     size = max(1, min(MOST_OF_TASK, len(numbers) // (FEWEST_TASKS * max(num_workers, 1))))
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
+def _await_one(client: Any, running: Any, where: str) -> None:
+    """Wait until a chunk is done, as long as there is a worker that may do it.
+
+    Raises:
+        ClusterError: If there was none for a minute.
+    """
+    since = asked = time.monotonic()
+    while not running.has_ready():
+        time.sleep(_NAP)
+        now = time.monotonic()
+        if now - asked < SECONDS_BETWEEN_QUESTIONS:
+            continue
+        asked = now
+        if client.status != "running" or client.scheduler_info(n_workers=-1)["workers"]:
+            since = now
+        elif now - since >= SECONDS_FOR_WORKERS:
+            fix = f"look at their logs, start others, then pass `{typed(resume=True)}`"
+            raise ClusterError(f"workers at {where}", f"none for {SECONDS_FOR_WORKERS} s", fix)
 
 
 @contextmanager
