@@ -113,3 +113,10 @@ def test_mistakes_are_one_line(quietscope: Quietscope) -> None:
     refused(quietscope("watch", "none", *WATCH[2:]), "a folder to be watched at none", "no such folder")
     refused(quietscope("watch", "in", "none.safetensors", *WATCH[3:]), "none.safetensors")
     refused(quietscope(*WATCH[:4], "clean.ome.tif"), "a folder for the results", "`--output clean/`")
+
+
+@pytest.mark.parametrize(("verb", "pattern"), [("watch", '"*.tif", "day*/*.czi"'), ("predict", '"day*/*.tif"')])
+def test_help_shows_patterns_as_they_are_typed(quietscope: Quietscope, verb: str, pattern: str) -> None:
+    status, out, _ = quietscope(verb, "--help")
+    assert status == 0
+    assert pattern.replace(" ", "") in out.replace("\u2502", "").replace("\n", "").replace(" ", "")

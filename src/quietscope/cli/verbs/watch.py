@@ -38,7 +38,7 @@ def watch(
     pattern: Annotated[
         list[str] | None,
         Several,
-        Parameter(help='Names, or paths below the folder, of images: "*.tif", "day*/*.czi". Default: all images.'),
+        Parameter(help=r'Names, or paths below the folder, of images: "\*.tif", "day\*/\*.czi". Default: all images.'),
     ] = None,
     settle: Annotated[str, Parameter(help="A file is whole when it has not changed for so long: 5s, 2m.")] = "5s",
     stop_after: Annotated[
