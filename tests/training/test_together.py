@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +41,10 @@ def train(
     )
 
 
-def others() -> list[psutil.Process]:
-    """Return the processes that were started to train along, without Python's own tracker of resources."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+def others(parent: int | None = None) -> list[psutil.Process]:
+    """Return the processes that one, or this one, has started to train along, without Python's tracker of resources."""
+    found = psutil.Process(parent).children(recursive=True)
+    return [child for child in found if "spawn_main" in " ".join(child.cmdline())]
 
 
 def test_two_processes_learn_what_one_does_and_go_on_where_they_were_stopped(tmp_path: Path) -> None:
@@ -72,7 +75,43 @@ def test_a_process_that_is_lost_is_told_in_one_line(tmp_path: Path) -> None:
     assert not others()
 
 
-@pytest.mark.parametrize(("count", "expected"), [(0, "1 device or more"), (3, "a batch that 3 processes can share")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_others_start_is_no_traceback_of_theirs(tmp_path: Path, number: signal.Signals) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).poisson(100, (64, 64)).astype(np.uint16))
+    words = [
+        "train",
+        "a.npy",
+        "-o",
+        "run",
+        "--method",
+        "noise2void",
+        "--steps",
+        "900",
+        "--devices",
+        "2",
+        "--device",
+        "cpu",
+    ]
+    command = [sys.executable, "-m", "quietscope", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        until = time.monotonic() + 60.0
+        while not (started := others(process.pid)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert started
+        time.sleep(0.3)
+        os.killpg(process.pid, number)  # as a terminal does, or a cluster
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert [line for line in told.splitlines() if not line.startswith("note: ")] == [
+        "quietscope: stopped; nothing half-written is left"
+    ]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "1 device or more"), (3, "a batch that 3 processes can share; got 4 patches; pass `devices=2`")],
+)
 def test_too_few_devices_and_batches_that_cannot_be_shared_are_refused(count: int, expected: str) -> None:
     with pytest.raises(SettingsError, match=expected):
         train(count, None)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from quietscope.errors import SettingsError
+from quietscope.wording import typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,11 @@ class Team:
             SettingsError: If the batch cannot be shared evenly.
         """
         if batch_size % self.size:
+            fewer = next(count for count in range(min(self.size, batch_size), 0, -1) if batch_size % count == 0)
             raise SettingsError(
                 f"a batch that {self.size} processes can share",
                 f"{batch_size} patches",
-                f"set the training setting batch_size to a multiple of {self.size}",
+                f"pass `{typed(devices=fewer)}`, or set the training setting batch_size to a multiple of {self.size}",
             )
         count = batch_size // self.size
         return step * batch_size + self.rank * count, count

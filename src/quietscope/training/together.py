@@ -11,7 +11,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from torch import distributed
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.errors import SettingsError, TrainingError
+from quietscope.insistence import SIGNALS
 from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.companion import Companion
@@ -194,12 +195,16 @@ def _others(seats: Sequence[Seat], work: Callable[..., object]) -> Iterator[Call
     told = pickle.dumps(work)  # multiprocessing would have all processes share the memory of the weights
     try:
         for seat in seats:
-            end, others_end = context.Pipe(duplex=False)
-            process = context.Process(target=_take_part, args=(seat, told, others_end), daemon=True)
-            process.start()
-            others_end.close()
-            processes.append(process)
-            ends.append(end)
+            end, others_end = context.Pipe()
+            process = context.Process(target=_take_part, args=(seat, others_end), daemon=True)
+            with _signals_held():
+                process.start()
+                others_end.close()
+                processes.append(process)
+                ends.append(end)
+        for end in ends:
+            with suppress(OSError):  # a process that is lost is told below
+                end.send_bytes(told)
 
         def lost() -> TrainingError | None:
             for seat, process, end in zip(seats, processes, ends, strict=True):
@@ -221,6 +226,22 @@ def _others(seats: Sequence[Seat], work: Callable[..., object]) -> Iterator[Call
             process.join()
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Have signals wait until the end of a block; a process that is started in it has them wait until it is ready.
+
+    Otherwise one that comes while processes start would have each of them end with words of its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
 _READY = "ready"
 
 
@@ -238,17 +259,19 @@ def _lost(seat: Seat, status: int | None, words: str) -> TrainingError:
     return TrainingError(f"{seat.size} processes that train together", f"{ended}: {words}" if words else ended, fix)
 
 
-def _take_part(seat: Seat, told: bytes, end: Connection) -> None:
-    """Do the work of one of the other processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process hears it too, and tells the others
+def _take_part(seat: Seat, end: Connection) -> None:
+    """Do the work of one of the other processes, which is told first."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # the first process hears it too, and tells the others
     _end_with_parent(seat.meeting.parent)
     try:
-        work = pickle.loads(told)
+        work = pickle.loads(end.recv_bytes())
         end.send(_READY)
         with seat.taken():
             work(device=seat.device)
     except BaseException as error:
-        end.send(" ".join(f"{type(error).__name__}: {error}".split())[:200])
+        with suppress(OSError):  # the first process may be gone
+            end.send(" ".join(f"{type(error).__name__}: {error}".split())[:200])
         os._exit(1)
 
 
