@@ -10,7 +10,7 @@ import pytest
 import quietscope
 from quietscope.errors import AxesError
 from quietscope.io import as_image
-from quietscope.wording import elsewhere, for_the_command_line, typed, typed_box
+from quietscope.wording import elsewhere, for_the_command_line, numbered, typed, typed_box
 
 ROOT = Path(quietscope.__file__).parent
 OPTION = re.compile(r"(?<![-\w])--[a-z]")
@@ -41,9 +41,14 @@ def test_each_reader_has_their_own_words() -> None:
         assert typed("steps") == "--steps"
         assert typed(num_samples=50, overwrite=True) == "--samples 50 --overwrite"
         assert typed(clean=["a.tif", "b.tif"]) == "--clean a.tif b.tif"
+        assert typed(patterns=["*.tif", "a b"]) == '--pattern "*.tif" "a b"'  # a shell would make other words of them
         assert typed_box((21, 35, 35)) == "--size 35 --size-z 21"
         assert elsewhere() == "choose another place with `--output`"
     assert typed(budget="6m") == 'budget="6m"'
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    assert [numbered(count, "chunk") for count in (0, 1, 2000)] == ["0 chunks", "1 chunk", "2,000 chunks"]
 
 
 def test_an_error_is_worded_for_who_meets_it() -> None:

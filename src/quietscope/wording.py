@@ -52,6 +52,11 @@ def typed(*names: str, **values: object) -> str:
     return ", ".join([*names, *(_argument(name, value) for name, value in values.items())])
 
 
+def numbered(count: int, what: str) -> str:
+    """Return how many there are of a thing: "1 chunk", "2,000 chunks"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def elsewhere(what: str = "place") -> str:
     """Return what to do where a result cannot be written: "choose another place"."""
     return f"choose another {what}" + (" with `--output`" if _shell else "")
@@ -68,7 +73,15 @@ def _option(name: str, value: object = True) -> str:
     if name in _SETTINGS_ONLY:
         return f"{_INSIDE[name]}: {{{name}: {value}}}, in the file of --config"
     flag = "--" + _OPTIONS.get(name, name).replace("_", "-")
-    return flag if value is True else f"{flag} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+    if value is True:
+        return flag
+    return f"{flag} {' '.join(map(_word, value)) if isinstance(value, list) else _word(value)}"
+
+
+def _word(value: object) -> str:
+    """Return a word for a shell, in quotes where it would make others of it."""
+    word = str(value)
+    return f'"{word}"' if set(word).intersection("*?[ ") else word
 
 
 def _argument(name: str, value: object) -> str:

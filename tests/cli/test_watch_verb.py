@@ -1,6 +1,7 @@
 """`quietscope watch`: how it is ended, and what it says."""
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -109,7 +110,7 @@ def test_mistakes_are_one_line(quietscope: Quietscope) -> None:
     refused(quietscope(*WATCH[:-1], "soon"), "a duration such as", "'soon'", "`--settle 5s`")
     refused(quietscope(*WATCH, "--stop-after", "never"), "`--stop-after 60m`")
     refused(quietscope(*WATCH, "--stop-after", "0.01s"), "`--stop-after 60m`")
-    refused(quietscope(*WATCH, "--pattern", "/in/*.tif"), "`--pattern *.tif`")
+    refused(quietscope(*WATCH, "--pattern", "/in/*.tif"), '`--pattern "*.tif"`')
     refused(quietscope("watch", "none", *WATCH[2:]), "a folder to be watched at none", "no such folder")
     refused(quietscope("watch", "in", "none.safetensors", *WATCH[3:]), "none.safetensors")
     refused(quietscope(*WATCH[:4], "clean.ome.tif"), "a folder for the results", "`--output clean/`")
@@ -120,3 +121,32 @@ def test_help_shows_patterns_as_they_are_typed(quietscope: Quietscope, verb: str
     status, out, _ = quietscope(verb, "--help")
     assert status == 0
     assert pattern.replace(" ", "") in out.replace("\u2502", "").replace("\n", "").replace(" ", "")
+
+
+def test_a_file_that_stays_empty_to_the_end_has_failed(quietscope: Quietscope) -> None:
+    (Path("in") / "empty.tif").touch()
+    status, out, err = quietscope(*WATCH, "--stop-after", "0.3s")
+    assert status == 2
+    assert "1 of 2" in out
+    assert "not denoised: expected an image in in/empty.tif; got an empty file (0 bytes)" in err
+
+
+def test_what_is_left_when_it_is_stopped_is_told(quietscope: Quietscope, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "bcd":
+        shutil.copy("in/a.tif", f"in/{name}.tif")
+
+    def denoised(*arguments: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return predict(*arguments, **options)
+
+    monkeypatch.setattr(predicting, "predict", denoised)
+    status, out, err = quietscope(*WATCH)
+    assert status == 0
+    assert "1 of 1" in out
+    assert "3 images more had come by then" in err
+
+
+def test_a_pattern_that_fits_nothing_is_told(quietscope: Quietscope) -> None:
+    status, _, err = quietscope(*WATCH, "--stop-after", "0.3s", "--pattern", ".tif")
+    assert status == 0
+    assert 'no image has come that fits .tif; `--pattern "*.tif"` fits all TIFFs' in err

@@ -32,6 +32,7 @@ class Stillness:
     Attributes:
         changed: When a file was last seen to be new or to have changed, by the clock.
         growing: How many files had changed too lately to be whole at the last look.
+        empty: Files that have had no byte for as long.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,6 +40,7 @@ class Stillness:
         self._seen: dict[str, _Seen] = {}
         self.changed = clock()
         self.growing = 0
+        self.empty: list[str] = []
 
     def look(self, paths: Iterable[str]) -> list[str]:
         """Look at files, and forget all others.
@@ -51,7 +53,7 @@ class Stillness:
         """
         earlier, self._seen = self._seen, {}
         whole = []
-        self.growing = 0
+        self.growing, self.empty = 0, []
         for path in paths:
             stamp, now = _stamp(path), self._clock()
             seen = earlier.get(path)
@@ -62,9 +64,11 @@ class Stillness:
                 continue
             if now - seen.since < self._seconds:
                 self.growing += 1
-            elif stamp:  # a file without a byte is not whole, however long it stays so
+            elif stamp:
                 seen.is_taken = True
                 whole.append(path)
+            else:  # a file without a byte is not whole, however long it stays so
+                self.empty.append(path)
         return whole
 
     def pass_over(self, paths: Iterable[str]) -> None:

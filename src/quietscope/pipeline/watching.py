@@ -26,6 +26,7 @@ from quietscope.pipeline.stillness import Stillness
 from quietscope.pipeline.targets import Targets
 from quietscope.pipeline.watch_plan import WatchPlan
 from quietscope.report.image_list import ImageRow, write_image_list
+from quietscope.wording import numbered, typed
 
 _LOOKS = 1.0
 """Seconds between two looks at the folder, at least."""
@@ -59,6 +60,8 @@ def watch_folder(plan: WatchPlan, events: Listener) -> Outcome:
         watch = _Watch(plan, turns)
         with journal.open(), watch.table.kept(), step(events, "watch", str(plan.incoming)), suppress(Stop):
             watch.go_on()
+        with suppress(Stop):
+            watch.tell_of_others()
         journal.tidy(frozenset(watch.rows))
         for name, path in lists.items():
             events(Written(name=name, path=path))
@@ -107,6 +110,7 @@ class _Watch:
         table: The table of all images.
         rows: What came of the images that have had their turn, by the names of their results.
         earlier: How many of them an earlier run has denoised.
+        waiting: How many are whole and have not had their turn.
     """
 
     def __init__(self, plan: WatchPlan, turns: Turns) -> None:
@@ -120,7 +124,7 @@ class _Watch:
         self._own_endings = _endings_within(plan)
         self.rows: dict[str, ImageRow] = {}
         self.table = _Table(plan.prediction.lists["table"], turns.journal, self.rows)
-        self.earlier = 0
+        self.earlier = self.waiting = 0
 
     def go_on(self) -> None:
         """Look at the folder again and again, and denoise what is whole, until nothing new came for long enough."""
@@ -141,8 +145,22 @@ class _Watch:
                 self._tell(Note(text=f"{self.earlier - before:,} of the images were denoised earlier"))
             self.table.write()
             if not turns and not self._still.growing and self._is_over:
+                for source in self._still.empty:  # nobody will write into them any more
+                    self._take(found[source], 0)
                 return
             self._wait(max(min(_LOOKS, self._plan.settle / 2), _SHARE * took))
+
+    def tell_of_others(self) -> None:
+        """Tell of files that were there and have not been denoised, at the end."""
+        left = self.waiting + self._still.growing
+        if left:
+            text = f"{numbered(left, 'image')} more had come by then: the same command goes on with what is left"
+            self._tell(Note(text=text))
+        elif not self.rows and self._plan.patterns:
+            patterns = " or ".join(self._plan.patterns)
+            self._tell(
+                Note(text=f"no image has come that fits {patterns}; `{typed(patterns=['*.tif'])}` fits all TIFFs")
+            )
 
     @property
     def _is_over(self) -> bool:
@@ -192,10 +210,12 @@ class _Watch:
 
     def _take_image(self, targets: Targets, number: int, waiting: int) -> None:
         source, name, journal = targets.source(number), targets.name(number), self._turns.journal
+        self.waiting = waiting + 1
         try:
             standing = look_around(targets.only(number), journal, self._turns.made_by)
             if standing.done and source not in self._again:
                 self.earlier += 1
+                self.waiting = waiting
                 self._note(journal.entries[name].row)
                 return
             _check_rival(targets, number, journal)
@@ -208,7 +228,7 @@ class _Watch:
         if error and source not in self._failed:
             self._tell(Note(text=f"not denoised: {error}"))
         (self._failed.add if error else self._failed.discard)(source)
-        self._last = time.monotonic()
+        self._last, self.waiting = time.monotonic(), waiting
         self.table.note()
         done = len(self.rows)
         self._tell(ImageDone(what=source, done=done, total=done + waiting, error=error))
