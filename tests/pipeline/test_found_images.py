@@ -1,5 +1,6 @@
 """What a user names stands for images: folders, patterns, and what is left out of them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,18 @@ def test_links_are_followed_and_never_round_and_round(plate: Path, show: Show) -
     (plate / "day2" / "gone.tif").symlink_to(plate / "nowhere.tif")
     assert len(show("plate/day2")) >= len(ALL)
     assert "plate/day2/gone.tif" in show("plate/day2")
+    assert [each for each in show("plate") if "/up/" in each] == []  # what was named is looked through already
+
+
+def test_a_folder_is_opened_to_readers_only_where_it_is_closed(plate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, fix in ((13, "run `chmod "), (5, "check the path")):
+
+        def refuse(path: str, number: int = number) -> None:
+            raise OSError(number, "denied", path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        with pytest.raises(ImageFileError, match=fix):
+            find_images([plate])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import re
+import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -180,6 +181,7 @@ class _Tree:
 
     def images(self) -> Iterator[str]:
         """Yield the paths of the images, in natural order."""
+        self.is_new(Path(self.root))  # a link below it may lead back
         own = () if self.pattern else self._members(self.root)
         yield from own or self._below(self.root, (), not self.pattern)
 
@@ -290,7 +292,8 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             entries = [entry for entry in found if not entry.name.startswith(".")]
     except OSError as error:
         words = error.strerror or "an error"
-        raise ImageFileError(f"a folder that can be read at {folder}", words, f"run `chmod +rx {folder}`") from error
+        fix = f"run `chmod +rx {shlex.quote(folder)}`" if isinstance(error, PermissionError) else "check the path"
+        raise ImageFileError(f"a folder that can be read at {folder}", words, fix) from error
     return sorted(entries, key=lambda entry: natural_key(entry.name))
 
 
