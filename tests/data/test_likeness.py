@@ -25,6 +25,18 @@ def test_a_record_holds_what_was_measured_and_goes_through_json() -> None:
     assert math.isnan(Seen.of_values(json.loads(json.dumps(unknown.values(), allow_nan=False))).noise)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("value", "share"), [(np.nan, 1.0), (np.inf, 0.1), (np.nan, 0.1)])
+def test_what_is_no_number_is_left_out_without_a_word(value: float, share: float) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(500.0, 20.0, (64, 64)).astype(np.float32)
+    pixels[rng.random(pixels.shape) < share] = value
+    [seen] = look_at([Image(pixels, "YX")], 2)
+    wanted = (math.nan, math.nan) if share == 1.0 else (500.0, 20.0)
+    assert (seen.middle, seen.noise) == pytest.approx(wanted, rel=0.05, nan_ok=True)
+    assert differences(replace(seen, low=400.0, middle=500.0, high=600.0, noise=20.0), seen) == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "hopeless"),
     [

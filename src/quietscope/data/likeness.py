@@ -50,17 +50,16 @@ class Seen:
     @classmethod
     def of(cls, planes: Sequence[npt.NDArray[Any]], dtype: str, pixel_size_um: float = math.nan) -> Self:
         """Measure some planes, (Y, X) each, of one channel."""
-        values = np.concatenate([np.ravel(plane) for plane in planes]).astype(np.float64)
-        low, middle, high = np.nanpercentile(values, (1.0, 50.0, 99.0))
-        fine = [np.ravel(np.diff(np.diff(np.asarray(plane, np.float64), axis=0), axis=1)) for plane in planes]
-        sizes = np.abs(np.concatenate(fine))
-        noise = float(np.nanmedian(sizes)) / _TO_DEVIATION if sizes.size else math.nan
+        known = [np.where(np.isfinite(plane), plane, np.nan).astype(np.float64) for plane in planes]
+        fine = [np.ravel(np.diff(np.diff(plane, axis=0), axis=1)) for plane in known]
+        values, sizes = (_numbers(np.concatenate(each)) for each in ([np.ravel(plane) for plane in known], fine))
+        low, middle, high = np.percentile(values, (1.0, 50.0, 99.0)) if values.size else (math.nan,) * 3
         return cls(
             dtype=dtype,
             low=float(low),
             middle=float(middle),
             high=float(high),
-            noise=noise,
+            noise=float(np.median(np.abs(sizes))) / _TO_DEVIATION if sizes.size else math.nan,
             pixel_size_um=pixel_size_um,
         )
 
@@ -114,7 +113,7 @@ def differences(learnt: Seen, image: Seen) -> tuple[Difference, ...]:
     """
     found = []
     ratio = _ratio(learnt.range, image.range)
-    is_outside = not learnt.low <= image.middle <= learnt.high
+    is_outside = image.middle < learnt.low or image.middle > learnt.high  # neither where nothing is known of it
     is_other_type = "" not in (learnt.dtype, image.dtype) and learnt.dtype != image.dtype
     integers = all(each.dtype.startswith(("uint", "int")) for each in (learnt, image))
     if is_outside or ratio > NOTEWORTHY:
@@ -156,6 +155,10 @@ def of_one_unit(noisy: Seen, reference: Seen) -> bool:
     times as wide.
     """
     return noisy.low <= reference.middle <= noisy.high and _ratio(noisy.range, reference.range) <= SCALES_APART
+
+
+def _numbers(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return values[~np.isnan(values)]
 
 
 def _is_apart(one: Seen, other: Seen) -> bool:
