@@ -9,7 +9,7 @@ import pytest
 
 from quietscope.cli.part_options import PartOptions
 from quietscope.errors import SettingsError
-from quietscope.io import write_image
+from quietscope.io import read_image, write_image
 from quietscope.io.part import Part
 from tests.cli.command_line import Quietscope, refused
 
@@ -87,3 +87,13 @@ def test_evaluate_takes_a_part_of_all_that_go_together(quietscope: Quietscope, t
     assert status == 0, err
     assert "the 80 % interval covers" in out
     refused(quietscope("evaluate", whole["result"], whole["clean"], "--frames", "5"), "frames within 0:2")
+
+
+def test_channels_of_colours_are_picked_as_a_refusal_says(quietscope: Quietscope, model: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).poisson(250, (32, 40, 3)).astype(np.uint16)
+    write_image(tmp_path / "colours.tif", pixels, "YXS")
+    words = ("predict", model, tmp_path / "colours.tif", "-o", tmp_path / "x.tif", "--samples", "2", "--insist")
+    refused(quietscope(*words), "expected 1 channel", "got 3", "e.g. `--channels 0`")
+    assert quietscope(*words, "--channels", "0")[0] in {0, 3}
+    result = read_image(tmp_path / "x.tif")
+    assert (result.axes, result.shape) == ("YX", (32, 40))

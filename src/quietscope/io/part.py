@@ -41,7 +41,8 @@ class Part:
             image: The image.
 
         Returns:
-            The part, with the axes of the image; the very image where nothing is left out.
+            The part, with the axes of the image, but for colours, which are channels once some are picked; the very
+            image where nothing is left out.
 
         Raises:
             AxesError: If the image lacks an axis of which a part is wanted.
@@ -54,6 +55,7 @@ class Part:
         names = tuple(image.channel_names[n] for n in wanted["C"]) if "C" in wanted and image.channel_names else None
         return replace(
             image,
+            axes=image.axes.replace("S", "C") if "S" in wanted else image.axes,
             data=PartArray(image.data, self.places(image)),
             channel_names=image.channel_names if names is None else names,
             mask=_mask(image, wanted),
@@ -76,7 +78,8 @@ class Part:
         sizes = dict(zip(image.axes, image.shape, strict=True))
         wanted: dict[str, Sequence[int]] = {}
         if self.channels:
-            wanted["C"] = _channels(self.channels, image, sizes)
+            letter = "S" if "C" not in sizes else "C"  # of colours, as red, green and blue
+            wanted[letter] = _channels(self.channels, image, letter, sizes)
         rows, columns = self.region or (None, None)
         asked = {"frames": ("T", self.frames), "planes": ("Z", self.planes)}
         asked |= {"rows": ("Y", rows), "columns": ("X", columns)}
@@ -132,17 +135,17 @@ def _slice(places: range) -> slice:
     return slice(places.start, stop, places.step) if places else slice(0, 0)
 
 
-def _channels(wanted: Sequence[int | str], image: Image, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    if "C" not in sizes:
+def _channels(wanted: Sequence[int | str], image: Image, axis: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    if axis not in sizes:
         raise AxesError("an image with channels", f"axes {image.axes!r}", f"leave out `{typed('channels')}`")
     names = image.channel_names
     found = []
     for each in wanted:
         number = names.index(each) if isinstance(each, str) and each in names else each
-        if not isinstance(number, int) or not 0 <= number < sizes["C"]:
+        if not isinstance(number, int) or not 0 <= number < sizes[axis]:
             known = f" ({', '.join(names)})" if names else ""
             raise ChannelError(
-                f"channels from 0 to {sizes['C'] - 1}{known}", repr(each), f"pass e.g. `{typed(channels=0)}`"
+                f"channels from 0 to {sizes[axis] - 1}{known}", repr(each), f"pass e.g. `{typed(channels=0)}`"
             )
         found.append(number)
     return tuple(found)

@@ -187,5 +187,7 @@ def check_shape(spatial_dims: int, num_channels: int, shape: Sequence[int]) -> N
         raise ChannelError(
             f"{num_channels} channel{'s' * (num_channels != 1)}, as in training",
             f"{shape[0]}",
-            "pick the channels that the model was trained on",
+            f"pick the channels that the model was trained on, e.g. `{typed(channels=list(range(num_channels)))}`"
+            if shape[0] > num_channels
+            else "denoise images of as many channels",
         )
