@@ -140,7 +140,7 @@ def test_each_engine_is_told_in_its_own_words(
     ("options", "expected"),
     [
         (["--parts", "1"], ["2 parts or more"]),
-        (["--parts", "0"], ["a part from 1"]),
+        (["--parts", "0"], ["2 parts or more"]),
         (["--parts", "three"], ["--parts"]),
         ([], ["--parts"]),
         (["--parts", "3", "--engine", "sge"], ["slurm, pbs, torque, lsf", "'sge'"]),
@@ -227,3 +227,11 @@ def test_the_script_runs_as_it_stands(files: dict[str, Path], tmp_path: Path, qu
     quietscope("predict", files["model"], files["image"], "-o", whole, "--chunk", 32, "--samples", 2)
     ours, theirs = (np.asarray(zarr.open_group(str(path), mode="r")["0"]) for path in (output, whole))
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_an_image_of_other_channels_is_refused_though_nothing_is_tried(
+    quietscope: Quietscope, files: dict[str, Path], tmp_path: Path
+) -> None:
+    write_image(tmp_path / "two.ome.zarr", np.zeros((2, 64, 96), np.uint16), "CYX")
+    words = ("array", files["model"], tmp_path / "two.ome.zarr", "-o", tmp_path / "x.ome.zarr", "--parts", "2")
+    refused(quietscope(*words, *GIVEN, "--insist"), "expected 1 channel, as in training; got 2")

@@ -16,6 +16,7 @@ from quietscope.cli.task_options import NO_TASKS, TaskOptions
 from quietscope.cli.typed_options import words_of
 from quietscope.cli.using_options import USUAL_USE, SeriesOrAll, UsingOptions
 from quietscope.cli.verbs.predict import predict
+from quietscope.errors import SettingsError
 
 if TYPE_CHECKING:
     from quietscope.pipeline.chunks.chunk_job import ChunkJob
@@ -52,6 +53,8 @@ def array(
     from quietscope.pipeline.chunks.script_file import check_script, write_script
     from quietscope.pipeline.chunks.sharing import Sharing
 
+    if parts < 2:
+        raise SettingsError("2 parts or more, one for each task of an array", str(parts), "pass e.g. `--parts 8`")
     screen, results = Screen(data_only=True), replace(prediction.results(), storage=storing.storage)
     wishes, sharing = tasks.wishes(), Sharing(part=(1, parts))
     if script is not None:

@@ -13,6 +13,8 @@ from quietscope.pipeline.chunks.job_array import JobArray, Wishes
 from quietscope.pipeline.events import Listener, Note, ignore
 from quietscope.pipeline.foreign import check_likeness, tell_of_model
 from quietscope.tiling.cut import Cut
+from quietscope.tiling.spec import check_shape
+from quietscope.wording import numbered
 
 _MARGIN_OF_TIME, _MARGIN_OF_MEMORY = 2.0, 1.25
 _SECONDS_TO_START = 120.0
@@ -57,10 +59,12 @@ def plan_array(
     tell_of_model(model.history, events)
     check_likeness(model.history, target.image, events, insist=job.insist)
     room = model.room(tuple(target.files), target.request)
+    layout, learnt = target.image.layout(room.spatial_dims), len(model.history.seen)
+    check_shape(room.spatial_dims, learnt or layout.num_channels, (layout.num_channels, *layout.spatial_shape))
     cut, parts = cut_of(target, room), part[1]
     if parts > len(cut):
-        text = f"{parts:,} parts, but {len(cut):,} chunks: {parts - len(cut):,} tasks will find nothing to do"
-        events(Note(text=text))
+        idle = numbered(parts - len(cut), "task")
+        events(Note(text=f"{parts:,} parts, but {numbered(len(cut), 'chunk')}: {idle} will find nothing to do"))
     needs = _Needs(wishes.seconds or 0.0, wishes.num_bytes or 0)
     if wishes.seconds is None or wishes.num_bytes is None:
         needs = _measured(job, cut, wishes, parts, worker_memory(job, target, room, cut), events)
@@ -70,7 +74,7 @@ def plan_array(
         command=tuple(command),
         seconds=wishes.seconds or needs.seconds,
         num_bytes=wishes.num_bytes or needs.num_bytes,
-        what=f"{len(cut):,} chunks of {target.image.path} into {next(iter(target.files.values()))}",
+        what=f"{numbered(len(cut), 'chunk')} of {target.image.path} into {next(iter(target.files.values()))}",
     )
 
 
