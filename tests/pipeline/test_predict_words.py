@@ -54,6 +54,7 @@ def test_chunks_are_those_of_the_run_and_nothing_is_written(files: tuple[Path, P
     ("sharing", "by", "processes"),
     [
         (Sharing(workers=2), "2 processes", 2),
+        (Sharing(workers=900), "8 processes", 8),
         (Sharing(part=(2, 3)), "part 2 of 3", 1),
         (Sharing(scheduler="tcp://host:8786"), "the workers of tcp://host:8786", 1),
     ],

@@ -68,7 +68,8 @@ class PredictionDescription:
         yield "chunks", f"{self.num_chunks:,} of {_size(self.chunk)} pixels, in tiles of {_size(self.tile)}{halo}"
         each = " each" if self.processes > 1 else ""
         yield "by", f"{self.by}, {self.num_bytes / 1e9:.1f} GB{each} at most"
-        yield "prediction", f"{samples(self.num_samples)}, about {duration(self.seconds)}, the start not counted"
+        each = " for this image" if self.num_images > 1 else ""
+        yield "prediction", f"{samples(self.num_samples)}, about {duration(self.seconds)}{each}, the start not counted"
         yield from self.files.items()
 
     def values(self) -> dict[str, Any]:
@@ -152,8 +153,8 @@ def _who(plan: PredictPlan | ChunkPlan, count: int) -> tuple[str, int, int]:
         return "one process", 1, count
     sharing = plan.sharing
     if sharing.workers is not None:
-        words = f"{sharing.workers} process{'es' * (sharing.workers > 1)}"
-        return words, sharing.workers, -(-count // sharing.workers)
+        processes = min(sharing.workers, count)  # no more are started
+        return f"{processes} process{'es' * (processes > 1)}", processes, -(-count // processes)
     if sharing.part is not None:
         return f"part {sharing.part[0]} of {sharing.part[1]}", 1, len(sharing.chunks_of(count))
     return f"the workers of {sharing.scheduler}, all chunks by one of them", 1, count

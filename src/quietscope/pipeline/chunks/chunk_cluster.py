@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
@@ -64,6 +65,8 @@ def cluster_chunks(
         OSError: If a worker has found the disk full.
     """
     distributed = imported("distributed", ClusterError, "dask")
+    if sharing.workers is not None:
+        sharing = replace(sharing, workers=min(sharing.workers, len(numbers)))
     scratch = ChunkFolder.beside(job.target()).path / "dask"
     with _quiet(), _client(distributed, sharing, scratch, notify) as client:
         running = distributed.as_completed(loop=client.loop)
