@@ -53,6 +53,9 @@ from tests.cli.command_line import Quietscope, refused
         (["noise", "fit", "{}/cells.tif", "--clean", "{}/clean.tif", "-o", "{}/n.tif"], ["n.tif"]),
         (["noise", "fit", "{}/cells.tif", "--clean", "{}/clean.tif", "-o", "{}/n.npz", "--model", "x"], ["'x'"]),
         (["info", "{}/none.tif"], ["none.tif"]),
+        (["predict", "{}/m", "{}/cells.tif", "-o", "{}/x.tif", "--max-memory", "1e-4"], ["0.001 gigabytes or more"]),
+        (["array", "{}/m", "{}/cells.tif", "-o", "{}/x.zarr", "--parts", "0"], ["2 parts or more", "got 0"]),
+        (["array", "{}/m", "{}/a.tif", "-o", "{}/x.zarr", "--parts", "2", "--memory", "1e-3"], ["0.01 gigabytes"]),
     ],
 )
 def test_a_mistake_is_one_line(quietscope: Quietscope, images: Path, words: list[str], said: list[str]) -> None:
@@ -148,3 +151,15 @@ def test_what_is_missing_sends_to_the_help_of_its_verb(quietscope: Quietscope) -
     refused(quietscope("denoise", "cells.tif"), "--output", "-o out/", "`quietscope denoise --help`")
     refused(quietscope("noise", "fit", "cells.tif"), "`quietscope noise fit --help`")
     refused(quietscope("denoize", "cells.tif"), "denoise", "`quietscope --help`")
+
+
+@pytest.mark.parametrize("word", ["~/{}", "--values=~/{}"])
+def test_a_home_that_a_shell_leaves_alone_is_found(
+    quietscope: Quietscope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """In quotes, as patterns have to be, or after an equals sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    refused(quietscope("info", word.format("none.tif")), str(tmp_path / "none.tif"))
+    (tmp_path / "~").mkdir()
+    refused(quietscope("info", word.format("none.tif")), "~/none.tif")

@@ -167,7 +167,7 @@ def run(arguments: list[str]) -> int:
     earlier = [signal.signal(number, end) for number in SIGNALS]
     try:
         with insistence_heard(_end_at_once), for_the_command_line():
-            status = _perform(arguments)
+            status = _perform([_from_home(word) for word in arguments])
         return status if isinstance(status, int) else 0
     except QuietScopeError as error:
         return _complain(str(error))
@@ -204,6 +204,16 @@ def _perform(arguments: list[str]) -> object:
         return _complain(f"{words} {_help_for(arguments)}")
     with reading(bound.arguments):
         return command(*bound.args, **bound.kwargs)
+
+
+def _from_home(word: str) -> str:
+    """Return a word with the home folder for ``~``, which a shell leaves alone in quotes and after ``--option=``."""
+    start, equals, path = word.rpartition("=") if word.startswith("--") else ("", "", word)
+    if (path != "~" and not path.startswith(f"~{os.sep}")) or os.path.lexists("~"):
+        return word
+    from pathlib import Path
+
+    return f"{start}{equals}{Path(path).expanduser()}"
 
 
 def _help_for(arguments: list[str]) -> str:

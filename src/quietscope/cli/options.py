@@ -117,7 +117,7 @@ class PredictionOptions:
         if self.tile is not None and self.tile < 1:
             raise SettingsError("a tile of at least one pixel", f"{self.tile}", "pass e.g. `--tile 512`")
         if self.max_memory is not None and not 0.001 <= self.max_memory < float("inf"):
-            raise SettingsError("gigabytes above zero", f"{self.max_memory:g}", "pass e.g. `--max-memory 2`")
+            raise SettingsError("0.001 gigabytes or more", f"{self.max_memory:g}", "pass e.g. `--max-memory 2`")
         if self.bandwidth is not None and not self.bandwidth > 0:
             raise SettingsError("a bandwidth above zero", f"{self.bandwidth:g}", "pass e.g. `--bandwidth 0.5`")
         if not all(0.0 <= probability <= 1.0 for probability in self.probabilities):

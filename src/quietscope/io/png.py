@@ -13,6 +13,7 @@ from quietscope.io.declared_size import check_block, check_declared
 from quietscope.io.derived import NO_OPACITY, is_opaque
 from quietscope.io.format import Format, WriteRequest
 from quietscope.io.image import Image, Sink, check_series
+from quietscope.wording import typed
 
 
 def read(path: Path, series: int) -> Image:
@@ -64,10 +65,12 @@ def create(path: Path, request: WriteRequest) -> Iterator[Sink]:
     plane = sorted(request.axes) == ["X", "Y"] and request.dtype in (np.uint8, np.uint16)
     if not plane:
         sizes = " x ".join(map(str, request.shape))
+        is_plane = sorted(request.axes) == ["X", "Y"]
+        integers = f", or pass `{typed(dtype='input')}` where the input has whole numbers" if is_plane else ""
         raise OutputError(
             "one plane of uint8 or uint16 for a .png",
             f"{sizes} ({request.axes}) of {request.dtype}",
-            f"write to {request.path.with_suffix('.tif').name} instead",
+            f"write to {request.path.with_suffix('.tif').name} instead{integers}",
         )
     pixels = np.zeros(request.shape, request.dtype)
     yield pixels

@@ -135,8 +135,8 @@ class Wishes:
         check_engine(self.engine)
         if self.cores < 1:
             raise SettingsError("1 core or more", str(self.cores), f"pass e.g. `{typed(cores=4)}`")
-        if self.num_bytes is not None and self.num_bytes < 1 << 20:
-            raise SettingsError("gigabytes above zero", f"{self.num_bytes / 1e9:g}", f"pass e.g. `{typed(memory=4)}`")
+        if self.num_bytes is not None and self.num_bytes < 10_000_000:
+            raise SettingsError("0.01 gigabytes or more", f"{self.num_bytes / 1e9:g}", f"pass e.g. `{typed(memory=4)}`")
         for name, lines in (("directive", self.directives), ("setup", self.setup)):
             for line in lines:
                 if not line.strip() or len(line.splitlines()) > 1:
