@@ -71,3 +71,10 @@ def test_what_a_format_lacks_is_one_line(
     before = sorted(lab.iterdir())
     refused(quietscope("predict", "m.safetensors", "a.tif", *words, *FEW), expected)
     assert sorted(lab.iterdir()) == before
+
+
+def test_a_picture_of_whole_numbers_is_written_as_its_refusal_says(quietscope: Quietscope, lab: Path) -> None:
+    words = ("predict", "m.safetensors", "a.tif", "-o", "x.png", *FEW)
+    refused(quietscope(*words), "write to x.tif instead, or pass `--dtype input`")
+    assert quietscope(*words, "--dtype", "input")[0] in {0, 3}
+    assert (lab / "x.png").is_file()

@@ -12,6 +12,7 @@ from quietscope.data.frames import Frames
 from quietscope.data.glance import glance
 from quietscope.data.measured import as_measured, for_network, gap_notes, restoring
 from quietscope.data.preparation import prepare
+from quietscope.diagnosis.recording import diagnose_frames
 from quietscope.errors import NoiseError, PixelError
 from quietscope.io import Image
 from quietscope.noise import measure_noise
@@ -78,10 +79,14 @@ def test_a_frame_with_nan_is_named_beside_gaps() -> None:
 
 def test_a_blank_channel_is_refused_with_a_way_out() -> None:
     data = np.stack([recording(64, 64), np.zeros((64, 64)), recording(64, 64)])
-    with pytest.raises(PixelError, match=r"channel 1.*numpy.take\(image, \[0, 2\]"):
+    with pytest.raises(PixelError, match=r"channel 1.*leave it out: `channels=\[0, 2\]`"):
         prepare(Frames.of([as_measured(Image(data, "CYX"))], 2))
+    with pytest.raises(NoiseError, match=r"channel 1.*leave it out: `channels=\[0, 2\]`"):
+        diagnose_frames(Frames.of([Image(data, "CYX")], 2))
     with pytest.raises(PixelError, match="which file, series or axes"):
         prepare(Frames.of([as_measured(Image(data[1], "YX"))], 2))
+    with pytest.raises(NoiseError, match="which file or axes"):
+        diagnose_frames(Frames.of([Image(data[1], "YX")], 2))
 
 
 @pytest.mark.parametrize(("offset", "dtype"), [(1e12, np.float64), (2**40, np.int64)])

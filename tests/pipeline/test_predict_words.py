@@ -75,4 +75,5 @@ def test_results_that_one_process_writes_and_many_images(files: tuple[Path, Path
     rows = dict(describe_prediction(plan_predict(model, [image, other], tmp_path / "out")).rows())
     assert "the first of 2 images" in rows["input"]
     assert rows["by"].startswith("one process")
+    assert rows["prediction"].endswith("for this image, the start not counted")
     assert not (tmp_path / "out").exists()

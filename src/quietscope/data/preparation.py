@@ -63,16 +63,17 @@ def prepare(frames: Frames, notify: Notify | None = None) -> Statistics:
     return Statistics.of_frames(frames[n] for n in chosen)
 
 
+def all_but(channel: int, count: int) -> str:
+    """Say how to do without one of several channels."""
+    return f"leave it out: `{typed(channels=[number for number in range(count) if number != channel])}`"
+
+
 def _check_channel(low: float, high: float, channel: int, frames: Frames) -> None:
     """Refuse a channel that nothing can be learnt from, and say how to do without it."""
     count = frames.num_channels
     if low == high and count > 1:
-        others = ", ".join(str(number) for number in range(count) if number != channel)
         raise PixelError(
-            f"pixels that differ in channel {channel}, counted from 0",
-            f"{low:g} everywhere",
-            f"save the image without that channel: ImageJ's Image > Color > Split Channels, or in Python "
-            f"`numpy.take(image, [{others}], axis=...)` along its axis C",
+            f"pixels that differ in channel {channel}, counted from 0", f"{low:g} everywhere", all_but(channel, count)
         )
     check_varied(low, high, f"channel {channel}")
     check_resolved(low, high, frames.stored_dtype, f"channel {channel}")

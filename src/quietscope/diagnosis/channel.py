@@ -75,6 +75,8 @@ def diagnose(
     successive: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     seed: int = 0,
     has_gaps: bool = False,
+    name: str = "",
+    fix: str = "check which file or axes hold the image",
 ) -> Diagnosis:
     """Diagnose the noise of single-channel planes from these planes alone.
 
@@ -85,6 +87,8 @@ def diagnose(
         successive: For "z" and "t": pairs of indices into `frames` of planes that follow each other along that axis.
         seed: Seed of the choice of places that are read.
         has_gaps: Whether NaN stands for pixels that were never measured; otherwise it is refused.
+        name: What the planes are, as "channel 1", for an error.
+        fix: What to do where they are constant.
 
     Returns:
         The diagnosis.
@@ -96,7 +100,7 @@ def diagnose(
     tiles = sample_tiles(planes, seed, has_gaps=has_gaps)
     pixels = np.concatenate([tile.pixels.ravel() for tile in tiles])
     if pixels.min() == pixels.max():
-        raise NoiseError("pixels that differ", f"{pixels[0]:g} everywhere", "check which file or axes hold the image")
+        raise NoiseError(f"pixels that differ{name and f' in {name}'}", f"{pixels[0]:g} everywhere", fix)
     clip = find_clip_levels(pixels)
     hot = [find_hot_pixels(tile.pixels) for tile in tiles]
     mended = [without(tile.pixels, mask) for tile, mask in zip(tiles, hot, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
+from quietscope.data.preparation import all_but
 from quietscope.diagnosis.channel import Diagnosis, diagnose
 
 SUCCESSIVE = "ZT"
@@ -39,9 +40,14 @@ def diagnose_frames(frames: Frames) -> list[Diagnosis]:
             [_Plane(array, layout, number, channel) for array, layout in parts for number in range(layout.num_frames)],
             successive=successive,
             has_gaps=frames.has_gaps,
+            **(_named(channel, frames.num_channels) if frames.num_channels > 1 else {}),
         )
         for channel in range(frames.num_channels)
     ]
+
+
+def _named(channel: int, count: int) -> dict[str, str]:
+    return {"name": f"channel {channel}, counted from 0", "fix": all_but(channel, count)}
 
 
 def _successive(layout: Layout) -> dict[str, list[tuple[int, int]]]:
