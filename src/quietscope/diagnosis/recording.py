@@ -46,7 +46,7 @@ def diagnose_frames(frames: Frames) -> list[Diagnosis]:
     ]
 
 
-def _named(channel: int, count: int) -> dict[str, str]:
+def _named(channel: int, count: int) -> dict[str, Any]:
     return {"name": f"channel {channel}, counted from 0", "fix": all_but(channel, count)}
 
 
