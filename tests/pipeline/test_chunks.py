@@ -294,6 +294,9 @@ def test_a_part_that_others_end_before_it_has_begun_leaves_nothing(
     [
         ({}, "workers"),
         ({"workers": 0}, "1 worker or more"),
+        ({"workers": 1.5}, "1 worker or more"),
+        ({"part": (1, 2, 3)}, "a part as"),
+        ({"part": (1.5, 2)}, "a part as"),
         ({"part": (0, 2)}, "a part from 1 to 2"),
         ({"part": (3, 2)}, "3/2"),
         ({"workers": 1, "part": (1, 2)}, "one of"),

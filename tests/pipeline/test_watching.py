@@ -357,6 +357,7 @@ def test_mistakes_are_told_at_once(model: Path, incoming: Path) -> None:
         planned(model, incoming / "day1" / "a.tif", incoming)
     with pytest.raises(OutputError, match="a folder for the results"):
         planned(model, incoming, incoming / "o.ome.tif")
+    assert planned(model, incoming, patterns="*.tif").patterns == ("*.tif",)
     for pattern in ("/in/*.tif", "../*.tif", "day1//a.tif", ""):
         with pytest.raises(SettingsError, match="names or paths below the folder"):
             planned(model, incoming, patterns=(pattern,))

@@ -150,7 +150,8 @@ def as_image(source: ImageSource, axes: str | None = None, series: int | str | N
         The image; only headers have been read.
 
     Raises:
-        ImageFileError: If a file is missing or not an image, or the source is none of these types.
+        ImageFileError: If a file is missing or not an image, the source is none of these types, or its pixels are no
+            real numbers.
         AxesError: If the axes do not fit the shape.
     """
     if isinstance(source, OneOfMany):
@@ -160,6 +161,7 @@ def as_image(source: ImageSource, axes: str | None = None, series: int | str | N
     if np.ma.is_masked(source):
         fix = "pass `array.data`, with `mask=~array.mask` where that is taken"
         raise ImageFileError("an array without a mask of its own", "a masked array of NumPy", fix)
+    _check_kind(source)
     if isinstance(source, Image):
         return source if axes is None else replace(source, axes=check_axes(axes, source.shape))
     if not (hasattr(source, "shape") and hasattr(source, "dtype")):
@@ -375,6 +377,16 @@ def _tell_what_is_left_out(chosen: Format, request: WriteRequest) -> None:
             LeftOutWarning,
             stacklevel=3,
         )
+
+
+def _check_kind(source: Any) -> None:
+    """Refuse pixels in memory that are no real numbers; arrays of other libraries than NumPy say less of theirs."""
+    dtype = getattr(source, "dtype", None)
+    kind = getattr(dtype, "kind", "f")
+    if kind == "c":
+        raise ImageFileError("real numbers", f"complex ones ({dtype})", "pass their magnitude, `numpy.abs`")
+    if kind not in "buif":
+        raise ImageFileError("integers or floating-point numbers", str(dtype), "convert it to float32")
 
 
 def _check_dtype(dtype: np.dtype[Any], path: Path) -> None:

@@ -23,7 +23,7 @@ def plan_watch(
     model: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    patterns: Sequence[str] = (),
+    patterns: str | Sequence[str] = (),
     settle: float = 5.0,
     stop_after: float | None = None,
     new_only: bool = False,
@@ -77,7 +77,8 @@ def plan_watch(
         raise ImageFileError(f"a folder to be watched at {folder}", got, fix)
     if names_file(place, ()):
         raise OutputError("a folder for the results", str(place), f"pass e.g. `{typed(output='clean/')}`")
-    for pattern in patterns:
+    fitting = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    for pattern in fitting:
         _check_pattern(pattern)
     if not 0.0 < settle < float("inf"):
         raise BudgetError("a time above zero", f"{settle:g} s", f"pass e.g. `{typed(settle='5s')}`")
@@ -92,7 +93,7 @@ def plan_watch(
     return WatchPlan(
         incoming=folder,
         prediction=prediction,
-        patterns=tuple(patterns),
+        patterns=fitting,
         settle=settle,
         stop_after=stop_after,
         new_only=new_only,

@@ -17,6 +17,7 @@ from quietscope.pipeline.planning import USUAL_RESULTS, abilities_in, context_in
 from quietscope.pipeline.results import Results, choose_kinds
 from quietscope.pipeline.targets import Opening, Targets, names_file
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
+from quietscope.wording import typed
 
 
 @protecting
@@ -66,7 +67,7 @@ def plan_chunks(
     file, place, found = model_in(Path(model)), Path(output), find_images(image, series)
     if not names_file(place, found) or len(found) != 1 or not isinstance(found[0].source, str | os.PathLike):
         images = "1 image" if len(found) == 1 else f"{len(found):,} images"
-        fix = "pass one file, and e.g. `-o clean.ome.zarr`"
+        fix = f"pass one file, and e.g. `{typed(output='clean.ome.zarr')}`"
         raise OutputError(
             "one image in a file, and a name for its result, to denoise by chunks", f"{images} into {place}", fix
         )

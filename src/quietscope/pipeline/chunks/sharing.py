@@ -32,10 +32,17 @@ class Sharing:
             names = [typed(name) for name in named]
             expected = f"one of {', '.join(names[:-1])} and {names[-1]}"
             raise SettingsError(expected, " and ".join(map(typed, given)) or "none", "leave all but one out")
-        if self.workers is not None and self.workers < 1:
+        if self.workers is not None and not (isinstance(self.workers, int) and self.workers >= 1):
             raise SettingsError("1 worker or more", str(self.workers), f"pass e.g. `{typed(workers=4)}`")
-        if self.part is not None and not 1 <= self.part[0] <= self.part[1]:
-            k, n = self.part
+        if self.part is not None:
+            self._check_part(self.part)
+
+    @staticmethod
+    def _check_part(part: tuple[int, int]) -> None:
+        if len(part) != 2 or not all(isinstance(each, int) for each in part):
+            raise SettingsError("a part as (3, 64), the third of 64", repr(part), f"pass e.g. `{typed(part=(3, 64))}`")
+        k, n = part
+        if not 1 <= k <= n:
             raise SettingsError(f"a part from 1 to {max(n, 1)}, of as many", f"{k}/{n}", "parts are counted from 1")
 
     def chunks_of(self, count: int) -> range:
