@@ -53,3 +53,25 @@ def test_predict_says_what_it_would_do(quietscope: Quietscope, tmp_path: Path) -
     assert not clean.exists()
     clean.write_text("there")
     assert quietscope(*words)[0] == 2
+
+
+def test_a_batch_that_devices_cannot_share_is_refused_before_anything_is_read(
+    quietscope: Quietscope, images: Path, tmp_path: Path
+) -> None:
+    words = (
+        images / "cells.tif",
+        "-o",
+        tmp_path / "out",
+        "--method",
+        "noise2void",
+        "--device",
+        "cpu",
+        "--devices",
+        "3",
+    )
+    for verb in ("denoise", "train"):
+        for more in ((), ("--dry-run",)):
+            status, _, err = quietscope(verb, *words, *more[: verb == "denoise"])
+            assert (status, err.count("\n")) == (2, 1)
+            assert "a batch that 3 processes can share; got 16 patches; pass `--devices 2`" in err
+    assert not list(tmp_path.iterdir())

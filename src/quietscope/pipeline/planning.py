@@ -333,8 +333,8 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     from quietscope.distillation.student import check_trainable
     from quietscope.model.starting import with_start
     from quietscope.nn.hardware import chosen_device
-    from quietscope.presets import Configuration
-    from quietscope.training.together import devices_of
+    from quietscope.presets import AUTO, Configuration
+    from quietscope.training.together import check_shared, devices_of
 
     devices_of(chosen_device(device), devices)
     if isinstance(settings, Configuration):
@@ -344,6 +344,8 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     else:
         configuration = Configuration.of(with_start(settings))
     check_trainable(configuration)
+    if devices > 1 and configuration.method != AUTO:  # which method that is, is known later
+        check_shared(configuration.training_settings(), devices)
     return configuration
 
 

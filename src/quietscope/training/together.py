@@ -128,7 +128,7 @@ def fit_together(
     if num_processes == 1:
         return fit(method, frames, settings, budget, device=device, notify=notify, watch=watch, judge=judge, **told)
     devices = devices_of(device, num_processes)
-    Team(device=device, size=num_processes).share(0, settings.batch_size)
+    check_shared(settings, num_processes)
     with tempfile.TemporaryDirectory(prefix="quietscope-") as place:
         threads = max(1, torch.get_num_threads() // num_processes)
         seats = [
@@ -180,6 +180,15 @@ def devices_of(device: torch.device, count: int) -> list[torch.device]:
     if there < count:
         raise SettingsError(f"{count} GPUs", f"{there} in this machine", f"pass `{typed(devices=max(1, there))}`")
     return [torch.device("cuda", n) for n in range(count)]
+
+
+def check_shared(settings: TrainingSettings, count: int) -> None:
+    """Refuse a batch that so many processes cannot share evenly, before anything is read or measured.
+
+    Raises:
+        SettingsError: If there is a remainder.
+    """
+    Team(device=torch.device("cpu"), size=count).share(0, settings.batch_size)
 
 
 @contextmanager
