@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +164,12 @@ def test_a_home_that_a_shell_leaves_alone_is_found(
     refused(quietscope("info", word.format("none.tif")), str(tmp_path / "none.tif"))
     (tmp_path / "~").mkdir()
     refused(quietscope("info", word.format("none.tif")), "~/none.tif")
+
+
+def test_a_command_that_is_advised_can_be_pasted(quietscope: Quietscope, model: Path, tmp_path: Path) -> None:
+    """A shell makes two words of a name with a space."""
+    folder = tmp_path / "two words"
+    refused(quietscope("psf", "gaussian", "--sigma", "1", "-o", folder / "psf.tif"), f"run `mkdir -p '{folder}'`")
+    folder.mkdir()
+    shutil.copy(model, folder / "m.safetensors")
+    refused(quietscope("noise", "show", folder / "m.safetensors"), f"`quietscope info '{folder / 'm.safetensors'}'`")

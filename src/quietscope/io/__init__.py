@@ -5,6 +5,7 @@ the entry-point group "quietscope.formats".
 """
 
 import os
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -114,7 +115,9 @@ def read_image(path: str | os.PathLike[str], axes: str | None = None, *, series:
         raise
     except PermissionError as error:
         expected = f"permission to read {path}"
-        raise ImageFileError(expected, "a file that only others may read", f"run `chmod +r {path}`") from error
+        raise ImageFileError(
+            expected, "a file that only others may read", f"run `chmod +r {shlex.quote(str(path))}`"
+        ) from error
     except Exception as error:  # parsers of damaged files can raise anything
         raise damaged(path, error) from error
     _check_dtype(image.dtype, path)

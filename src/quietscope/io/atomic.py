@@ -8,6 +8,7 @@ writer leaves is removed by the next one with that target (`quietscope.io.alive`
 import ctypes
 import errno
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -41,7 +42,8 @@ def check_target(path: Path, overwrite: bool, replaceable: Callable[[Path], bool
     check_apart(path)
     folder = path.parent
     if not folder.exists():
-        raise OutputError(f"an existing folder for {path.name}", f"no folder {folder}", f"run `mkdir -p {folder}`")
+        fix = f"run `mkdir -p {shlex.quote(str(folder))}`"
+        raise OutputError(f"an existing folder for {path.name}", f"no folder {folder}", fix)
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         got = f"{folder}, {'which is read-only' if folder.is_dir() else 'a file'}"
         raise OutputError(f"a folder in which {path.name} can be written", got, elsewhere())

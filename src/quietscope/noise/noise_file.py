@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -172,7 +173,7 @@ def _read_safetensors(path: Path) -> NoiseRecord:
         raise NoiseError("a QuietScope noise file", f"{path}: {error}", HOW_TO_MAKE_ONE) from error
     kind, version = header["kind"], header["format_version"]
     if kind != FILE_KIND:
-        fix = f"look at it with `quietscope info {path}`" if kind == "model" else HOW_TO_MAKE_ONE
+        fix = f"look at it with `quietscope info {shlex.quote(str(path))}`" if kind == "model" else HOW_TO_MAKE_ONE
         raise NoiseError("a noise file", f"{path}, a {kind} file", fix)
     if version > FORMAT_VERSION:
         raise NoiseError(

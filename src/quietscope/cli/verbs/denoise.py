@@ -1,5 +1,6 @@
 """``quietscope denoise``: train on the very images and denoise them."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -98,7 +99,7 @@ def denoise(
             outcome = run(plan, events)
     except KeyboardInterrupt:
         if (output / UNFINISHED).exists():
-            screen.note(f"go on with `quietscope denoise ... -o {output} --resume`")
+            screen.note(f"go on with `quietscope denoise ... -o {shlex.quote(str(output))} --resume`")
         raise
     if preview.json:
         screen.show_json({**outcome.summary.values(), "comparison": list(outcome.comparison)})

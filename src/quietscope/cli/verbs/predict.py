@@ -1,5 +1,6 @@
 """``quietscope predict``: denoise images with a trained model."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +120,7 @@ def predict(
             outcome = run(plan, events)
     except KeyboardInterrupt:
         if plan.is_begun:
-            screen.note(f"go on with `quietscope predict ... -o {output} --resume`")
+            screen.note(f"go on with `quietscope predict ... -o {shlex.quote(str(output))} --resume`")
         raise
     if isinstance(plan, PredictPlan):
         _tell(plan, outcome, screen, as_json=preview.json)

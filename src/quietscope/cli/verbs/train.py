@@ -1,5 +1,6 @@
 """``quietscope train``: a model in a run folder."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,6 @@ def train(
             screen.show(line)
         screen.show(f"verdict: {outcome.verdict.words}")
     if trained.interrupted:
-        screen.note(f"stopped early; go on with `quietscope train ... -o {output} --resume`")
+        screen.note(f"stopped early; go on with `quietscope train ... -o {shlex.quote(str(output))} --resume`")
         return TERMINATED if trained.terminated else INTERRUPTED
     return 0
