@@ -22,7 +22,6 @@ from quietscope.errors import ClusterError, OutputError
 from quietscope.io import write_image
 from quietscope.methods import METHODS
 from quietscope.pipeline.chunks import chunk_cluster
-from quietscope.pipeline.chunks.chunk_worker import ChunkWorker
 from tests import tiny
 
 ONE_WORKER: dict[str, Any] = {
