@@ -1,11 +1,13 @@
-"""One large image by chunks: time, memory and pixels, beside one process that denoises it as a whole.
+"""One large image by chunks: time, memory and pixels, by one process and by two.
 
-``python benchmarks/scale.py --model model.safetensors --frames 32,128`` makes time series of 1024 x 1024 pixels out of
-the noisy W2S images, as OME-Zarr, and denoises each in the ways of ``--ways``: "whole" (`predict`), "1" and "2" (so
-many `--workers`), from the command line, all included. One thread in each process. Peak memory is that of the largest
-process of a run (resident, read every 0.1 s); Mpx/s are pixels of the image over the whole time, start of the
-processes and of PyTorch included, and ``slope`` is time against pixels in double logarithmic scale, from the smallest
-to the largest image. Pixels of all ways are compared.
+``python benchmarks/scale.py --model quick_int8/ --frames 256,2048`` makes time series of 1024 x 1024 pixels out of the
+noisy W2S images, as OME-Zarr (0.5 and 4.3 GB), and denoises each in the ways of ``--ways``: "whole" (`predict`), "part"
+(`--part 1/1`: one process without Dask), "core" (the same, tied to one core: reading, writing and the verdict have
+threads of their own), "1" and "2" (so many `--workers`), from the command line, all included; images but the first only
+in the ways of ``--large``. One thread computes in each process. Peak memory is that of the largest process of a run
+(resident, read every 0.1 s); Mpx/s are pixels of the image over the whole time, start of the processes included. From
+the smallest to the largest image, ``slope`` is time against pixels in double logarithmic scale, and ``marginal`` Mpx/s
+without what every run takes to start. Pixels of all ways are compared, of up to `COMPARED` frames.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from quietscope import read_image
 from quietscope.io import open_writer
 
 SIDE = 1024
+COMPARED = 32
 
 
 def make_image(path: Path, frames: int) -> int:
@@ -56,7 +59,8 @@ def largest(process: psutil.Process) -> int:
 
 def run(model: Path, image: Path, output: Path, way: str) -> dict[str, float]:
     command = [sys.executable, "-m", "quietscope", "predict", str(model), str(image), "-o", str(output), "--overwrite"]
-    command += [] if way == "whole" else ["--workers", way]
+    command += {"whole": [], "part": ["--part", "1/1"], "core": ["--part", "1/1"]}.get(way, ["--workers", way])
+    command = [*(["taskset", "-c", "0"] if way == "core" else []), *command]
     begin, peak = time.perf_counter(), 0
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
@@ -75,7 +79,7 @@ def is_same(one: Path, other: Path) -> bool:
     return all(
         np.array_equal(first[name][frame], second[name][frame])
         for name in first.array_keys()
-        for frame in range(frames)
+        for frame in range(0, frames, -(-frames // COMPARED))
     )
 
 
@@ -90,17 +94,19 @@ def show(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--frames", default="8,32")
-    parser.add_argument("--ways", default="whole,1,2")
+    parser.add_argument("--frames", default="256,2048")
+    parser.add_argument("--ways", default="core,part,1,2")
+    parser.add_argument("--large", default="1,2")
+    parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
         for frames in map(int, args.frames.split(",")):
             image = folder / f"{frames}.ome.zarr"
-            pixels = make_image(image, frames)
+            pixels, ways = make_image(image, frames), args.large if rows else args.ways
             first: Path | None = None
-            for way in args.ways.split(","):
+            for way in ways.split(","):
                 output = folder / f"{frames}_{way}.ome.zarr"
                 found = run(args.model, image, output, way)
                 same = first is None or is_same(first, output)
@@ -110,14 +116,20 @@ def main() -> None:
                     first = output
                 else:
                     shutil.rmtree(output)
-    slopes = {}
+            shutil.rmtree(image)
+            if first is not None:
+                shutil.rmtree(first)
+    slopes, marginal = {}, {}
     for way in args.ways.split(","):
         mine = [row for row in rows if row["way"] == way]
         if len(mine) > 1:
             few, many = mine[0], mine[-1]
             slopes[way] = math.log(many["seconds"] / few["seconds"]) / math.log(many["pixels"] / few["pixels"])
-    print(json.dumps(slopes))
-    print(write_result("scale", {"settings": {"frames": args.frames, "side": SIDE}, "rows": rows, "slope": slopes}))
+            marginal[way] = (many["pixels"] - few["pixels"]) / 1e6 / (many["seconds"] - few["seconds"])
+    found = {"rows": rows, "slope": slopes, "marginal_mpx_per_s": marginal}
+    print(json.dumps({"slope": slopes, "marginal": marginal}))
+    settings = {"frames": args.frames, "side": SIDE, "model": args.model.name}
+    print(write_result("scale", {"settings": settings, **found}))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ SMALL = "training: {patch: 32, batch_size: 2, validation_patches: 2, warmup_step
 
 def shorten(text: str) -> str:
     """Make what trains for minutes train a tiny network for three steps, and draw few samples."""
-    return re.sub(r"quietscope (denoise|train) [^\n#]*--budget \w+", _shorten_command, text)
+    return re.sub(r"quietscope (denoise|train|distill) [^\n#]*--budget \w+", _shorten_command, text)
 
 
 def _shorten_command(found: re.Match[str]) -> str:
     words = found[0]
+    if found[1] == "distill":
+        return re.sub(r"--budget \w+", "--steps 3", words)
     named = re.search(r"--method (\w+)", words)
     method = named[1] if named else "hdn"
     options = f"--steps 3 --config {method if method in OURS else 'small'}.yaml"

@@ -13,13 +13,18 @@ class MeanKeepingMethod(LearningMethod):
 
     ability: ClassVar[str] = "keeps means"
 
+    @property
+    def is_shiftable(self) -> bool:
+        """Whether its settings allow it."""
+        return True
+
     @abstractmethod
     def predict(self, x: Tensor) -> Tensor:
         """Denoise x (B, C, *S), intensity units in and out."""
 
     @abstractmethod
     def variance_at(self, s: Tensor) -> Tensor:
-        """Return the noise's variance at signals (B, C, ...)."""
+        """Return the noise's variance at signals (B, C, ...), or 1 where it is not known."""
 
     @abstractmethod
     def shift_signal(self, gain: Tensor, offset: Tensor) -> None:

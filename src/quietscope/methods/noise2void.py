@@ -6,12 +6,14 @@ structN2V are available as settings, see `quietscope.data.hidden_pixels`.
 
 from typing import ClassVar, final
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from quietscope.methods.base import Count, Depth, Loss, MethodSettings
 from quietscope.methods.blind_spot import BlindSpotMethod, BlindSpotSettings, hide
 from quietscope.methods.citation import Citation
+from quietscope.methods.mean_keeping import MeanKeepingMethod
 from quietscope.methods.missing import split_gaps
 from quietscope.methods.window import middle, middle_known
 
@@ -26,7 +28,7 @@ class Noise2VoidSettings(BlindSpotSettings):
 
 
 @final
-class Noise2Void(BlindSpotMethod):
+class Noise2Void(BlindSpotMethod, MeanKeepingMethod):
     """Noise2Void for images of given statistics.
 
     Loss, in units of the images' variance: ``mean over blind spots of (x - f(x with spots replaced))^2 / std^2``
@@ -56,3 +58,20 @@ class Noise2Void(BlindSpotMethod):
     def predict(self, x: Tensor) -> Tensor:
         """Run the U-Net on ``x`` (B, W C, *S), intensity units in and out; no pixels are hidden."""
         return self.statistics.denormalize(self.unet(self.statistics.normalize(x)))
+
+    @property
+    def is_shiftable(self) -> bool:
+        """Not where the noisy image is added to what the network gives."""
+        return not self.settings.residual
+
+    def variance_at(self, s: Tensor) -> Tensor:
+        """Return 1: there is no noise model."""
+        return torch.ones_like(s)
+
+    def shift_signal(self, gain: Tensor, offset: Tensor) -> None:
+        """Have every result s become ``gain s + offset``, by the weights and biases of the last layer."""
+        mean, std, head = self.statistics.mean, self.statistics.std, self.unet.head
+        assert head.bias is not None
+        with torch.no_grad():
+            head.weight.mul_(gain.reshape(-1, *[1] * (head.weight.ndim - 1)))
+            head.bias.mul_(gain).add_(((gain - 1.0) * mean + offset) / std)

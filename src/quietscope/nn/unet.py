@@ -196,11 +196,12 @@ class UNet(nn.Module):
         Returns:
             Images (B, C_out, *S).
         """
-        out = self.emit(self.features(x))
-        if not self.shape.residual:
-            return out
-        before = (x.shape[1] - out.shape[1]) // 2
-        return out + x[:, before : before + out.shape[1]].float()
+        out = self._emit(self.features(x))
+        if self.shape.residual:  # before pixels are shuffled back, where the sum costs least
+            count = self.shape.out_channels or self.shape.channels
+            before = (x.shape[1] - count) // 2
+            out = out + unshuffled(x[:, before : before + count].float(), self.shape.unshuffle)
+        return shuffled(out, self.shape.unshuffle)
 
     def features(self, x: Tensor) -> Tensor:
         """Map normalised images (B, C, *S) to the features that the last layer reads, (B, filters, *S / unshuffle)."""
@@ -224,10 +225,13 @@ class UNet(nn.Module):
         Returns:
             (B, C_out, *S unshuffle), float32.
         """
+        return shuffled(self._emit(features), self.shape.unshuffle)
+
+    def _emit(self, features: Tensor) -> Tensor:
         # The output image is computed in float32; the 8 bits of bfloat16 would round it.
         with torch.autocast(features.device.type, enabled=False):
             out: Tensor = self.head(features.float())
-        return shuffled(out, self.shape.unshuffle)
+        return out
 
     def _enlarge(self, x: Tensor, level: int) -> Tensor:
         """Enlarge the features of the level below to the size of this one."""

@@ -4,8 +4,9 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -191,9 +192,8 @@ def fit(
     tell_if_unlike(method, fixed, notify)
     tell_if_leaking(method, fixed, notify)
     run.tell_if_settled()
-    if learner.learns:
-        keep_means(method, frames, held_out.training, device)
-    return _finish(run, learner, settings, stop)
+    touch = partial(_with_means, learner, method, frames, held_out.training, device)
+    return _finish(run, learner, settings, stop, touch)
 
 
 def _hold_out(
@@ -242,14 +242,20 @@ def _foreground(
     return found
 
 
-def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop: StopRequest) -> FitReport:
-    """Load the weights chosen by the setting `keep` into the method, and return the report."""
-    last = learner.weights()
-    best = run.validation.best or last
-    if settings.keep == "best":
-        learner.load(best)
+def _finish(
+    run: TrainingRun,
+    learner: Learner,
+    settings: TrainingSettings,
+    stop: StopRequest,
+    touch: Callable[[Weights], Weights],
+) -> FitReport:
+    """Load the weights chosen by the setting `keep` into the method, after a last touch, and return the report."""
     for each in learner.methods:
         each.eval()
+    last, best = learner.weights(), run.validation.best
+    last = touch(last)
+    best = last if best is None else touch(best)
+    learner.load(best if settings.keep == "best" else last)
     return FitReport(
         steps=run.step,
         seconds=run.clock.seconds,
@@ -265,6 +271,20 @@ def _finish(run: TrainingRun, learner: Learner, settings: TrainingSettings, stop
         best_state=_on_cpu(best),
         last_state=_on_cpu(last),
     )
+
+
+def _with_means(
+    learner: Learner,
+    method: LearningMethod,
+    frames: Frames,
+    chosen: Sequence[int],
+    device: torch.device,
+    weights: Weights,
+) -> Weights:
+    """Load weights, and return them so that they keep the means of the images."""
+    learner.load(weights)
+    is_changed = learner.learns and keep_means(method, frames, chosen, device)
+    return learner.weights() if is_changed else weights
 
 
 def _on_cpu(weights: Weights) -> dict[str, Tensor]:
