@@ -182,7 +182,7 @@ def test_what_is_done_is_asked_for_no_more(lab: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(chunk_cluster, "do_chunks", lambda job, numbers: [7])
     with distributed.LocalCluster(**ONE_WORKER) as cluster:
         chunks = chunks_by(lab, cluster.scheduler_address)
-        for left in (3, 3, 2, 1, 0):  # the fifth is added after the first
+        for left in (2, 2, 2, 1, 0):  # the fourth and fifth are added after the first two
             assert next(chunks) == 7
             until = time.monotonic() + 5.0
             while (asked := len(distributed.default_client().futures)) > left and time.monotonic() < until:
@@ -205,3 +205,23 @@ def test_workers_that_are_all_lost_are_not_waited_for_forever(lab: Path, monkeyp
         cluster.scale(0)
         with pytest.raises(ClusterError, match=r"workers at .*; got none for 1 s; look at their logs, start others"):
             next(chunks)
+
+
+def test_tasks_are_of_one_chunk_at_first_then_of_some_seconds_and_small_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(chunk_cluster.time, "monotonic", lambda: now[0])
+    waiting, sizes = chunk_cluster._Waiting(range(1000), 2), list[int]()
+    given = [*waiting.task(), *waiting.task()]
+    assert given == [0, 1]
+    waiting.tell(1)  # after the start of the processes, which says nothing of the pace
+    while some := waiting.task():
+        given.extend(some)
+        sizes.append(len(some))
+        now[0] += len(some) * 0.25  # two workers, half a second each
+        waiting.tell(len(some))
+    assert given == list(range(1000))
+    assert sizes[0] == 1
+    assert max(sizes) == 20  # ten seconds
+    assert sizes[-4:] == [1, 1, 1, 1]

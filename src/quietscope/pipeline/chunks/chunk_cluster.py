@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -38,8 +37,9 @@ _NAP, SECONDS_BETWEEN_QUESTIONS = 0.05, 1.0
 AHEAD = 2
 """Tasks that every worker knows of beyond the one that it works on."""
 
-MOST_OF_TASK, FEWEST_TASKS = 8, 4
-"""Chunks in one task, between which a worker never waits, and tasks for each worker, so that all end together."""
+SECONDS_OF_TASK, MOST_OF_TASK, FEWEST_TASKS = 10.0, 64, 4
+"""How long a task should take, between whose chunks a worker never waits, and chunks in it at most; tasks that each
+worker still has to do, so that all end together."""
 
 RETRIES = 3
 """How often a task is tried again whose worker died."""
@@ -71,14 +71,16 @@ def cluster_chunks(
     with _quiet(), _client(distributed, sharing, scratch, notify) as client:
         running = distributed.as_completed(loop=client.loop)
         num_workers = sharing.workers or len(client.scheduler_info(n_workers=-1)["workers"])
-        waiting = iter(_tasks(numbers, num_workers))
+        waiting = _Waiting(numbers, num_workers)
 
-        def submit(some: Sequence[int]) -> Any:
-            name = f"quietscope-{job.made_by}-{some[0]}"
-            return client.submit(do_chunks, job, some, key=name, pure=False, retries=RETRIES)
+        def submit() -> None:
+            some = waiting.task()
+            if some:
+                name = f"quietscope-{job.made_by}-{some[0]}"
+                running.add(client.submit(do_chunks, job, some, key=name, pure=False, retries=RETRIES))
 
-        for some in islice(waiting, num_workers * (1 + AHEAD)):
-            running.add(submit(some))
+        for _ in range(num_workers * (1 + AHEAD)):
+            submit()
         while not running.is_empty():
             _await_one(client, running, sharing.scheduler or "this machine")
             future = next(running)
@@ -90,15 +92,40 @@ def cluster_chunks(
                 _raise_if_full(error)
                 raise _lost(error) from error
             future.release()  # what is still asked for is done once more where the worker that knows it dies
+            waiting.tell(len(num_bytes))
             yield from num_bytes
-            for some in islice(waiting, 1):
-                running.add(submit(some))
+            submit()
 
 
-def _tasks(numbers: Sequence[int], num_workers: int) -> list[Sequence[int]]:
-    """Return chunks that one worker does one after another."""
-    size = max(1, min(MOST_OF_TASK, len(numbers) // (FEWEST_TASKS * max(num_workers, 1))))
-    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+class _Waiting:
+    """Chunks that no worker has been given yet, handed out in tasks: one by one at first, then as many as take a while.
+
+    Args:
+        numbers: Numbers of the chunks.
+        num_workers: Number of workers.
+    """
+
+    def __init__(self, numbers: Sequence[int], num_workers: int) -> None:
+        self._numbers, self._num_workers = numbers, max(num_workers, 1)
+        self._at, self._done, self._since = 0, 0, 0.0
+
+    def tell(self, count: int) -> None:
+        """Tell that so many chunks are done; the first of them say how long the start took, and no more."""
+        if self._since:
+            self._done += count
+        else:
+            self._since = time.monotonic()
+
+    def task(self) -> Sequence[int]:
+        """Return the next chunks for one worker; none where none are left."""
+        left = len(self._numbers) - self._at
+        apace = 1
+        if self._done:
+            seconds = (time.monotonic() - self._since) / self._done * self._num_workers
+            apace = int(SECONDS_OF_TASK / max(seconds, 1e-3))
+        size = max(1, min(apace, MOST_OF_TASK, left // (FEWEST_TASKS * self._num_workers)))
+        self._at += size
+        return self._numbers[self._at - size : self._at]
 
 
 def _await_one(client: Any, running: Any, where: str) -> None:

@@ -17,8 +17,8 @@ _BYTES_COMPARED = 200
 """What comparing a band of rows of a chunk with the noisy pixels takes per pixel of it: 25 arrays of float64."""
 _READ = 4
 """Chunks of noisy pixels in memory: the one at work, the next, and copies of what is compared and cut into tiles."""
-_WRITTEN = 4
-"""Copies of a chunk of results: as made, the one before as made and as stored, and compressed or as pyramid."""
+_WRITTEN = 5
+"""Copies of a chunk of results: as made, the two before, the first also as stored, and compressed or as pyramid."""
 _SHAPES = 2
 """Tiles at the borders of an image have other shapes, and a runtime keeps the memory that each of them took."""
 

@@ -1,5 +1,6 @@
 """One process at work on chunks: it opens model and image once, and denoises whichever chunks it is given."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from quietscope.pipeline.chunks.chunk_judge import ChunkJudge
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.opened_model import Model
 from quietscope.tiling.cut import Cut, Within
+
+MOST_GOING = 2
+"""Chunks that are judged and written while another is denoised: some take longer for that, some less."""
 
 
 class Region:
@@ -117,15 +121,16 @@ class ChunkWorker:
         run = self.folder.run(self.job.made_by)
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
             coming = [reader.submit(self._fetch, number) for number in numbers[:1]]
-            going: list[Future[int]] = []
+            going: deque[Future[int]] = deque()
             for number, then in zip(numbers, (*numbers[1:], None), strict=True):
                 self._held.hold(coming.pop().result())
                 if then is not None:
                     coming.append(reader.submit(self._fetch, then))
                 regions = self._denoised(number)
                 noisy = self.judge.noisy(self.noisy, self._box("", self.cut[number])) if number in self.judge else None
-                yield from (each.result() for each in going)
-                going = [writer.submit(self._write, run, number, regions, noisy)]
+                while len(going) >= MOST_GOING:
+                    yield going.popleft().result()
+                going.append(writer.submit(self._write, run, number, regions, noisy))
             yield from (each.result() for each in going)
 
     def tried(self, number: int) -> None:
