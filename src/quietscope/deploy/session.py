@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from quietscope.deploy.card import Card, damaged
 from quietscope.errors import ModelFileError, SettingsError
+from quietscope.main_memory import tune_allocator
 from quietscope.wording import typed
 
 Array = npt.NDArray[np.float32]
@@ -26,6 +27,7 @@ class Session(ABC):
     def __init__(self, card: Card, path: Path) -> None:
         self.card = card
         self.path = path
+        tune_allocator()  # what is made of tiles and chunks, too, is allocated and freed again and again
 
     def run(self, x: Array, noise: Sequence[Array] = ()) -> dict[str, Array]:
         """Run the model once.

@@ -123,7 +123,11 @@ class Unexplained:
         """What was found in one line: ``3, 0.05 % of the image (2 too dark, 1 made up)``."""
         if not self.is_tested:
             return "not looked for, for want of a denoised mean"
-        where = "the image" if self.searched == 1.0 else f"the {100.0 * self.searched:.2g} % of it that were searched"
+        where = (
+            "the image"
+            if self.searched == 1.0
+            else f"the {100.0 * self.searched:.2g} % of the image that were searched"
+        )
         if not self.count:
             return "none" if self.searched == 1.0 else f"none in {where}"
         share = max(100.0 * self.share, 0.001)
