@@ -47,7 +47,7 @@ def test_both_images_are_written(quietscope: Quietscope, images: Path, optics: P
     assert status == 0, err
     written = {path.name for path in (tmp_path / "out").iterdir()}
     expected = {"cells_denoised.ome.tif", "cells_deconvolved.ome.tif", "model.safetensors", "config.yaml"}
-    assert written == expected | {"overview.png", "regions.csv"}
+    assert written == expected | {"overview.png", "regions.csv", "report.html", "report.json"}
     denoised, sharp = (read_image(tmp_path / "out" / f"cells_{kind}.ome.tif") for kind in ("denoised", "deconvolved"))
     assert sharp.axes == denoised.axes == "TYX"
     assert sharp.pixel_size_um == pytest.approx({"X": 0.1, "Y": 0.1})

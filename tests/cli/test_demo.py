@@ -18,7 +18,7 @@ def test_it_denoises_the_sample_and_compares_it(quietscope: Quietscope, images: 
     for word in ("failed: give --", "PSNR", "SSIM", "2 steps", "Confocal_FISH_noisy", "4 x 512 x 512"):
         assert word in printed
     written = {"Confocal_FISH_noisy_denoised.ome.tif", "Confocal_FISH_noisy_std.ome.tif"}
-    beside = {"config.yaml", "model.safetensors", "overview.png", "regions.csv"}
+    beside = {"config.yaml", "model.safetensors", "overview.png", "regions.csv", "report.html", "report.json"}
     assert {path.name for path in out.iterdir()} == written | beside
     sample, found = (read_image(path) for path in (sample_path("confocal_fish_noisy"), out / min(written)))
     assert found.shape == sample.shape

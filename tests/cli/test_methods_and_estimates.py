@@ -22,7 +22,7 @@ TINY = {
 }
 TRAINING = "training: {patch: 16, batch_size: 2, validate_every: 2, validation_patches: 2, precision: float32}"
 
-BESIDE = ("model.safetensors", "config.yaml", "overview.png", "regions.csv")
+BESIDE = ("model.safetensors", "config.yaml", "overview.png", "regions.csv", "report.html", "report.json")
 
 
 @pytest.fixture(scope="module")

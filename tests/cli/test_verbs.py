@@ -38,6 +38,8 @@ def test_denoise_writes_images_model_settings_and_picture(quietscope: Quietscope
         "model.safetensors",
         "overview.png",
         "regions.csv",
+        "report.html",
+        "report.json",
     ]
     for words in ("noise found", "PSNR", "SSIM", "2 steps"):
         assert words in printed
@@ -61,7 +63,7 @@ def test_train_writes_a_run_that_predict_uses(
     quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
 ) -> None:
     names = {path.name for path in model.parent.iterdir()}
-    assert {"model.safetensors", "last.safetensors", "config.yaml", "resume.ckpt", "logs"} <= names
+    assert {"model.safetensors", "last.safetensors", "config.yaml", "resume.ckpt", "logs", "report.html"} <= names
     out = tmp_path / "denoised.ome.tif"
     options = ("--samples", "2", "--save", "mean,std", "--device", "cpu")
     status, _, err = quietscope("predict", model, images / "cells.tif", "-o", out, *options)

@@ -95,7 +95,7 @@ def test_a_run_tells_what_it_does(cells: Path, tmp_path: Path, plan_of: MakePlan
     last = [event for event in told if isinstance(event, PredictionProgress)][-1]
     assert (last.what, last.done) == ("a.tif", last.total)
     written = {event.name: event.path for event in told if isinstance(event, Written)}
-    assert set(written) == {"model", "settings", "mean", "std", "overview", "regions"}
+    assert set(written) == {"model", "settings", "mean", "std", "overview", "regions", "record", "report"}
     assert {path.name for path in written.values()} == names_in(tmp_path / "out")
     assert told[-1] == Finished(outcome=outcome)
     assert outcome.trained is not None

@@ -44,6 +44,7 @@ VERBS = MappingProxyType(
         "array": "Write the script of a job array that denoises one large image on a cluster: SLURM, PBS or LSF.",
         "watch": "Denoise images with a trained model as a microscope writes them.",
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
+        "report": "Make the report of a run anew from what its folder holds.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
         "recalibrate": "Correct a model's uncertainty by a reference, or by a second opinion.",
         "diagnose": "Look at the noise of an image, and say which method to take.",

@@ -79,7 +79,11 @@ class DecoNoising(BlindSpotMethod, PsfMethod):
     name: ClassVar[str] = "deconoising"
     settings_type: ClassVar[type[MethodSettings]] = DecoNoisingSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Goncharova et al., Improving Blind Spot Denoising, ECCVW 2020", "10.48550/arXiv.2008.08414"
+        "Goncharova et al., Improving Blind Spot Denoising, ECCVW 2020",
+        "10.48550/arXiv.2008.08414",
+        authors="Goncharova, Anna and Honigmann, Alf and Jug, Florian and Krull, Alexander",
+        title="Improving Blind Spot Denoising for Microscopy",
+        venue="ECCV Workshops",
     )
     settings: DecoNoisingSettings
     psf: Tensor

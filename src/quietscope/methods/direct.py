@@ -123,6 +123,9 @@ class DirectDenoiser(UNetMethod, ScaledMethod, TaughtMethod):
         "Salmon, Krull, Direct Unsupervised Denoising, ICCV Workshops 2023",
         url="https://openaccess.thecvf.com/content/ICCV2023W/BIC/papers/"
         "Salmon_Direct_Unsupervised_Denoising_ICCVW_2023_paper.pdf",
+        authors="Salmon, Benjamin and Krull, Alexander",
+        title="Direct Unsupervised Denoising",
+        venue="ICCV Workshops",
     )
     needs_noise: ClassVar[bool] = False
     settings: DirectSettings

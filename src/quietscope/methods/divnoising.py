@@ -82,7 +82,11 @@ class DivNoising(LikelihoodMethod, GenerativeMethod, BlindFirstMethod, AnnealedM
     name: ClassVar[str] = "divnoising"
     settings_type: ClassVar[type[MethodSettings]] = DivNoisingSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Prakash et al., Fully Unsupervised Diversity Denoising, ICLR 2021", "10.48550/arXiv.2006.06072"
+        "Prakash et al., Fully Unsupervised Diversity Denoising, ICLR 2021",
+        "10.48550/arXiv.2006.06072",
+        authors="Prakash, Mangal and Krull, Alexander and Jug, Florian",
+        title="Fully Unsupervised Diversity Denoising with Convolutional Variational Autoencoders",
+        venue="International Conference on Learning Representations (ICLR)",
     )
     settings: DivNoisingSettings
 

@@ -151,7 +151,11 @@ class DVLAE(LikelihoodMethod, LadderMethod, LearnedNoiseMethod, AnnealedMethod, 
     name: ClassVar[str] = "dvlae"
     settings_type: ClassVar[type[MethodSettings]] = DVLAESettings
     citation: ClassVar[Citation | None] = Citation(
-        "Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025", "10.48550/arXiv.2310.07887"
+        "Salmon, Krull, Row-Correlated Imaging Noise, WACV 2025",
+        "10.48550/arXiv.2310.07887",
+        authors="Salmon, Benjamin and Krull, Alexander",
+        title="Unsupervised Denoising for Signal-Dependent and Row-Correlated Imaging Noise",
+        venue="Winter Conference on Applications of Computer Vision (WACV)",
     )
     aliases: ClassVar[tuple[str, ...]] = ("cosdd",)
     """The method's authors have called it COSDD since 2025."""

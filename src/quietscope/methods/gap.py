@@ -84,6 +84,9 @@ class GAP(UnitNoiseSplitting, AccumulatingMethod, PriorMethod):
     citation: ClassVar[Citation | None] = Citation(
         "Krull et al., Image Denoising and the Generative Accumulation of Photons, WACV 2024",
         "10.48550/arXiv.2307.06607",
+        authors="Krull, Alexander and others",
+        title="Image Denoising and the Generative Accumulation of Photons",
+        venue="Winter Conference on Applications of Computer Vision (WACV)",
     )
     has_temperature: ClassVar[bool] = False
     settings: GAPSettings

@@ -52,6 +52,9 @@ class GR2R(UnitNoiseSplitting, PointMethod):
         "Monroy, Bacca, Tachella, Generalized Recorrupted-to-Recorrupted: Self-Supervised Learning Beyond Gaussian "
         "Noise, CVPR 2025",
         url="https://arxiv.org/abs/2412.04648",
+        authors="Monroy, Brayan and Bacca, Jorge and Tachella, Juli{\\'a}n",
+        title="Generalized Recorrupted-to-Recorrupted: Self-Supervised Learning Beyond Gaussian Noise",
+        venue="Computer Vision and Pattern Recognition (CVPR)",
     )
     aliases: ClassVar[tuple[str, ...]] = ("r2r",)
     settings: GR2RSettings

@@ -85,7 +85,11 @@ class HDN(LikelihoodMethod, LadderMethod, BlindFirstMethod):
     name: ClassVar[str] = "hdn"
     settings_type: ClassVar[type[MethodSettings]] = HDNSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Prakash et al., Interpretable Unsupervised Diversity Denoising, ICLR 2022", "10.48550/arXiv.2104.01374"
+        "Prakash et al., Interpretable Unsupervised Diversity Denoising, ICLR 2022",
+        "10.48550/arXiv.2104.01374",
+        authors="Prakash, Mangal and Delbracio, Mauricio and Milanfar, Peyman and Jug, Florian",
+        title="Interpretable Unsupervised Diversity Denoising and Artefact Removal",
+        venue="International Conference on Learning Representations (ICLR)",
     )
     settings: HDNSettings
 

@@ -104,6 +104,9 @@ class Instant(AccumulatingMethod, PretrainedMethod, MeanKeepingMethod):
         "Herbreteau, Unser, Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising, "
         "ICCV 2025",
         url="https://arxiv.org/abs/2407.17399",
+        authors="Herbreteau, S{\\'e}bastien and Unser, Michael",
+        title="Self-Calibrated Variance-Stabilizing Transformations for Real-World Image Denoising",
+        venue="International Conference on Computer Vision (ICCV)",
     )
     aliases: ClassVar[tuple[str, ...]] = ("noise2vst",)
     settings: InstantSettings

@@ -37,7 +37,11 @@ class Noise2Void(BlindSpotMethod, MeanKeepingMethod):
     name: ClassVar[str] = "noise2void"
     settings_type: ClassVar[type[MethodSettings]] = Noise2VoidSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Krull, Buchholz, Jug, Noise2Void, CVPR 2019", "10.1109/CVPR.2019.00223"
+        "Krull, Buchholz, Jug, Noise2Void, CVPR 2019",
+        "10.1109/CVPR.2019.00223",
+        authors="Krull, Alexander and Buchholz, Tim-Oliver and Jug, Florian",
+        title="Noise2Void - Learning Denoising from Single Noisy Images",
+        venue="Computer Vision and Pattern Recognition (CVPR)",
     )
     aliases: ClassVar[tuple[str, ...]] = ("n2v",)
     settings: Noise2VoidSettings

@@ -72,7 +72,12 @@ class PN2V(LikelihoodMethod, UNetMethod, MomentsMethod):
     name: ClassVar[str] = "pn2v"
     settings_type: ClassVar[type[MethodSettings]] = PN2VSettings
     citation: ClassVar[Citation | None] = Citation(
-        "Krull et al., Probabilistic Noise2Void, Frontiers in Computer Science 2, 2020", "10.3389/fcomp.2020.00005"
+        "Krull et al., Probabilistic Noise2Void, Frontiers in Computer Science 2, 2020",
+        "10.3389/fcomp.2020.00005",
+        authors="Krull, Alexander and Vi{\\v{c}}ar, Tom{\\'a}{\\v{s}} and Prakash, Mangal and Lalit, Manan "
+        "and Jug, Florian",
+        title="Probabilistic Noise2Void: Unsupervised Content-Aware Denoising",
+        venue="Frontiers in Computer Science",
     )
     settings: PN2VSettings
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -168,6 +168,25 @@ Event: TypeAlias = (
 )
 Listener: TypeAlias = Callable[[Event], None]
 """Receives every event; ends the run by raising `quietscope.Stop`, after which it can be resumed."""
+
+
+@dataclass
+class Noted:
+    """Passes events on to a listener, and keeps the notes among them.
+
+    Attributes:
+        events: The listener.
+        notes: The notes so far.
+    """
+
+    events: Listener
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on."""
+        if isinstance(event, Note):
+            self.notes.append(event.text)
+        self.events(event)
 
 
 def ignore(event: Event) -> None:

@@ -12,6 +12,8 @@ from quietscope.wording import elsewhere
 MODEL, BEST, LAST, DIRECT = "model.safetensors", "best.safetensors", "last.safetensors", "direct.safetensors"
 CONFIG, OVERVIEW, REGIONS = "config.yaml", "overview.png", "regions.csv"
 PREDICTED = "predicted.csv"
+REPORT, RECORD = "report.html", "report.json"
+"""The report of a run, and what it is made of."""
 
 UNFINISHED = "unfinished"
 """Folder, within the results of `denoise`, of what a stopped run goes on from; it is gone once all is done."""
@@ -76,6 +78,11 @@ def files_of(stem: str | Path, endings: Mapping[str, str]) -> dict[str, Path]:
         The files, by kind.
     """
     return {kind: Path(f"{stem}{ending}") for kind, ending in endings.items()}
+
+
+def report_files(folder: Path) -> dict[str, Path]:
+    """Return where the report of a run and what it is made of lie, by "report" and "record"."""
+    return {"report": folder / REPORT, "record": folder / RECORD}
 
 
 def files_per_channel(path: Path, num_channels: int) -> list[Path]:

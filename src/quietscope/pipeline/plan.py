@@ -10,7 +10,7 @@ from quietscope.io.alive import check_idle
 from quietscope.io.atomic import check_target
 from quietscope.outside.sources import reading
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
-from quietscope.pipeline.files import CONFIG, PREDICTED, trial_folder
+from quietscope.pipeline.files import CONFIG, PREDICTED, report_files, trial_folder
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.journal import JOURNAL, Journal, digest_of
 from quietscope.pipeline.ledger import Ledger
@@ -97,7 +97,12 @@ class TrainPlan:
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file that is there at the end, besides logs and the state to go on from."""
-        return tuple(self.training.files.values())
+        return (*self.training.files.values(), *self.reports.values())
+
+    @property
+    def reports(self) -> dict[str, Path]:
+        """The report of the run, and what it is made of, by "report" and "record"."""
+        return report_files(self.folder)
 
     def check(self) -> None:
         """Try everything that could keep the run from being begun or kept, and leave nothing behind.
@@ -108,6 +113,8 @@ class TrainPlan:
         with trial_folder(self.folder):
             self.training.folder.check_writable()
             self.training.check()
+            for path in self.reports.values():
+                check_target(path, self.training.resume or self.training.overwrite)
 
     def resumed(self) -> Self:
         """Return the plan that goes on with the run in the folder, see `Training.resumed`."""
@@ -140,7 +147,12 @@ class DenoisePlan:
     def files(self) -> tuple[Path, ...]:
         """Every file that is there at the end."""
         results = [path for target in self.targets for path in target.files.values()]
-        return (*results, *self.training.files.values(), self.overview, self.regions)
+        return (*results, *self.training.files.values(), self.overview, self.regions, *self.reports.values())
+
+    @property
+    def reports(self) -> dict[str, Path]:
+        """The report of the run, and what it is made of, by "report" and "record"."""
+        return report_files(self.folder)
 
     @property
     def ledger(self) -> Ledger:
@@ -155,7 +167,7 @@ class DenoisePlan:
         """
         with trial_folder(self.folder):
             self.training.check()
-            for path in (self.overview, self.regions):
+            for path in (self.overview, self.regions, *self.reports.values()):
                 check_target(path, self.training.resume or self.training.overwrite)
             for target in self.targets:
                 with trial_folder(target.folder):

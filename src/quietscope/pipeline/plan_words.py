@@ -209,14 +209,15 @@ def describe(plan: Plan, events: Listener = ignore) -> Description:
             devices=training.devices,
         ),
         images=_images(plan, method, frames, device) if isinstance(plan, DenoisePlan) else (),
-        files={**files, **_reports(plan)} if isinstance(plan, DenoisePlan) else files,
+        files={**files, **_reports(plan)},
         intervals=_intervals(plan, method),
         notes=(*found, *settled.notes),
     )
 
 
-def _reports(plan: DenoisePlan) -> dict[str, str]:
-    return {"overview": str(plan.overview), "regions": str(plan.regions)}
+def _reports(plan: DenoisePlan | TrainPlan) -> dict[str, str]:
+    beside = {"overview": plan.overview, "regions": plan.regions} if isinstance(plan, DenoisePlan) else {}
+    return {name: str(path) for name, path in {**beside, **plan.reports}.items()}
 
 
 def _intervals(plan: DenoisePlan | TrainPlan, method: "BuiltMethod") -> str:

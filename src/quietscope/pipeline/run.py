@@ -15,14 +15,14 @@ from quietscope.pipeline.chunks.chunk_run import predict_chunks
 from quietscope.pipeline.comparing import MOST_SAMPLES, compare
 from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import predict
-from quietscope.pipeline.events import Finished, Listener, Note, ignore
+from quietscope.pipeline.events import Finished, Listener, Note, Noted, ignore
 from quietscope.pipeline.files import result_folder
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
 from quietscope.pipeline.planes import score
 from quietscope.pipeline.predicting import predict_images
-from quietscope.pipeline.reporting import panels_of, report
+from quietscope.pipeline.reporting import panels_of, report, report_training
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
 from quietscope.pipeline.watch_plan import WatchPlan
 from quietscope.pipeline.watching import watch_folder
@@ -69,6 +69,7 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
 
 def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
     """Learn from the images, denoise every one of them, and report."""
+    events = noted = Noted(events)
     with result_folder(plan.folder), _alone(plan), _record(plan):
         plan = replace(plan, training=settle(plan.training, events))
         noisy = [as_measured(target.image) for target in plan.targets]
@@ -76,7 +77,7 @@ def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
         trained = _learn(plan, CostNote(plan, events))
         unaided = _unaided(plan, trained, events)
         predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
-        outcome = replace(report(plan, trained, predicted, before, events), unaided=unaided)
+        outcome = report(plan, trained, predicted, before, events, unaided=unaided, notes=noted.notes)
         return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
 
 
@@ -145,10 +146,14 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
 
 def _train(plan: TrainPlan, events: Listener) -> Outcome:
     """Learn, and keep the model."""
+    events = noted = Noted(events)
     with result_folder(plan.folder), _alone(plan):
         training = settle(plan.training, events)
         trained = train(training, events)
-        outcome = Outcome(trained=trained, files=training.files)
+        outcome = Outcome(trained=trained, files={**training.files, **plan.reports})
+        if trained.terminated:  # a scheduler wants the machine back
+            return replace(outcome, files=training.files)
+        report_training(replace(plan, training=training), trained, outcome.verdict, noted)
         if trained.interrupted:
             return outcome
         return _compared(outcome, training, (), MOST_SAMPLES, events)

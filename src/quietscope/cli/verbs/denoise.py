@@ -64,7 +64,8 @@ def denoise(
     """Train on the very images and denoise them: no clean data, no settings.
 
     Writes NAME_denoised and NAME_std (or NAME_deconvolved) for every image, the model, its configuration,
-    overview.png, and regions.csv, the places that noise does not explain. What is stopped or killed goes on with
+    overview.png, regions.csv, the places that noise does not explain, and report.html, which shows all of that, with a
+    paragraph for a paper and a checklist for reviewers (made of report.json). What is stopped or killed goes on with
     --resume. A result that is of no use is written and said to have failed; the exit status is then 3.
     """
     from quietscope.pipeline.files import UNFINISHED

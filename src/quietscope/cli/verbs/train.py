@@ -43,8 +43,8 @@ def train(
     """Train a model in a run folder, to be used on other images.
 
     Writes model.safetensors (the weights to use), best.safetensors (lowest validation loss), last.safetensors,
-    config.yaml and logs, and with --direct also direct.safetensors; Ctrl-C ends training early and
-    keeps what was learnt, and --resume goes on.
+    config.yaml, report.html (made of report.json) and logs, and with --direct also direct.safetensors; Ctrl-C ends
+    training early and keeps what was learnt, and --resume goes on.
     """
     from quietscope.metrics.verdict import num_steps
     from quietscope.pipeline.planning import plan_train

@@ -1,0 +1,75 @@
+"""The pictures of a channel in the report, of the planes that the overview shows too."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.metrics import autocorrelation
+from quietscope.outside.shown import shown
+from quietscope.report.overview import MAX_LAG, Overview
+from quietscope.report.sheet.run_record import Picture, Picture_, ShownChannel
+from quietscope.report.sheet.shown_pixels import limits_of, picture_of
+
+Plane: TypeAlias = npt.NDArray[Any]
+SIDE_OF_SAMPLES, SIDE_OF_OTHERS = 256, 128
+"""Largest sides in pixels of samples, and of channels beside the first: the file is to stay below 3 MB."""
+
+
+def channels_of(overview: Overview) -> tuple[ShownChannel, ...]:
+    """Return the pictures of every channel.
+
+    Args:
+        overview: What the overview shows.
+
+    Returns:
+        The pictures; images of a channel have one contrast, that of the noisy one.
+    """
+    others = (_channel(_middle_of(each, SIDE_OF_OTHERS)) for each in overview.others)
+    return (_channel(overview), *others)
+
+
+def middle(plane: Plane, side: int) -> Plane:
+    """Return the middle (..., Y, X) of planes, of a side of at most so many pixels."""
+    starts = [max(0, (length - side) // 2) for length in plane.shape[-2:]]
+    return plane[..., starts[0] : starts[0] + side, starts[1] : starts[1] + side]
+
+
+def _middle_of(overview: Overview, side: int) -> dict[str, Any]:
+    planes = {name: getattr(overview, name) for name in ("noisy", "mean", "std", "deconvolved", "clean", "samples")}
+    cut = {name: None if plane is None else middle(plane, side) for name, plane in planes.items()}
+    return {**cut, "channel": overview.channel}
+
+
+def _channel(source: Overview | dict[str, Any]) -> ShownChannel:
+    found = _middle_of(source, max(source.noisy.shape)) if isinstance(source, Overview) else source
+    noisy, mean = found["noisy"], found["mean"]
+    contrast = limits_of(noisy)
+    residual = np.asarray(noisy, np.float64) - mean
+    reach = limits_of(np.abs(residual))[1]
+
+    def shown_as(name: str, limits: tuple[float, float] | None = contrast, colors: Picture_ = "gray") -> Picture | None:
+        plane = found[name]
+        return None if plane is None else picture_of(plane, limits or limits_of(plane), colors)
+
+    std = found["std"]
+    return ShownChannel(
+        name=shown(found["channel"]),
+        noisy=picture_of(noisy, contrast),
+        denoised=picture_of(mean, contrast),
+        deconvolved=shown_as("deconvolved", None),
+        clean=shown_as("clean"),
+        deviation=None if std is None else shown_as("std", (0.0, max(limits_of(std)[1], 1e-12)), "heat"),
+        residual=picture_of(residual, (-reach, reach), "signed"),
+        samples=tuple(picture_of(middle(each, SIDE_OF_SAMPLES), contrast) for each in found["samples"]),
+        correlation=_correlation(residual),
+    )
+
+
+def _correlation(residual: Plane) -> tuple[tuple[float, ...], ...]:
+    """Return the autocorrelation; empty where the image is too small."""
+    lag = min(MAX_LAG, min(residual.shape) - 1)
+    if lag < 1:
+        return ()
+    found = autocorrelation(np.nan_to_num(residual), lag)
+    return tuple(tuple(round(float(value), 4) for value in line) for line in found)

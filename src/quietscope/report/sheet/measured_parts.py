@@ -1,0 +1,106 @@
+"""The parts of the report that are numbers: verdict, quality, noise, training, settings."""
+
+from quietscope.report.sheet.markup import folded, listed, paragraph, rows, section, table, text
+from quietscope.report.sheet.plotted import plot
+from quietscope.report.sheet.run_record import ImageRecord, NoiseCurve, RunRecord, TrainingCurve
+from quietscope.report.table import duration
+
+_REGION_HEADS = ("plane", "channel", "y", "x", "side", "kind", "evidence", "size")
+
+
+def verdict(record: RunRecord) -> str:
+    """Return what the run is worth, what it has warned of, and what the report lacks."""
+    kind = "verdict" if record.level == "usable" else "verdict bad"
+    lacks = "".join(paragraph(f"Not in this report: {each}", "missing") for each in record.missing)
+    notes = f"<h3>Notes and warnings of the run</h3>{listed(record.notes)}" if record.notes else ""
+    several = [(each.name, each.verdict) for each in record.images] if len(record.images) > 1 else []
+    return section(
+        "verdict",
+        "Verdict",
+        paragraph(f"Verdict: {record.verdict}", kind),
+        rows(several, "verdict of each image"),
+        lacks,
+        notes,
+    )
+
+
+def unexplained(record: RunRecord) -> str:
+    """Return what of the images noise does not explain."""
+    about = (
+        "Squares in which what was taken away is no noise, or something was made up. Look at them before anything is "
+        "measured there; regions.csv has all of them."
+    )
+    found = [(each.name, each.unexplained) for each in record.images if each.unexplained]
+    each = [table(_REGION_HEADS, image.regions, f"the surest regions of {image.name}") for image in record.images]
+    shown = folded("The surest of them", *each)
+    counted = rows(found, "regions that noise does not explain")
+    return section("regions", "Regions not explained by noise", paragraph(about), counted, shown) if found else ""
+
+
+def quality(record: RunRecord) -> str:
+    """Return how good the results are: by a clean reference, or as far as it can be told without one."""
+    told = [("intervals", record.intervals), ("estimated PSNR", record.quality)]
+    estimated = rows([each for each in told if each[1]], "estimated without a clean image")
+    scored = [_scores(each) for each in record.images if each.psnr is not None and each.ssim is not None]
+    head = ("image", "PSNR noisy", "PSNR denoised", "SSIM noisy", "SSIM denoised")
+    by_reference = table(head, scored, "compared with the clean reference")
+    return section("quality", "Quality", by_reference, *map(_coverage, record.images), estimated)
+
+
+def _scores(image: ImageRecord) -> list[str]:
+    assert image.psnr is not None
+    assert image.ssim is not None
+    return [image.name, *(f"{value:.2f} dB" for value in image.psnr), *(f"{value:.3f}" for value in image.ssim)]
+
+
+def _coverage(image: ImageRecord) -> str:
+    lines = [(f"{100 * promised:.0f} %", f"{100 * held:.1f} %") for promised, held in image.coverage]
+    shown = table(("promised", "held"), lines, f"coverage of the intervals of {image.name}")
+    return shown + (paragraph(f"{image.name}: {image.honesty}.") if shown and image.honesty else "")
+
+
+def noise(record: RunRecord) -> str:
+    """Return noise model and measured noise of every channel, and the diagnosis."""
+    found = f"<h3>Diagnosis</h3>{listed(record.diagnosis)}" if record.diagnosis else ""
+    none = "" if record.noise else paragraph("This method has no noise model.")
+    return section("noise", "Noise", none, *map(_noise, record.noise), found)
+
+
+def _noise(curve: NoiseCurve) -> str:
+    title = f"variance of the noise against the signal, {curve.channel}: {curve.words}"
+    drawn = plot(title, "signal, in the units of the file", "variance", line=curve.model, dots=curve.measured)
+    about = "Line: the noise model. Dots: measured in the noisy image, without a reference." if curve.measured else ""
+    note = paragraph(curve.note) if curve.note else ""
+    return f"<h3>{text(curve.channel)}</h3>{paragraph(curve.words)}{drawn}{paragraph(about) if about else ''}{note}"
+
+
+def training(record: RunRecord) -> str:
+    """Return how training went."""
+    told = [("steps", f"{record.steps:,}"), ("time", duration(record.training_seconds))]
+    told += [("learnt from", each) for each in record.learnt_from]
+    drawn = "".join(map(_curve, record.curves))
+    curves = f'<div class="figures">{drawn}</div>' if drawn else ""
+    return section("training", "Training", rows(told, "training"), curves)
+
+
+def _curve(curve: TrainingCurve) -> str:
+    first, last = curve.points[0], curve.points[-1]
+    title = f"{curve.name} by training step: {first[1]:.4g} at step {first[0]:g}, {last[1]:.4g} at step {last[0]:g}"
+    drawn = plot(title, "training step", curve.name, trace=curve.points)
+    return f"<figure>{drawn}<figcaption>{text(curve.name)}</figcaption></figure>"
+
+
+def settings(record: RunRecord) -> str:
+    """Return settings, versions, hardware and times."""
+    times = [("training", duration(record.training_seconds))]
+    times += [(f"prediction of {each.name}", duration(each.seconds)) for each in record.images]
+    files = [(each.name, ", ".join(each.files)) for each in record.images]
+    return section(
+        "settings",
+        "Settings, versions, hardware, time",
+        rows(record.versions, "versions"),
+        rows(record.hardware, "hardware"),
+        rows(times, "times"),
+        rows(files, "files of each image"),
+        folded("All settings", rows(record.settings, "settings")),
+    )

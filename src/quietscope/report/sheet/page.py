@@ -1,0 +1,74 @@
+"""The report of a run, put together of its parts."""
+
+import re
+
+from quietscope.report.sheet.appearance import SCRIPT, STYLE
+from quietscope.report.sheet.markup import paragraph, text
+from quietscope.report.sheet.measured_parts import noise, quality, settings, training, unexplained, verdict
+from quietscope.report.sheet.paper import methods
+from quietscope.report.sheet.pictured import before_and_after, judged, samples
+from quietscope.report.sheet.reviewers import checklist
+from quietscope.report.sheet.run_record import RunRecord
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
+"""What a browser lets the page do: nothing but show itself."""
+
+GENERATOR = '<meta name="generator" content="QuietScope">'
+"""What tells such a report from other files."""
+
+_PARTS = (
+    verdict,
+    before_and_after,
+    samples,
+    judged,
+    unexplained,
+    quality,
+    noise,
+    training,
+    methods,
+    checklist,
+    settings,
+)
+_HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)</h2>')
+
+
+def page_of(record: RunRecord) -> str:
+    """Return the report as HTML that needs no other file.
+
+    Args:
+        record: What the run has to tell.
+
+    Returns:
+        The text of the file.
+    """
+    sections = [found for part in _PARTS if (found := part(record))]
+    name = record.images[0].name if record.images else "a trained model"
+    more = f" and {len(record.images) - 1} more" if len(record.images) > 1 else ""
+    title = f"QuietScope: {name}{more}"
+    headings = [_HEADING.search(each) for each in sections]
+    entries = "".join(f'<li><a href="#{found[1]}">{found[2]}</a></li>' for found in headings if found)
+    about = f"{record.method}, preset {record.preset}; {record.created}"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{GENERATOR}
+<meta name="referrer" content="no-referrer">
+<title>{text(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{text(title)}</h1>
+{paragraph(about)}
+</header>
+<nav aria-label="Sections"><ul>{entries}</ul></nav>
+<main>
+{"".join(sections)}
+</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
