@@ -1,13 +1,16 @@
-"""How training and prediction stand: a bar on a terminal, one line in a notebook, sparse lines elsewhere."""
+"""How training and prediction stand: a bar on a terminal and in a notebook, sparse lines elsewhere."""
 
+import importlib
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -19,6 +22,8 @@ ROOMY = 100
 SPARSE_SHARE = 0.1
 SPARSE_SECONDS = 30.0
 NOTEBOOK_SECONDS = 0.5
+NOTEBOOK_WIDTH = 110
+_HTML = '<pre style="white-space:pre;overflow-x:auto;line-height:normal;font-family:monospace">{code}</pre>'
 
 Tell: TypeAlias = Callable[[float, str, float | None], None]
 """Called with the share that is done, 0 to 1, words, and the seconds that are left, where they are known."""
@@ -45,34 +50,38 @@ def meter(console: Console, task: str, hold: Callable[[Progress | None], None] =
         What to call with the share that is done, words, and the seconds that are left.
     """
     if console.is_jupyter:
-        line = _Line(task)
+        shown_by = _display()
+        below = _Line(task) if shown_by is None else _Cell(task, shown_by)
         try:
-            yield line
+            yield below
         finally:
-            line.end()
+            below.end()
         return
     if not console.is_terminal:
         yield _Sparse(console, task)
         return
+    with Progress(*_columns(console), console=console, refresh_per_second=4) as bar:
+        number = bar.add_task(task, total=1.0, words="", left="")
+        hold(bar)
+        try:
+            yield partial(_tell, bar, number)
+        finally:
+            hold(None)
+
+
+def _columns(console: Console) -> tuple[ProgressColumn, ...]:
     whole = Column(no_wrap=True, min_width=9)
-    columns = (
+    return (
         TextColumn("{task.description}", table_column=whole),
         BarColumn(bar_width=24 if console.width >= ROOMY else 6),
         TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True, min_width=4)),
         TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         TextColumn("{task.fields[left]}", table_column=whole),
     )
-    with Progress(*columns, console=console, refresh_per_second=4) as bar:
-        number = bar.add_task(task, total=1.0, words="", left="")
-        hold(bar)
 
-        def tell(share: float, words: str, left: float | None) -> None:
-            bar.update(number, completed=share, words=shown(words), left="" if left is None else f"{clock(left)} left")
 
-        try:
-            yield tell
-        finally:
-            hold(None)
+def _tell(bar: Progress, number: TaskID, share: float, words: str, left: float | None) -> None:
+    bar.update(number, completed=share, words=shown(words), left="" if left is None else f"{clock(left)} left")
 
 
 @contextmanager
@@ -111,8 +120,51 @@ def training_shown(watch: Watcher | None, progress: bool | None) -> Iterator[Wat
         yield both
 
 
+def _display() -> Callable[..., Any] | None:
+    """Return what shows something below a cell and changes it later; None where this is no notebook after all."""
+    try:
+        display: Callable[..., Any] = importlib.import_module("IPython.display").display
+    except ImportError:
+        return None
+    return display
+
+
+class _Cell:
+    """A bar below a cell of a notebook, drawn by rich; it needs no widgets, which not every notebook has."""
+
+    def __init__(self, task: str, display: Callable[..., Any]) -> None:
+        self._console = Console(
+            file=io.StringIO(), record=True, width=NOTEBOOK_WIDTH, force_terminal=True, force_jupyter=False
+        )
+        self._bar = Progress(*_columns(self._console), console=self._console, auto_refresh=False)
+        self._number = self._bar.add_task(task, total=1.0, words="", left="")
+        self._display, self._time = display, 0.0
+        self._handle: Any = None
+
+    def __call__(self, share: float, words: str, left: float | None) -> None:
+        _tell(self._bar, self._number, share, words, left)
+        if time.monotonic() - self._time >= NOTEBOOK_SECONDS:
+            self._show()
+
+    def end(self) -> None:
+        """Show where it has come to."""
+        if self._time:
+            self._show()
+
+    def _show(self) -> None:
+        self._time = time.monotonic()
+        self._console.print(self._bar.get_renderable())
+        text = self._console.export_text(clear=False)
+        bundle = {"text/plain": text, "text/html": self._console.export_html(inline_styles=True, code_format=_HTML)}
+        self._console.file = io.StringIO()
+        if self._handle is None:
+            self._handle = self._display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
 class _Line:
-    """One line that is written over, as notebooks show it without further packages."""
+    """One line that is written over, where rich cannot draw into a notebook."""
 
     def __init__(self, task: str) -> None:
         self._task, self._time, self._width, self._last = task, 0.0, 0, ""
