@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from quietscope.errors import Stop
     from quietscope.export import export_model
     from quietscope.io import Image, Storage, read_image, write_image
-    from quietscope.model.denoising import Result
     from quietscope.model.exported import Deployed
+    from quietscope.model.result import Result
     from quietscope.pipeline.chunks.chunk_planning import plan_chunks
     from quietscope.pipeline.chunks.sharing import Sharing
     from quietscope.pipeline.events import (
@@ -57,7 +57,7 @@ _HOMES = {
     "PredictPlan": "quietscope.pipeline.plan",
     "PredictionProgress": "quietscope.pipeline.events",
     "Request": "quietscope.tiling.request",
-    "Result": "quietscope.model.denoising",
+    "Result": "quietscope.model.result",
     "Results": "quietscope.pipeline.results",
     "Stop": "quietscope.errors",
     "Storage": "quietscope.io",

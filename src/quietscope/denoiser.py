@@ -23,8 +23,9 @@ from quietscope.io import ImageSource, as_images
 from quietscope.main_memory import tune_allocator
 from quietscope.methods.base import Method
 from quietscope.metrics.coverage import Exposure
-from quietscope.model import denoising, error_estimate, exploring, honesty, trained
+from quietscope.model import denoising, error_estimate, exploring, honesty, parameters, shown_model, trained
 from quietscope.model.file import ModelCard, describe_model, history_of, load_model, save_model
+from quietscope.model.parameters import configuration_of, defaults_of, parameters_of
 from quietscope.model.starting import with_start
 from quietscope.nn.hardware import chosen_device
 from quietscope.noise import NoiseModel
@@ -63,6 +64,8 @@ class Denoiser:
         direct: "mean" or "median" trains a direct denoiser along, which gives that in one pass, see `direct`.
         network: Settings of the method that differ from the preset's.
         training: Training settings that differ from the preset's.
+        start: A model file whose weights training starts from, see `starting_from`; arguments left at their defaults
+            are then the model's.
         device: Where to compute, such as "cpu" or "cuda:1"; the best there is if None.
 
     Raises:
@@ -86,6 +89,11 @@ class Denoiser:
     estimated_psnr = error_estimate.estimated_psnr
     forget_recalibration = honesty.forget_recalibration
     remember = trained.remember
+    # What scikit-learn and notebooks ask for.
+    get_params = parameters.get_params
+    set_params = parameters.set_params
+    __repr__ = shown_model.shown
+    _repr_html_ = shown_model.shown_as_html
 
     def __init__(
         self,
@@ -105,13 +113,12 @@ class Denoiser:
         direct: Literal["mean", "median"] | None = None,
         network: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        start: str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        values: dict[str, Any] = {"method": method, "preset": preset, "noise": noise, "psf": psf, "direct": direct}
-        values |= {"budget": None if budget is None else str(budget), "steps": steps, "dims": dims, "seed": seed}
-        values |= {"depth_axis": depth_axis, "neighbours": neighbours, "neighbour_axis": neighbour_axis}
-        values |= {"normalize": normalize, "network": dict(network or {}), "training": dict(training or {})}
-        self._start(Configuration.of(values), device)
+        made_of = {name: value for name, value in locals().items() if name != "self"}
+        self._start(configuration_of(made_of, defaults_of(Denoiser)), device)
+        self.made_of = made_of
 
     @classmethod
     def from_configuration(cls, configuration: Configuration, *, device: str | torch.device | None = None) -> Self:
@@ -155,6 +162,7 @@ class Denoiser:
         tune_allocator()
         self.configuration = configuration
         self.device = chosen_device(device)
+        self.made_of = parameters_of(configuration, device, defaults_of(Denoiser))
         self.fit_report: FitReport | None = None
         self.direct: Self | None = None  # the direct denoiser that was trained along, where one was asked for
         self._method: Method | None = None

@@ -8,10 +8,10 @@ import tifffile
 
 from quietscope import read_image
 from quietscope.cli.verbs.noise_show import describe_noise
+from quietscope.data.planes import honesty
 from quietscope.io import write_image
 from quietscope.noise import Censored, Gaussian, PoissonGaussian
 from quietscope.noise.noise_file import load_noise_model, save_noise_model
-from quietscope.pipeline.planes import honesty
 from tests.cli.command_line import Quietscope, refused
 
 SIDE = 64

@@ -9,7 +9,7 @@ import pytest
 from quietscope.cli import run
 from quietscope.io import read_image, write_image
 from quietscope.io.details import NO_DETAILS, Details
-from quietscope.model.denoising import Result
+from quietscope.model.result import Result
 from quietscope.pipeline.image_files import Target
 from quietscope.tiling.request import Request
 

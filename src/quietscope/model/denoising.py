@@ -3,118 +3,28 @@
 Each function takes the model first, and is a method of `quietscope.Denoiser` and `quietscope.Deployed`.
 """
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
 from quietscope.data.by_itself import for_model
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, for_network, in_intensities, restoring
 from quietscope.errors import SettingsError
-from quietscope.io import Image, ImageSource, Sink, as_image, write_image
-from quietscope.io.details import NO_DETAILS, Details
+from quietscope.io import Image, ImageSource, Sink, as_image
 from quietscope.methods.abilities import draws, kinds_of
-from quietscope.methods.base import Method
-from quietscope.metrics.unexplained import NOT_TESTED, Unexplained
-from quietscope.metrics.verdict import USABLE, Verdict
+from quietscope.methods.base import Method, MomentsMethod
+from quietscope.model.result import Result
 from quietscope.model.trained import Pixels, TrainedModel, checked_pixels, known_noise, ready
 from quietscope.prediction import predict_image
 from quietscope.prediction.predict import room_of_method
 from quietscope.tiling.cut import Room, Within
 from quietscope.tiling.judged import judging, unexplained_of, verdict_of
-from quietscope.tiling.kinds import chosen_kinds, kind_of, with_leading
+from quietscope.tiling.kinds import chosen_kinds
 from quietscope.tiling.request import DEFAULT_BANDWIDTH, DEFAULT_PROBABILITIES, DEFAULT_REQUEST, USUAL_SAMPLES, Request
 from quietscope.tiling.walk import Progress
 
 Estimate: TypeAlias = Literal["mean", "map"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """A denoised image.
-
-    Attributes:
-        estimates: Every result by its kind, see `quietscope.tiling.kinds`; float32, shape and axes of the input,
-            intensity units, with a leading axis for quantiles and samples.
-        probabilities: Which quantiles these are.
-        axes: Axes of the input, and of all results behind their leading axis.
-        pixel_size_um: Pixel size by axis, in micrometres, where the input names it.
-        channel_names: Channel names, where the input has them.
-        frame_interval_s: Seconds between time points, where the input names them.
-        details: What else the input tells, such as colours, see `quietscope.io.details`.
-        verdict: What the result is worth, as far as that can be known without a reference.
-        unexplained: Regions where what was removed is no noise, or something was made up, see
-            `quietscope.metrics.unexplained`.
-    """
-
-    estimates: Mapping[str, Pixels]
-    probabilities: tuple[float, ...] = ()
-    axes: str
-    pixel_size_um: Mapping[str, float] = field(default_factory=dict)
-    channel_names: tuple[str, ...] = ()
-    frame_interval_s: float | None = None
-    details: Details = NO_DETAILS
-    verdict: Verdict = USABLE
-    unexplained: Unexplained = NOT_TESTED
-
-    @property
-    def image(self) -> Pixels:
-        """The estimate that was asked for: the most probable image, or else the mean."""
-        return self.mean if self.map is None else self.map
-
-    @property
-    def mean(self) -> Pixels:
-        """Mean of the posterior samples, the estimate of least mean squared error, or a point method's one answer."""
-        return self.estimates["mean"]
-
-    @property
-    def std(self) -> Pixels | None:
-        """Standard deviation at every pixel, how sure the model is; None of a method that gives one image alone."""
-        return self.estimates.get("std")
-
-    @property
-    def map(self) -> Pixels | None:
-        """The most probable image; None where it was not asked for."""
-        return self.estimates.get("map")
-
-    @property
-    def deconvolved(self) -> Pixels | None:
-        """The image without the microscope's blur; None of a method that does not give it."""
-        return self.estimates.get("deconvolved")
-
-    @property
-    def quantiles(self) -> Pixels | None:
-        """Quantiles of the samples, one per entry of `probabilities`; None where they were not asked for."""
-        return self.estimates.get("quantiles")
-
-    def save(self, path: str | os.PathLike[str], kind: str | None = None, *, overwrite: bool = False) -> None:
-        """Write a result with all that is known of the image: pixel size, interval, names, colours.
-
-        Args:
-            path: File or folder; its ending picks the format.
-            kind: Which of `estimates`; `image` if None.
-            overwrite: Whether an existing file may be replaced.
-
-        Raises:
-            SettingsError: If there is no result of this kind.
-            OutputError: If it cannot be written, or exists and `overwrite` is false.
-        """
-        if kind is not None and kind not in self.estimates:
-            raise SettingsError(" or ".join(self.estimates), f"kind {kind!r}", f"ask for it with `also=[{kind!r}]`")
-        pixels = self.image if kind is None else self.estimates[kind]
-        details = self.details if kind is None else kind_of(kind).details_of(self.details)
-        is_quantiles = kind is not None and kind_of(kind).per == "probability"
-        write_image(
-            path,
-            pixels,
-            with_leading(self.axes) if pixels.ndim > len(self.axes) else self.axes,
-            pixel_size_um=self.pixel_size_um,
-            channel_names=self.channel_names,
-            frame_interval_s=self.frame_interval_s,
-            details=details.of_quantiles(self.probabilities) if is_quantiles else details,
-            overwrite=overwrite,
-        )
 
 
 class Options(TypedDict, total=False):
@@ -284,8 +194,9 @@ def _denoise_one(
     model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
 ) -> Result:
     image = as_measured(image)
+    noisy = replace(image, data=in_intensities(image.data))
     out = request.arrays(wanted, image.shape)
-    judged = judging(replace(image, data=in_intensities(image.data)), out, known_noise(model))
+    judged = judging(noisy, out, known_noise(model))
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
         estimates=out,
@@ -297,7 +208,16 @@ def _denoise_one(
         details=image.details,
         verdict=verdict_of(judged, model.history.effort, is_own=False),
         unexplained=unexplained_of(judged),
+        noisy=noisy,
+        method=model.method.name,
+        num_samples=_samples_behind(model.method, request, wanted),
     )
+
+
+def _samples_behind(method: Method, request: Request, wanted: Collection[str]) -> int | None:
+    """Return how many samples a deviation is made of; None where it is computed, or there is none."""
+    is_computed = isinstance(method, MomentsMethod) or not draws(method, chosen_kinds(wanted))
+    return None if is_computed else request.num_independent(wanted)
 
 
 def _given_by(method: Method) -> tuple[str, ...]:

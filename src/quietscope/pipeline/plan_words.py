@@ -280,8 +280,8 @@ def _learning(
 def _images(
     plan: DenoisePlan, method: "BuiltMethod", frames: "Frames", device: "torch.device"
 ) -> tuple[ImageDescription, ...]:
+    from quietscope.data.planes import describe_image
     from quietscope.pipeline.effort import plan_tiles, seconds_per_pixel
-    from quietscope.pipeline.planes import describe_image
     from quietscope.pipeline.results import Abilities
 
     first = plan.targets[0]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from quietscope.data.planes import describe_image
 from quietscope.io import is_shared
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_job import ChunkJob, cut_of
@@ -17,7 +18,6 @@ from quietscope.pipeline.foreign import check_likeness, tell_of_model
 from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.opened_model import open_model_file
 from quietscope.pipeline.plan import PredictPlan
-from quietscope.pipeline.planes import describe_image
 from quietscope.report.table import duration, samples
 from quietscope.tiling.cut import Cut, Room
 from quietscope.tiling.spec import automatic_tile

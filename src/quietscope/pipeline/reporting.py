@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from quietscope.data.measured import as_measured
+from quietscope.data.planes import describe_image, honesty, score, units_notes
 from quietscope.io import Image, read_image
 from quietscope.metrics import Score
 from quietscope.metrics.verdict import Verdict
@@ -13,7 +14,6 @@ from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.panels import Panels
 from quietscope.pipeline.picture import Reference, overview_of
 from quietscope.pipeline.plan import DenoisePlan, TrainPlan
-from quietscope.pipeline.planes import describe_image, honesty, score, units_notes
 from quietscope.pipeline.results import Abilities
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided
 from quietscope.report.overview import write_overview

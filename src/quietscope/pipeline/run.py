@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from quietscope.data.measured import as_measured
+from quietscope.data.planes import score
 from quietscope.errors import Terminated
 from quietscope.io import Image
 from quietscope.io.alive import at_work, check_idle
@@ -20,7 +21,6 @@ from quietscope.pipeline.files import result_folder
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
-from quietscope.pipeline.planes import score
 from quietscope.pipeline.predicting import predict_images
 from quietscope.pipeline.reporting import panels_of, report, report_training
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided

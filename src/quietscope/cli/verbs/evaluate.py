@@ -17,6 +17,7 @@ from quietscope.cli.options import Axes, Flag, Group, Mask, Series
 from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
+from quietscope.data.planes import Pair, describe_image, pairs, units_notes
 from quietscope.errors import NoiseError, QuietScopeError, SettingsError, SizeError
 from quietscope.io import Image, read_image
 from quietscope.io.part import Part, PartArray
@@ -33,7 +34,6 @@ from quietscope.metrics import (
 )
 from quietscope.metrics.second_exposure import PairedSums
 from quietscope.metrics.unexplained import Unexplained
-from quietscope.pipeline.planes import Pair, describe_image, pairs, units_notes
 from quietscope.report.region_list import COLUMNS, cells_of
 from quietscope.tiling.kinds import with_leading
 
@@ -61,7 +61,10 @@ MOST_SHOWN = 20
 def evaluate(
     denoised: Annotated[Path, Parameter(help="Image to judge.")],
     clean: Annotated[
-        Path | None, Parameter(help="Clean reference; with --noise a second noisy exposure. Not needed with --noisy.")
+        Path | None,
+        Parameter(
+            help="Clean reference; with --noise a second noisy exposure. Not needed with --noisy. Default: none."
+        ),
     ] = None,
     /,
     *,
@@ -69,25 +72,39 @@ def evaluate(
         float | None, Parameter(help="Range of intensities, e.g. 255. Default: of each clean plane, maximum - minimum.")
     ] = None,
     affine: Annotated[bool, Flag, Parameter(help="With CLEAN: also PSNR after the best scale and offset.")] = False,
-    std: Annotated[Path | None, Parameter(help="Deviation saved with the image: is it honest?")] = None,
+    std: Annotated[Path | None, Parameter(help="Deviation saved with the image: is it honest? Default: none.")] = None,
     num_samples: Annotated[
-        int | None, Parameter(help="With --std: samples that image and deviation were made of, as `denoise` tells it.")
+        int | None,
+        Parameter(
+            help="With --std: samples that image and deviation were made of, as `denoise` tells it. "
+            "Default: a deviation that is exact."
+        ),
     ] = None,
-    samples: Annotated[Path | None, Parameter(help="Posterior samples saved with the image: are they honest?")] = None,
+    samples: Annotated[
+        Path | None, Parameter(help="Posterior samples saved with the image: are they honest? Default: none.")
+    ] = None,
     noise: Annotated[
         str | None,
-        Parameter(help="Noise of the reference: a noise file or sigma=NUMBER, or one per channel, with commas."),
+        Parameter(
+            help="Noise of the reference: a noise file or sigma=NUMBER, or one per channel, with commas. "
+            "Default: a clean reference."
+        ),
     ] = None,
     num_exposures: Annotated[
         int | None, Parameter(help="Exposures that the reference is the mean of, with --noise. Default: 1.")
     ] = None,
     noisy: Annotated[
         Path | None,
-        Parameter(help="Noisy image that it was made of: which regions of the result does noise not explain?"),
+        Parameter(
+            help="Noisy image that it was made of: which regions of the result does noise not explain? Default: none."
+        ),
     ] = None,
     second: Annotated[
         Path | None,
-        Parameter(help="With --noisy: another exposure of the scene, as noisy. It tells the PSNR without a clean one."),
+        Parameter(
+            help="With --noisy: another exposure of the scene, as noisy. It tells the PSNR without a clean one. "
+            "Default: none."
+        ),
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of the noise that is added to samples.")] = 0,
     axes: Axes = None,

@@ -9,11 +9,11 @@ from cyclopts import Parameter
 from quietscope.cli.options import Axes, Flag, Mask, Output, Series, also
 from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.screen import Screen
+from quietscope.data.planes import Plane, measured_pixels, pairs
 from quietscope.errors import NoiseError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.pipeline.files import files_per_channel
-from quietscope.pipeline.planes import Plane, measured_pixels, pairs
 
 MOST_PIXELS = 1 << 24
 """More pairs than these 16 million say nothing new, and those of a long calibration would fill the memory."""

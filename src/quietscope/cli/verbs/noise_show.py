@@ -14,11 +14,11 @@ from quietscope.cli.options import Axes, Flag, Mask, Output, Series, read_measur
 from quietscope.cli.pair_reading import read_pair
 from quietscope.cli.screen import Screen
 from quietscope.data.measured import MeasuredArray
+from quietscope.data.planes import measured_pixels, pairs
 from quietscope.errors import ChannelError, OutputError, SettingsError
 from quietscope.io import Image
 from quietscope.io.atomic import check_target
 from quietscope.io.pixel_check import check_finite
-from quietscope.pipeline.planes import measured_pixels, pairs
 
 if TYPE_CHECKING:
     from quietscope.noise import GaussianMixture, NoiseModel
@@ -34,9 +34,13 @@ def noise_show(
     file: Annotated[Path, Parameter(help="Noise file: .safetensors, .npz or .npy.")],
     /,
     *,
-    data: Annotated[Path | None, Parameter(help="Noisy image to compare the model with.")] = None,
-    clean: Annotated[Path | None, Parameter(help="Its clean reference: compares with the pairs.")] = None,
-    channel: Annotated[int | None, Parameter(help="Which channel of the data, from 0, where there are more.")] = None,
+    data: Annotated[Path | None, Parameter(help="Noisy image to compare the model with. Default: none.")] = None,
+    clean: Annotated[
+        Path | None, Parameter(help="Its clean reference: compares with the pairs. Default: none.")
+    ] = None,
+    channel: Annotated[
+        int | None, Parameter(help="Which channel of the data, from 0, where there are more. Default: the only one.")
+    ] = None,
     output: Annotated[Path | None, Output, Parameter(help="Picture, .png. Default: beside the noise file.")] = None,
     axes: Axes = None,
     series: Series = None,

@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pytest
 
 from quietscope.data.measured import as_measured
+from quietscope.data.planes import honesty, measured_pixels, pairs, score
 from quietscope.errors import PixelError
 from quietscope.io import Image
-from quietscope.pipeline.planes import honesty, measured_pixels, pairs, score
 
 PAD = 24
 

@@ -1,4 +1,4 @@
-"""Planes of images: pairs to be judged against each other, and the one to be shown."""
+"""Planes of images: pairs to be judged against each other, and how often intervals hold the reference."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
