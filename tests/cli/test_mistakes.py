@@ -149,7 +149,8 @@ def test_ctrl_c_in_prediction(
 
 
 def test_what_is_missing_sends_to_the_help_of_its_verb(quietscope: Quietscope) -> None:
-    refused(quietscope("denoise", "cells.tif"), "--output", "-o out/", "`quietscope denoise --help`")
+    refused(quietscope("denoise"), "IMAGES...", "-o out/", "`quietscope denoise --help`")
+    refused(quietscope("train", "cells.tif"), "--output", "`quietscope train --help`")
     refused(quietscope("noise", "fit", "cells.tif"), "`quietscope noise fit --help`")
     refused(quietscope("denoize", "cells.tif"), "denoise", "`quietscope --help`")
 

@@ -73,6 +73,7 @@ PSF_VERBS = MappingProxyType(
         "beads": "Average the beads of an image.",
     }
 )
+COMPLETION, COMPLETES = "--install-completion", "Let the Tab key complete verbs and options in this shell."
 _TOLD = (PluginWarning, SeriesWarning, MissingPixelsWarning, CaveatWarning, LeftOutWarning)
 """Warnings that are notes for a person, told in one line."""
 USAGE_ERROR, OUR_ERROR, INTERRUPTED, TERMINATED = 2, 70, 130, 143
@@ -99,6 +100,8 @@ def make_app(typed: Sequence[str] = ()) -> "App":
     """
     from cyclopts import App
 
+    from quietscope.cli.help_groups import BASIC
+
     def about(verb: str, summary: str) -> str | None:
         return None if verb in typed else summary
 
@@ -106,20 +109,24 @@ def make_app(typed: Sequence[str] = ()) -> "App":
         name="quietscope",
         help="Remove noise from microscopy images without clean training data, and say how sure the result is.",
         version=__version__,
+        group_parameters=BASIC,
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # it would exit without a word
     )
-    noise = App(name="noise", help="Noise models: how an intensity scatters around the clean signal.")
+    about_noise = "Noise models: how an intensity scatters around the clean signal."
+    noise = App(name="noise", help=about_noise, group_parameters=BASIC)
     for verb, summary in VERBS.items():
         function = f"{verb}_" if keyword.iskeyword(verb) else verb
         app.command(f"quietscope.cli.verbs.{function}:{function}", name=verb, help=about(verb, summary))
     for verb, summary in NOISE_VERBS.items():
         noise.command(f"quietscope.cli.verbs.noise_{verb}:noise_{verb}", name=verb, help=about(verb, summary))
     app.command(noise)
-    psf = App(name="psf", help="Point spread functions: how the microscope blurs a point.")
+    about_psf = "Point spread functions: how the microscope blurs a point."
+    psf = App(name="psf", help=about_psf, group_parameters=BASIC)
     for verb, summary in PSF_VERBS.items():
         psf.command(f"quietscope.cli.verbs.psf_{verb}:psf_{verb}", name=verb, help=about(verb, summary))
     app.command(psf)
+    app.command("quietscope.cli.completion:install_completion", name=COMPLETION, help=about(COMPLETION, COMPLETES))
     for verb in COMMANDS:
         summary = f"Of the package {COMMANDS.source_of(verb)}."
         app.command(f"quietscope.cli.commands:{verb}", name=verb, help=about(verb, summary))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietscope.cli.help_groups import PROCESSES
 from quietscope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -16,18 +17,26 @@ class ChunkOptions:
     """Who denoises the chunks of one image, whose result is OME-Zarr."""
 
     workers: Annotated[
-        int | None, Parameter(help="Denoise one image by chunks in so many processes, into OME-Zarr.")
+        int | None,
+        Parameter(group=PROCESSES),
+        Parameter(
+            help="Denoise one image by chunks in so many processes, into OME-Zarr. Default: one process, any format."
+        ),
     ] = None
     scheduler: Annotated[
         str | None,
-        Parameter(help="The same by the workers of a Dask scheduler that is there, e.g. tcp://host:8786."),
+        Parameter(group=PROCESSES),
+        Parameter(
+            help="The same by the workers of a Dask scheduler that is there, e.g. tcp://host:8786. Default: none."
+        ),
     ] = None
     of_parts: Annotated[
         str | None,
+        Parameter(group=PROCESSES),
         Parameter(
             name="--part",
             help="The same for a part of the chunks, e.g. 3/64, as the jobs of an array do; whichever is last puts the "
-            "result in its place.",
+            "result in its place. Default: all.",
         ),
     ] = None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from quietscope.cli.help_groups import BASIC, IMAGES, OUTPUT, PREDICTION
 from quietscope.errors import SettingsError
 from quietscope.registry import Registry, record
 from quietscope.tiling.kinds import names_of_kinds
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 Flag = Parameter(negative="")
 Several = Parameter(negative="", consume_multiple=True)
 Group = Parameter(name="*")
-Output = Parameter(name=["--output", "-o"])
+Output = Parameter(name=["--output", "-o"], group=BASIC)
+InOutput = Parameter(group=OUTPUT)
+InBasic = Parameter(group=BASIC)
+InImages = Parameter(group=IMAGES)
+InPrediction = Parameter(group=PREDICTION)
 
 
 def also(group: str) -> str:
@@ -41,21 +46,26 @@ def also(group: str) -> str:
 
 Axes: TypeAlias = Annotated[
     str | None,
-    Parameter(help="What the dimensions are, e.g. TCYX, where the file does not say or is wrong."),
+    InImages,
+    Parameter(
+        help="What the dimensions are, e.g. TCYX, where the file does not say or is wrong. Default: what the file says."
+    ),
 ]
 
 
 Series: TypeAlias = Annotated[
     int | str | None,
+    InImages,
     Parameter(help="Which image of a file that holds several: its number, from 0, or its name. Default: the first."),
 ]
 
 
 Mask: TypeAlias = Annotated[
     str | None,
+    InImages,
     Parameter(
         help="Where pixels were measured: an image, nonzero there, or nan where NaN stands for the others. Padding, "
-        "sentinels and dead lines are found without it."
+        "sentinels and dead lines are found without it. Default: none."
     ),
 ]
 
@@ -69,14 +79,17 @@ class PredictionOptions:
 
     estimate: Annotated[
         Literal["mean", "map"] | None,
+        InPrediction,
         Parameter(help="mean (closest on average) or map (most probable, sharper). Default: mean."),
     ] = None
     save: Annotated[
         str | None,
+        InOutput,
         Parameter(help=f"What to write: {', '.join(names_of_kinds())}. Default of predict: the estimate."),
     ] = None
     samples: Annotated[
         int | None,
+        InPrediction,
         Parameter(
             help="Posterior samples behind the estimates; methods without them take none. Default: 50, or 10 (16 "
             "with --augment) where predict writes the mean alone."
@@ -84,31 +97,40 @@ class PredictionOptions:
     ] = None
     pairs: Annotated[
         int | None,
+        InPrediction,
         Parameter(
             help="How many antithetic pairs are among the samples: the mean is made of these, the other estimates of "
             "independent samples. 0 for none. Default: all for the mean alone, some beside other estimates."
         ),
     ] = None
     quantiles: Annotated[
-        str | None, Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95.")
+        str | None,
+        InPrediction,
+        Parameter(help="Which quantiles `--save quantiles` writes. Default: 0.05,0.25,0.5,0.75,0.95."),
     ] = None
     augment: Annotated[
         bool,
+        InPrediction,
         Flag,
         Parameter(help="Look at the image in all 8 orientations (fewer where noise or PSF have a direction)."),
     ] = False
     bandwidth: Annotated[
-        float | None, Parameter(help="Bandwidth of map, relative to the samples' spread: smaller is sharper.")
+        float | None,
+        InPrediction,
+        Parameter(help="Bandwidth of map, relative to the samples' spread: smaller is sharper. Default: 0.1."),
     ] = None
     dtype: Annotated[
-        Literal["float32", "input"], Parameter(help="input rounds and clips images to the input's type.")
+        Literal["float32", "input"], InOutput, Parameter(help="input rounds and clips images to the input's type.")
     ] = "float32"
-    tile: Annotated[int | None, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")] = None
+    tile: Annotated[
+        int | None, InPrediction, Parameter(help="Side of a tile in pixels. Default: as large as memory allows.")
+    ] = None
     max_memory: Annotated[
         float | None,
+        InPrediction,
         Parameter(help="Gigabytes that a tile may take. Default: a quarter of what is free."),
     ] = None
-    overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False
+    overwrite: Annotated[bool, InOutput, Flag, Parameter(help="Replace results that exist.")] = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -175,10 +197,10 @@ class PreviewOptions:
     """Whether to say what would be done and do nothing, and whether to say it as JSON."""
 
     dry_run: Annotated[
-        bool, Flag, Parameter(help="Say what would be done, what it takes and what is written; do nothing.")
+        bool, InBasic, Flag, Parameter(help="Say what would be done, what it takes and what is written; do nothing.")
     ] = False
     json: Annotated[
-        bool, Flag, Parameter(help="Say it as JSON: what would be done, or what was done and the verdict.")
+        bool, InBasic, Flag, Parameter(help="Say it as JSON: what would be done, or what was done and the verdict.")
     ] = False
 
 

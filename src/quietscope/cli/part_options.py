@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Several
+from quietscope.cli.options import InImages, Several
 from quietscope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ class PartOptions:
     """Which part of the images is read."""
 
     channels: Annotated[
-        list[str] | None, Several, Parameter(help="Channels by number, from 0, or by name. Default: all.")
+        list[str] | None, InImages, Several, Parameter(help="Channels by number, from 0, or by name. Default: all.")
     ] = None
     frames: Annotated[
-        str | None, Parameter(help="Time points, e.g. 0:10, 5, 0:100:10 (every tenth). Default: all.")
+        str | None, InImages, Parameter(help="Time points, e.g. 0:10, 5, 0:100:10 (every tenth). Default: all.")
     ] = None
-    planes: Annotated[str | None, Parameter(help="Planes along Z, likewise. Default: all.")] = None
-    region: Annotated[str | None, Parameter(help="Rows and columns, Y0:Y1,X0:X1, e.g. 0:512,256:768.")] = None
+    planes: Annotated[str | None, InImages, Parameter(help="Planes along Z, likewise. Default: all.")] = None
+    region: Annotated[
+        str | None, InImages, Parameter(help="Rows and columns, Y0:Y1,X0:X1, e.g. 0:512,256:768. Default: all.")
+    ] = None
 
     @property
     def part(self) -> "Part":

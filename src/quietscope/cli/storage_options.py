@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from quietscope.cli.options import Flag
+from quietscope.cli.options import Flag, InOutput
 
 if TYPE_CHECKING:
     from quietscope.io import Storage
@@ -17,10 +17,12 @@ class StorageOptions:
 
     compression: Annotated[
         Literal["zstd", "lzw", "deflate", "none"] | None,
+        InOutput,
         Parameter(help="zstd, lzw (TIFF), deflate or none. Default: zstd in OME-Zarr, none in TIFF."),
     ] = None
     pyramid: Annotated[
         bool | None,
+        InOutput,
         Parameter(
             negative="--no-pyramid",
             help="Smaller versions beside each image, which viewers show first; of a small image, one. Default: in "
@@ -28,11 +30,14 @@ class StorageOptions:
         ),
     ] = None
     chunk: Annotated[
-        int | None, Parameter(help="Side of the pieces that can be read by themselves, pixels. Default: 512.")
+        int | None, InOutput, Parameter(help="Side of the pieces that can be read by themselves, pixels. Default: 512.")
     ] = None
-    shard: Annotated[bool, Flag, Parameter(help="OME-Zarr: many chunks in one file, for volumes of terabytes.")] = False
+    shard: Annotated[
+        bool, InOutput, Flag, Parameter(help="OME-Zarr: many chunks in one file, for volumes of terabytes.")
+    ] = False
     ngff: Annotated[
         Literal["0.4", "0.5"] | None,
+        InOutput,
         Parameter(help="Version of OME-Zarr; older programs read 0.4 only. Default: 0.5."),
     ] = None
 

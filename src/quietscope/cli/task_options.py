@@ -30,12 +30,16 @@ class TaskOptions:
     directive: Annotated[
         list[str] | None,
         _Lines,
-        Parameter(help='A further line for the scheduler, e.g. "--partition=long"; may be given several times.'),
+        Parameter(
+            help='A further line for the scheduler, e.g. "--partition=long"; may be given several times. Default: none.'
+        ),
     ] = None
     setup: Annotated[
         list[str] | None,
         _Lines,
-        Parameter(help='A line before the command, e.g. "module load apptainer"; may be given several times.'),
+        Parameter(
+            help='A line before the command, e.g. "module load apptainer"; may be given several times. Default: none.'
+        ),
     ] = None
     program: Annotated[
         str | None,

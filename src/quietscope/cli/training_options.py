@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from quietscope.cli.help_groups import BASIC, NOISE, TRAINING
 from quietscope.cli.options import Flag, also
 from quietscope.errors import BudgetError, SettingsError
+
+_InBasic, _InNoise, _InTraining = Parameter(group=BASIC), Parameter(group=NOISE), Parameter(group=TRAINING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,67 +20,106 @@ class TrainingOptions:
 
     method: Annotated[
         str | None,
+        _InBasic,
         Parameter(
             help="A method of `quietscope presets`, or auto to look at the noise first. Default: hdn."
             + also("quietscope.methods")
         ),
     ] = None
     preset: Annotated[
-        str | None, Parameter(help="fast (minutes on a CPU), paper (as published), ... Default: fast.")
+        str | None, _InBasic, Parameter(help="fast (minutes on a CPU), paper (as published), ... Default: fast.")
     ] = None
     noise: Annotated[
         str | None,
+        _InNoise,
         Parameter(
             help="auto, bootstrap, sigma=NUMBER or a noise file; one per channel, separated by commas. Default: auto."
         ),
     ] = None
     psf: Annotated[
         str | None,
-        Parameter(help="For deconoising: a PSF file of `quietscope psf`, or sigma=PIXELS; one per channel by commas."),
+        _InNoise,
+        Parameter(
+            help="For deconoising: a PSF file of `quietscope psf`, or sigma=PIXELS; one per channel by commas. "
+            "Default: none."
+        ),
     ] = None
     background: Annotated[
-        float | None, Parameter(help="For deconoising: intensity where nothing shines. Default: estimated.")
+        float | None, _InNoise, Parameter(help="For deconoising: intensity where nothing shines. Default: estimated.")
     ] = None
-    budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None
-    steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None
+    budget: Annotated[
+        str | None, _InBasic, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")
+    ] = None
+    steps: Annotated[
+        int | None,
+        _InTraining,
+        Parameter(help="Training steps, instead of or besides a budget. Default: no limit but the budget."),
+    ] = None
     direction: Annotated[
         Literal["x", "y", "z", "none", "auto"] | None,
+        _InNoise,
         Parameter(help="For dvlae, instant: the axis along which the noise is correlated. Default: auto."),
     ] = None
     deterministic_levels: Annotated[
         str | None,
-        Parameter(help="For hdn and noise correlated between neighbours: levels kept from the image, 0,1 or auto."),
+        _InNoise,
+        Parameter(
+            help="For hdn and noise correlated between neighbours: levels kept from the image, 0,1 or auto. "
+            "Default: none."
+        ),
     ] = None
     direct: Annotated[
         Literal["mean", "median"] | None,
-        Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass."),
+        _InTraining,
+        Parameter(help="Also train direct.safetensors, which gives the mean or median in one pass. Default: none."),
     ] = None
     start: Annotated[
         Path | None,
-        Parameter(name="--from", help="Start from the weights of this model file, with its method and network."),
+        _InTraining,
+        Parameter(
+            name="--from", help="Start from the weights of this model file, with its method and network. Default: none."
+        ),
     ] = None
-    dims: Annotated[Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = None
+    dims: Annotated[Literal[2, 3] | None, _InTraining, Parameter(help="2 for planes, 3 for volumes. Default: 2.")] = (
+        None
+    )
     depth_axis: Annotated[
-        Literal["Z", "T"] | None, Parameter(help="With --dims 3: the axis that is the depth, T for time. Default: Z.")
+        Literal["Z", "T"] | None,
+        _InTraining,
+        Parameter(help="With --dims 3: the axis that is the depth, T for time. Default: Z."),
     ] = None
     neighbours: Annotated[
         int | None,
+        _InTraining,
         Parameter(help="Frames before and after every frame that the network sees along with it, e.g. 1. Default: 0."),
     ] = None
     neighbour_axis: Annotated[
-        Literal["T", "Z"] | None, Parameter(help="The axis of --neighbours. Default: T where there is one, else Z.")
+        Literal["T", "Z"] | None,
+        _InTraining,
+        Parameter(help="The axis of --neighbours. Default: T where there is one, else Z."),
     ] = None
     normalize: Annotated[
         Literal["together", "each"] | None,
-        Parameter(help="each: images of unlike scale, each by itself; for methods without a noise model."),
+        _InTraining,
+        Parameter(
+            help="each: images of unlike scale, each by itself; for methods without a noise model. Default: together."
+        ),
     ] = None
-    skip_empty: Annotated[bool, Flag, Parameter(help="Rarely learn from empty space, a flat dark ground.")] = False
-    stop_when_settled: Annotated[bool, Flag, Parameter(help="End early where nothing more is gained.")] = False
-    seed: Annotated[int | None, Parameter(help="Seed of everything random. Default: 0.")] = None
-    config: Annotated[Path | None, Parameter(help="YAML file of settings; what is typed goes before it.")] = None
-    device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
+    skip_empty: Annotated[
+        bool, _InTraining, Flag, Parameter(help="Rarely learn from empty space, a flat dark ground.")
+    ] = False
+    stop_when_settled: Annotated[bool, _InTraining, Flag, Parameter(help="End early where nothing more is gained.")] = (
+        False
+    )
+    seed: Annotated[int | None, _InTraining, Parameter(help="Seed of everything random. Default: 0.")] = None
+    config: Annotated[
+        Path | None, _InBasic, Parameter(help="YAML file of settings; what is typed goes before it. Default: none.")
+    ] = None
+    device: Annotated[str | None, _InBasic, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None
     devices: Annotated[
-        int, Parameter(help="GPUs that train together, or processes that share the cores; the batch is shared out.")
+        int,
+        _InTraining,
+        Parameter(help="GPUs that train together, or processes that share the cores; the batch is shared out."),
     ] = 1
 
     def settings(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quietscope.errors import OutputError
 from quietscope.io import FORMATS
-from quietscope.wording import elsewhere
+from quietscope.wording import elsewhere, typed
 
 MODEL, BEST, LAST, DIRECT = "model.safetensors", "best.safetensors", "last.safetensors", "direct.safetensors"
 CONFIG, OVERVIEW, REGIONS = "config.yaml", "overview.png", "regions.csv"
@@ -45,6 +45,29 @@ def whole_path(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     is_whole = text.startswith(os.sep) or os.path.splitdrive(text)[0]  # in texts: there may be a hundred thousand
     return os.path.normpath(text if is_whole else f"{Path.cwd()}{os.sep}{text}")
+
+
+def folder_beside(named: Sequence[str | os.PathLike[str]]) -> Path:
+    """Return where results go where nobody says: ``NAME_quietscope`` beside the one image or folder that was named.
+
+    Args:
+        named: What was named.
+
+    Returns:
+        The folder, which need not be there.
+
+    Raises:
+        OutputError: If several were named, or a pattern or the root, which have no one name.
+    """
+    fix = f"pass e.g. `{typed(output='out/')}`"
+    if len(named) != 1:
+        raise OutputError("a folder for the results of several images", f"none for {len(named):,} of them", fix)
+    path = Path(whole_path(named[0]))
+    is_pattern = not os.path.lexists(path) and any(each in str(path) for each in "*?[")
+    if is_pattern or not path.name:
+        raise OutputError("a folder for results", f"none for {os.fspath(named[0])}, which has no name to go by", fix)
+    has_ending = path.name.lower().endswith(tuple(known_endings())) or not path.is_dir()
+    return path.with_name(f"{split_name(path.name)[0] if has_ending else path.name}_quietscope")
 
 
 def endings_beside(ending: str, kinds: Sequence[str], main: str) -> dict[str, str]:

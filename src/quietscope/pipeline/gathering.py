@@ -14,7 +14,7 @@ from quietscope.pipeline.machine import hardware_words, version_words
 from quietscope.pipeline.measured_noise import diagnosis_of, noise_of
 from quietscope.pipeline.outcome import Outcome, Trained
 from quietscope.pipeline.plan import DenoisePlan, TrainPlan
-from quietscope.pipeline.planes import describe_image
+from quietscope.data.planes import describe_image
 from quietscope.pipeline.training_log import curves_in
 from quietscope.report.overview import Overview
 from quietscope.report.region_list import cells_of

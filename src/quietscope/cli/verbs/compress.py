@@ -31,11 +31,14 @@ def compress(
         str, Parameter(help="What is to run it: openvino (CPU), onnx (GPU and others) or torch (pruning alone).")
     ] = "openvino",
     clean: Annotated[
-        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge by.")
+        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge by. Default: none.")
     ] = None,
     budget: Annotated[str | None, Parameter(help="With --prune: fine-tuning time: 90s, 10m. Default: 4m.")] = None,
     steps: Annotated[
-        int | None, Parameter(help="With --prune: fine-tuning steps, instead of or besides a budget.")
+        int | None,
+        Parameter(
+            help="With --prune: fine-tuning steps, instead of or besides a budget. Default: no limit but the budget."
+        ),
     ] = None,
     axes: Axes = None,
     series: Series = None,

@@ -13,6 +13,8 @@ from quietscope.cli.options import (
     Axes,
     Flag,
     Group,
+    InOutput,
+    InPrediction,
     Mask,
     Output,
     PredictionOptions,
@@ -37,22 +39,33 @@ def denoise(
     ],
     /,
     *,
-    output: Annotated[Path, Output, Parameter(help="Folder for the results; made where there is none.")],
+    output: Annotated[
+        Path | None,
+        Output,
+        Parameter(
+            help="Folder for the results; made where there is none. Default: NAME_quietscope beside the one image or "
+            "folder that is named."
+        ),
+    ] = None,
     clean: Annotated[
         list[Path] | None,
         Several,
-        Parameter(help="Clean references to judge the result by: one per image, or a folder of those of its name."),
+        Parameter(
+            help="Clean references to judge the result by: one per image, or a folder of those of its name. "
+            "Default: none."
+        ),
     ] = None,
     axes: Axes = None,
     series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
-    format: Annotated[str, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
+    format: Annotated[str, InOutput, Parameter(help="ome.tif, tif, ome.zarr, npy or png.")] = "ome.tif",
     training: Annotated[TrainingOptions, Group] = NO_TRAINING_OPTIONS,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,
     storing: Annotated[StorageOptions, Group] = NO_STORAGE,
     calibrate: Annotated[
         bool,
+        InPrediction,
         Parameter(
             negative="--no-calibrate",
             help="Make deviations honest and estimate the PSNR, without a clean image: half a minute.",
@@ -68,16 +81,16 @@ def denoise(
     paragraph for a paper and a checklist for reviewers (made of report.json). What is stopped or killed goes on with
     --resume. A result that is of no use is written and said to have failed; the exit status is then 3.
     """
-    from quietscope.pipeline.files import UNFINISHED
+    from quietscope.pipeline.files import UNFINISHED, folder_beside
     from quietscope.pipeline.planning import plan_denoise
     from quietscope.pipeline.run import run
     from quietscope.report import summary_table
 
-    screen = Screen(data_only=preview.json)
+    screen, folder = Screen(data_only=preview.json), output or folder_beside(images)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     plan = plan_denoise(
         images,
-        output,
+        folder,
         training.settings(),
         clean=clean,
         axes=axes,
@@ -99,8 +112,8 @@ def denoise(
         with screen.listening() as events:
             outcome = run(plan, events)
     except KeyboardInterrupt:
-        if (output / UNFINISHED).exists():
-            screen.note(f"go on with `quietscope denoise ... -o {shlex.quote(str(output))} --resume`")
+        if (folder / UNFINISHED).exists():
+            screen.note(f"go on with `quietscope denoise ... -o {shlex.quote(str(folder))} --resume`")
         raise
     if preview.json:
         screen.show_json({**outcome.summary.values(), "comparison": list(outcome.comparison)})

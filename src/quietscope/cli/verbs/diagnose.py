@@ -27,7 +27,7 @@ IN_SECONDS = "seconds"
 
 
 def diagnose(
-    images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
+    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images of one camera setting.")],
     /,
     *,
     output: Annotated[

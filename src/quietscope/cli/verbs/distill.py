@@ -17,7 +17,9 @@ from quietscope.report.table import duration
 
 def distill(
     model: Annotated[Path, Parameter(help="Model file of any method, e.g. runs/cells/model.safetensors.")],
-    images: Annotated[list[Path], Parameter(help="Noisy images like those that the model learnt from, or the same.")],
+    images: Annotated[
+        list[Path], Parameter(name="IMAGES...", help="Noisy images like those that the model learnt from, or the same.")
+    ],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Model file of the direct denoiser.")],
@@ -29,9 +31,11 @@ def distill(
         str, Parameter(help="fast (minutes on a CPU), quick (a small network, for speed) or large (for a GPU).")
     ] = "fast",
     budget: Annotated[str | None, Parameter(help="Training time: 90s, 10m, 1h30m. Default: the preset's.")] = None,
-    steps: Annotated[int | None, Parameter(help="Training steps, instead of or besides a budget.")] = None,
+    steps: Annotated[
+        int | None, Parameter(help="Training steps, instead of or besides a budget. Default: no limit but the budget.")
+    ] = None,
     clean: Annotated[
-        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge both by.")
+        list[Path] | None, Several, Parameter(help="Clean references, one per image, to judge both by. Default: none.")
     ] = None,
     samples: Annotated[int, Parameter(help="Samples of the model to compare with in the end.")] = 100,
     axes: Axes = None,

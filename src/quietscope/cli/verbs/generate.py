@@ -36,11 +36,12 @@ def generate(
         bool, Flag, Parameter(help="Add noise as the model has learnt it, or as its noise model has it.")
     ] = False,
     noise_of: Annotated[
-        Path | None, Parameter(help="A noisy image: draw NUM new exposures of its scene, with new noise, instead.")
+        Path | None,
+        Parameter(help="A noisy image: draw NUM new exposures of its scene, with new noise, instead. Default: none."),
     ] = None,
     between: Annotated[
         tuple[Path, Path] | None,
-        Parameter(negative="", help="Two noisy images: go from one to the other in NUM steps instead."),
+        Parameter(negative="", help="Two noisy images: go from one to the other in NUM steps instead. Default: none."),
     ] = None,
     axes: Axes = None,
     series: Series = None,

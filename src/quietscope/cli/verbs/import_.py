@@ -18,14 +18,23 @@ def import_(
     output: Annotated[Path, Output, Parameter(help="Model file to write, ending in .safetensors.")],
     mean: Annotated[
         str | None,
-        Parameter(help="Mean that the network subtracts, one or one per channel, where the checkpoint has none."),
+        Parameter(
+            help="Mean that the network subtracts, one or one per channel, where the checkpoint has none. "
+            "Default: the checkpoint's."
+        ),
     ] = None,
     std: Annotated[
-        str | None, Parameter(help="Standard deviation that it divides by, where the checkpoint has none.")
+        str | None,
+        Parameter(
+            help="Standard deviation that it divides by, where the checkpoint has none. Default: the checkpoint's."
+        ),
     ] = None,
     noise: Annotated[
         str | None,
-        Parameter(help="Noise model, where the checkpoint has none: sigma=NUMBER or a noise file, or one per channel."),
+        Parameter(
+            help="Noise model, where the checkpoint has none: sigma=NUMBER or a noise file, or one per channel. "
+            "Default: the checkpoint's."
+        ),
     ] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace a model file that exists.")] = False,
 ) -> None:

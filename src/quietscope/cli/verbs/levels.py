@@ -43,7 +43,8 @@ def levels(
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     save: Annotated[
-        Path | None, Parameter(help="Also write the arrays, .npz, of the whole frame instead of the part drawn.")
+        Path | None,
+        Parameter(help="Also write the arrays, .npz, of the whole frame instead of the part drawn. Default: none."),
     ] = None,
     device: Annotated[str | None, Parameter(help="cpu or cuda. Default: cuda where there is one.")] = None,
     overwrite: Annotated[bool, Flag, Parameter(help="Replace results that exist.")] = False,

@@ -20,7 +20,7 @@ AUTO = "auto"
 
 
 def noise_bootstrap(
-    images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
+    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images of one camera setting.")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],

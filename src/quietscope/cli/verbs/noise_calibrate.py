@@ -33,7 +33,8 @@ def noise_calibrate(
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],
     model: Annotated[str, Parameter(help=f"{', '.join(MODELS[:-1])} or {MODELS[-1]}.")] = MODELS[0],
     data: Annotated[
-        Path | None, Parameter(help="Image that is to be denoised: warns where the scene lacks its intensities.")
+        Path | None,
+        Parameter(help="Image that is to be denoised: warns where the scene lacks its intensities. Default: none."),
     ] = None,
     axes: Axes = None,
     series: Series = None,

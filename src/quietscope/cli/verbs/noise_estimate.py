@@ -13,7 +13,7 @@ from quietscope.pipeline.files import files_per_channel
 
 
 def noise_estimate(
-    images: Annotated[list[Path], Parameter(help="Noisy images of one camera setting.")],
+    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images of one camera setting.")],
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Noise file, .safetensors; one per channel where there are more.")],

@@ -15,6 +15,7 @@ from quietscope.cli.options import (
     Axes,
     Flag,
     Group,
+    InOutput,
     Mask,
     Output,
     PredictionOptions,
@@ -57,7 +58,9 @@ def predict(
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     format: Annotated[
-        str | None, Parameter(help="Of results in a folder: ome.tif, tif, ome.zarr, npy or png. Default: ome.tif.")
+        str | None,
+        InOutput,
+        Parameter(help="Of results in a folder: ome.tif, tif, ome.zarr, npy or png. Default: ome.tif."),
     ] = None,
     using: Annotated[UsingOptions, Group] = USUAL_USE,
     prediction: Annotated[PredictionOptions, Group] = NO_PREDICTION_OPTIONS,

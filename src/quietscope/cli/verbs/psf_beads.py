@@ -21,7 +21,9 @@ def psf_beads(
     output: PsfFile,
     size: Annotated[int, Parameter(help="Pixels of the box along Y and X, odd: four times the FWHM or more.")] = 21,
     size_z: Annotated[int | None, Parameter(help="Planes of the box, odd. Default: as --size, if there are.")] = None,
-    channel: Annotated[int | None, Parameter(help="Which channel, from 0, where there are more.")] = None,
+    channel: Annotated[
+        int | None, Parameter(help="Which channel, from 0, where there are more. Default: the only one.")
+    ] = None,
     axes: Axes = None,
     series: Series = None,
     mask: Mask = None,

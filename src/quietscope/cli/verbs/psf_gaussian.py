@@ -13,11 +13,17 @@ def psf_gaussian(
     *,
     sigma: Annotated[float, Parameter(help="Standard deviation along Y and X, in pixels; FWHM / 2.355.")],
     output: PsfFile,
-    sigma_z: Annotated[float | None, Parameter(help="Along Z, in planes: makes a PSF for volumes.")] = None,
+    sigma_z: Annotated[
+        float | None, Parameter(help="Along Z, in planes: makes a PSF for volumes. Default: a PSF for planes.")
+    ] = None,
     size: Size = None,
     size_z: SizeZ = None,
-    pixel_nm: Annotated[float | None, Parameter(help="Side of a pixel, in nanometres; for the record.")] = None,
-    z_nm: Annotated[float | None, Parameter(help="Distance of planes, in nanometres; for the record.")] = None,
+    pixel_nm: Annotated[
+        float | None, Parameter(help="Side of a pixel, in nanometres; for the record. Default: not recorded.")
+    ] = None,
+    z_nm: Annotated[
+        float | None, Parameter(help="Distance of planes, in nanometres; for the record. Default: not recorded.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make a Gaussian PSF, integrated over pixels: for planes, or with --sigma-z for volumes."""

@@ -16,12 +16,16 @@ def psf_theory(
     pixel_nm: Annotated[float, Parameter(help="Side of a pixel in the sample, in nanometres.")],
     output: PsfFile,
     refractive_index: Annotated[float, Parameter(help="Of the immersion: oil 1.518, water 1.333, air 1.")] = 1.518,
-    z_nm: Annotated[float | None, Parameter(help="Distance of planes: makes a PSF for volumes.")] = None,
+    z_nm: Annotated[
+        float | None, Parameter(help="Distance of planes: makes a PSF for volumes. Default: a PSF for planes.")
+    ] = None,
     size: Size = None,
     size_z: SizeZ = None,
     sample_index: Annotated[float | None, Parameter(help="Refractive index of the sample. Default: matched.")] = None,
     depth_um: Annotated[float, Parameter(help="Depth in the sample, in micrometres, where it is not matched.")] = 0.0,
-    excitation_nm: Annotated[float | None, Parameter(help="Excitation wavelength of a confocal microscope.")] = None,
+    excitation_nm: Annotated[
+        float | None, Parameter(help="Excitation wavelength of a confocal microscope. Default: a widefield one.")
+    ] = None,
     pinhole_airy: Annotated[float, Parameter(help="Diameter of its pinhole, in Airy disks.")] = 1.0,
     overwrite: Overwrite = False,
 ) -> None:

@@ -24,8 +24,12 @@ def recalibrate(
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Model file with the correction in it.")],
-    clean: Annotated[Path | None, Parameter(help="Clean reference of the image, the surest way.")] = None,
-    second: Annotated[Path | None, Parameter(help="Or a second, independent exposure of the same scene.")] = None,
+    clean: Annotated[
+        Path | None, Parameter(help="Clean reference of the image, the surest way. Default: none.")
+    ] = None,
+    second: Annotated[
+        Path | None, Parameter(help="Or a second, independent exposure of the same scene. Default: none.")
+    ] = None,
     num_exposures: Annotated[
         int | None, Parameter(help="Exposures that the second one is the mean of. Default: 1.")
     ] = None,
