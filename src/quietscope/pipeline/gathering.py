@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quietscope.data.planes import describe_image
 from quietscope.io import Image
 from quietscope.metrics.verdict import Verdict, judge
 from quietscope.outside.shown import shown, shown_lines
@@ -14,7 +15,6 @@ from quietscope.pipeline.machine import hardware_words, version_words
 from quietscope.pipeline.measured_noise import diagnosis_of, noise_of
 from quietscope.pipeline.outcome import Outcome, Trained
 from quietscope.pipeline.plan import DenoisePlan, TrainPlan
-from quietscope.data.planes import describe_image
 from quietscope.pipeline.training_log import curves_in
 from quietscope.report.overview import Overview
 from quietscope.report.region_list import cells_of
