@@ -6,6 +6,7 @@ torchvision is missing, which Noise2Void does not need, an empty module takes it
 """
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import json
@@ -21,7 +22,7 @@ DEPTH, FILTERS, TILE, OVERLAP = 2, 30, 512, 48
 
 def without_torchvision() -> None:
     """Let CAREamics be imported where torchvision is missing: other networks than that of Noise2Void use it."""
-    import torchmetrics  # noqa: F401 - it looks for torchvision, and must not find the empty one
+    importlib.import_module("torchmetrics")  # it looks for torchvision, and must not find the empty one
 
     if importlib.util.find_spec("torchvision") is not None:
         return
@@ -41,10 +42,9 @@ def main() -> None:
     noisy = zarr.open_array(path, mode="r")[:frames].astype("float32")
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         without_torchvision()
-        from careamics import CAREamist
-        from careamics.config import create_advanced_n2v_config
-
-        config = create_advanced_n2v_config(
+        package: Any = importlib.import_module("careamics")
+        settings: Any = importlib.import_module("careamics.config")
+        config = settings.create_advanced_n2v_config(
             experiment_name="n2v",
             data_type="array",
             axes="SYX",
@@ -53,10 +53,15 @@ def main() -> None:
             num_epochs=1,
             model_params={"depth": DEPTH, "num_channels_init": FILTERS},
         )
-        careamist = CAREamist(config, work_dir=folder, enable_progress_bar=False)
+        careamist = package.CAREamist(config, work_dir=folder, enable_progress_bar=False)
         careamist.train(train_data=noisy[:, :128, :128], val_data=noisy[:1, :128, :128])
         weights = sum(each.numel() for each in careamist.model.parameters())
-        options = {"tile_size": (TILE, TILE), "tile_overlap": (OVERLAP, OVERLAP), "batch_size": 1, "num_workers": 0}
+        options: dict[str, Any] = {
+            "tile_size": (TILE, TILE),
+            "tile_overlap": (OVERLAP, OVERLAP),
+            "batch_size": 1,
+            "num_workers": 0,
+        }
         careamist.predict(noisy[:1], axes="SYX", data_type="array", **options)
         begin, processor = time.perf_counter(), used()
         careamist.predict(noisy, axes="SYX", data_type="array", **options)

@@ -126,10 +126,10 @@ def main() -> None:
             few, many = mine[0], mine[-1]
             slopes[way] = math.log(many["seconds"] / few["seconds"]) / math.log(many["pixels"] / few["pixels"])
             marginal[way] = (many["pixels"] - few["pixels"]) / 1e6 / (many["seconds"] - few["seconds"])
-    found = {"rows": rows, "slope": slopes, "marginal_mpx_per_s": marginal}
+    results: dict[str, Any] = {"rows": rows, "slope": slopes, "marginal_mpx_per_s": marginal}
     print(json.dumps({"slope": slopes, "marginal": marginal}))
     settings = {"frames": args.frames, "side": SIDE, "model": args.model.name}
-    print(write_result("scale", {"settings": settings, **found}))
+    print(write_result("scale", {"settings": settings, **results}))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +79,8 @@ def overlapped(model: Path, image: Path, output: Path, cores: int) -> dict[str, 
     def denoise(block: np.ndarray) -> np.ndarray:
         if not block.size:
             return block.astype(np.float32)
-        return session.run(block[None].astype(np.float32))["denoised"][0]
+        made: np.ndarray = session.run(block[None].astype(np.float32))["denoised"][0]
+        return made
 
     noisy = dask.array.from_array(zarr.open_group(str(image), mode="r")["0"], chunks=(1, SIDE, SIDE))
     made = noisy.map_overlap(
@@ -112,7 +113,7 @@ def stages(model: Path, image: Path, folder: Path) -> dict[str, float]:
     from quietscope.pipeline.chunks.chunk_planning import plan_chunks
     from quietscope.pipeline.chunks.sharing import Sharing
 
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
 
     def timed(kind: type, name: str, stage: str) -> None:
         original: Callable[..., Any] = getattr(kind, name)

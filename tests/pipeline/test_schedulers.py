@@ -211,7 +211,7 @@ def test_tasks_are_of_one_chunk_at_first_then_of_some_seconds_and_small_at_the_e
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(chunk_cluster.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     waiting, sizes = chunk_cluster._Waiting(range(1000), 2), list[int]()
     given = [*waiting.task(), *waiting.task()]
     assert given == [0, 1]

@@ -254,7 +254,7 @@ def _finish(
         each.eval()
     last, best = learner.weights(), run.validation.best
     last = touch(last)
-    best = last if best is None else touch(best)
+    best = touch(best) if best else last
     learner.load(best if settings.keep == "best" else last)
     return FitReport(
         steps=run.step,
