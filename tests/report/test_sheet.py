@@ -321,3 +321,10 @@ def test_a_citation_of_one_text_is_a_note() -> None:
         == "@misc{n2s,\n  note = {Batson \\& Royer, Noise2Self, ICML 2019},\n  year = {2019},\n  doi = {10.1/x}\n}"
     )
     assert Citation("of no year").year == ""
+
+
+def test_a_network_that_comes_trained_is_said_to_be() -> None:
+    own = words_of(record())
+    assert "The model was trained on 1 noisy image (that which was denoised), without clean references" in own
+    told = words_of(record(comes_trained=True))
+    assert "Its network comes trained on other images; it was adapted to the noise of 1 noisy image" in told

@@ -105,6 +105,8 @@ def record_of_model(denoiser: "Denoiser", folder: Path) -> RunRecord:
 
 def _common(images: Sequence[Image], trained: Trained, folder: Path, notes: Sequence[str]) -> dict[str, Any]:
     """Return what is told of every run."""
+    from quietscope.methods.pretrained import PretrainedMethod
+
     denoiser, first = trained.denoiser, next(iter(images), None)
     configuration = denoiser.configuration
     names = denoiser.card.channel_names if first is None else first.channel_names
@@ -117,6 +119,7 @@ def _common(images: Sequence[Image], trained: Trained, folder: Path, notes: Sequ
         "steps": trained.steps,
         "training_seconds": trained.seconds,
         "learnt_from": tuple(shown(f"{name_of(each)} ({describe_image(each)})") for each in images[:MOST_IMAGES]),
+        "comes_trained": isinstance(denoiser.method, PretrainedMethod),
         "spread": denoiser.spread,
         "noise": noise_of(denoiser, first, names),
         "curves": curves_in(folder),

@@ -38,11 +38,14 @@ def _trained(record: RunRecord) -> str:
     version = dict(record.versions).get("quietscope", "[version]")
     count = len(record.learnt_from)
     images = f"{count} noisy image{'s' * (count != 1)}" if count else "[number] noisy images"
-    own = "themselves, " if record.verb == "denoise" else ""
+    own = f"({'that which was' if count == 1 else 'those that were'} denoised), " if record.verb == "denoise" else ""
+    learnt = "The model was trained on"
+    if record.comes_trained:
+        learnt = "Its network comes trained on other images; it was adapted to the noise of"
     where = dict(record.hardware).get("device", "[device]")
     method = f"{record.method}{' [2]' if len(record.publications) > 1 else ''}, preset {record.preset}"
     return (
-        f"Images were denoised with QuietScope {version} [1] by the method {method}. The model was trained on {images} "
+        f"Images were denoised with QuietScope {version} [1] by the method {method}. {learnt} {images} "
         f"{own}without clean references, for {record.steps:,} steps ({duration(record.training_seconds)} on {where}; "
         f"random seed {record.seed})."
     )

@@ -162,6 +162,7 @@ class RunRecord(_Record):
         steps: Training steps.
         training_seconds: Training time.
         learnt_from: Images that were learnt from, with their sizes.
+        comes_trained: Whether the network comes trained on other images, and these have only adapted it.
         num_samples: Posterior samples behind means and deviations; 0 where none were drawn.
         estimate: What the denoised images are estimates of, such as "mean" or "median".
         spread: What deviations were multiplied by to be honest.
@@ -194,6 +195,7 @@ class RunRecord(_Record):
     steps: int
     training_seconds: Real
     learnt_from: tuple[Text, ...] = ()
+    comes_trained: bool = False
     num_samples: int = 0
     estimate: Text = "mean"
     spread: Real = 1.0
