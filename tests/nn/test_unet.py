@@ -149,20 +149,7 @@ def test_squares_become_channels_and_squares_again(dims: int, shape: tuple[int, 
 
 @pytest.mark.parametrize(("dims", "size"), [(2, (16, 32)), (3, (4, 16, 32))])
 def test_a_network_on_squares_makes_images_of_the_same_size(dims: int, size: tuple[int, ...]) -> None:
-    shape = UNetShape(
-        spatial_dims=dims,
-        channels=2,
-        depth=2,
-        filters=4,
-        z_halvings=1,
-        batch_norm=False,
-        blur_pool=False,
-        top_skip=True,
-        merge="add",
-        activation="relu",
-        residual=True,
-        unshuffle=4,
-    )
+    shape = replace(UNET, spatial_dims=dims, z_halvings=1, batch_norm=False, merge="add", residual=True, unshuffle=4)
     assert shape.reduction == ((16, 16) if dims == 2 else (2, 16, 16))
     network = UNet(shape)
     x = torch.randn(1, 2, *size, generator=torch.Generator().manual_seed(0))

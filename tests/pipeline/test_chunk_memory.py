@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,12 +38,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def estimated(model: Path, folder: Path, shape: tuple[int, int], **options: object) -> int:
+def estimated(model: Path, folder: Path, shape: tuple[int, int], **options: Any) -> int:
     """Return the estimate for an image of a shape."""
     image = folder / f"{shape[0]}x{shape[1]}.ome.zarr"
     if not image.exists():
         write_image(image, np.zeros(shape, np.uint8), "YX")
-    job = plan_chunks(model, image, folder / "clean.ome.zarr", Sharing(part=(1, 1)), **options).job  # type: ignore[arg-type]
+    job = plan_chunks(model, image, folder / "clean.ome.zarr", Sharing(part=(1, 1)), **options).job
     target = job.target()
     room = job.opened_model().room(tuple(target.files), target.request)
     return worker_memory(job, target, room, cut_of(target, room))

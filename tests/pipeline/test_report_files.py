@@ -192,4 +192,6 @@ def test_it_is_among_what_a_plan_refuses_to_replace(cells: Path, settings: dict[
 def test_the_record_is_json_that_other_programs_read(done: Path) -> None:
     found = json.loads((done / "report.json").read_text(encoding="utf-8"))
     assert found["format_version"] == 1
-    assert found["images"][0]["psnr"][1] == pytest.approx(told(done).images[0].psnr[1])  # type: ignore[index]  # there
+    psnr = told(done).images[0].psnr
+    assert psnr is not None
+    assert found["images"][0]["psnr"][1] == pytest.approx(psnr[1])

@@ -300,11 +300,10 @@ def test_the_checklist_is_filled_in_and_does_not_praise() -> None:
     assert "9.8.7" in states["Software version and seed?"].answer
 
 
-@pytest.mark.parametrize("name", list(METHODS))
-def test_every_method_can_be_cited(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.citation is not None])
+def test_every_method_of_a_paper_can_be_cited(name: str) -> None:
     cited = METHODS[name].citation
-    if cited is None:
-        pytest.skip("a method of nobody's paper")
+    assert cited is not None
     entry = cited.bibtex(name)
     assert entry.startswith(f"@misc{{{name},")
     assert entry.count("{") == entry.count("}")
