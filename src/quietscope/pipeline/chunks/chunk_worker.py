@@ -12,7 +12,7 @@ import numpy as np
 from quietscope.axes import Layout
 from quietscope.data.gap_areas import REACH
 from quietscope.data.measured import as_measured
-from quietscope.io import Image, Sink
+from quietscope.io import Image, Sink, WriteRequest
 from quietscope.io.held import HeldArray, HeldBox
 from quietscope.io.image import whole_key
 from quietscope.io.shared_result import SharedResult
@@ -127,7 +127,11 @@ class ChunkWorker:
                 if then is not None:
                     coming.append(reader.submit(self._fetch, then))
                 regions = self._denoised(number)
-                noisy = self.judge.noisy(self.noisy, self._box("", self.cut[number])) if number in self.judge else None
+                noisy = (
+                    self.judge.noisy(self.noisy, self._box(self.cut[number], self.noisy))
+                    if number in self.judge
+                    else None
+                )
                 while len(going) >= MOST_GOING:
                     yield going.popleft().result()
                 going.append(writer.submit(self._write, run, number, regions, noisy))
@@ -144,7 +148,7 @@ class ChunkWorker:
         """
         self._held.hold(self._fetch(number))
         pixels = {kind: region.pixels for kind, region in self._denoised(number).items()}
-        box = self._box("", self.cut[number])
+        box = self._box(self.cut[number], self.noisy)
         self.judge.judged(self.judge.noisy(self.noisy, box), box, pixels)
 
     def _fetch(self, number: int) -> HeldBox:
@@ -163,7 +167,7 @@ class ChunkWorker:
     def _denoised(self, number: int) -> Mapping[str, Region]:
         """Denoise a chunk, and return what goes into each result, by kind."""
         chunk = self.cut[number]
-        regions = {kind: Region(self._box(kind, chunk)) for kind in self.target.files}
+        regions = {kind: Region(self._box(chunk, self.folder.requests[kind])) for kind in self.target.files}
         sinks: dict[str, Sink] = dict(regions)
         self.model.denoise_into(self.noisy, sinks, replace(self.target.request, tile=self.cut.tiles), chunks=[chunk])
         return regions
@@ -177,16 +181,16 @@ class ChunkWorker:
             self.results[kind][region.box] = pixels[kind]
             count += pixels[kind].nbytes
         if noisy is not None:
-            self._journal.note_judgement(number, self.judge.judged(noisy, self._box("", self.cut[number]), pixels))
+            self._journal.note_judgement(
+                number, self.judge.judged(noisy, self._box(self.cut[number], self.noisy), pixels)
+            )
         self._journal.note(number)
         return count
 
-    def _box(self, kind: str, chunk: Within) -> tuple[slice, ...]:
-        """Return the place of a chunk in a result; in the image where the kind is none."""
+    def _box(self, chunk: Within, array: Image | WriteRequest) -> tuple[slice, ...]:
+        """Return the place of a chunk in the image, or in a result."""
         at = dict(zip(self.layout.frame_axes + self.layout.spatial_axes, _spans(chunk), strict=True))
-        request = self.folder.requests[kind] if kind else None
-        axes, shape = (request.axes, request.shape) if request else (self.noisy.axes, self.noisy.shape)
-        return tuple(at.get(letter, slice(0, size)) for letter, size in zip(axes, shape, strict=True))
+        return tuple(at.get(letter, slice(0, size)) for letter, size in zip(array.axes, array.shape, strict=True))
 
 
 def _spans(chunk: Within) -> tuple[slice, ...]:
