@@ -8,7 +8,7 @@ from scipy.ndimage import convolve1d, gaussian_filter
 
 from quietscope.axes import Layout
 from quietscope.data.frames import Frames
-from quietscope.errors import SettingsError
+from quietscope.errors import NoiseError, SettingsError
 from quietscope.methods import METHODS
 from quietscope.methods.base import SamplingMethod
 from quietscope.presets import Configuration
@@ -55,6 +55,16 @@ def test_method(kind: str, method: str, network: dict[str, Any]) -> None:
     assert not found.unsettled
     assert told[0].startswith(f"method: {method}")
     assert any("looks smoothed" in line for line in told) == (kind == "both")  # all of its noise was blurred
+
+
+def test_noise_that_cannot_be_told_leaves_the_usual_method() -> None:
+    """Such images have been trained on before; what else is open has no usual value."""
+    small = frames("white", shape=(20, 24))
+    found, told = settled({"method": "auto"}, small)
+    assert (found.method, found.unsettled) == ("hdn", ())
+    assert told == ["method: hdn, as the noise cannot be told from 20 x 24"]
+    with pytest.raises(NoiseError, match="at least 32 x 32"):
+        settled({"method": "hdn", "network": {"deterministic_levels": "auto"}}, small)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ class TrainingOptions:
         str | None,
         _InBasic,
         Parameter(
-            help="A method of `quietscope presets`, or auto to look at the noise first. Default: hdn."
-            + also("quietscope.methods")
+            help="A method of `quietscope presets`, or auto to look at the noise first. Default: auto, or hdn where "
+            "--preset, --noise, --psf, --direct or an option of hdn says how to train." + also("quietscope.methods")
         ),
     ] = None
     preset: Annotated[

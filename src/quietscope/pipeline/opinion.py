@@ -103,11 +103,13 @@ def _settled(
     denoiser = Denoiser(method="auto", noise=noise, seed=configuration.seed, device=device)
     try:
         settled = denoiser.settle(part, notify=_nobody)  # without a budget, what comes trained wherever that suits
+        is_suited = issubclass(METHODS[settled.method], PretrainedMethod)
+        if not is_suited:
+            tell_why(_why_unsuited(part))
     except QuietScopeError as error:  # too small, too clean, no noise model
         tell_why(str(error))
         return None
-    if not issubclass(METHODS[settled.method], PretrainedMethod):
-        tell_why(_why_unsuited(part))
+    if not is_suited:
         return None
     return settled.model_copy(update={"steps": STEPS})
 

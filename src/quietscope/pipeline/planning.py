@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from quietscope.presets import Configuration
 
 Settings: TypeAlias = "Configuration | Mapping[str, Any]"
-"""A whole configuration, or those of its settings that differ from the preset's, by name."""
+"""A whole configuration, or those settings by name that differ from the preset's, see `with_usual_method` for none."""
 
 USUAL_RESULTS = Results()
 _MOMENTS = {"mean", "std"}
@@ -333,7 +333,7 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     from quietscope.distillation.student import check_trainable
     from quietscope.model.starting import with_start
     from quietscope.nn.hardware import chosen_device
-    from quietscope.presets import AUTO, Configuration
+    from quietscope.presets import AUTO, Configuration, with_usual_method
     from quietscope.training.together import check_shared, devices_of
 
     devices_of(chosen_device(device), devices)
@@ -342,7 +342,7 @@ def _configuration(settings: Settings, stopped: RunFolder | None, device: str | 
     elif stopped is not None:
         configuration = stopped.earlier(settings)
     else:
-        configuration = Configuration.of(with_start(settings))
+        configuration = Configuration.of(with_usual_method(with_start(settings)))
     check_trainable(configuration)
     if devices > 1 and configuration.method != AUTO:  # which method that is, is known later
         check_shared(configuration.training_settings(), devices)

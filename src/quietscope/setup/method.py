@@ -11,6 +11,7 @@ from quietscope.data.preparation import Notify
 from quietscope.diagnosis import Diagnosis, deterministic_levels, processing, reason
 from quietscope.diagnosis.correlation import AxisCorrelation
 from quietscope.diagnosis.recording import diagnose_frames
+from quietscope.errors import NoiseError
 from quietscope.methods import METHODS
 from quietscope.methods.abilities import able_to_set
 from quietscope.methods.base import PointMethod, SamplingMethod
@@ -42,13 +43,20 @@ def choose_method(configuration: Configuration, frames: Frames, notify: Notify |
         A configuration that leaves nothing open; the same object where nothing was.
 
     Raises:
-        NoiseError: If the images are too small to say anything of their noise.
+        NoiseError: If the images are too small to say anything of their noise, and more than the method is open.
         SettingsError: If what was found does not go with the other settings.
     """
     if not configuration.unsettled:
         return configuration
     tell = notify or (lambda _: None)
-    found = _Found(diagnose_frames(frames), configuration.dims)
+    try:
+        found = _Found(diagnose_frames(frames), configuration.dims)
+    except NoiseError as error:
+        if configuration.unsettled != ("method",):
+            raise
+        usual = method_with(LEVELS)
+        tell(f"method: {usual}, as the noise cannot be told from {error.got}")
+        return Configuration.of({**configuration.model_dump(), "method": usual})
     if all(each.is_clean for each in found.channels):
         tell("hardly any noise was found: there may be nothing to denoise")
     values: dict[str, Any] = configuration.model_dump()

@@ -1,6 +1,5 @@
 """``quietscope demo``: denoise the sample that comes with the package."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +15,6 @@ from quietscope.cli.training_options import NO_TRAINING_OPTIONS, TrainingOptions
 from quietscope.cli.verbs.denoise import denoise
 from quietscope.samples import sample_path
 
-BUDGET = "4m"
-
 
 def demo(
     *,
@@ -27,10 +24,8 @@ def demo(
 ) -> int:
     """Denoise the sample that comes with QuietScope and compare with its clean reference.
 
-    Four fields of zebrafish tissue under a confocal microscope, from the FMD data set; 4 minutes of training.
+    Four fields of zebrafish tissue under a confocal microscope, from the FMD data set.
     """
-    if training.budget is None and training.steps is None and training.config is None:
-        training = replace(training, budget=BUDGET)
     return denoise(
         [sample_path("confocal_fish_noisy")],
         output=output,
