@@ -1,5 +1,6 @@
 """Images that fit into the memory of the device and images that do not give the same patches, and the same model."""
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,21 @@ def test_the_limit_decides_where_patches_come_from(build: Callable[[], HDN]) -> 
     assert isinstance(inside, ResidentPatches)
     assert isinstance(beyond, StreamedPatches)
     assert torch.equal(inside.batch(8, 4), beyond.batch(8, 4))
+
+
+def test_images_are_held_in_memory_once(build: Callable[[], HDN], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is validated on is drawn, and let go, before what is learnt from is held."""
+    made: list[weakref.ref[ResidentPatches]] = []
+
+    class Held(ResidentPatches):
+        def __init__(self, *args: Any) -> None:
+            assert [each() for each in made] == [None] * len(made)
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("quietscope.training.patch_source.ResidentPatches", Held)
+    fit(build(), toy_frames(build()), toy_settings(), Budget(steps=1), device=CPU)
+    assert len(made) == 2
 
 
 def test_images_beyond_the_limit_are_read_patch_by_patch_and_train_the_same_model(build: Callable[[], HDN]) -> None:

@@ -173,10 +173,12 @@ class ResidentPatches:
     ) -> None:
         self._plan = plan
         self._windows = torch.tensor([[n] for n in range(len(frames))] if windows is None else windows)
-        flat = [torch.from_numpy(np.ascontiguousarray(f, dtype=np.float32)).flatten(1) for f in frames]
-        self._pixels = torch.cat(flat, dim=1).to(device)
-        counts = np.cumsum([0, *(f.shape[1] for f in flat)])[:-1]
-        self._offsets = torch.from_numpy(counts)
+        ends = np.cumsum([0, *(math.prod(frame.shape[1:]) for frame in frames)])
+        pixels = np.empty((len(frames[0]), ends[-1]), np.float32)
+        for frame, start, end in zip(frames, ends, ends[1:], strict=False):  # no second copy of all of them
+            pixels[:, start:end] = frame.reshape(len(frame), -1)
+        self._pixels = torch.from_numpy(pixels).to(device)
+        self._offsets = torch.from_numpy(ends[:-1])
         # Frames of different sizes lie one after the other in a flat array, so every frame has its own strides.
         strides = [[int(np.prod(size[axis + 1 :])) for axis in range(len(size))] for size in plan.sizes]
         self._strides = torch.tensor(strides)

@@ -223,9 +223,10 @@ def _data(
             method, frames, chosen, settings, seed, where, resident_bytes, within=within, foreground=foreground
         )
 
-    patches = patches_of(held_out.training, settings.seed, device, held_out.places(frames))
     watched = patches_of(held_out.validation, settings.seed + 1, torch.device("cpu"), held_out.watched_places())
-    return patches, watched.batch(0, settings.validation_patches).to(device)
+    fixed = watched.batch(0, settings.validation_patches).to(device)
+    del watched  # with the frames that it holds, before others are held to learn from
+    return patches_of(held_out.training, settings.seed, device, held_out.places(frames)), fixed
 
 
 def _foreground(
