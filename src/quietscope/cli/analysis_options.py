@@ -1,0 +1,41 @@
+"""Options of the verbs that analyse samples, the same wherever samples are analysed."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from quietscope.cli.help_groups import BASIC, PREDICTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How samples are drawn and what their intervals are."""
+
+    samples: Annotated[int, Parameter(group=BASIC), Parameter(help="How many samples are analysed.")] = 30
+    confidence: Annotated[float, Parameter(group=BASIC), Parameter(help="Probability of the intervals.")] = 0.9
+    processes: Annotated[
+        int, Parameter(group=PREDICTION), Parameter(help="How many processes analyse samples; one draws them.")
+    ] = 1
+    tile: Annotated[
+        int | None,
+        Parameter(group=PREDICTION),
+        Parameter(help="Side of a tile in pixels. Default: as large as memory allows."),
+    ] = None
+    seed: Annotated[int, Parameter(group=PREDICTION), Parameter(help="Seed of the samples.")] = 0
+    device: Annotated[
+        str | None, Parameter(group=BASIC), Parameter(help="cpu or cuda. Default: cuda where there is one.")
+    ] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the same as arguments of `quietscope.consensus.over_samples`."""
+        return {
+            "num_samples": self.samples,
+            "confidence": self.confidence,
+            "processes": self.processes,
+            "tile": self.tile,
+            "seed": self.seed,
+        }
+
+
+USUAL_SAMPLING = SamplingOptions()

@@ -1,0 +1,214 @@
+"""Cells of an image: segmentations of all samples, frame by frame, and their consensus."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.consensus.counting import count_interval
+from quietscope.consensus.frame_plan import FramePlan
+from quietscope.consensus.instances import Consensus, check_way, fused
+from quietscope.consensus.objects import Measured, SampleObjects, measured_objects, objects_of
+from quietscope.consensus.overlay import Labels, Overlay, checked_labels
+from quietscope.consensus.posterior_samples import Index, StoredSamples, stored_samples
+from quietscope.consensus.sampling_runs import Failure, check_enough, over
+from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, spread_note
+from quietscope.errors import SettingsError
+from quietscope.io import Image, ImageSource, as_image
+from quietscope.model.trained import TrainedModel
+from quietscope.tiling.walk import Progress
+from quietscope.wording import numbered, typed
+
+Pixels = npt.NDArray[np.float32]
+Segmenter = Callable[[Pixels], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class SegmentedFrame:
+    """A plane, or a volume, that was segmented.
+
+    Attributes:
+        at: Its place along the axes that are neither channel nor space, by letter.
+        index: The same as an index of `Segmented.labels`.
+        objects: Its objects.
+        count: How many there are, with its interval.
+        counts: How many each sample has.
+        failures: Samples on which the segmenter failed.
+    """
+
+    at: dict[str, int]
+    index: Index
+    objects: Measured
+    count: Interval
+    counts: npt.NDArray[np.int64]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """An image that was segmented.
+
+    Attributes:
+        image: The noisy image.
+        axes: Axes of all that follows: those of the image without channels.
+        spatial: Axes of a frame, "YX" or "ZYX".
+        labels: The objects of every frame, int32.
+        agreement: Share of the samples that have a pixel where the labels have it, float32.
+        probability: Share of the samples that have an object there, float32.
+        mean: Mean of the samples, float32, intensity units.
+        frames: What was found in each frame.
+        note: What is to be said of the intervals.
+    """
+
+    image: Image
+    axes: str
+    spatial: str
+    labels: npt.NDArray[np.int32]
+    agreement: Pixels
+    probability: Pixels
+    mean: Pixels
+    frames: tuple[SegmentedFrame, ...]
+    note: str
+
+
+def segment(
+    model: TrainedModel,
+    image: ImageSource,
+    segmenter: Segmenter,
+    *,
+    num_samples: int = 30,
+    consensus: str = "vote",
+    channel: int = 0,
+    dims: int | None = None,
+    seed: int = 0,
+    axes: str | None = None,
+    tile: int | None = None,
+    processes: int = 1,
+    confidence: float = USUAL_CONFIDENCE,
+    progress: Progress | None = None,
+) -> Segmented:
+    """Segment samples of an image, and make one segmentation of all of them.
+
+    In memory are one sample of one frame at a time, the overlay of its segmentations, and the results.
+
+    Args:
+        model: A trained model that samples.
+        image: The noisy image.
+        segmenter: Turns a frame of a sample into labels, see `quietscope.consensus.segmenters`.
+        num_samples: How many samples, 2 at least.
+        consensus: How segmentations become one, see `quietscope.consensus.consensus_labels`.
+        channel: Which channel is segmented, from 0.
+        dims: 2 for planes, 3 for volumes; what the model denoises if None.
+        seed: Seed of the samples.
+        axes: Axes of the image where it does not name them.
+        tile: Tile size in pixels; chosen from the free memory if None.
+        processes: How many processes segment.
+        confidence: Probability of the intervals, 0 to 1.
+        progress: Called with (done, total) samples of tiles.
+
+    Returns:
+        Labels, objects and counts.
+
+    Raises:
+        SettingsError: If the model does not sample, the segmenter fails on more than half of the samples, returns no
+            labels, or finds nothing in any sample.
+        QuietScopeError: If the image does not fit the model.
+    """
+    check_way(consensus)
+    check_confidence(confidence)
+    opened = as_image(image, axes)
+    plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
+    with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
+        found = _Results(opened, plan)
+        for at in plan.places():
+            found.add(
+                at, _frame_of(samples, segmenter, plan.in_image(at), processes), samples, consensus, model, confidence
+            )
+    if not any(frame.counts.any() for frame in found.frames):
+        raise SettingsError(
+            "a segmenter that finds objects",
+            f"none in any of {numbered(num_samples, 'sample')}",
+            f"choose another, or another size, e.g. `{typed(diameter=20)}`",
+        )
+    return found.done(spread_note(model))
+
+
+@dataclass(frozen=True)
+class _Segmenting:
+    """What is done with one sample, here or in another process."""
+
+    segmenter: Segmenter
+
+    def __call__(self, sample: Pixels) -> tuple[Labels, SampleObjects]:
+        labels = checked_labels(self.segmenter(sample), sample.shape)
+        return labels, objects_of(labels, sample)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The segmentations of one frame."""
+
+    overlay: Overlay
+    objects: Sequence[SampleObjects]
+    failures: tuple[Failure, ...]
+    index: Index
+
+
+def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, processes: int) -> _Frame:
+    overlay: Overlay | None = None
+    objects: list[SampleObjects] = []
+    failures: list[Failure] = []
+    for _, found in over(samples, _Segmenting(segmenter), index, processes):
+        if isinstance(found, Failure):
+            failures.append(found)
+            continue
+        labels, measured = found
+        overlay = overlay or Overlay(labels.shape)
+        overlay.add(labels)
+        objects.append(measured)
+    check_enough(failures, len(samples), "the segmenter")
+    assert overlay is not None, "half of at least two samples"
+    return _Frame(overlay, objects, tuple(failures), index)
+
+
+class _Results:
+    """What was found, frame by frame."""
+
+    def __init__(self, image: Image, plan: FramePlan) -> None:
+        self._image, self._plan = image, plan
+        self._labels = np.zeros(plan.shape_out, np.int32)
+        self._agreement, self._probability, self._mean = (np.zeros(plan.shape_out, np.float32) for _ in range(3))
+        self.frames: list[SegmentedFrame] = []
+
+    def add(
+        self,
+        at: dict[str, int],
+        frame: _Frame,
+        samples: StoredSamples,
+        way: str,
+        model: TrainedModel,
+        confidence: float,
+    ) -> None:
+        found: Consensus = fused(frame.overlay.done(), way)
+        where = self._plan.in_results(at)
+        self._labels[where], self._agreement[where] = found.labels, found.agreement
+        self._probability[where] = found.probability
+        self._mean[where] = sum(samples.read(n, frame.index) for n in range(len(samples))) / len(samples)
+        objects = measured_objects(found, frame.objects, model.spread, confidence)
+        count = count_interval(found, model.spread, confidence)
+        self.frames.append(SegmentedFrame(at, where, objects, count, found.counts, frame.failures))
+
+    def done(self, note: str) -> Segmented:
+        return Segmented(
+            image=self._image,
+            axes=self._plan.axes_out,
+            spatial=self._plan.spatial,
+            labels=self._labels,
+            agreement=self._agreement,
+            probability=self._probability,
+            mean=self._mean,
+            frames=tuple(self.frames),
+            note=note,
+        )

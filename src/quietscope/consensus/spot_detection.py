@@ -1,0 +1,253 @@
+"""Spots of samples, and which of them are one and the same."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quietscope.consensus.frame_plan import FramePlan
+from quietscope.consensus.posterior_samples import stored_samples
+from quietscope.consensus.sampling_runs import Failure, check_enough, over
+from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, interval_of, spread_note
+from quietscope.errors import SettingsError
+from quietscope.io import ImageSource, as_image
+from quietscope.model.trained import TrainedModel
+from quietscope.tiling.walk import Progress
+from quietscope.wording import numbered, typed
+
+Points = npt.NDArray[np.float64]
+_MOST = 20_000
+"""Brightest maxima of a frame that are looked at."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A spot.
+
+    Attributes:
+        at: Its frame, by letters of the axes that are neither channel nor space.
+        probability: Share of the samples that have it.
+        position: Its place along each axis, in pixels, with its interval.
+        brightness: How far it stands out of its surroundings, in units of the image, with its interval.
+    """
+
+    at: dict[str, int]
+    probability: float
+    position: tuple[Interval, ...]
+    brightness: Interval
+
+
+@dataclass(frozen=True)
+class Spots:
+    """The spots of an image.
+
+    Attributes:
+        spots: Frame by frame, the most probable first.
+        spatial: Axes of a frame, "YX" or "ZYX".
+        places: The other axes, without channels.
+        threshold: The brightness from which on a maximum is a spot.
+        counts: How many spots each sample has, of every frame, (frames, K).
+        note: What is to be said of the intervals.
+        failures: Samples that were left out.
+    """
+
+    spots: tuple[Spot, ...]
+    spatial: str
+    places: str
+    threshold: float
+    counts: tuple[npt.NDArray[np.int64], ...]
+    note: str
+    failures: tuple[Failure, ...] = ()
+
+    def to_csv(self) -> str:
+        """Return the table as text: a line for each spot."""
+        header = [*self.places, "spot", "probability", "brightness", "brightness_low", "brightness_high"]
+        for letter in self.spatial.lower():
+            header += [letter, f"{letter}_low", f"{letter}_high"]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        for number, spot in enumerate(self.spots, 1):
+            row = [*spot.at.values(), number, f"{spot.probability:.4f}"]
+            for each in (spot.brightness, *spot.position):
+                row += [f"{value:.6g}" for value in (each.value, each.low, each.high)]
+            writer.writerow(row)
+        return text.getvalue()
+
+
+def find_spots(
+    model: TrainedModel,
+    image: ImageSource,
+    *,
+    radius: float = 2.0,
+    threshold: float | None = None,
+    least_probability: float = 0.1,
+    num_samples: int = 30,
+    channel: int = 0,
+    dims: int | None = None,
+    seed: int = 0,
+    axes: str | None = None,
+    tile: int | None = None,
+    processes: int = 1,
+    confidence: float = USUAL_CONFIDENCE,
+    progress: Progress | None = None,
+) -> Spots:
+    """Find spots in samples of an image, and the share of the samples that have each.
+
+    A spot is a maximum of ``-sigma^2 LoG`` of a sample, with sigma the radius over the square root of the number of
+    axes, which is brightest for a spot of that radius. Spots of two samples are the same within a radius.
+
+    Args:
+        model: A trained model that samples.
+        image: The noisy image.
+        radius: Radius of a spot, in pixels.
+        threshold: Least brightness, in the units of the image; parts the maxima of all samples in two by Otsu if None.
+        least_probability: Share of the samples below which a spot is not listed, 0 to 1.
+        num_samples: How many samples, 2 at least.
+        channel: Which channel, from 0.
+        dims: 2 for planes, 3 for volumes; what the model denoises if None.
+        seed: Seed of the samples.
+        axes: Axes of the image where it does not name them.
+        tile: Tile size in pixels; chosen from the free memory if None.
+        processes: How many processes look for spots.
+        confidence: Probability of the intervals, 0 to 1.
+        progress: Called with (done, total) samples of tiles.
+
+    Returns:
+        The spots.
+
+    Raises:
+        SettingsError: If the model does not sample, a number lies outside its range, or no sample has a spot.
+        QuietScopeError: If the image does not fit the model.
+    """
+    check_confidence(confidence)
+    if not 0.5 <= radius <= 1000:
+        raise SettingsError("a radius from 0.5 to 1000 pixels", f"{radius:g}", f"pass e.g. `{typed(radius=2)}`")
+    opened = as_image(image, axes)
+    plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
+    found: list[tuple[dict[str, int], list[Points]]] = []
+    failures: list[Failure] = []
+    with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
+        for at in plan.places():
+            given = [each for _, each in over(samples, Maxima(radius), plan.in_image(at), processes)]
+            lost = [each for each in given if isinstance(each, Failure)]
+            check_enough(lost, num_samples, "finding spots")
+            failures += lost
+            found.append((at, [each for each in given if not isinstance(each, Failure)]))
+    least = (
+        _otsu(np.concatenate([part[:, 0] for _, parts in found for part in parts])) if threshold is None else threshold
+    )
+    bright = [(at, [part[part[:, 0] >= least] for part in parts]) for at, parts in found]
+    if not any(len(part) for _, parts in bright for part in parts):
+        raise SettingsError(
+            "spots", f"none in any of {numbered(num_samples, 'sample')}", f"choose another `{typed('radius')}`"
+        )
+    spots: list[Spot] = []
+    for at, parts in bright:
+        mine = [_spot(at, members, len(parts), model.spread, confidence) for members in same_spots(parts, radius)]
+        spots += sorted((each for each in mine if each.probability >= least_probability), key=_by_probability)
+    return Spots(
+        spots=tuple(spots),
+        spatial=plan.spatial,
+        places="".join(letter for letter in plan.axes_out if letter not in plan.spatial),
+        threshold=float(least),
+        counts=tuple(np.array([len(part) for part in parts]) for _, parts in bright),
+        note=spread_note(model),
+        failures=tuple(failures),
+    )
+
+
+@dataclass(frozen=True)
+class Maxima:
+    """Finds the maxima of a sample.
+
+    Attributes:
+        radius: Radius of a spot in pixels.
+    """
+
+    radius: float
+
+    def __call__(self, sample: npt.NDArray[np.float32]) -> Points:
+        """Return brightness and place of every maximum, (maxima, 1 + axes), brightest first."""
+        from scipy import ndimage
+
+        sigma = self.radius / np.sqrt(sample.ndim)
+        response = -(sigma**2) * ndimage.gaussian_laplace(sample.astype(np.float64), sigma)
+        window = 2 * int(np.ceil(self.radius)) + 1
+        is_top = (response == ndimage.maximum_filter(response, size=window)) & (response > 0)
+        places = np.argwhere(is_top)
+        heights = response[tuple(places.T)]
+        order = np.argsort(-heights, kind="stable")[:_MOST]
+        refined = places[order] + _between(response, places[order])
+        return np.concatenate([heights[order, None], refined], axis=1)
+
+
+def _between(response: Points, places: npt.NDArray[np.int64]) -> Points:
+    """Return how far the tops of parabolas through maxima and their neighbours lie from the maxima, up to half a pixel."""
+    offsets = np.zeros(places.shape)
+    for axis, length in enumerate(response.shape):
+        inside = (places[:, axis] > 0) & (places[:, axis] < length - 1)
+        at = places[inside].copy()
+        middle = response[tuple(at.T)]
+        at[:, axis] -= 1
+        before = response[tuple(at.T)]
+        at[:, axis] += 2
+        after = response[tuple(at.T)]
+        bend = np.minimum(before - 2.0 * middle + after, -np.finfo(np.float64).tiny)
+        offsets[inside, axis] = np.clip(0.5 * (before - after) / bend, -0.5, 0.5)
+    return offsets
+
+
+def same_spots(parts: Sequence[Points], radius: float) -> list[Points]:
+    """Put the spots of samples into groups of those that are the same, each with one of a sample at most.
+
+    The spot that has the most others within the radius founds the first group, of itself and the nearest of each other
+    sample; of what is left the next, until nothing is.
+
+    Args:
+        parts: The spots of each sample, (spots, 1 + axes): brightness, then the place.
+        radius: How far two that are the same may lie apart.
+
+    Returns:
+        The members of each group, (members, 1 + axes).
+    """
+    from scipy.spatial import cKDTree
+
+    points = np.concatenate(list(parts))
+    if not len(points):
+        return []
+    sample = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    near = cKDTree(points[:, 1:]).query_ball_point(points[:, 1:], radius)
+    crowd = np.array([len({int(sample[each]) for each in ball}) for ball in near])
+    is_taken = np.zeros(len(points), bool)
+    groups = []
+    for founder in np.lexsort((-points[:, 0], -crowd)):
+        if is_taken[founder]:
+            continue
+        ball = np.array([each for each in near[founder] if not is_taken[each]])
+        far = np.square(points[ball, 1:] - points[founder, 1:]).sum(axis=1)
+        ball = ball[np.argsort(far, kind="stable")]
+        _, first = np.unique(sample[ball], return_index=True)
+        is_taken[ball[first]] = True
+        groups.append(points[ball[first]])
+    return groups
+
+
+def _spot(at: dict[str, int], members: Points, num: int, widening: float, confidence: float) -> Spot:
+    brightness, *position = (interval_of(column, widening, confidence) for column in members.T)
+    return Spot(at, len(members) / num, tuple(position), brightness)
+
+
+def _by_probability(spot: Spot) -> tuple[float, float]:
+    return -spot.probability, -spot.brightness.value
+
+
+def _otsu(heights: Points) -> float:
+    """Return the brightness that parts maxima in two; a logarithm keeps a few bright ones from having it all."""
+    from skimage.filters import threshold_otsu
+
+    logs = np.log(heights[heights > 0])
+    return float(np.exp(threshold_otsu(logs))) if logs.size and np.ptp(logs) > 0 else 0.0
