@@ -44,6 +44,8 @@ VERBS = MappingProxyType(
         "array": "Write the script of a job array that denoises one large image on a cluster: SLURM, PBS or LSF.",
         "watch": "Denoise images with a trained model as a microscope writes them.",
         "segment": "Segment cells by the consensus of samples: objects, counts, and how sure each is.",
+        "measure": "Measure anything on samples of images: numbers with intervals, and whether two groups differ.",
+        "spots": "Find spots in samples of an image, and say how probable each is.",
         "generate": "Draw images from what a model has learnt, or go from one image to another through it.",
         "report": "Make the report of a run anew from what its folder holds.",
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",

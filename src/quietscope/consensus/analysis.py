@@ -1,7 +1,5 @@
 """Any function over samples: numbers with intervals."""
 
-import csv
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +13,13 @@ from quietscope.consensus.posterior_samples import StoredSamples, stored_samples
 from quietscope.consensus.sampling_runs import Failure, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, interval_of, spread_note
 from quietscope.errors import SettingsError
-from quietscope.io import ImageSource, as_image, write_bytes_atomically
+from quietscope.io import ImageSource, as_image
 from quietscope.model.trained import TrainedModel
 from quietscope.tiling.walk import Progress
 
 Measure = Callable[[npt.NDArray[np.float32]], Any]
-"""Receives a sample, of the image's shape and in its units. Returns a number, several, or a table: names of columns with
-a number or a column of numbers each."""
+"""Receives a sample, of the image's shape and in its units. Returns a number, several, or a table: names of columns
+with a number or a column of numbers each."""
 
 USUAL_SAMPLES = 30
 _ALONE = "value"
@@ -52,7 +50,7 @@ class MeasuredTable:
     @property
     def num_rows(self) -> int:
         """Rows of the table that each sample gave."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -74,25 +72,20 @@ class MeasuredTable:
         """Return the median of a number over the samples, with its interval."""
         return interval_of(self.of(column, row), self.widening, self.confidence)
 
-    def to_csv(self) -> str:
-        """Return the table as text: a line for each number, its mean and interval, then what every sample gave."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["row", "column", "mean", "low", "high", *(f"sample_{number}" for number in self.samples)])
-        for row in range(self.num_rows):
-            for number, column in enumerate(self.columns):
-                between, given = self.interval(column, row), self.values[:, row, number]
-                numbers = (self.mean[row, number], between.low, between.high, *given)
-                writer.writerow([row, column, *(f"{each:.7g}" for each in numbers)])
-        return text.getvalue()
+    def save(self, path: str | os.PathLike[str], *, name: str = "image", overwrite: bool = False) -> None:
+        """Write the table as a CSV file: a line for each number, its mean and interval, then what every sample gave.
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the table as a CSV file, see `to_csv`.
+        Args:
+            path: The file.
+            name: What the image is called there.
+            overwrite: Whether an existing file may be replaced.
 
         Raises:
             OutputError: If it cannot be written, or exists and `overwrite` is false.
         """
-        write_bytes_atomically(Path(path), self.to_csv().encode(), overwrite=overwrite)
+        from quietscope.consensus.tables import write_tables
+
+        write_tables(Path(path), [(name, self)], overwrite=overwrite)
 
 
 def over_samples(
@@ -171,6 +164,8 @@ def measured_table(
 def _as_table(found: Any, sample: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Return what a function gave as names of columns and numbers, (rows, columns)."""
     by_name: Mapping[Any, Any]
+    if found is None:
+        found = {}
     if isinstance(found, Mapping) or (hasattr(found, "columns") and hasattr(found, "to_dict")):
         by_name = found if isinstance(found, Mapping) else {name: found[name] for name in found.columns}
     else:
@@ -178,7 +173,7 @@ def _as_table(found: Any, sample: int) -> tuple[tuple[str, ...], npt.NDArray[np.
     try:
         parts = [np.atleast_1d(np.asarray(each, np.float64)) for each in by_name.values()]
         if not parts or any(part.ndim != 1 for part in parts):
-            raise ValueError("no columns of numbers")
+            raise ValueError("no columns of numbers")  # or none at all
         return tuple(map(str, by_name)), np.stack(parts, axis=1)
     except (TypeError, ValueError) as error:
         raise SettingsError(

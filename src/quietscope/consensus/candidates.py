@@ -80,7 +80,9 @@ def grouped(overlaid: Overlaid) -> Candidates:
     same.eliminate_zeros()
     order = np.argsort(-np.asarray(same.sum(axis=1)).ravel(), kind="stable")
     is_taken = np.zeros(same.shape[0], bool)
-    rows, columns, sizes = [], [], []
+    rows: list[Any] = []
+    columns: list[Any] = []
+    sizes: list[int] = []
     for founder in order:
         if is_taken[founder]:
             continue

@@ -87,7 +87,7 @@ class Overlaid:
     @cached_property
     def patch_sizes(self) -> Numbers:
         """Pixels of every patch."""
-        return np.bincount(self.patch.ravel(), minlength=self.labels.shape[1])
+        return np.asarray(np.bincount(self.patch.ravel(), minlength=self.labels.shape[1]), np.int64)
 
     @cached_property
     def counts(self) -> Numbers:

@@ -192,6 +192,6 @@ def _write_zarr(found: Segmented, labels: npt.NDArray[Any], path: Path, *, overw
             write_image(part, pixels, found.axes, **_about(found))
             part.rename(whole / "labels" / name)
             label = zarr.open_group(str(whole / "labels" / name), mode="r+")
-            block: Any = dict(label.attrs["ome"])  # type: ignore[arg-type]  # what was just written
+            block: Any = dict(label.attrs["ome"])
             label.attrs["ome"] = {**block, "image-label": {"source": {"image": "../../"}}}
         whole.rename(temporary)

@@ -137,9 +137,7 @@ def find_spots(
             check_enough(lost, num_samples, "finding spots")
             failures += lost
             found.append((at, [each for each in given if not isinstance(each, Failure)]))
-    least = (
-        _otsu(np.concatenate([part[:, 0] for _, parts in found for part in parts])) if threshold is None else threshold
-    )
+    least = _otsu(found) if threshold is None else threshold
     bright = [(at, [part[part[:, 0] >= least] for part in parts]) for at, parts in found]
     if not any(len(part) for _, parts in bright for part in parts):
         raise SettingsError(
@@ -186,7 +184,7 @@ class Maxima:
 
 
 def _between(response: Points, places: npt.NDArray[np.int64]) -> Points:
-    """Return how far the tops of parabolas through maxima and their neighbours lie from the maxima, up to half a pixel."""
+    """Return how far the top of a parabola through every maximum lies from it along each axis, up to half a pixel."""
     offsets = np.zeros(places.shape)
     for axis, length in enumerate(response.shape):
         inside = (places[:, axis] > 0) & (places[:, axis] < length - 1)
@@ -245,9 +243,10 @@ def _by_probability(spot: Spot) -> tuple[float, float]:
     return -spot.probability, -spot.brightness.value
 
 
-def _otsu(heights: Points) -> float:
+def _otsu(found: Sequence[tuple[dict[str, int], list[Points]]]) -> float:
     """Return the brightness that parts maxima in two; a logarithm keeps a few bright ones from having it all."""
     from skimage.filters import threshold_otsu
 
+    heights = np.concatenate([part[:, 0] for _, parts in found for part in parts])
     logs = np.log(heights[heights > 0])
     return float(np.exp(threshold_otsu(logs))) if logs.size and np.ptp(logs) > 0 else 0.0

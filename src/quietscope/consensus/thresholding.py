@@ -23,7 +23,7 @@ def scaled(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     low, high = np.percentile(image, _PERCENTILES)
     if not high > low:
         return np.zeros(image.shape, np.float32)
-    return np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 def threshold(image: npt.NDArray[Any], diameter: float = USUAL_DIAMETER) -> Labels:
@@ -53,24 +53,25 @@ def watershed(image: npt.NDArray[Any], diameter: float = USUAL_DIAMETER) -> Labe
         Labels of the same shape, 1 and up without gaps, 0 for the background.
     """
     from scipy import ndimage
-    from skimage import morphology, segmentation
+    from skimage.morphology import h_maxima
+    from skimage.segmentation import watershed as flooded
 
     found = _foreground(image, diameter)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(found).astype(np.float32), 0.05 * diameter)
-    peaks, _ = ndimage.label(morphology.h_maxima(distance, _DEPTH * diameter))
-    labels = segmentation.watershed(-distance, peaks, mask=found)
+    peaks, _ = ndimage.label(h_maxima(distance, _DEPTH * diameter))
+    labels = flooded(-distance, peaks, mask=found)
     return _numbered(_large(labels, _least_size(image.ndim, diameter)))
 
 
 def _foreground(image: npt.NDArray[Any], diameter: float) -> npt.NDArray[np.bool_]:
     """Return what is brighter than Otsu's threshold, without holes and without what is too small."""
     from scipy import ndimage
-    from skimage import filters
+    from skimage.filters import threshold_otsu
 
     smooth = ndimage.gaussian_filter(scaled(image), _SMOOTHING * diameter)
     if not smooth.max() > smooth.min():
         return np.zeros(image.shape, bool)
-    found = ndimage.binary_fill_holes(smooth > filters.threshold_otsu(smooth))
+    found = ndimage.binary_fill_holes(smooth > threshold_otsu(smooth))
     labels, _ = ndimage.label(found)
     return _large(labels, _least_size(image.ndim, diameter)) > 0
 

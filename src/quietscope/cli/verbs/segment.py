@@ -58,10 +58,10 @@ def segment(
 ) -> None:
     """Segment cells by the consensus of many samples, and say how sure each cell is.
 
-    Every sample is segmented. Into the folder go labels.tif, the consensus; agreement.tif and probability.tif, the share
-    of the samples that agree with it and that have an object, pixel by pixel; objects.csv, a line for each object with
-    its probability of existing, area, intensity and position, with intervals; counts.csv; and overlay.png. Of OME-Zarr
-    images also labels.ome.zarr, with labels where NGFF has them.
+    Every sample is segmented. Into the folder go labels.tif, the consensus; agreement.tif and probability.tif, the
+    share of the samples that agree with it and that have an object, pixel by pixel; objects.csv, a line for each object
+    with its probability of existing, area, intensity and position, with intervals; counts.csv; and overlay.png. Of
+    OME-Zarr images also labels.ome.zarr, with labels where NGFF has them.
     """
     from quietscope import Denoiser
     from quietscope.consensus.posterior_samples import check_samples

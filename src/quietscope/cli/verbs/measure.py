@@ -1,0 +1,88 @@
+"""``quietscope measure``: numbers of images with intervals, by any function over samples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from quietscope.cli.analysis_options import USUAL_SAMPLING, SamplingOptions
+from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, Series, read_measured
+from quietscope.cli.part_options import NO_PART, PartOptions
+from quietscope.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from quietscope.consensus import MeasuredTable
+
+
+def measure(
+    model: Annotated[Path, Parameter(help="Model file of a method that samples, such as hdn, divnoising, instant.")],
+    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images, a group to be compared.")],
+    /,
+    *,
+    output: Annotated[Path, Output, Parameter(help="Table, .csv.")],
+    with_: Annotated[
+        str,
+        InBasic,
+        Parameter(
+            name="--with",
+            help="What measures a sample: package.module:function, of an array of the image's shape, which returns a "
+            "number, several, or columns by name.",
+        ),
+    ],
+    compare: Annotated[
+        Path | None, InBasic, Parameter(help="Table of another group, to be compared with. Default: none.")
+    ] = None,
+    sampling: Annotated[SamplingOptions, Group] = USUAL_SAMPLING,
+    axes: Axes = None,
+    series: Series = None,
+    mask: Mask = None,
+    part: Annotated[PartOptions, Group] = NO_PART,
+    overwrite: Annotated[bool, InOutput, Flag, Parameter(help="Replace results that exist.")] = False,
+) -> None:
+    """Measure something on many samples of images, and say between what it lies.
+
+    The table has a line for every number: its mean and interval, and what every sample gave. With --compare each column
+    is compared with that of another table: are the groups different, given how sure each number is?
+    """
+    from quietscope import Denoiser
+    from quietscope.consensus import over_samples
+    from quietscope.consensus.groups import compare_tables, groups_in
+    from quietscope.consensus.posterior_samples import check_samples
+    from quietscope.consensus.segmenters import function_of
+    from quietscope.consensus.tables import write_tables
+    from quietscope.io.atomic import check_target
+
+    screen = Screen()
+    check_target(output, overwrite)
+    if compare is not None:
+        groups_in(compare)
+    function = function_of(with_)
+    denoiser = Denoiser.load(model, device=sampling.device)
+    check_samples(denoiser, sampling.samples)
+    found = []
+    for path, image in zip(images, read_measured(images, axes, series, mask, screen.note, part=part.part), strict=True):
+        with screen.predicting("drawing samples") as progress:
+            table = over_samples(denoiser, image, function, progress=progress, **sampling.settings())
+        for failure in table.failures:
+            screen.note(f"{path.name}: {failure.words}")
+        found.append((path.name, table))
+    write_tables(output, found, overwrite=overwrite)
+    screen.note(found[-1][1].note)
+    _show(found, screen)
+    screen.show(f"table: {output}")
+    if compare is not None:
+        for each in compare_tables(compare, output, sampling.confidence):
+            screen.show(f"{compare.name} and {output.name}: {each.words}")
+
+
+def _show(found: "list[tuple[str, MeasuredTable]]", screen: Screen) -> None:
+    """Show the first rows of every table."""
+    table = Table("image", "row", "column", "mean", "interval")
+    for name, each in found:
+        for row in range(min(each.num_rows, 10)):
+            for number, column in enumerate(each.columns):
+                between = each.interval(column, row)
+                ends = f"{between.low:.4g} to {between.high:.4g}"
+                table.add_row(name, f"{row}", column, f"{each.mean[row, number]:.5g}", ends)
+    screen.show(table)

@@ -1,0 +1,211 @@
+"""Segmentation of samples: objects with intervals, segmenters that do wrong, and what is written."""
+
+import csv
+import io
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from quietscope import read_image
+from quietscope.consensus import Segmented, segment
+from quietscope.consensus.segment_files import write_segmented
+from quietscope.consensus.segmenters import SEGMENTERS, Chosen
+from quietscope.consensus.thresholding import threshold, watershed
+from quietscope.errors import AxesError, ChannelError, OutputError, QuietScopeError, SettingsError
+from quietscope.io import write_image
+from quietscope.methods.hdn import HDN
+from tests import tiny
+from tests.consensus.known_samples import bright, fails_on_bright
+
+Pixels = npt.NDArray[np.float32]
+MODEL = tiny.denoiser(HDN)
+IMAGE = np.random.default_rng(0).normal(150, 30, (3, 16, 24)).astype(np.float32)
+
+
+def found_in(image: Any = IMAGE, segmenter: Any = bright, axes: str = "TYX", **settings: Any) -> Segmented:
+    return segment(MODEL, image, segmenter, axes=axes, **{"num_samples": 3, **settings})
+
+
+def test_every_frame_has_its_objects() -> None:
+    found = found_in()
+    assert (found.axes, found.spatial, found.labels.shape) == ("TYX", "YX", IMAGE.shape)
+    assert [frame.at for frame in found.frames] == [{"T": 0}, {"T": 1}, {"T": 2}]
+    for frame in found.frames:
+        assert [each.probability for each in frame.objects] == [1.0, 1.0]
+        assert (frame.count.value, frame.count.low, frame.count.high) == (2, 2, 2)
+        assert frame.objects[0].area.value == 16 * 12
+        assert frame.objects[1].position[1].value == pytest.approx(17.5)
+    drawn = MODEL.sample(IMAGE, num_samples=3, axes="TYX")
+    left = found.frames[1].objects[0].intensity
+    assert left.value == pytest.approx(np.median(drawn[:, 1, :, :12].mean(axis=(1, 2))), rel=1e-5)
+    np.testing.assert_allclose(found.mean, drawn.mean(axis=0), rtol=1e-5)
+
+
+def test_volumes_are_segmented_whole_where_that_is_asked_for() -> None:
+    found = found_in(axes="ZYX", dims=3)
+    assert [frame.at for frame in found.frames] == [{}]
+    assert [len(each.position) for each in found.frames[0].objects] == [3, 3]
+    assert found.frames[0].objects[0].area.value == 3 * 16 * 12
+
+
+def test_processes_find_the_same() -> None:
+    alone, several = found_in(IMAGE[0], axes="YX"), found_in(IMAGE[0], axes="YX", processes=2)
+    np.testing.assert_array_equal(alone.labels, several.labels)
+    assert alone.frames[0].objects == several.frames[0].objects
+
+
+def test_a_channel_is_chosen_and_others_are_refused() -> None:
+    model = tiny.denoiser(HDN, scene={"channels": 2})
+    image = np.stack([IMAGE[0], IMAGE[1] / 3])
+    found = segment(model, image, bright, axes="CYX", channel=1, num_samples=2)
+    assert found.labels.shape == (16, 24)
+    np.testing.assert_allclose(found.mean, model.sample(image, num_samples=2, axes="CYX")[:, 1].mean(axis=0), rtol=1e-4)
+    with pytest.raises(ChannelError, match="from 0 to 1"):
+        segment(model, image, bright, axes="CYX", channel=2, num_samples=2)
+    with pytest.raises(AxesError, match="ZYX"):
+        segment(model, image, bright, axes="CYX", dims=3, num_samples=2)
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "said"),
+    [
+        (lambda image: image, "labels in integers; got float32"),
+        (lambda image: np.zeros((2, 2), int), "16 x 24; got 2 x 2"),
+        (lambda image: -np.ones(image.shape, int), "labels from 0 up; got -1"),
+        (lambda image: np.zeros(image.shape, int), "finds objects; got none in any of 3 samples"),
+    ],
+)
+def test_segmenters_that_do_wrong_are_refused(segmenter: Any, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        found_in(segmenter=segmenter)
+
+
+def test_a_sample_that_cannot_be_segmented_is_told_and_left_out() -> None:
+    calls = iter(range(100))
+
+    def second_fails(image: Pixels) -> npt.NDArray[np.int64]:
+        if next(calls) == 1:
+            raise RuntimeError("first line\ntoo bright to look at")
+        return bright(image)
+
+    (frame,) = found_in(IMAGE[0], second_fails, "YX", num_samples=4).frames
+    assert [each.words for each in frame.failures] == ["sample 1 is left out: too bright to look at"]
+    assert frame.objects[0].num_samples == 3
+
+
+def test_more_than_half_has_to_work() -> None:
+    with pytest.raises(SettingsError, match=r"the segmenter to work on at least half.*sample 2: too bright"):
+        found_in(IMAGE[0] + 1000, fails_on_bright, "YX")
+
+
+def test_files_are_whole_and_nothing_is_replaced_unasked(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.tif", IMAGE[0], "YX", pixel_size_um={"Y": 0.5, "X": 0.5})
+    found = found_in(tmp_path / "a.tif", axes="YX")
+    files = write_segmented(found, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in files.values())
+    labels = read_image(tmp_path / "out" / "labels.tif")
+    np.testing.assert_array_equal(np.asarray(labels.data), found.labels)
+    assert labels.pixel_size_um == {"Y": 0.5, "X": 0.5}
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "objects.csv").read_text())))
+    assert [row["object"] for row in rows] == ["1", "2"]
+    assert float(rows[0]["area_um2"]) == float(rows[0]["area"]) / 4
+    assert float(rows[1]["x_um"]) == float(rows[1]["x"]) / 2
+    with pytest.raises(OutputError, match="which exists"):
+        write_segmented(found, tmp_path / "out")
+    write_segmented(found, tmp_path / "out", overwrite=True)
+
+
+def test_labels_lie_beside_an_ome_zarr_image(tmp_path: Path) -> None:
+    from ome_zarr_models.v05.image import Image as ZarrImage
+    from ome_zarr_models.v05.image_label import ImageLabel
+
+    write_image(tmp_path / "a.ome.zarr", IMAGE, "TYX")
+    found = found_in(tmp_path / "a.ome.zarr")
+    target = write_segmented(found, tmp_path / "out")["zarr"]
+    import zarr
+
+    np.testing.assert_allclose(np.asarray(read_image(target).data), found.mean)
+    np.testing.assert_array_equal(np.asarray(read_image(target / "labels" / "objects").data), found.labels)
+    group = zarr.open_group(str(target), mode="r")
+    assert ZarrImage.from_zarr(group).ome_attributes.multiscales
+    for name in ("objects", "probability_percent"):
+        ImageLabel.from_zarr(zarr.open_group(str(target / "labels" / name), mode="r"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (Chosen(name="nonsense"), "a segmenter among threshold, watershed"),
+        (Chosen(name="no_such_module:f"), "that can be imported"),
+        (Chosen(name="os:no_such"), "that can be imported"),
+        (Chosen(name="os:sep"), "a function os:sep; got a str"),
+        (Chosen(name="cellpose"), "a model of yours for cellpose"),
+        (Chosen(name="stardist"), "a model of yours for stardist"),
+        (Chosen(name="watershed", weights="x"), "weights for cellpose or stardist"),
+        (Chosen(name="watershed", diameter=-1.0), "a diameter above 0"),
+        (Chosen(name="os:getcwd", diameter=3.0), "a diameter for threshold"),
+        (Chosen(name="prog {input}"), "without {output}"),
+        (Chosen(name="no-such-program {input} {output}"), "a program no-such-program"),
+        (Chosen(name="'prog {input} {output}"), "a command"),
+    ],
+)
+def test_segmenters_that_are_none_are_refused(chosen: Chosen, said: str) -> None:
+    with pytest.raises(QuietScopeError, match=said):
+        chosen.segmenter()
+
+
+def test_a_program_segments(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import sys, tifffile\nimage = tifffile.imread(sys.argv[1])\n"
+        "tifffile.imwrite(sys.argv[2], (image > 0).astype('uint16'))\n"
+    )
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(script))} {{input}} {{output}}"
+    labels = Chosen(name=command).segmenter()(np.array([[1.0, -1.0]], np.float32))
+    assert labels.tolist() == [[1, 0]]
+    script.write_text("import sys\nsys.exit('one\\nno cells today')\n")
+    with pytest.raises(RuntimeError, match="no cells today"):
+        Chosen(name=command).segmenter()(np.ones((2, 2), np.float32))
+
+
+def test_another_package_declares_a_segmenter() -> None:
+    assert SEGMENTERS.group == "quietscope.segmenters"
+    assert list(SEGMENTERS)[:2] == ["threshold", "watershed"]
+
+
+def two_discs(shape: tuple[int, ...], apart: float) -> Pixels:
+    grids = np.indices(shape)
+    middle = [length / 2 for length in shape]
+    image = np.zeros(shape, np.float32)
+    for side in (-1, 1):
+        centre = [*middle[:-1], middle[-1] + side * apart / 2]
+        image[sum(np.square(grid - at) for grid, at in zip(grids, centre, strict=True)) <= 100.0] = 50.0
+    return image + np.random.default_rng(0).normal(100, 2, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(48, 80), (28, 28, 64)])
+def test_touching_discs_are_parted_by_the_watershed_alone(shape: tuple[int, ...]) -> None:
+    image = two_discs(shape, 17.0)
+    assert watershed(image, diameter=20).max() == 2
+    assert threshold(image, diameter=20).max() == 1
+    apart = two_discs(shape, 26.0)
+    assert threshold(apart, diameter=20).max() == 2
+
+
+def test_units_do_not_matter_and_nothing_is_found_in_nothing() -> None:
+    image = two_discs((48, 80), 17.0)
+    np.testing.assert_array_equal(watershed(image, 20), watershed(1000 * image - 7, 20))
+    assert watershed(np.full((20, 20), 3.0, np.float32)).max() == 0
+
+
+def test_samples_lie_nowhere_when_all_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found_in(IMAGE[0], axes="YX")
+    with pytest.raises(SettingsError):
+        found_in(IMAGE[0], segmenter=lambda image: image, axes="YX")
+    assert list(tmp_path.iterdir()) == []
