@@ -110,9 +110,7 @@ def test_a_sample_that_fails_is_told_and_half_is_enough(tmp_path: Path) -> None:
         f"sample {n} is left out: ValueError: not this one" for n in (2, 3)
     ]
     assert table.of("value").tolist() == [0, 1]
-    with pytest.raises(
-        SettingsError, match=r"half of 4 samples; got 3 failures, the last on sample 3.*not this"
-    ):
+    with pytest.raises(SettingsError, match=r"half of 4 samples; got 3 failures, the last on sample 3.*not this"):
         table_of(tmp_path, samples, fails(1))
 
 

@@ -70,16 +70,20 @@ def matches(overlaid: Overlaid, masks: Any) -> npt.NDArray[np.int64]:
 def grouped(overlaid: Overlaid) -> Candidates:
     """Put the objects of all segmentations into groups.
 
-    The object that agrees best with all others founds the first group, of itself and those that are the same; of what
-    is left the next, until nothing is. A member's outline counts as one vote for the outline of its group.
+    Objects that were proposed come first, each with its own outline and those that are the same. Of what is left the
+    object that agrees best with all others founds a group, of itself and those that are the same, and so on until
+    nothing is left; a member's outline counts as one vote for the outline of its group.
     """
     from scipy import sparse
+
+    partners = matches(overlaid, overlaid.proposals)
 
     same = overlaid.iou(overlaid.members).tocsr()
     same.data[same.data <= SAME] = 0.0
     same.eliminate_zeros()
     order = np.argsort(-np.asarray(same.sum(axis=1)).ravel(), kind="stable")
     is_taken = np.zeros(same.shape[0], bool)
+    is_taken[partners[partners >= 0]] = True
     rows: list[Any] = []
     columns: list[Any] = []
     sizes: list[int] = []
@@ -92,14 +96,17 @@ def grouped(overlaid: Overlaid) -> Candidates:
         rows.append(np.full(len(mine), len(sizes)))
         columns.append(mine)
         sizes.append(len(mine))
+    proposed = Candidates(overlaid.proposals, (partners >= 0).mean(axis=1), overlaid)
     if not sizes:
-        return Candidates(sparse.csr_matrix((0, overlaid.labels.shape[1])), np.zeros(0), overlaid)
+        return proposed
     row, column = np.concatenate(rows), np.concatenate(columns)
     shares = 1.0 / np.asarray(sizes, np.float64)
     who = sparse.csr_matrix((shares[row], (row, column)), shape=(len(sizes), same.shape[0]))
     votes = (who @ overlaid.members).tocsr()
     support = np.asarray(sizes, np.float64) / overlaid.num_segmentations
-    return Candidates(votes, support, overlaid)
+    return Candidates(
+        sparse.vstack([proposed.votes, votes]).tocsr(), np.concatenate([proposed.support, support]), overlaid
+    )
 
 
 def chosen(masks: Any, weights: Floats, sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

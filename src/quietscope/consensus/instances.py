@@ -17,6 +17,10 @@ Way: TypeAlias = Literal["vote", "average", "bic"]
 """How segmentations become one, see `quietscope.consensus.fusion`."""
 
 
+LEAST_PROBABILITY = 0.5
+"""Share of the segmentations that must have an object: what is less likely is told by `probability` alone."""
+
+
 @dataclass(frozen=True)
 class Consensus:
     """A segmentation made of many.
@@ -45,7 +49,13 @@ class Consensus:
         return len(self.existence)
 
 
-def consensus_labels(segmentations: Iterable[Labels], *, consensus: Way = "vote") -> Consensus:
+def consensus_labels(
+    segmentations: Iterable[Labels],
+    *,
+    consensus: Way = "vote",
+    proposal: Labels | None = None,
+    least_probability: float = LEAST_PROBABILITY,
+) -> Consensus:
     """Make one segmentation of many: objects, agreement, and the probability that each object exists.
 
     Args:
@@ -53,6 +63,9 @@ def consensus_labels(segmentations: Iterable[Labels], *, consensus: Way = "vote"
             or a generator, of which one is held at a time. 0 is the background.
         consensus: "vote" keeps what most segmentations have, "average" joins pixels that most of them join, "bic" picks
             objects by a model selection; see `quietscope.consensus.fusion`.
+        proposal: A segmentation that has no vote, such as that of the mean of the samples, whose objects and outlines
+            "vote" and "bic" prefer where enough segmentations have them.
+        least_probability: Share of the segmentations that must have an object, 0 to 1.
 
     Returns:
         The consensus.
@@ -65,7 +78,10 @@ def consensus_labels(segmentations: Iterable[Labels], *, consensus: Way = "vote"
         if overlay is None:
             overlay = Overlay(np.shape(labels))
         overlay.add(labels)
-    return fused((overlay or Overlay((0, 0))).done(), consensus)
+    if overlay is None or proposal is None:
+        return fused((overlay or Overlay((0, 0))).done(), consensus, least_probability)
+    overlay.add(proposal)
+    return fused(overlay.done(num_proposals=1), consensus, least_probability)
 
 
 def check_way(consensus: str) -> None:
@@ -79,19 +95,36 @@ def check_way(consensus: str) -> None:
         raise SettingsError(f"{names}", f"consensus {consensus!r}", f"pass e.g. `{typed(consensus='vote')}`")
 
 
-def fused(overlaid: Overlaid, consensus: str = "vote") -> Consensus:
+def fused(overlaid: Overlaid, consensus: str = "vote", least_probability: float = LEAST_PROBABILITY) -> Consensus:
     """Make one segmentation of many that were laid over each other, see `consensus_labels`."""
+    check_way(consensus)
+    if not 0.0 <= least_probability <= 1.0:
+        fix = f"pass e.g. `{typed(least_probability=0.5)}`"
+        raise SettingsError("a least probability from 0 to 1", f"{least_probability:g}", fix)
+    labels = FUSIONS[consensus](overlaid)
+    found = _judged(overlaid, _numbered(labels))
+    unlikely = found.existence < least_probability
+    if unlikely.any():
+        kept = np.concatenate([[False], ~unlikely])[found.labels]
+        found = _judged(overlaid, _numbered(np.where(kept, found.labels, 0)))
+    return found
+
+
+def _numbered(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return labels without gaps, in their order."""
+    label, numbers = np.unique(labels, return_inverse=True)
+    return np.asarray(numbers.reshape(labels.shape) + (0 if label[0] == 0 else 1), np.int32)
+
+
+def _judged(overlaid: Overlaid, labels: npt.NDArray[np.int32]) -> Consensus:
+    """Say how many segmentations agree with labels, object by object and pixel by pixel."""
     from scipy import sparse
 
-    check_way(consensus)
-    found = FUSIONS[consensus](overlaid)
-    label, numbers = np.unique(found, return_inverse=True)
-    labels = numbers.reshape(found.shape).astype(np.int32) + (0 if label[0] == 0 else 1)
     num = int(labels.max(initial=0))
     # A patch may lie in several objects once pieces have been told apart, so that patches and labels are paired anew.
     pair, pair_of = np.unique(labels.astype(np.int64) * overlaid.labels.shape[1] + overlaid.patch, return_inverse=True)
     owner, patch = np.divmod(pair, overlaid.labels.shape[1])
-    finer = Overlaid(pair_of.reshape(found.shape).astype(np.int32), overlaid.labels[:, patch])
+    finer = Overlaid(pair_of.reshape(labels.shape).astype(np.int32), overlaid.labels[:, patch])
     is_object = np.flatnonzero(owner)
     masks = sparse.csr_matrix((np.ones(len(is_object)), (owner[is_object] - 1, is_object)), shape=(num, len(owner)))
     partners = matches(finer, masks)

@@ -56,15 +56,21 @@ class Overlay:
         self._rows.append(label.astype(np.int32))
         self._num_patches = len(found)
 
-    def done(self) -> "Overlaid":
+    def done(self, num_proposals: int = 0) -> "Overlaid":
         """Return what was laid over each other.
+
+        Args:
+            num_proposals: How many of the last ones have no vote, and only propose objects.
 
         Raises:
             SettingsError: If nothing was.
         """
-        if not self._rows:
+        num = len(self._rows) - num_proposals
+        if num < 1:
             raise SettingsError("at least one segmentation", "none", "pass two or more")
-        return Overlaid(patch=self._patch.reshape(self.shape), labels=np.stack(self._rows))
+        return Overlaid(
+            patch=self._patch.reshape(self.shape), labels=np.stack(self._rows[:num]), proposed=tuple(self._rows[num:])
+        )
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,12 @@ class Overlaid:
     Attributes:
         patch: The number of the patch that every pixel is in.
         labels: Shape (K, patches): label of every patch in each segmentation, numbered from 1 without gaps.
+        proposed: The same of segmentations that have no vote: their objects are candidates, as likely as the K say.
     """
 
     patch: npt.NDArray[np.int32]
     labels: npt.NDArray[np.int32]
+    proposed: tuple[npt.NDArray[np.int32], ...] = ()
 
     @property
     def num_segmentations(self) -> int:
@@ -107,12 +115,12 @@ class Overlaid:
     @cached_property
     def members(self) -> Any:
         """Which patches every object has: a sparse matrix of ones, (objects, patches)."""
-        from scipy import sparse
+        return _members(self.labels)
 
-        segmentation, patch = np.nonzero(self.labels)
-        objects = self.first[segmentation] + self.labels[segmentation, patch] - 1
-        shape = (int(self.counts.sum()), self.labels.shape[1])
-        return sparse.csr_matrix((np.ones(len(patch)), (objects, patch)), shape=shape)
+    @cached_property
+    def proposals(self) -> Any:
+        """Which patches the proposed objects have: a sparse matrix of ones, (objects, patches)."""
+        return _members(np.asarray(self.proposed, np.int32).reshape(-1, self.labels.shape[1]))
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.float64]:
@@ -142,6 +150,17 @@ class Overlaid:
     def painted(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return an image of what every patch has, of the shape of a segmentation."""
         return values[self.patch]
+
+
+def _members(labels: npt.NDArray[np.int32]) -> Any:
+    """Return which patches the objects of all segmentations have, (K, patches), as a sparse matrix of ones."""
+    from scipy import sparse
+
+    counts = labels.max(axis=1, initial=0).astype(np.int64)
+    segmentation, patch = np.nonzero(labels)
+    objects = (np.cumsum(counts) - counts)[segmentation] + labels[segmentation, patch] - 1
+    shape = (int(counts.sum()), labels.shape[1])
+    return sparse.csr_matrix((np.ones(len(patch)), (objects, patch)), shape=shape)
 
 
 def checked_labels(labels: Any, shape: Sequence[int]) -> Labels:

@@ -91,6 +91,16 @@ def attempt(samples: StoredSamples, function: Callable[[Any], Found], number: in
         return Failure(number, last_line("".join(traceback.format_exception_only(error))))
 
 
+def attempted(function: Callable[[Any], Found], image: Any) -> Found | None:
+    """Call a function with an image that can be done without, and return None where it fails."""
+    try:
+        return function(image)
+    except QuietScopeError:
+        raise
+    except Exception:  # it has worked on samples, which is what counts
+        return None
+
+
 def check_enough(failures: Sequence[Failure], num_samples: int, what: str) -> None:
     """Refuse results of which less than half are there.
 

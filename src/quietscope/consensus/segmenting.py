@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from quietscope.consensus.counting import count_interval
 from quietscope.consensus.frame_plan import FramePlan
-from quietscope.consensus.instances import Consensus, check_way, fused
+from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_way, fused
 from quietscope.consensus.objects import Measured, SampleObjects, measured_objects, objects_of
-from quietscope.consensus.overlay import Labels, Overlay, checked_labels
+from quietscope.consensus.overlay import Labels, Overlaid, Overlay, checked_labels
 from quietscope.consensus.posterior_samples import Index, StoredSamples, stored_samples
-from quietscope.consensus.sampling_runs import Failure, check_enough, over
+from quietscope.consensus.sampling_runs import Failure, attempted, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, spread_note
 from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, as_image
@@ -80,6 +80,7 @@ def segment(
     *,
     num_samples: int = 30,
     consensus: str = "vote",
+    least_probability: float = LEAST_PROBABILITY,
     channel: int = 0,
     dims: int | None = None,
     seed: int = 0,
@@ -91,6 +92,8 @@ def segment(
 ) -> Segmented:
     """Segment samples of an image, and make one segmentation of all of them.
 
+    The mean of the samples is segmented too: its objects are candidates, and the samples say how likely each is.
+
     In memory are one sample of one frame at a time, the overlay of its segmentations, and the results.
 
     Args:
@@ -99,6 +102,7 @@ def segment(
         segmenter: Turns a frame of a sample into labels, see `quietscope.consensus.segmenters`.
         num_samples: How many samples, 2 at least.
         consensus: How segmentations become one, see `quietscope.consensus.consensus_labels`.
+        least_probability: Share of the samples that must have an object, 0 to 1.
         channel: Which channel is segmented, from 0.
         dims: 2 for planes, 3 for volumes; what the model denoises if None.
         seed: Seed of the samples.
@@ -123,9 +127,8 @@ def segment(
     with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
         found = _Results(opened, plan)
         for at in plan.places():
-            found.add(
-                at, _frame_of(samples, segmenter, plan.in_image(at), processes), samples, consensus, model, confidence
-            )
+            frame = _frame_of(samples, segmenter, plan.in_image(at), processes)
+            found.add(at, frame, consensus, least_probability, model, confidence)
     if not any(frame.counts.any() for frame in found.frames):
         raise SettingsError(
             "a segmenter that finds objects",
@@ -150,10 +153,11 @@ class _Segmenting:
 class _Frame:
     """The segmentations of one frame."""
 
-    overlay: Overlay
+    overlaid: Overlaid
     objects: Sequence[SampleObjects]
     failures: tuple[Failure, ...]
     index: Index
+    mean: Pixels
 
 
 def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, processes: int) -> _Frame:
@@ -170,7 +174,11 @@ def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, proces
         objects.append(measured)
     check_enough(failures, len(samples), "the segmenter")
     assert overlay is not None, "half of at least two samples"
-    return _Frame(overlay, objects, tuple(failures), index)
+    mean = sum(samples.read(n, index) for n in range(len(samples))) / np.float32(len(samples))
+    proposed = attempted(_Segmenting(segmenter), mean)
+    if proposed is not None:
+        overlay.add(proposed[0])
+    return _Frame(overlay.done(0 if proposed is None else 1), objects, tuple(failures), index, mean)
 
 
 class _Results:
@@ -186,16 +194,16 @@ class _Results:
         self,
         at: dict[str, int],
         frame: _Frame,
-        samples: StoredSamples,
         way: str,
+        least: float,
         model: TrainedModel,
         confidence: float,
     ) -> None:
-        found: Consensus = fused(frame.overlay.done(), way)
+        found: Consensus = fused(frame.overlaid, way, least)
         where = self._plan.in_results(at)
         self._labels[where], self._agreement[where] = found.labels, found.agreement
         self._probability[where] = found.probability
-        self._mean[where] = sum(samples.read(n, frame.index) for n in range(len(samples))) / len(samples)
+        self._mean[where] = frame.mean
         objects = measured_objects(found, frame.objects, model.spread, confidence)
         count = count_interval(found, model.spread, confidence)
         self.frames.append(SegmentedFrame(at, where, objects, count, found.counts, frame.failures))

@@ -45,6 +45,9 @@ def segment(
         InBasic,
         Parameter(help="How segmentations become one: by votes, by agreement of neighbours, or by model selection."),
     ] = "vote",
+    least_probability: Annotated[
+        float, InBasic, Parameter(help="Share of the samples that must have an object.")
+    ] = 0.5,
     channel: Annotated[int, Parameter(help="Which channel is segmented, from 0.")] = 0,
     dims: Annotated[
         Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: what the model denoises.")
@@ -58,10 +61,11 @@ def segment(
 ) -> None:
     """Segment cells by the consensus of many samples, and say how sure each cell is.
 
-    Every sample is segmented. Into the folder go labels.tif, the consensus; agreement.tif and probability.tif, the
-    share of the samples that agree with it and that have an object, pixel by pixel; objects.csv, a line for each object
-    with its probability of existing, area, intensity and position, with intervals; counts.csv; and overlay.png. Of
-    OME-Zarr images also labels.ome.zarr, with labels where NGFF has them.
+    Every sample is segmented, and their mean, whose objects the samples vote on. Into the folder go labels.tif, the
+    consensus; agreement.tif and probability.tif, the share of the samples that agree with it and that have an object,
+    pixel by pixel; objects.csv, a line for each object with its probability of existing, area, intensity and position,
+    with intervals; counts.csv; and overlay.png. Of OME-Zarr images also labels.ome.zarr, with labels where NGFF has
+    them.
     """
     from quietscope import Denoiser
     from quietscope.consensus.posterior_samples import check_samples
@@ -85,6 +89,7 @@ def segment(
                 image,
                 segmenter,
                 consensus=consensus,
+                least_probability=least_probability,
                 channel=channel,
                 dims=dims,
                 progress=progress,

@@ -1,0 +1,128 @@
+"""``quietscope segment``, ``measure`` and ``spots``: what they write and print, and one line where they cannot."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quietscope.io import read_image
+from tests.cli.command_line import Quietscope, refused
+
+HALVES = """
+import numpy as np
+
+def halves(image):
+    labels = np.ones(image.shape, int)
+    labels[:, image.shape[1] // 2:] = 2
+    return labels
+
+def floats(image):
+    return image
+
+def mean(image):
+    return {"mean": image.mean(), "top": image.max()}
+"""
+
+
+@pytest.fixture(autouse=True)
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions of a user's own in the current folder."""
+    (tmp_path / "own_functions.py").write_text(HALVES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def point_model(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from quietscope.methods.noise2void import Noise2Void
+    from tests import tiny
+
+    path = tmp_path_factory.mktemp("point") / "n2v.safetensors"
+    tiny.denoiser(Noise2Void).save(path)
+    return path
+
+
+def test_segment_writes_labels_and_tables(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
+    words = ("segment", model, images / "cells.tif", "-o", tmp_path / "out", "--samples", 3)
+    status, out, err = quietscope(*words, "--with", "own_functions:halves")
+    assert status == 0, err
+    assert "2 to 2" in out
+    assert "recalibrate" in err
+    labels = np.asarray(read_image(tmp_path / "out" / "labels.tif").data)
+    assert labels.shape == (2, 64, 64)
+    assert np.unique(labels).tolist() == [1, 2]
+    with (tmp_path / "out" / "objects.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["T"], row["object"], row["probability"]) for row in rows] == [
+        (frame, number, "1.0000") for frame in "01" for number in "12"
+    ]
+    refused(quietscope(*words, "--with", "own_functions:halves"), "which exists", "--overwrite")
+
+
+def test_several_images_have_a_folder_each(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
+    words = ("segment", model, images / "cells.tif", images / "clean.tif", "-o", tmp_path / "out", "--samples", 2)
+    status, _, err = quietscope(*words, "--with", "own_functions:halves")
+    assert status == 0, err
+    assert (tmp_path / "out" / "cells" / "counts.csv").exists()
+    assert (tmp_path / "out" / "clean" / "overlay.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--with", "nonsense"], ["a segmenter among threshold, watershed"]),
+        (["--with", "own_functions:floats"], ["labels in integers; got float32"]),
+        (["--with", "false {input} {output}"], ["at least half of 2 samples", "sample 1"]),
+        (["--diameter", "-3"], ["a diameter above 0", "--diameter"]),
+        (["--with", "cellpose"], ["a model of yours", "--weights"]),
+        (["--channel", "3"], ["a channel from 0 to 0"]),
+        (["--dims", "3"], ["the axes ZYX"]),
+        (["--confidence", "2"], ["a confidence between 0 and 1"]),
+        (["--processes", "0"], ["at least one process"]),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path, words: list[str], said: list[str]
+) -> None:
+    outcome = quietscope("segment", model, images / "cells.tif", "-o", tmp_path / "out", "--samples", 2, *words)
+    status, _, err = outcome
+    assert status == 2
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("quietscope: expected")
+    assert [word for word in said if word not in last] == [], last
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["segment", "measure", "spots"])
+def test_a_point_method_is_refused_before_anything_is_read(
+    quietscope: Quietscope, point_model: Path, tmp_path: Path, verb: str
+) -> None:
+    extra = ["--with", "own_functions:mean"] if verb == "measure" else []
+    outcome = quietscope(verb, point_model, tmp_path / "none.tif", "-o", tmp_path / "out", *extra)
+    refused(outcome, "a method that samples", "noise2void", "--method hdn", "--method instant")
+
+
+def test_measure_and_compare(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
+    words = ("measure", model, images / "cells.tif", "--with", "own_functions:mean", "--samples", 4)
+    status, out, err = quietscope(*words, "-o", tmp_path / "a.csv")
+    assert status == 0, err
+    assert "cells.tif" in out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["column"] for row in rows] == ["mean", "top"]
+    assert float(rows[0]["low"]) <= float(rows[0]["mean"]) <= float(rows[0]["high"])
+    status, out, err = quietscope(*words, "-o", tmp_path / "b.csv", "--compare", tmp_path / "a.csv")
+    assert status == 0, err
+    assert "not told apart" in " ".join(out.split())
+    refused(quietscope(*words, "-o", tmp_path / "c.csv", "--compare", images / "tiny.yaml"), "a table of")
+
+
+def test_spots_are_listed(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
+    words = ("spots", model, images / "cells.tif", "--samples", 3, "-o", tmp_path / "spots.csv", "--radius", 3)
+    status, _, err = quietscope(*words)
+    assert status == 0, err
+    lines = (tmp_path / "spots.csv").read_text().splitlines()
+    assert lines[0].startswith("T,spot,probability,brightness")
+    assert len(lines) > 1
+    refused(quietscope(*words[:-1], 0, "--overwrite"), "a radius", "--radius")
