@@ -1,8 +1,8 @@
 """Segmentation by consensus of samples beside segmentation of one image: noisy, BM3D, Noise2Void, and means.
 
-Eleven fields of cells with labels (made by Cellpose on less noisy images), at their own noise, of a deviation of about
-14, and at two and four times that. One segmenter, `watershed` of `quietscope.consensus`, does all of it with one diameter
-for objects, set on the fields of least noise. Fields are binned, by default 2 x 2, which loses nothing of cells that
+Eleven fields of cells with labels (made by Cellpose), at their own noise, of a deviation of about 14, and at two and
+four times that. One segmenter, `watershed` of `quietscope.consensus`, does all of it, with one diameter for objects
+that was set on the noisy fields as they are. Fields are binned, by default 2 x 2, which loses nothing of cells that
 are 80 pixels wide and makes drawing four times as fast.
 
 Scores are those of all objects of all fields: AP = TP / (TP + FP + FN) and F1 at an intersection over union above 1/2,
@@ -63,6 +63,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, name: str, make: Callable[[], Array]) -> Array:
+        """Return an array, made by a function where it is not there yet."""
         path = self._folder / f"{name}.npy"
         if not path.exists():
             np.save(path, make())

@@ -92,10 +92,32 @@ def test_a_doubt_about_the_parting_is_no_doubt_of_the_existence() -> None:
     halves, thirds = whole.copy(), whole.copy()
     halves[10:30, 40:70] = 2
     thirds[10:30, 30:50], thirds[10:30, 50:70] = 2, 3
-    found = consensus_labels([whole] * 4 + [halves] * 3 + [thirds] * 3)
+    found = consensus_labels([whole] * 4 + [halves] * 3 + [thirds] * 3, least_probability=0.25)
     assert found.num_objects >= 1
     assert (found.probability[10:30, 10:70] == 1.0).all()
     assert (found.labels[10:30, 10:70] > 0).mean() > 0.9
+
+
+def test_a_proposal_gives_outlines_and_has_no_vote() -> None:
+    truth, segmentations = jittered(5)
+    proposal = truth.copy()
+    proposal[disc((6.0, 6.0), 4.0)] = 3
+    found = consensus_labels(segmentations, proposal=proposal)
+    np.testing.assert_array_equal(found.labels > 0, truth > 0)
+    assert found.existence.tolist() == [1.0, 1.0]
+    assert found.partners.shape == (2, 5)
+    everything = consensus_labels(segmentations, proposal=proposal, least_probability=0.0)
+    assert everything.num_objects == 2  # most segmentations see the background there
+
+
+def test_what_is_less_likely_than_asked_for_is_left_out() -> None:
+    truth, _ = jittered(1)
+    one = np.where(truth == 1, 1, 0)
+    segmentations = [truth] * 6 + [one] * 4
+    assert consensus_labels(segmentations).num_objects == 2
+    assert consensus_labels(segmentations, least_probability=0.7).num_objects == 1
+    with pytest.raises(SettingsError, match="from 0 to 1"):
+        consensus_labels(segmentations, least_probability=1.5)
 
 
 def test_partners_name_the_objects_of_each_segmentation() -> None:
