@@ -5,6 +5,7 @@ import io
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,45 @@ def test_a_program_segments(tmp_path: Path) -> None:
     script.write_text("import sys\nsys.exit('one\\nno cells today')\n")
     with pytest.raises(RuntimeError, match="no cells today"):
         Chosen(name=command).segmenter()(np.ones((2, 2), np.float32))
+
+
+def test_cellpose_and_stardist_get_the_models_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-ins take the arguments that both packages document, and note which model was asked for."""
+    asked: list[Any] = []
+
+    class Cellpose:
+        def __init__(self, gpu: bool, pretrained_model: str) -> None:
+            asked.append(pretrained_model)
+
+        def eval(self, image: Pixels, diameter: float, do_3D: bool, z_axis: int | None) -> Any:  # noqa: N803  # theirs
+            asked.append((diameter, do_3D, z_axis))
+            return (image > 0).astype(np.uint16), None, None
+
+    class StarDist:
+        def __init__(self, config: None, name: str, basedir: str) -> None:
+            asked.append((basedir, name))
+
+        def predict_instances(self, image: Pixels) -> Any:
+            asked.append(float(image.max()) <= 1.01)
+            return (image > 0.5).astype(np.int32), {}
+
+    for package, members in (("cellpose", {"CellposeModel": Cellpose}), ("stardist", {"StarDist2D": StarDist})):
+        module = ModuleType(f"{package}.models")
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+        monkeypatch.setitem(sys.modules, f"{package}.models", module)
+    image = np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
+    for name, weights in (("cellpose", "mine.pth"), ("stardist", "models/mine")):
+        labels = Chosen(name=name, weights=weights, diameter=12.0).segmenter()(image)
+        assert labels.tolist() == [[0, 1], [0, 1]]
+    assert asked == ["mine.pth", (12.0, False, None), ("models", "mine"), True]
+
+
+@pytest.mark.parametrize("name", ["cellpose", "stardist"])
+def test_what_is_not_installed_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SettingsError, match=f"pip install {name}"):
+        Chosen(name=name, weights="mine").segmenter()
 
 
 def test_another_package_declares_a_segmenter() -> None:

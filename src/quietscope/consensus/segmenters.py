@@ -22,7 +22,6 @@ from quietscope.consensus.sampling_runs import last_line
 from quietscope.consensus.thresholding import USUAL_DIAMETER, threshold, watershed
 from quietscope.errors import SettingsError
 from quietscope.io import read_image, write_image
-from quietscope.optional import imported
 from quietscope.registry import Registry
 from quietscope.wording import typed
 
@@ -157,7 +156,7 @@ class Chosen:
                 "none",
                 f"pass e.g. `{typed(weights='my-model')}`",
             )
-        imported(self.name, SettingsError, self.name)
+        _installed(f"{self.name}.models")
         return partial(_WITH_WEIGHTS[self.name], weights=self.weights, diameter=self.diameter or USUAL_DIAMETER)
 
 
@@ -203,17 +202,27 @@ def _program(command: str) -> Segmenter:
     return partial(of_command, command=command)
 
 
+def _installed(module: str) -> Any:
+    """Import a part of a package that is the user's to install, for none of ours needs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        got = f"no module {error.name or module}"
+        raise SettingsError(f"{package} to be installed", got, f"run `pip install {package}`") from error
+
+
 @cache
 def _cellpose_model(weights: str) -> Any:
     import torch
 
-    models = imported("cellpose.models", SettingsError, "cellpose")
+    models = _installed("cellpose.models")
     return models.CellposeModel(gpu=torch.cuda.is_available(), pretrained_model=weights)
 
 
 @cache
 def _stardist_model(weights: str, dims: int) -> Any:
-    models = imported("stardist.models", SettingsError, "stardist")
+    models = _installed("stardist.models")
     folder = Path(weights)
     kind = models.StarDist2D if dims == 2 else models.StarDist3D
     return kind(None, name=folder.name, basedir=str(folder.parent))

@@ -38,7 +38,9 @@ def segment(
         float | None, InBasic, Parameter(help="About how large an object is, in pixels. Default: 40.")
     ] = None,
     weights: Annotated[
-        str | None, InBasic, Parameter(help="Your model for cellpose (file or name) or stardist (folder).")
+        str | None,
+        InBasic,
+        Parameter(help="Your model for cellpose (file or name) or stardist (folder). Default: none."),
     ] = None,
     consensus: Annotated[
         Literal["vote", "average", "bic"],
