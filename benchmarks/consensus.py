@@ -52,7 +52,7 @@ def fields(level: int, binning: int) -> tuple[Array, Array]:
         noisy += added.astype(np.float32)
     side = noisy.shape[-1] // binning * binning
     parts = noisy[:, :side, :side].reshape(len(noisy), side // binning, binning, side // binning, binning)
-    return parts.mean((2, 4)), labels[:, :side:binning, :side:binning]
+    return np.asarray(parts.mean((2, 4))), labels[:, :side:binning, :side:binning]
 
 
 class Cache:
@@ -102,7 +102,7 @@ def overlaps(truth: Array, found: Array) -> Array:
     both = np.bincount(truth.ravel().astype(np.int64) * width + found.ravel(), minlength=(int(truth.max()) + 1) * width)
     both = both.reshape(-1, width).astype(float)
     union = both.sum(1)[:, None] + both.sum(0)[None] - both
-    return (both / np.maximum(union, 1.0))[1:, 1:]
+    return np.asarray((both / np.maximum(union, 1.0))[1:, 1:])
 
 
 def tally(truth: Array, found: Array) -> Array:
@@ -146,6 +146,7 @@ def level_of(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, An
     }
     tallies: dict[str, list[Array]] = {name: [] for name in given}
     existence: list[list[tuple[float, bool]]] = []
+    candidates: list[Array] = []
     for n, labels in enumerate(truth):
         for name, images in given.items():
             tallies[name].append(tally(labels, watershed(images[n], args.diameter)))
@@ -155,7 +156,13 @@ def level_of(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, An
             tallies.setdefault(name, []).append(tally(labels, segmentation.labels))
         everything = found[f"{CONSENSUS}, all candidates"]
         real = overlaps(labels, everything.labels).max(axis=0, initial=0.0) > 0.5
+        candidates.append(everything.labels)
         existence.append(list(zip(everything.existence.tolist(), real.tolist(), strict=True)))
+    kept = [np.concatenate([[False], each > 0.5]) for each in recalibrated(existence)]
+    tallies[f"{CONSENSUS}, recalibrated by the other fields"] = [
+        tally(labels, np.where(keep[found], found, 0))
+        for labels, keep, found in zip(truth, kept, candidates, strict=True)
+    ]
     scores = {name: scores_of(each) for name, each in tallies.items()}
     return {"scores": scores, "existence": calibration(existence), "by_field": existence}
 
@@ -180,12 +187,18 @@ def of_samples(mean: Array, drawn: list[Array], diameter: float) -> dict[str, An
 def calibration(by_field: list[list[tuple[float, bool]]]) -> dict[str, float]:
     """Return the expected calibration error of the probability of existing: raw, and learnt from the other fields."""
     raw = np.array([pair for field in by_field for pair in field], float)
-    again = []
+    learnt = np.concatenate(recalibrated(by_field))
+    again = np.stack([learnt, raw[:, 1]], axis=1)
+    return {"error": ece(raw), "recalibrated_error": ece(again), "objects": float(len(raw))}
+
+
+def recalibrated(by_field: list[list[tuple[float, bool]]]) -> list[Array]:
+    """Return the probabilities of every field, corrected by what is real in the other fields."""
+    found = []
     for n, field in enumerate(by_field):
         others = np.array([pair for m, each in enumerate(by_field) if m != n for pair in each], float)
-        slope, shift = fitted(others)
-        again += [(_bent(p, slope, shift), real) for p, real in field]
-    return {"error": ece(raw), "recalibrated_error": ece(np.array(again, float)), "objects": float(len(raw))}
+        found.append(np.asarray(_bent(np.array([p for p, _ in field]), *fitted(others)), float))
+    return found
 
 
 def fitted(pairs: Array) -> tuple[float, float]:

@@ -151,20 +151,19 @@ def test_two_equal_groups_are_rarely_told_apart() -> None:
     random = np.random.default_rng(1)
     clear = 0
     for _ in range(60):
-        groups = [[random.normal(image, 1.0, 20) for image in random.normal(0, 1, 12)] for _ in range(2)]
-        clear += difference(*groups).is_clear
+        one, other = ([random.normal(image, 1.0, 20) for image in random.normal(0, 1, 12)] for _ in range(2))
+        clear += difference(one, other).is_clear
     assert clear <= 14
 
 
 def test_tables_are_written_and_compared(tmp_path: Path) -> None:
-    paths = []
     for name, shift in (("a", 0.0), ("b", 50.0)):
         samples = shift + np.random.default_rng(0).normal(10, 1, (12, 4, 4))
         table_of(tmp_path, samples, lambda s: {"mean": s.mean()}).save(tmp_path / f"{name}.csv", name="x.tif")
-        paths.append(tmp_path / f"{name}.csv")
-    assert paths[0].read_text().splitlines()[0].startswith("image,row,column,mean,low,high,widening,sample_0,")
-    assert len(groups_in(paths[0])["mean"][0]) == 12
-    (found,) = compare_tables(*paths)
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    assert first.read_text().splitlines()[0].startswith("image,row,column,mean,low,high,widening,sample_0,")
+    assert len(groups_in(first)["mean"][0]) == 12
+    (found,) = compare_tables(first, second)
     assert found.between.value == pytest.approx(50, abs=1e-3)
     assert "different of the measurement alone" in found.words
 

@@ -14,6 +14,7 @@ import pytest
 
 from quietscope import read_image
 from quietscope.consensus import Segmented, segment
+from quietscope.consensus.objects import objects_of
 from quietscope.consensus.segment_files import write_segmented
 from quietscope.consensus.segmenters import SEGMENTERS, Chosen
 from quietscope.consensus.thresholding import threshold, watershed
@@ -241,6 +242,16 @@ def test_units_do_not_matter_and_nothing_is_found_in_nothing() -> None:
     image = two_discs((48, 80), 17.0)
     np.testing.assert_array_equal(watershed(image, 20), watershed(1000 * image - 7, 20))
     assert watershed(np.full((20, 20), 3.0, np.float32)).max() == 0
+
+
+def test_pixels_that_were_never_measured_are_background() -> None:
+    image = two_discs((48, 80), 26.0)
+    image[:, :6] = np.nan
+    labels = watershed(image, diameter=20)
+    assert labels.max() == 2
+    assert (labels[:, :6] == 0).all()
+    found = objects_of(np.ones(image.shape, int), image)
+    assert found.intensity[0] == pytest.approx(np.nanmean(image))
 
 
 def test_samples_lie_nowhere_when_all_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ class SampleObjects:
 
     Attributes:
         area: Pixels of each.
-        intensity: Mean of the sample over each.
+        intensity: Mean of the sample over each, of the pixels that were measured.
         position: Centre of each along each axis, in pixels, (objects, axes).
     """
 
@@ -41,13 +41,15 @@ def objects_of(labels: npt.NDArray[Any], sample: npt.NDArray[Any]) -> SampleObje
     flat = np.unique(labels, return_inverse=True)
     numbers = flat[1].ravel()
     area = np.bincount(numbers).astype(np.float64)
-    total = np.bincount(numbers, weights=sample.ravel())
+    is_known = np.isfinite(sample.ravel())
+    known = np.maximum(np.bincount(numbers, weights=is_known), 1.0)
+    total = np.bincount(numbers, weights=np.where(is_known, sample.ravel(), 0.0))
     axes = []
     for axis, length in enumerate(labels.shape):
         along = np.arange(length, dtype=np.float64).reshape([-1 if n == axis else 1 for n in range(labels.ndim)])
         axes.append(np.bincount(numbers, weights=np.broadcast_to(along, labels.shape).ravel()) / area)
     kept = flat[0] > 0
-    return SampleObjects(area[kept], (total / area)[kept], np.stack(axes, axis=1)[kept])
+    return SampleObjects(area[kept], (total / known)[kept], np.stack(axes, axis=1)[kept])
 
 
 @dataclass(frozen=True)

@@ -100,12 +100,12 @@ class Overlaid:
     @cached_property
     def counts(self) -> Numbers:
         """Objects in each segmentation, (K,)."""
-        return self.labels.max(axis=1).astype(np.int64)
+        return np.asarray(self.labels.max(axis=1), np.int64)
 
     @cached_property
     def first(self) -> Numbers:
         """Number of the first object of each segmentation among the objects of all, (K,)."""
-        return np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        return np.asarray(np.cumsum(self.counts) - self.counts, np.int64)
 
     @cached_property
     def segmentation_of(self) -> Numbers:

@@ -174,7 +174,10 @@ def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, proces
         objects.append(measured)
     check_enough(failures, len(samples), "the segmenter")
     assert overlay is not None, "half of at least two samples"
-    mean = sum(samples.read(n, index) for n in range(len(samples))) / np.float32(len(samples))
+    mean = samples.read(0, index)
+    for number in range(1, len(samples)):
+        mean += samples.read(number, index)
+    mean /= len(samples)
     proposed = attempted(_Segmenting(segmenter), mean)
     if proposed is not None:
         overlay.add(proposed[0])

@@ -19,11 +19,16 @@ _PERCENTILES = (0.5, 99.8)
 
 
 def scaled(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return an image between two of its percentiles, mapped to 0 and 1 and clipped there; a constant one is 0."""
-    low, high = np.percentile(image, _PERCENTILES)
+    """Return an image between two of its percentiles, mapped to 0 and 1 and clipped there; a constant one is 0.
+
+    Pixels that were never measured, NaN, are 0 too.
+    """
+    measured = image[np.isfinite(image)]
+    low, high = np.percentile(measured, _PERCENTILES) if measured.size else (0.0, 0.0)
     if not high > low:
         return np.zeros(image.shape, np.float32)
-    return np.asarray(np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0), np.float32)
+    parts = np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.nan_to_num(parts, nan=0.0).astype(np.float32)
 
 
 def threshold(image: npt.NDArray[Any], diameter: float = USUAL_DIAMETER) -> Labels:
