@@ -16,6 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,6 +70,13 @@ class Cache:
         if not path.exists():
             np.save(path, make())
         return np.asarray(np.load(path))
+
+    def record(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return figures, measured where they are not there yet."""
+        path = self._folder / f"{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(make()))
+        return dict(json.loads(path.read_text()))
 
 
 def sampler(noisy: Array, steps: int) -> Denoiser:
@@ -323,15 +331,14 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         cache = Cache(args.cache or Path(folder))
-        found: dict[str, Any] = {level: level_of(int(level), args, cache) for level in args.levels.split(",")}
-        for level, each in found.items():
-            show(level, each)
-        pooled = [field for each in found.values() for field in each.pop("by_field")]
-        everything = {
-            "existence_of_all_levels": calibration(pooled),
-            "counts": counts_held(args, cache),
-            "cost": cost(args),
-        }
+        found: dict[str, Any] = {}
+        for level in args.levels.split(","):
+            found[level] = cache.record(f"level_{level}", partial(level_of, int(level), args, cache))
+            show(level, found[level])
+        pooled = [[(p, real) for p, real in field] for each in found.values() for field in each.pop("by_field")]
+        everything = {"existence_of_all_levels": calibration(pooled)}
+        everything["counts"] = cache.record("counts", partial(counts_held, args, cache))
+        everything["cost"] = cache.record("cost", partial(cost, args))
     Console().print(json.dumps(everything, indent=1))
     settings = {key: value for key, value in vars(args).items() if key != "cache"}
     print(write_result(args.name, {"settings": settings, "levels": found, **everything}))

@@ -14,6 +14,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} >= {
+        "cells",
         "deconoising",
         "distilling",
         "divnoising",
