@@ -21,6 +21,7 @@ def test_there_are_examples() -> None:
         "hdn",
         "noise_models",
         "structured_noise",
+        "text",
     }
 
 

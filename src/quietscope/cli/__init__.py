@@ -51,6 +51,7 @@ VERBS = MappingProxyType(
         "evaluate": "Compare a denoised image with a clean one: PSNR, SSIM, and whether its uncertainty is honest.",
         "recalibrate": "Correct a model's uncertainty by a reference, or by a second opinion.",
         "diagnose": "Look at the noise of an image, and say which method to take.",
+        "read": "Read the text on noisy pages by many samples of them: words with their probability.",
         "levels": "Show what each level of a model's hierarchy holds of an image.",
         "distill": "Train a network that gives a model's mean or median in one pass.",
         "compress": "Make a trained model smaller and faster without losing what it was trained for.",
