@@ -6,7 +6,7 @@ put in or taken out, over those of the text, lines joined by spaces. The scale o
 rule. BM3D is told the noise, as the model is. Controls: one sample alone, the votes of samples at one distance from the
 mean alone, and that of the mean at four scales, which is a vote without samples.
 
-Ambiguous words: twelve pairs that differ in one letter are rendered and averaged, so that nothing tells which of the
+Ambiguous words (`ambiguous.py`): twelve pairs that differ in one letter are mixed, so that nothing tells which of the
 two it is; the readings of a word should hold both.
 """
 
@@ -45,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     tesseract, shown = find_tesseract(), test_pages(args.pages)
     levels = {f"{sigma:g}": level(tesseract, shown, sigma, args) for sigma in args.sigmas}
-    pairs = ambiguous_words(tesseract, args.samples)
+    pairs = kept_pairs(args.keep, tesseract)
     show(levels, pairs)
     about = {"method": args.method, "pages": args.pages, "samples": args.samples, "spreads": list(SPREADS)}
     characters = sum(len(flat(page.text)) for page in shown)
@@ -106,6 +106,18 @@ def kept_words(folder: Path | None, name: str, make: Any) -> dict[str, Words]:
     if file is not None:
         plain = {kind: [[asdict(each) for each in page] for page in pages] for kind, pages in found.items()}
         file.write_text(json.dumps(plain), encoding="utf-8")
+    return found
+
+
+def kept_pairs(folder: Path | None, tesseract: Tesseract) -> dict[str, Any]:
+    """Return what is read of ambiguous words, from its file in a folder or anew."""
+    file = None if folder is None else folder / "ambiguous.json"
+    if file is not None and file.exists():
+        stored: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return stored
+    found = ambiguous_words(tesseract)
+    if file is not None:
+        file.write_text(json.dumps(found), encoding="utf-8")
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
 
 from quietscope.consensus.reading_vote import Ballot, ranked
 from quietscope.consensus.reading_words import Box, Word, distance, mean_confidence
@@ -21,6 +22,8 @@ _CUTS = 3
 """Characters by which the cut of a word that fills two places may lie off where its letters would be evenly spaced."""
 _BANDWIDTH, _SAME_LINE = 0.25, 0.5
 """Width of the crowd of a line, and what lies apart at least, in heights of words."""
+_STEPS, _MARGIN = 4, 20
+"""Steps in which the density of rows is looked at, in the width of a crowd, and beyond its ends."""
 _CLEARLY = 0.3
 """Share of a place that a word covers at least where it is said to fill it."""
 
@@ -83,16 +86,16 @@ def crowds(rows: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], heig
         weights: How much each counts.
         height: Height of a word, in pixels.
     """
-    width = max(_BANDWIDTH * height, 0.5)
-    at = rows.copy()
-    for _ in range(30):
-        near = weights * np.exp(-0.5 * np.square((at[:, None] - rows) / width))
-        at = near @ rows / near.sum(axis=1)
-    density = (weights * np.exp(-0.5 * np.square((at[:, None] - rows) / width))).sum(axis=1)
+    step = max(_BANDWIDTH * height, 0.5) / _STEPS
+    start = float(rows.min()) - _MARGIN * step
+    at = np.round((rows - start) / step).astype(int)
+    density = gaussian_filter1d(np.bincount(at, weights, minlength=int(at.max()) + _MARGIN), _STEPS, mode="constant")
+    modes = 1 + np.flatnonzero((density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:]))
     found: list[float] = []
-    for mode in at[np.argsort(-density, kind="stable")]:
-        if all(abs(mode - other) > _SAME_LINE * height for other in found):
-            found.append(float(mode))
+    for mode in modes[np.argsort(-density[modes], kind="stable")]:
+        row = start + step * float(mode)
+        if all(abs(row - other) > _SAME_LINE * height for other in found):
+            found.append(row)
     return np.sort(np.array(found))
 
 
