@@ -23,18 +23,19 @@ _OPTIONS = {
 }
 """Options whose names are shorter than those of Python."""
 
-_shell = False
+_asking = 0
+"""How many blocks of `for_the_command_line` are open, in threads of their own among them."""
 
 
 @contextmanager
 def for_the_command_line() -> Iterator[None]:
     """Word everything in options of the command line for as long as the block lasts: a process has one reader."""
-    global _shell
-    earlier, _shell = _shell, True
+    global _asking
+    _asking += 1
     try:
         yield
     finally:
-        _shell = earlier
+        _asking -= 1
 
 
 def typed(*names: str, **values: object) -> str:
@@ -47,7 +48,7 @@ def typed(*names: str, **values: object) -> str:
     Returns:
         ``method="hdn", steps=300`` in Python, ``--method hdn --steps 300`` on the command line.
     """
-    if _shell:
+    if _asking:
         return " ".join([*map(_option, names), *(_option(name, value) for name, value in values.items())])
     return ", ".join([*names, *(_argument(name, value) for name, value in values.items())])
 
@@ -59,12 +60,12 @@ def numbered(count: int, what: str) -> str:
 
 def elsewhere(what: str = "place") -> str:
     """Return what to do where a result cannot be written: "choose another place"."""
-    return f"choose another {what}" + (" with `--output`" if _shell else "")
+    return f"choose another {what}" + (" with `--output`" if _asking else "")
 
 
 def typed_box(sides: Sequence[int]) -> str:
     """Return what to type for the sides of a box: ``size=(21, 35, 35)``, or ``--size 35 --size-z 21``."""
-    if not _shell:
+    if not _asking:
         return typed(size=tuple(sides))
     return typed(size=sides[-1], **({"size_z": sides[0]} if len(sides) == 3 else {}))
 

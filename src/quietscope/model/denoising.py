@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
+import numpy as np
+
 from quietscope.data.by_itself import for_model
 from quietscope.data.mask import masked
 from quietscope.data.measured import as_measured, for_network, in_intensities, restoring
@@ -41,6 +43,7 @@ class Options(TypedDict, total=False):
     bandwidth: float | None
     quantiles: Sequence[float] | None
     also: Sequence[str]
+    out: Mapping[str, Pixels] | None
     progress: Progress | None
 
 
@@ -65,6 +68,7 @@ def denoise(
     bandwidth: float | None = None,
     quantiles: Sequence[float] | None = None,
     also: Sequence[str] = (),
+    out: Mapping[str, Pixels] | None = None,
     progress: Progress | None = None,
 ) -> Result | list[Result]:
     """Denoise images that fit in memory; `denoise_into` takes larger ones.
@@ -87,6 +91,8 @@ def denoise(
         bandwidth: Bandwidth of the mean shift behind "map": smaller is sharper, larger nearer to the mean.
         quantiles: Probabilities of quantiles to estimate, such as (0.05, 0.95).
         also: Further kinds of results by name, see `quietscope.tiling.kinds`, to be found in `Result.estimates`.
+        out: Arrays that results are written into, part by part, by kind: float32, shape of the one image, behind a
+            leading axis where the kind has one. Whoever shows them sees the result grow.
         progress: Called with (done, total) posterior samples.
 
     Returns:
@@ -109,8 +115,11 @@ def denoise(
     wanted = {"mean", estimate, *also, *([] if quantiles is None else ["quantiles"]), *_given_by(model.method)}
     request.check_pairs(model.method.name, draws=draws(model.method, chosen_kinds(wanted)))
     sources = images if isinstance(images, list | tuple) else [images]
+    if out and len(sources) > 1:
+        raise SettingsError("one image to be denoised into arrays", f"{len(sources)} images", "leave out `out`")
     results = [
-        _denoise_one(model, masked(as_image(source, axes), mask), wanted, request, progress) for source in sources
+        _denoise_one(model, masked(as_image(source, axes), mask), wanted | {*(out or {})}, request, progress, out)
+        for source in sources
     ]
     return results if isinstance(images, list | tuple) else results[0]
 
@@ -191,11 +200,16 @@ def sample(
 
 
 def _denoise_one(
-    model: TrainedModel, image: Image, wanted: Collection[str], request: Request, progress: Progress | None = None
+    model: TrainedModel,
+    image: Image,
+    wanted: Collection[str],
+    request: Request,
+    progress: Progress | None = None,
+    given: Mapping[str, Pixels] | None = None,
 ) -> Result:
     image = as_measured(image)
     noisy = replace(image, data=in_intensities(image.data))
-    out = request.arrays(wanted, image.shape)
+    out = _arrays(request, wanted, image.shape, given or {})
     judged = judging(noisy, out, known_noise(model))
     denoise_into(model, image, {**out, **judged}, request, progress=progress)
     return Result(
@@ -212,6 +226,22 @@ def _denoise_one(
         method=model.method.name,
         num_samples=_samples_behind(model.method, request, wanted),
     )
+
+
+def _arrays(
+    request: Request, wanted: Collection[str], shape: tuple[int, ...], given: Mapping[str, Pixels]
+) -> dict[str, Pixels]:
+    """Return an array for each kind of results that is wanted, those that are given among them."""
+    leading = {kind.name: kind.leading(request.num_samples, len(request.probabilities)) for kind in chosen_kinds(given)}
+    for name, array in given.items():
+        size = (*leading[name], *shape)
+        if array.shape != size or array.dtype != np.float32:
+            sizes = [" x ".join(map(str, each)) for each in (size, array.shape)]
+            raise SettingsError(
+                f"a float32 array of {sizes[0]} for {name}", f"{array.dtype} of {sizes[1]}", "pass one like it"
+            )
+    made = request.arrays([name for name in wanted if name not in given], shape)
+    return {kind.name: given[kind.name] if kind.name in given else made[kind.name] for kind in chosen_kinds(wanted)}
 
 
 def _samples_behind(method: Method, request: Request, wanted: Collection[str]) -> int | None:

@@ -171,6 +171,7 @@ class TrainingRun:
             terms={name: float(value) for name, value in loss.terms.items()},
             validation_loss=self.validation.loss,
             learning_rate=self._learner.rate,
+            method=self._learner.method,
         )
 
     def numbers(self, loss: Loss) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """The state of training that a progress display receives after every step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from quietscope.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,8 @@ class TrainingState:
         terms: Terms of the loss, by name.
         validation_loss: Latest validation loss; NaN before the first validation.
         learning_rate: Learning rate of the step.
+        method: The very method that learns, for `quietscope.glance`, which leaves it as it was; None where a state was
+            not made by training.
     """
 
     step: int
@@ -26,6 +31,7 @@ class TrainingState:
     terms: dict[str, float]
     validation_loss: float
     learning_rate: float
+    method: "Method | None" = field(default=None, repr=False, compare=False)
 
 
 Watcher: TypeAlias = Callable[[TrainingState], None]

@@ -1,0 +1,253 @@
+"""Step 4, Doubt: where the model is not sure, and whether what was removed is noise."""
+
+import html
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from quietscope.errors import ImageFileError
+from quietscope.napari.background import Work
+from quietscope.napari.before_after import BeforeAfter
+from quietscope.napari.curve_plot import CurvePlot, Drawn
+from quietscope.napari.desk import Desk, Shown
+from quietscope.napari.doubt_work import Removed, draw_samples, judge_removed
+from quietscope.napari.echo_box import EchoBox
+from quietscope.napari.layer_results import layer_of
+from quietscope.napari.layer_source import part_of, place_in, visible_box
+from quietscope.napari.pixel_asking import Pointer, show_line, show_pixel, values_along
+from quietscope.napari.sample_player import SamplePlayer
+from quietscope.napari.typed_lines import of_samples
+
+SIDE = 512
+"""Pixels along Y and X of the part that samples are drawn of, at most."""
+
+
+class DoubtStep(QWidget):
+    """The step that doubts.
+
+    Args:
+        desk: What the steps share.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._work: Work | None = None
+        self._samples: np.ndarray | None = None
+        self._box: tuple[slice, ...] = ()
+        self.sampled: Any = None
+        self.removed: Removed | None = None
+        self.compare, self.player = BeforeAfter(desk.viewer), SamplePlayer(desk.viewer, desk.remembered)
+        self.overlay = QCheckBox("Show the deviation over the image")
+        self.count, self.draw = QSpinBox(), QPushButton("Draw samples of what is seen")
+        self.count.setRange(2, 100)
+        self.count.setValue(desk.remembered.get("drawn", 8))
+        self.count.setAccessibleName("Samples")
+        self.ask, self.take_away = QPushButton("Ask: click a pixel, or draw a line"), QPushButton("What was removed?")
+        self.ask.setCheckable(True)
+        self.values, self.noise = CurvePlot("Values of a pixel"), CurvePlot("Autocorrelation of what was removed")
+        self.words, self.echo = QLabel(""), EchoBox()
+        self.words.setWordWrap(True)
+        self.pointer = Pointer(desk.viewer, self.answer)
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Compare", self.compare)
+        row = QHBoxLayout()
+        row.addWidget(self.count)
+        row.addWidget(self.draw)
+        form.addRow("Samples", row)
+        form.addRow("Player", self.player)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.ask)
+        buttons.addWidget(self.take_away)
+        column.addWidget(self.overlay)
+        column.addLayout(buttons)
+        for widget in (self.values, self.noise, self.words):
+            column.addWidget(widget)
+        column.addStretch()
+        column.addWidget(self.echo)
+
+    def _connect(self) -> None:
+        desk = self._desk
+        self.draw.clicked.connect(lambda: desk.guarded(self.begin))
+        self.take_away.clicked.connect(lambda: desk.guarded(self.show_removed))
+        self.overlay.toggled.connect(self._show_deviation)
+        self.ask.toggled.connect(self.pointer.listen)
+        self.count.valueChanged.connect(lambda value: desk.remembered.keep("drawn", value))
+        desk.layer_changed.connect(self.refresh)
+        desk.result_changed.connect(self.refresh)
+        desk.model_changed.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Say what can be pressed, for the layer that is worked on."""
+        shown = self._shown()
+        self.draw.setEnabled(self._desk.denoiser is not None and self._work is None)
+        for widget in (self.ask, self.take_away):
+            widget.setEnabled(shown is not None)
+        self.overlay.setEnabled(shown is not None and "std" in shown.layers)
+        if shown is None:
+            self.ask.setChecked(False)
+        self.compare.take(self._desk.layer if shown is not None else None)
+        self._echo()
+
+    def _shown(self) -> Shown | None:
+        layer = self._desk.layer
+        return None if layer is None else self._desk.shown.get(layer)
+
+    def _echo(self, part: dict[str, tuple[int, int]] | None = None) -> None:
+        try:
+            source = self._desk.source()
+        except ImageFileError:
+            self.echo.show_lines(None)
+            return
+        model = str(self._desk.model_path or "model.safetensors")
+        self.echo.show_lines(of_samples(source, model, self.count.value(), part or {}))
+
+    def begin(self) -> None:
+        """Draw samples of the part that is seen, in the background.
+
+        Raises:
+            QuietScopeError: If there is no model, or it draws no samples.
+        """
+        if self._work is not None:
+            return
+        denoiser, layer = self._desk.model(), self._desk.layer
+        shown = self._shown()
+        image = self._desk.source().images()[0] if shown is None else shown.image
+        channel = None if shown is None else shown.channel
+        dims = denoiser.method.spatial_dims
+        box = visible_box(layer, image, place_in(self._desk.viewer, layer), dims, SIDE)
+        part = part_of(image, box)
+        self._echo(_parts(image.axes, image.shape, box))
+        number = self.count.value()
+        self.words.setText(f"Drawing {number} samples …")
+        self._work = self._desk.start(
+            lambda tell: draw_samples(denoiser, part, number, tell),
+            told=lambda told: self.words.setText(f"Drawing {number} samples: {told[0] / max(told[1], 1):.0%}"),
+            done=lambda samples: self._show_samples(layer, box, samples, channel),
+            ended=self._ended,
+        )
+        self.refresh()
+
+    def _show_samples(self, layer: Any, box: tuple[slice, ...], samples: np.ndarray, channel: int | None) -> None:
+        if self.sampled is not None and self.sampled in self._desk.viewer.layers:
+            self._desk.viewer.layers.remove(self.sampled)
+        self._samples, self._box = samples, box
+        ahead = samples.ndim - 1 - layer.ndim
+        pixels = samples if channel is None else samples[:, channel]
+        start = [side.start for side in box[ahead:]]
+        self.sampled = layer_of(layer, "samples", pixels, start=start, told={"model": str(self._desk.model_path or "")})
+        self._desk.viewer.add_layer(self.sampled)
+        self.player.take(self.sampled)
+        self.words.setText(
+            f"{len(samples)} samples of the part that was seen; where they flicker, the model is not sure."
+        )
+
+    def _ended(self) -> None:
+        if self._work is not None and self._work.error:
+            self.words.setText(html.escape(self._work.error))
+        self._work = None
+        self.refresh()
+
+    def _show_deviation(self, is_on: bool) -> None:
+        shown = self._shown()
+        layer = None if shown is None else shown.layers.get("std")
+        if layer is not None and layer in self._desk.viewer.layers:
+            layer.visible = is_on
+
+    def answer(self, first: Any, last: Any) -> None:
+        """Show what is known of a pixel, or of those along a line.
+
+        Args:
+            first: Where the mouse was pressed, in world coordinates.
+            last: Where it was let go.
+        """
+        shown, layer = self._shown(), self._desk.layer
+        if shown is None:
+            return
+        ends = [layer.world_to_data(np.asarray(point)[-layer.ndim :]) for point in (first, last)]
+        start = [side.start for side in self._box]
+        samples = self._samples if len(start) == shown.image.ndim else None
+        values = values_along(ends[0], ends[1], shown, samples, start)
+        if not values:
+            self.words.setText("That is outside the image.")
+            return
+        told = show_pixel(self.values, values[0]) if len(values) == 1 else show_line(self.values, values)
+        self.words.setText(html.escape(told))
+
+    def show_removed(self) -> None:
+        """Show what was removed as a layer, and whether it is noise.
+
+        Raises:
+            QuietScopeError: If nothing was denoised yet, or the plane is too small.
+        """
+        layer = self._desk.layer
+        shown = self._desk.shown_of(layer)
+        place = place_in(self._desk.viewer, layer)
+        box = visible_box(layer, shown.image, place, 2, 1 << 20)
+        noisy = part_of(shown.image, box)
+        residual = np.asarray(noisy.data, np.float32) - shown.result.mean[box]
+        index = tuple(slice(None) if letter in "YX" else 0 for letter in noisy.axes)
+        channel = 0 if shown.channel is None else shown.channel
+        index = tuple(
+            channel if letter == "C" and shown.channel is not None else i
+            for letter, i in zip(noisy.axes, index, strict=True)
+        )
+        self.removed = judge_removed(
+            np.asarray(noisy.data)[index],
+            shown.result.mean[box][index],
+            shown.result.verdict.words,
+            shown.result.unexplained.words,
+        )
+        self._replace_removed(layer, residual[shown.ahead] if shown.ahead else residual, box[len(shown.ahead) :])
+        lags, width = self.removed.lags, self.removed.width
+        self.noise.draw(
+            Drawn(x=lags, y=np.full(len(lags), -width), upper=np.full(len(lags), width), kind="band", colour=3),
+            Drawn(x=lags, y=self.removed.along_x, label="along x", colour=0),
+            Drawn(x=lags, y=self.removed.along_y, label="along y", colour=1),
+            x_name="distance in pixels",
+        )
+        self.words.setText(html.escape(self.removed.words))
+
+    def _replace_removed(self, layer: Any, residual: np.ndarray, box: tuple[slice, ...]) -> None:
+        shown = self._desk.shown_of(layer)
+        before = shown.layers.pop("removed", None)
+        if before is not None and before in self._desk.viewer.layers:
+            self._desk.viewer.layers.remove(before)
+        made = layer_of(layer, "removed", residual, start=[side.start for side in box])
+        shown.layers["removed"] = made
+        self._desk.viewer.add_layer(made)
+
+    def leave(self) -> None:
+        """Stop what moves, and give the mouse back."""
+        self.player.take(None)
+        self.ask.setChecked(False)
+
+
+def _parts(axes: str, shape: tuple[int, ...], box: tuple[slice, ...]) -> dict[str, tuple[int, int]]:
+    """Return which part a box is, by the letters that the command line takes parts along."""
+    sides = {letter: (side.start, side.stop) for letter, side in zip(axes, box, strict=True)}
+    sizes = dict(zip(axes, shape, strict=True))
+    parts = {letter: sides[letter] for letter in "TZ" if letter in sides and sides[letter] != (0, sizes[letter])}
+    if any(sides[letter] != (0, sizes[letter]) for letter in "YX"):
+        parts |= {letter: sides[letter] for letter in "YX"}
+    counted = [letter for letter in axes if letter not in "TZCSYX"]
+    if "T" not in axes and len(counted) == 1 and sides[counted[0]] != (0, sizes[counted[0]]):
+        parts["T"] = sides[counted[0]]
+    return parts
