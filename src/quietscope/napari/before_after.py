@@ -5,6 +5,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
+from quietscope.napari.desk import Desk
 from quietscope.napari.layer_results import layer_of
 from quietscope.napari.layer_source import axes_of
 
@@ -15,12 +16,12 @@ class BeforeAfter(QWidget):
     """The slider; at its left end nothing of the noisy image is seen.
 
     Args:
-        viewer: The viewer.
+        desk: What the steps share.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._desk, self._viewer = desk, desk.viewer
         self._noisy: Any = None
         self.layer: Any = None
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -56,7 +57,7 @@ class BeforeAfter(QWidget):
         part = data[tuple(slice(0, width) if axis == at else slice(None) for axis in range(data.ndim))]
         if self.layer is None or self.layer not in self._viewer.layers:
             self.layer = layer_of(self._noisy, "before", part)
-            self._viewer.add_layer(self.layer)
+            self._desk.add(self.layer)
         else:
             self.layer.data = part
 

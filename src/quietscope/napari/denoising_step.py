@@ -184,7 +184,7 @@ class DenoisingStep(QWidget):
         for layer, part in zip(layers, parts, strict=True):
             each = layer_of(layer, kind, part, told=told)
             each.visible = kind != "std"
-            self._desk.viewer.add_layer(each)
+            self._desk.add(each)
             made.append(each)
         return made
 

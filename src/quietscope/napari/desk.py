@@ -20,7 +20,7 @@ PATIENCE = 60.0
 """Seconds that a window which is closed waits for a model to be written."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Shown:
     """What was made of a layer.
 
@@ -60,6 +60,7 @@ class Desk(QObject):
         self.remembered = Remembered()
         self.axes = ""
         self.are_channels = False
+        self.has_gaps = False
         self.denoiser: Any = None
         self.model_path: Path | None = None
         self.seen_depth = 2
@@ -100,7 +101,21 @@ class Desk(QObject):
             raise ImageFileError(
                 "a layer with a noisy image", "none", "open an image, or take File > Open Sample > QuietScope"
             )
-        return Source(layers=tuple(chosen), axes=self.axes, are_channels=self.are_channels and len(chosen) > 1)
+        return Source(
+            layers=tuple(chosen),
+            axes=self.axes,
+            are_channels=self.are_channels and len(chosen) > 1,
+            has_gaps=self.has_gaps,
+        )
+
+    def add(self, layer: Any) -> None:
+        """Add a layer to the viewer; those that are selected stay so, for they are what is worked on."""
+        layers = self.viewer.layers
+        selected, active = set(layers.selection), layers.selection.active
+        self.viewer.add_layer(layer)
+        if selected:
+            layers.selection = selected
+            layers.selection.active = active if len(selected) == 1 else layers.selection.active
 
     def guarded(self, action: Callable[[], None]) -> None:
         """Do something that a person asked for; a mistake of theirs is a notification of one line."""

@@ -42,7 +42,8 @@ class QuietScopeDock(QWidget):
         self.viewer = napari_viewer
         self.desk = Desk(napari_viewer)
         self.layers, self.axes = QComboBox(), QLineEdit()
-        self.channels, self.now = QCheckBox("selected layers are the channels of one image"), QPushButton("Denoise now")
+        self.channels, self.now = QCheckBox("Selected layers are the channels of one image"), QPushButton("Denoise now")
+        self.gaps = QCheckBox("NaN stands for pixels that were never measured")
         self.axes.setPlaceholderText("as the layer says, e.g. TCYX")
         self.axes.setToolTip(
             "One letter per dimension: T time, C channel, Z depth, Y, X, or another that counts frames."
@@ -59,6 +60,7 @@ class QuietScopeDock(QWidget):
         form.addRow("Layer", self.layers)
         form.addRow("Axes", self.axes)
         form.addRow("", self.channels)
+        form.addRow("", self.gaps)
         column = QVBoxLayout(self)
         column.addLayout(form)
         column.addWidget(self.now)
@@ -81,6 +83,7 @@ class QuietScopeDock(QWidget):
         self.layers.currentIndexChanged.connect(self._choose)
         self.axes.textChanged.connect(self._name_axes)
         self.channels.toggled.connect(self._join_channels)
+        self.gaps.toggled.connect(self._leave_gaps)
         self.now.clicked.connect(lambda: self.desk.guarded(self.do_all))
         self.look.advised.connect(self._follow_advice)
         self.desk.busy_changed.connect(self._busy)
@@ -115,7 +118,7 @@ class QuietScopeDock(QWidget):
 
     def _busy(self) -> None:
         self.now.setEnabled(not self.desk.is_busy)
-        if not self.learn.is_running:
+        if not self.desk.is_busy:  # what was learnt came to nothing
             self._then_denoise = False
 
     def _follow_advice(self, method: str) -> None:
@@ -155,6 +158,10 @@ class QuietScopeDock(QWidget):
 
     def _join_channels(self, is_on: bool) -> None:
         self.desk.are_channels = is_on
+
+    def _leave_gaps(self, is_on: bool) -> None:
+        self.desk.has_gaps = is_on
+        self.desk.layer_changed.emit()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take model files."""

@@ -45,9 +45,10 @@ class DoubtStep(QWidget):
         self._work: Work | None = None
         self._samples: np.ndarray | None = None
         self._box: tuple[slice, ...] = ()
+        self._part: dict[str, tuple[int, int]] = {}
         self.sampled: Any = None
         self.removed: Removed | None = None
-        self.compare, self.player = BeforeAfter(desk.viewer), SamplePlayer(desk.viewer, desk.remembered)
+        self.compare, self.player = BeforeAfter(desk), SamplePlayer(desk.viewer, desk.remembered)
         self.overlay = QCheckBox("Show the deviation over the image")
         self.count, self.draw = QSpinBox(), QPushButton("Draw samples of what is seen")
         self.count.setRange(2, 100)
@@ -90,9 +91,15 @@ class DoubtStep(QWidget):
         self.overlay.toggled.connect(self._show_deviation)
         self.ask.toggled.connect(self.pointer.listen)
         self.count.valueChanged.connect(lambda value: desk.remembered.keep("drawn", value))
-        desk.layer_changed.connect(self.refresh)
+        desk.layer_changed.connect(self._begin_anew)
         desk.result_changed.connect(self.refresh)
         desk.model_changed.connect(self.refresh)
+
+    def _begin_anew(self) -> None:
+        """Forget the samples of another layer."""
+        if self.sampled is None or self.sampled.metadata["quietscope"]["of"] != getattr(self._desk.layer, "name", None):
+            self._samples, self._box, self._part = None, (), {}
+        self.refresh()
 
     def refresh(self) -> None:
         """Say what can be pressed, for the layer that is worked on."""
@@ -110,14 +117,14 @@ class DoubtStep(QWidget):
         layer = self._desk.layer
         return None if layer is None else self._desk.shown.get(layer)
 
-    def _echo(self, part: dict[str, tuple[int, int]] | None = None) -> None:
+    def _echo(self) -> None:
         try:
             source = self._desk.source()
         except ImageFileError:
             self.echo.show_lines(None)
             return
         model = str(self._desk.model_path or "model.safetensors")
-        self.echo.show_lines(of_samples(source, model, self.count.value(), part or {}))
+        self.echo.show_lines(of_samples(source, model, self.count.value(), self._part))
 
     def begin(self) -> None:
         """Draw samples of the part that is seen, in the background.
@@ -134,7 +141,7 @@ class DoubtStep(QWidget):
         dims = denoiser.method.spatial_dims
         box = visible_box(layer, image, place_in(self._desk.viewer, layer), dims, SIDE)
         part = part_of(image, box)
-        self._echo(_parts(image.axes, image.shape, box))
+        self._part = _parts(image.axes, image.shape, box)
         number = self.count.value()
         self.words.setText(f"Drawing {number} samples …")
         self._work = self._desk.start(
@@ -153,7 +160,7 @@ class DoubtStep(QWidget):
         pixels = samples if channel is None else samples[:, channel]
         start = [side.start for side in box[ahead:]]
         self.sampled = layer_of(layer, "samples", pixels, start=start, told={"model": str(self._desk.model_path or "")})
-        self._desk.viewer.add_layer(self.sampled)
+        self._desk.add(self.sampled)
         self.player.take(self.sampled)
         self.words.setText(
             f"{len(samples)} samples of the part that was seen; where they flicker, the model is not sure."
@@ -232,7 +239,7 @@ class DoubtStep(QWidget):
             self._desk.viewer.layers.remove(before)
         made = layer_of(layer, "removed", residual, start=[side.start for side in box])
         shown.layers["removed"] = made
-        self._desk.viewer.add_layer(made)
+        self._desk.add(made)
 
     def leave(self) -> None:
         """Stop what moves, and give the mouse back."""

@@ -27,11 +27,13 @@ class Source:
         layers: The layers.
         axes: Their axes as a person has named them; empty for what the layers say.
         are_channels: Whether the layers are the channels of one image.
+        has_gaps: Whether NaN stands for pixels that were never measured.
     """
 
     layers: tuple[Any, ...]
     axes: str = ""
     are_channels: bool = False
+    has_gaps: bool = False
 
     @property
     def name(self) -> str:
@@ -48,7 +50,8 @@ class Source:
             raise ImageFileError(
                 "a layer with a noisy image", "none", "open an image, or take File > Open Sample > QuietScope"
             )
-        opened = [image_of(layer, self.axes) for layer in self.layers]
+        mask = "nan" if self.has_gaps else None
+        opened = [replace(image_of(layer, self.axes), mask=mask) for layer in self.layers]
         return (_stacked(opened, self.layers),) if self.are_channels and len(opened) > 1 else tuple(opened)
 
     def paths(self) -> tuple[str, ...]:
@@ -171,8 +174,8 @@ def place_in(viewer: Any, layer: Any) -> tuple[int, ...]:
 
 
 def part_of(image: Image, box: Sequence[slice]) -> Image:
-    """Read a part of an image into an image of its own."""
-    return replace(image, data=np.array(image.data[tuple(box)]), mask=None)
+    """Read a part of the image of a layer into an image of its own."""
+    return replace(image, data=np.array(image.data[tuple(box)]))
 
 
 def _middle(low: int, high: int, size: int, most: int) -> slice:

@@ -123,10 +123,15 @@ class _Watched:
 
         if isinstance(event, Began) and event.step == "train":
             self._trains = time.monotonic()
-        if isinstance(event, TrainingProgress):
-            self._look(event.state)
-            event = replace(event, state=replace(event.state, method=None))  # nobody else is to hold the network
-        self._tell(event)
+        is_progress = isinstance(event, TrainingProgress)
+        try:
+            if isinstance(event, TrainingProgress):
+                self._look(event.state)
+                event = replace(event, state=replace(event.state, method=None))  # nobody else is to hold the network
+            self._tell(event)
+        except Stop:  # while the model is written nothing is stopped any more
+            if is_progress or not self._trains:
+                raise
 
     def quick(self) -> None:
         """Show what the method that comes trained makes of the part, before another one has learnt anything."""

@@ -80,10 +80,17 @@ def layers_of(image: Image) -> list[LayerData]:
             told["blending"] = "additive"
             told["metadata"] = {OWN: {**own.get(OWN, {}), "channel": channel}}
         if colours:
-            told["colormap"] = [[0.0, 0.0, 0.0], [int(colours[channel][n : n + 2], 16) / 255 for n in (0, 2, 4)]]
+            told["colormap"] = _from_black(colours[channel])
         key = tuple(channel if letter == "C" else slice(None) for letter in axes)
         found.append((pixels[key], told, "image"))
     return found
+
+
+def _from_black(colour: str) -> Any:
+    """Return the colours from black to one, RRGGBB."""
+    from napari.utils import Colormap
+
+    return Colormap([[0.0, 0.0, 0.0], [int(colour[n : n + 2], 16) / 255 for n in (0, 2, 4)]], name=f"#{colour}")
 
 
 def _channel_name(image: Image, channel: int) -> str:

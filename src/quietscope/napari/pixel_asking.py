@@ -32,8 +32,7 @@ class Pointer:
             self._viewer.mouse_drag_callbacks.append(self._drag)
         else:
             self._viewer.mouse_drag_callbacks.remove(self._drag)
-        if hasattr(self._viewer, "camera"):
-            self._viewer.camera.mouse_pan = not is_on
+        self._viewer.scene.camera.mouse_pan = not is_on
 
     def _drag(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """Follow the mouse from press to release."""

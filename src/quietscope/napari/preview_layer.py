@@ -61,7 +61,7 @@ class PreviewLayer:
         made = layer_of(self._noisy, "preview", preview.pixels, start=start, told={"by": preview.by})
         if self.layer is None:
             self.layer = made
-            self._desk.viewer.add_layer(made)
+            self._desk.add(made)
         else:
             self.layer.data, self.layer.translate = made.data, made.translate
             self.layer.metadata = made.metadata

@@ -32,7 +32,7 @@ def _remark(source: Source) -> str:
 
 
 def _read_with(source: Source) -> list[str]:
-    return ["--axes", source.axes] if source.axes else []
+    return [*(["--axes", source.axes] if source.axes else []), *(["--mask", "nan"] if source.has_gaps else [])]
 
 
 def _images(source: Source) -> str:
@@ -40,6 +40,12 @@ def _images(source: Source) -> str:
     axes = f", axes={source.axes!r}" if source.axes else ""
     opened = [f"read_image({path!r}{axes})" for path in source.paths()]
     return opened[0] if len(opened) == 1 else f"[{', '.join(opened)}]"
+
+
+def _frames(source: Source) -> str:
+    """Return Python that gives a list of the images, with NaN where nothing was measured."""
+    several = "[images]" if len(source.paths()) == 1 else "images"
+    return f"[as_measured(masked(image, 'nan')) for image in {several}]" if source.has_gaps else several
 
 
 def of_look(source: Source) -> Lines:
@@ -51,8 +57,10 @@ def of_look(source: Source) -> Lines:
         + "from quietscope.data.frames import Frames\n"
         + "from quietscope.diagnosis import verdict\n"
         + "from quietscope.diagnosis.recording import diagnose_frames\n\n"
+        + "from quietscope.data.mask import masked\nfrom quietscope.data.measured import as_measured\n\n"
+        * source.has_gaps
         + f"images = {_images(source)}\n"
-        + f"frames = Frames.of({'[images]' if len(source.paths()) == 1 else 'images'}, 2)\n"
+        + f"frames = Frames.of({_frames(source)}, 2)\n"
         + "for channel in diagnose_frames(frames):\n    print(verdict(channel))",
     )
 
@@ -74,10 +82,12 @@ def of_learning(
     """
     paths = list(files) if source is None else list(source.paths())
     remark = "" if source is None else _remark(source)
-    axes = source.axes if source is not None else ""
     options = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
-    words = ["quietscope", "train", *paths, *(["--axes", axes] if axes else []), *options, "-o", folder]
-    told = "".join(f", {name}={value!r}" for name, value in (("axes", axes), ("resume", resume)) if value)
+    words = ["quietscope", "train", *paths, *([] if source is None else _read_with(source)), *options, "-o", folder]
+    axes, mask = ("", "") if source is None else (source.axes, "nan" if source.has_gaps else "")
+    told = "".join(
+        f", {name}={value!r}" for name, value in (("axes", axes), ("mask", mask), ("resume", resume)) if value
+    )
     images = repr(paths[0]) if len(paths) == 1 else repr(paths)
     return Lines(
         command=remark + _words(*words, *(["--resume"] if resume else [])),
@@ -103,7 +113,7 @@ def of_denoising(source: Source, model: str, kinds: Sequence[str], num_samples: 
     output = _result_name(paths[0], "denoised") if len(paths) == 1 else "denoised"
     drawn = ["--samples", num_samples] if num_samples else []
     words = ["quietscope", "predict", model, *paths, *_read_with(source), *saved, *drawn, "-o", output]
-    also = f", num_samples={num_samples}" if num_samples else ""
+    also = (f", num_samples={num_samples}" if num_samples else "") + (", mask='nan'" if source.has_gaps else "")
     save = f"result.save({output!r})" if len(paths) == 1 else "print(result)"
     return Lines(
         command=_remark(source) + _words(*words),

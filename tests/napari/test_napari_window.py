@@ -1,0 +1,166 @@
+"""A person at work: the packaged sample, all four steps, a real window; the pictures of docs/napari.md come of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.napari.conftest import layer_of_kind, settle
+from tests.napari.screen import live, until
+
+PICTURES = os.environ.get("QUIETSCOPE_PICTURES")
+"""Folder for the pictures of the page; training is as long as it should be then."""
+
+COLOURS, MOST_BYTES = 64, 300_000
+"""Colours of a picture, and what its file may take."""
+
+
+@pytest.fixture
+def window(app: Any, is_drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a viewer in a window of its own, on a screen that draws."""
+    if not is_drawn:
+        pytest.skip(
+            "no screen that draws, and no Xvfb to make one: the other tests know the same dock without a window"
+        )
+    from napari import Viewer
+
+    from quietscope.napari.learn_settings import LearnSettings
+
+    if PICTURES is None:
+        values = LearnSettings.values
+        monkeypatch.setattr(LearnSettings, "values", lambda self: {**values(self), "method": "instant", "steps": 6})
+    viewer = Viewer(show=True)
+    viewer.window.resize(1280, 900)
+    yield viewer
+    viewer.close()
+    live(0.05)
+
+
+class Person:
+    """Clicks, and counts it.
+
+    Args:
+        viewer: The viewer.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer, self.clicks = viewer, 0
+
+    def menu(self, menu: str, *names: str) -> None:
+        """Click a menu, and an entry of it or of a menu that opens from it by itself."""
+        from qtpy.QtWidgets import QApplication, QMainWindow
+
+        [main] = [each for each in QApplication.topLevelWidgets() if isinstance(each, QMainWindow) and each.isVisible()]
+        actions = main.menuBar().actions()
+        self.clicks += 2
+        for name in (menu, *names):
+            [action] = [each for each in actions if each.text().replace("&", "").startswith(name)]
+            if action.menu() is not None:
+                action.menu().aboutToShow.emit()
+                actions = action.menu().actions()
+        action.trigger()
+        live(0.05)
+
+    def click(self, button: Any) -> None:
+        """Click a button, with the mouse."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        assert button.isEnabled()
+        assert button.isVisible()
+        self.clicks += 1
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def picture(self, folder: Path, name: str) -> None:
+        """Take a picture of the window."""
+        from PIL import Image
+
+        live(0.3)
+        pixels = self.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
+        assert pixels.std() > 10
+        few = Image.fromarray(np.ascontiguousarray(pixels)).quantize(COLOURS)
+        few.save(folder / f"{name}.png", optimize=True)
+
+
+def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path) -> None:
+    from quietscope.napari.dock import open_docks
+
+    folder, person = Path(PICTURES or tmp_path), Person(window)
+    person.menu("File", "Open Sample", "QuietScope", "Zebrafish, confocal, one noisy field")
+    person.menu("Plugins", "QuietScope")
+    [dock] = open_docks(window)
+    dock.learn.runs.setText(str(tmp_path / "quietscope_runs"))
+    [noisy] = window.layers
+    person.click(dock.now)
+    until(lambda: dock.learn.preview.layer is not None)
+    if PICTURES:
+        until(lambda: dock.learn.bar.value() > 400)
+    person.picture(folder, "napari-learn")
+    until(lambda: noisy in dock.desk.shown)
+    settle(dock)
+    assert person.clicks <= 5
+    person.picture(folder, "napari-denoise")
+    assert [layer.name for layer in window.layers] == ["zebrafish", "zebrafish denoised", "zebrafish deviation"]
+    assert np.isfinite(layer_of_kind(dock, "mean").data).all()
+
+    dock.steps.setCurrentIndex(0)
+    live(0.05)
+    person.click(dock.look.button)
+    settle(dock)
+    person.picture(folder, "napari-look")
+    assert dock.look.looked is not None
+    assert dock.look.looked.channels[0].kind == "poisson-gaussian"
+
+    dock.steps.setCurrentIndex(3)
+    live(0.05)
+    dock.doubt.count.setValue(4)
+    person.click(dock.doubt.draw)
+    settle(dock)
+    assert layer_of_kind(dock, "samples").data.shape[0] == 4
+    person.click(dock.doubt.take_away)
+    layer_of_kind(dock, "removed").visible = layer_of_kind(dock, "samples").visible = False
+    _ask(dock)
+    dock.doubt.compare.slider.setValue(90)
+    person.picture(folder, "napari-doubt")
+    assert {path.stat().st_size < MOST_BYTES for path in folder.glob("napari-*.png")} == {True}
+
+
+def _ask(dock: Any) -> None:
+    """Draw a line over the canvas with the mouse."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtOpenGLWidgets import QOpenGLWidget
+    from qtpy.QtTest import QTest
+
+    dock.doubt.ask.click()
+    canvas = max(dock.window().findChildren(QOpenGLWidget), key=lambda each: each.width())
+    left, middle = Qt.MouseButton.LeftButton, canvas.rect().center()
+    QTest.mousePress(canvas, left, pos=middle)
+    QTest.mouseMove(canvas, middle + QPoint(40, 0))
+    QTest.mouseMove(canvas, middle + QPoint(80, 0))
+    QTest.mouseRelease(canvas, left, pos=middle + QPoint(80, 0))
+    live(0.05)
+    dock.doubt.ask.click()
+    assert "pixels" in dock.doubt.words.text()
+
+
+def test_closing_the_window_stops_what_is_learnt_and_keeps_it(
+    window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quietscope import Denoiser
+    from quietscope.napari.learn_settings import LearnSettings
+    from tests import tiny
+
+    short = {"method": "noise2void", "network": tiny.network("noise2void"), "training": tiny.TRAINING, "steps": 100_000}
+    monkeypatch.setattr(LearnSettings, "values", lambda self: short)
+    monkeypatch.setattr("quietscope.napari.learning_work._Watched.quick", lambda self: None)
+    window.open_sample("quietscope", "zebrafish")
+    _, dock = window.window.add_plugin_dock_widget("quietscope", "QuietScope")
+    live(0.05)
+    dock.learn.runs.setText(str(tmp_path / "runs"))
+    dock.learn.learn.click()
+    until(lambda: len(dock.learn._losses) > 2)
+    window.close()
+    assert Denoiser.load(tmp_path / "runs" / "zebrafish-1" / "model.safetensors").card.training["steps"] > 2
