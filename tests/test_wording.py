@@ -64,7 +64,7 @@ def test_no_message_below_the_command_line_names_an_option_by_itself() -> None:
     found = []
     for path in sorted(ROOT.rglob("*.py")):
         place = path.relative_to(ROOT)  # scripts and style sheets are no messages
-        if place.parts[0] == "cli" or place.name in ("wording.py", "job_array.py", "appearance.py"):
+        if place.parts[0] == "cli" or place.name in ("wording.py", "job_array.py", "typed_lines.py", "appearance.py"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

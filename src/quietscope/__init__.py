@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quietscope.export import export_model
     from quietscope.io import Image, Storage, read_image, write_image
     from quietscope.model.exported import Deployed
-    from quietscope.model.glance import glance
+    from quietscope.model.live_glance import glance
     from quietscope.model.result import Result
     from quietscope.pipeline.chunks.chunk_planning import plan_chunks
     from quietscope.pipeline.chunks.sharing import Sharing
@@ -72,7 +72,7 @@ _HOMES = {
     "describe_prediction": "quietscope.pipeline.predict_words",
     "distill": "quietscope.distillation.train",
     "export_model": "quietscope.export",
-    "glance": "quietscope.model.glance",
+    "glance": "quietscope.model.live_glance",
     "plan_denoise": "quietscope.pipeline.planning",
     "Sharing": "quietscope.pipeline.chunks.sharing",
     "plan_chunks": "quietscope.pipeline.chunks.chunk_planning",

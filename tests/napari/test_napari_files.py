@@ -1,5 +1,7 @@
 """Readers, writers and samples of the plugin, and its manifest."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,12 @@ def test_the_manifest_is_declared_and_whatever_it_names_is_there(app: Any) -> No
     for command in found["contributions"]["commands"]:
         module, _, name = command["python_name"].partition(":")
         assert callable(getattr(import_module(module), name))
+
+
+def test_neither_the_library_nor_the_command_line_imports_a_window() -> None:
+    lines = "import sys, quietscope.cli, quietscope.denoiser, quietscope.pipeline.run, quietscope.napari\n"
+    lines += "print({name.partition('.')[0] for name in sys.modules} & {'napari', 'qtpy', 'PySide6', 'npe2', 'vispy'})"
+    assert subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_an_image_comes_and_goes_with_all_that_is_known_of_it(app: Any, tmp_path: Path) -> None:

@@ -106,6 +106,11 @@ def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path) -
     assert [layer.name for layer in window.layers] == ["zebrafish", "zebrafish denoised", "zebrafish deviation"]
     assert np.isfinite(layer_of_kind(dock, "mean").data).all()
 
+    before, dock.desk.denoiser = dock.desk.denoiser, None
+    assert window.open(str(dock.desk.model_path), plugin="quietscope") == []  # what dropping the file does
+    assert dock.desk.denoiser is not before
+    assert dock.desk.denoiser.configuration.method == "instant"
+
     dock.steps.setCurrentIndex(0)
     live(0.05)
     person.click(dock.look.button)
@@ -115,11 +120,14 @@ def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path) -
     assert dock.look.looked.channels[0].kind == "poisson-gaussian"
 
     dock.steps.setCurrentIndex(3)
-    live(0.05)
+    window.scene.camera.zoom *= 4
+    live(0.2)
     dock.doubt.count.setValue(4)
     person.click(dock.doubt.draw)
     settle(dock)
-    assert layer_of_kind(dock, "samples").data.shape[0] == 4
+    number, *seen = layer_of_kind(dock, "samples").data.shape
+    assert number == 4
+    assert max(seen) < 256
     person.click(dock.doubt.take_away)
     layer_of_kind(dock, "removed").visible = layer_of_kind(dock, "samples").visible = False
     _ask(dock)
