@@ -47,6 +47,16 @@ def test_each_reader_has_their_own_words() -> None:
     assert typed(budget="6m") == 'budget="6m"'
 
 
+def test_who_asks_in_threads_of_their_own_does_not_change_the_words_of_others() -> None:
+    first, second = for_the_command_line(), for_the_command_line()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # it ends before the other, which began later
+    assert typed(steps=3) == "--steps 3"
+    second.__exit__(None, None, None)
+    assert typed(steps=3) == "steps=3"
+
+
 def test_one_of_a_thing_is_no_plural() -> None:
     assert [numbered(count, "chunk") for count in (0, 1, 2000)] == ["0 chunks", "1 chunk", "2,000 chunks"]
 

@@ -14,7 +14,7 @@ from tests.napari.screen import live, until
 PICTURES = os.environ.get("QUIETSCOPE_PICTURES")
 """Folder for the pictures of the page; training is as long as it should be then."""
 
-COLOURS, MOST_BYTES = 64, 300_000
+COLOURS, MOST_BYTES = 200, 300_000
 """Colours of a picture, and what its file may take."""
 
 
@@ -81,18 +81,19 @@ class Person:
         live(0.3)
         pixels = self.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
         assert pixels.std() > 10
-        few = Image.fromarray(np.ascontiguousarray(pixels)).quantize(COLOURS)
+        few = Image.fromarray(np.ascontiguousarray(pixels)).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
         few.save(folder / f"{name}.png", optimize=True)
 
 
-def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path) -> None:
+def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from quietscope.napari.dock import open_docks
 
-    folder, person = Path(PICTURES or tmp_path), Person(window)
+    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window)
+    monkeypatch.chdir(tmp_path)
     person.menu("File", "Open Sample", "QuietScope", "Zebrafish, confocal, one noisy field")
     person.menu("Plugins", "QuietScope")
     [dock] = open_docks(window)
-    dock.learn.runs.setText(str(tmp_path / "quietscope_runs"))
+    dock.learn.runs.setText("quietscope_runs")
     [noisy] = window.layers
     person.click(dock.now)
     until(lambda: dock.learn.preview.layer is not None)

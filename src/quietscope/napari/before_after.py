@@ -31,6 +31,7 @@ class BeforeAfter(QWidget):
         self.slider.setEnabled(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        self.slider.setMinimumWidth(60)
         for widget in (QLabel("after"), self.slider, QLabel("before")):
             row.addWidget(widget)
         self.slider.valueChanged.connect(self._cover)

@@ -109,10 +109,12 @@ class Desk(QObject):
         )
 
     def add(self, layer: Any) -> None:
-        """Add a layer to the viewer; those that are selected stay so, for they are what is worked on."""
-        layers = self.viewer.layers
+        """Add a layer to the viewer; what is selected stays so, for it is worked on, and what is seen stays seen."""
+        layers, camera = self.viewer.layers, self.viewer.scene.camera
+        center, zoom = camera.center, camera.zoom
         selected, active = set(layers.selection), layers.selection.active
         self.viewer.add_layer(layer)
+        camera.center, camera.zoom = center, zoom
         if selected:
             layers.selection = selected
             layers.selection.active = active if len(selected) == 1 else layers.selection.active

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QFrame,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -43,7 +44,7 @@ class QuietScopeDock(QWidget):
         self.desk = Desk(napari_viewer)
         self.layers, self.axes = QComboBox(), QLineEdit()
         self.channels, self.now = QCheckBox("Selected layers are the channels of one image"), QPushButton("Denoise now")
-        self.gaps = QCheckBox("NaN stands for pixels that were never measured")
+        self.gaps = QCheckBox("NaN stands for what was never measured")
         self.axes.setPlaceholderText("as the layer says, e.g. TCYX")
         self.axes.setToolTip(
             "One letter per dimension: T time, C channel, Z depth, Y, X, or another that counts frames."
@@ -66,7 +67,7 @@ class QuietScopeDock(QWidget):
         column.addWidget(self.now)
         column.addWidget(self.steps)
         self.setAcceptDrops(True)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(430)
         self._then_denoise = False
         self._closing: Closing | None = None
         self._connect()
@@ -205,5 +206,7 @@ def _dropped(event: Any) -> list[Path]:
 def _scrolled(step: QWidget) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidget(step)
     return area
