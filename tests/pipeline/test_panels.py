@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quietscope.io import Image
 from quietscope.methods.hdn import HDN
 from quietscope.metrics.unexplained import Region
-from quietscope.pipeline.panels import MOST_MARKS, Panels, Tap
+from quietscope.pipeline.panels import MOST_MARKS, MOST_SAMPLES, Panels, Tap
 from quietscope.pipeline.results import Abilities
 
 SIZES = {"T": 2, "C": 2, "S": 3, "Z": 5, "Y": 7, "X": 9}
@@ -38,7 +38,7 @@ def test_the_plane_of_any_order_of_axes(axes: str, dims: int) -> None:
     shown = layout.region(pixels, frame, panels.view.thin_box).reshape(-1, 7, 9)
     planes = panels.planes(taps)
     np.testing.assert_array_equal(planes["mean"], shown)
-    np.testing.assert_array_equal(planes["samples"], [shown, shown + 1, shown + 2])
+    np.testing.assert_array_equal(planes["samples"], [shown + number for number in range(MOST_SAMPLES)])
     assert set(planes) == {"mean", "std", "samples"}
 
 

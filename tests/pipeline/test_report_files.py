@@ -3,19 +3,24 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from quietscope import DenoisePlan, plan_denoise, plan_train, read_image, run, write_image
+from quietscope import DenoisePlan, Denoiser, plan_denoise, plan_train, read_image, run, write_image
 from quietscope.cli import run as command_line
+from quietscope.data.measured import as_measured
 from quietscope.errors import ModelFileError, OutputError
-from quietscope.pipeline.report_files import remake
+from quietscope.pipeline.measured_noise import diagnosis_of, noise_of
+from quietscope.pipeline.report_files import remake, write_reports
 from quietscope.report.sheet import RunRecord
+from quietscope.report.sheet.channel_pictures import channels_of
 from quietscope.wording import for_the_command_line
-from tests.report.test_sheet import MOST_BYTES, Page
+from tests.report.test_overview import overview
+from tests.report.test_sheet import MOST_BYTES, Page, record
 
 MakePlan = Callable[..., DenoisePlan]
 MOST_SECONDS = 5.0
@@ -118,6 +123,23 @@ def test_it_is_made_anew_as_it_was(done: Path, tmp_path: Path) -> None:
     assert remake(done)[0] == done / "report.html"  # its own is replaced without a word
     with pytest.raises(OutputError, match=r"\.html"):
         remake(done, tmp_path / "again.pdf")
+
+
+def test_it_takes_seconds_whatever_there_is_to_show(done: Path, tmp_path: Path) -> None:
+    """Of one processor, with everything that a run does for its report alone."""
+    frames = np.random.default_rng(0).poisson(200, (2, 1024, 1024)).astype(np.uint16)
+    write_image(tmp_path / "large.tif", frames, "TYX")
+    image, denoiser = read_image(tmp_path / "large.tif"), Denoiser.load(done / "model.safetensors", device="cpu")
+    as_measured(image)  # what every run does before anything else, and remembers
+    shown = overview((384, 384), clean=True)
+    shown = replace(shown, samples=np.repeat(shown.samples, 4, axis=0)[:10], deconvolved=shown.mean)
+    began = time.process_time()
+    noise, diagnosis = noise_of(denoiser, image), diagnosis_of(image)
+    told = record(channels=channels_of(replace(shown, others=(shown,) * 5)), diagnosis=diagnosis)
+    told = told.model_copy(update={"noise": noise})
+    write_reports(told, {name: tmp_path / name for name in ("record", "report")}, lambda event: None, overwrite=False)
+    assert time.process_time() - began < MOST_SECONDS
+    assert (tmp_path / "report").stat().st_size < MOST_BYTES
 
 
 def test_what_a_folder_lacks_is_said(trained: Path, tmp_path: Path) -> None:

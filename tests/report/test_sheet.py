@@ -15,8 +15,9 @@ from quietscope.methods import METHODS
 from quietscope.methods.citation import Citation
 from quietscope.outside.plain_data import MalformedError
 from quietscope.report.overview import Overview
+from quietscope.report.scale_bar import scale_bar
 from quietscope.report.sheet import RunRecord, page_of
-from quietscope.report.sheet.channel_pictures import SIDE_OF_OTHERS, channels_of
+from quietscope.report.sheet.channel_pictures import LEAST_SAMPLES, SIDE_OF_OTHERS, channels_of
 from quietscope.report.sheet.paper import words_of
 from quietscope.report.sheet.plotted import plot
 from quietscope.report.sheet.reviewers import questions
@@ -131,7 +132,7 @@ def test_it_shows_all_that_the_record_has() -> None:
     titles = [attributes["id"] for attributes in page.all("h2")]
     assert titles == ["verdict", "before-after", "samples", "residual", "regions", "quality", "noise", "training",
                       "methods", "checklist", "settings"]  # fmt: skip
-    assert len(page.all("svg")) == 2
+    assert len(page.all("svg")) == 4  # noise, training, coverage, autocorrelation
 
 
 def test_what_there_is_not_is_left_out_or_said() -> None:
@@ -223,10 +224,13 @@ def test_a_record_comes_back_from_its_file_and_nothing_else_does() -> None:
 def test_it_stays_small_whatever_is_shown() -> None:
     """Noise over all levels in six channels of the largest panels: nothing that could be packed well."""
     shown = overview((384, 384), clean=True)
-    shown = Overview(**{**vars(shown), "deconvolved": shown.mean, "others": (shown,) * 5})
+    noise = np.random.default_rng(0).uniform(*limits_of(shown.noisy), (10, 384, 384))
+    shown = Overview(**{**vars(shown), "deconvolved": shown.mean, "samples": noise.astype(np.float32)})
+    shown = Overview(**{**vars(shown), "others": (shown,) * 5})
     told = record(channels=channels_of(shown), images=tuple(image(name=f"{n}.tif") for n in range(200)))
     assert told.channels[0].noisy.width == 384
     assert told.channels[1].noisy.width == SIDE_OF_OTHERS
+    assert {len(channel.samples) for channel in told.channels} == {LEAST_SAMPLES}
     assert len(page_of(told).encode()) < MOST_BYTES
     assert RunRecord.of_json(told.to_json()) == told
 
@@ -240,6 +244,38 @@ def test_pictures_of_any_size_and_of_missing_pixels(shape: tuple[int, int]) -> N
     assert (found.noisy.height, found.noisy.width) == shape
     assert found.noisy.low < found.noisy.high
     assert bool(found.correlation) == (min(shape) > 1)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (3, 3), (10, 10)])
+def test_samples_are_shown_as_many_as_there_is_room_for(count: int, shown: int) -> None:
+    samples = np.full((count, 300, 300), 5.0, np.float32)
+    [found] = channels_of(overview((300, 300), samples=samples))
+    assert len(found.samples) == shown
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "words", "share"),
+    [
+        (384, 0.108, "10 µm", 0.241),
+        (400, 0.1, "10 µm", 0.25),
+        (100, 0.001, "20 nm", 0.2),
+        (100, 200.0, "5 mm", 0.25),
+        (1, 1.0, "200 nm", 0.2),
+    ],
+)
+def test_a_scale_bar_has_a_round_length(width: int, size: float, words: str, share: float) -> None:
+    found = scale_bar(width, size)
+    assert found.words == words
+    assert found.share == pytest.approx(share, abs=0.001)
+
+
+def test_pictures_have_a_scale_bar_where_pixels_have_a_size() -> None:
+    assert "scale bar" not in page_of(record(clean=True))
+    page = Page(page_of(record(clean=True, pixel_size_um=0.1)))
+    bars = [attributes for attributes in page.all("div") if attributes.get("class") == "scale"]
+    assert len(bars) == len(page.all("img"))
+    assert {attributes["aria-label"] for attributes in bars} == {"scale bar: 1 µm"}
+    assert bars[0]["style"] == "width: 15.62%"  # 10 of 64 pixels
 
 
 def test_a_png_is_read_as_it_was_written() -> None:

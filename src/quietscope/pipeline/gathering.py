@@ -15,6 +15,7 @@ from quietscope.pipeline.machine import hardware_words, version_words
 from quietscope.pipeline.measured_noise import diagnosis_of, noise_of
 from quietscope.pipeline.outcome import Outcome, Trained
 from quietscope.pipeline.plan import DenoisePlan, TrainPlan
+from quietscope.pipeline.results import Abilities
 from quietscope.pipeline.training_log import curves_in
 from quietscope.report.overview import Overview
 from quietscope.report.region_list import cells_of
@@ -63,15 +64,16 @@ def record_of_run(
         missing.append("PSNR, SSIM and coverage as measured: there is no clean reference.")
     if count > MOST_IMAGES:
         missing.append(f"{count - MOST_IMAGES:,} more images: the first {MOST_IMAGES} are listed.")
-    log = plan.training.folder.path
+    log, main = plan.training.folder.path, kind_of(plan.targets[0].main)
+    able = Abilities.of(type(trained.denoiser.method))
     return RunRecord(
         **_common(plan.training.images, trained, log, notes),
         verb="denoise",
         part=picture.part,
         level=outcome.verdict.level,
         verdict=shown(outcome.verdict.words),
-        num_samples=outcome.num_samples,
-        estimate=kind_of(plan.targets[0].main).word,
+        num_samples=outcome.num_samples if able.deviates_by_samples or main.needs == "samples" else 0,
+        estimate=main.word,
         deviates=picture.std is not None,
         intervals=outcome.unaided.intervals,
         quality=outcome.unaided.quality,
@@ -113,6 +115,7 @@ def _common(images: Sequence[Image], trained: Trained, folder: Path, notes: Sequ
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "pixel_size": "" if first is None else _sizes(first.pixel_size_um),
+        "pixel_size_um": None if first is None else _along_x(first.pixel_size_um),
         "method": configuration.method,
         "preset": configuration.preset,
         "seed": configuration.seed,
@@ -181,6 +184,12 @@ def _publications(method: str) -> tuple[Publication, ...]:
 
 def _sizes(pixel_size_um: Mapping[str, float]) -> str:
     return ", ".join(f"{axis} {size:g} µm" for axis, size in sorted(pixel_size_um.items()))
+
+
+def _along_x(pixel_size_um: Mapping[str, float]) -> float | None:
+    """Return micrometres from one column to the next; None where that is not known, or out of all bounds."""
+    found = pixel_size_um.get("X", math.nan)
+    return found if 1e-9 <= found <= 1e9 else None
 
 
 def _rows(pairs: Iterable[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:

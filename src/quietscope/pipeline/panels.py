@@ -17,8 +17,8 @@ from quietscope.tiling.kinds import chosen_kinds
 
 SHOWN = frozenset({"mean", "std", "deconvolved", "samples"})
 """Kinds of results that the picture shows, where the model gives them."""
-MOST_SAMPLES = 3
-"""Samples that it shows."""
+MOST_SAMPLES = 10
+"""Samples that are kept; the overview shows three of them, the report as many as its size allows."""
 MOST_MARKS = 200
 """Regions that it marks, the surest; more would cover it."""
 MOST_CHANNELS = 6

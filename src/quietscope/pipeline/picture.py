@@ -107,7 +107,7 @@ def _channel(
         deconvolved=own.get("deconvolved"),
         samples=own.get("samples", np.empty((0, *noisy.shape[-2:]), np.float32)),
         file="",
-        channel=names[number] if number < len(names) else f"channel {number + 1}",
+        channel=(names[number] if number < len(names) else "") or f"channel {number + 1}",
         method="",
         noise=noise[number] if number < len(noise) else "no noise model",
     )

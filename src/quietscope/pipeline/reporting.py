@@ -21,12 +21,17 @@ from quietscope.report.region_list import write_regions
 from quietscope.report.table import Denoised
 from quietscope.tiling.kinds import kind_of
 
+FEW = 3
+"""Samples that a picture shows at least, be they in pairs."""
+
 
 def panels_of(plan: DenoisePlan, trained: Trained) -> Panels:
     """Return which part of the first image the picture of a run shows."""
     target, method = plan.targets[0], trained.denoiser.method
     able = Abilities.of(type(method))
-    drawn = target.request.num_samples if able.draws(target.files) else 0
+    pairs = target.request.drawn_pairs
+    alone = max(pairs.first, FEW) if pairs.count else target.request.num_samples  # the two of a pair differ too much
+    drawn = min(alone, target.request.num_samples) if able.draws(target.files) else 0
     return Panels.of(target.image, method.spatial_dims, able, drawn)
 
 

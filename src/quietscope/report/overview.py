@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from quietscope.metrics import Calibration, autocorrelation
 from quietscope.report.canvas import CONTRAST, INK, UNITS, Canvas, without_ticks
+from quietscope.report.scale_bar import scale_bar
 
 Plane: TypeAlias = npt.NDArray[Any]
 
@@ -313,13 +314,11 @@ def _name_lags(axes: Any, largest: int) -> None:
 
 def _draw_scale_bar(axes: Any, width: int, pixel_size_um: float) -> None:
     """Draw a bar of a round length, about a fifth of the panel."""
-    goal = 0.25 * width * pixel_size_um
-    power = 10.0 ** np.floor(np.log10(goal))
-    length = max(step * power for step in (1, 2, 5) if step * power <= goal)
-    share = length / pixel_size_um / width
+    bar = scale_bar(width, pixel_size_um)
+    share = bar.share
     frame = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1.5}
     middle, place = 0.96 - share / 2, axes.transAxes
-    axes.text(middle, 0.07, f"{length:g} µm", transform=place, color="white", ha="center", fontsize=9, bbox=frame)
+    axes.text(middle, 0.07, bar.words, transform=place, color="white", ha="center", fontsize=9, bbox=frame)
     for color, thickness in (("black", 7), ("white", 4)):  # an outline, so that it is seen on bright ground, too
         ends = [0.96 - share, 0.96]
         axes.plot(ends, [0.04, 0.04], transform=place, color=color, linewidth=thickness, solid_capstyle="projecting")

@@ -1,5 +1,6 @@
 """The pictures of a channel in the report, of the planes that the overview shows too."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,8 +13,12 @@ from quietscope.report.sheet.run_record import Picture, Picture_, ShownChannel
 from quietscope.report.sheet.shown_pixels import limits_of, picture_of
 
 Plane: TypeAlias = npt.NDArray[Any]
-SIDE_OF_SAMPLES, SIDE_OF_OTHERS = 256, 128
-"""Largest sides in pixels of samples, and of channels beside the first: the file is to stay below 3 MB."""
+SIDE_OF_SAMPLES, SIDE_OF_OTHERS, MOST_OTHERS = 256, 128, 5
+"""Largest sides in pixels of samples, and of channels beside the first where there are five of these, which is as many
+as are shown; fewer may be larger. The file is to stay below 3 MB."""
+MOST_BYTES_OF_SAMPLES = 700_000
+"""What the samples of all channels take together at most, as text, beyond the first three of each."""
+LEAST_SAMPLES = 3
 
 
 def channels_of(overview: Overview) -> tuple[ShownChannel, ...]:
@@ -25,8 +30,24 @@ def channels_of(overview: Overview) -> tuple[ShownChannel, ...]:
     Returns:
         The pictures; images of a channel have one contrast, that of the noisy one.
     """
-    others = (_channel(_middle_of(each, SIDE_OF_OTHERS)) for each in overview.others)
-    return (_channel(overview), *others)
+    side = int(SIDE_OF_OTHERS * (MOST_OTHERS / max(1, len(overview.others))) ** 0.5)
+    others = (_channel(_middle_of(each, side)) for each in overview.others)
+    found = (_channel(overview), *others)
+    count = _num_samples([[len(sample.png) for sample in channel.samples] for channel in found])
+    return tuple(channel.model_copy(update={"samples": channel.samples[:count]}) for channel in found)
+
+
+def _num_samples(sizes: Sequence[Sequence[int]]) -> int:
+    """Return how many samples of each channel are shown.
+
+    Args:
+        sizes: Bytes of every sample of every channel.
+    """
+    most = max(map(len, sizes))
+    enough = (
+        n for n in range(most, LEAST_SAMPLES, -1) if sum(sum(each[:n]) for each in sizes) <= MOST_BYTES_OF_SAMPLES
+    )
+    return next(enough, LEAST_SAMPLES)
 
 
 def middle(plane: Plane, side: int) -> Plane:

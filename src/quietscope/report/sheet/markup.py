@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 from quietscope.outside.shown import shown_lines
+from quietscope.report.scale_bar import scale_bar
 from quietscope.report.sheet.run_record import Picture
 
 
@@ -13,9 +14,9 @@ def text(words: object) -> str:
 
 
 def paragraph(words: object, kind: str = "") -> str:
-    """Return a paragraph of plain words, of a class where one is named."""
+    """Return a paragraph of plain words, of a class where one is named; nothing where there are no words."""
     named = f' class="{kind}"' if kind else ""
-    return f"<p{named}>{text(words)}</p>"
+    return f"<p{named}>{text(words)}</p>" if words else ""
 
 
 def section(name: str, title: str, *parts: str) -> str:
@@ -51,17 +52,36 @@ def _opened(caption: str) -> str:
     )
 
 
-def image(picture: Picture, alt: str) -> str:
-    """Return a picture with the words that stand for it where it is not seen."""
+def image(picture: Picture, alt: str, pixel_size_um: float | None = None) -> str:
+    """Return a picture with the words that stand for it where it is not seen, and a scale bar.
+
+    Args:
+        picture: The picture.
+        alt: The words.
+        pixel_size_um: Micrometres from one column to the next; None where that is not known, and no bar is drawn.
+    """
     size = f'width="{picture.width}" height="{picture.height}"'
-    return f'<img src="data:image/png;base64,{picture.png}" {size} alt="{text(alt)}">'
+    return (
+        f'<div class="seen"><img src="data:image/png;base64,{picture.png}" {size} alt="{text(alt)}">'
+        f"{'' if pixel_size_um is None else _scale(picture.width, pixel_size_um)}</div>"
+    )
 
 
-def figure(picture: Picture, title: str, alt: str) -> str:
-    """Return a picture above its title and the intensities of its darkest and brightest pixels."""
-    scale = f"{picture.low:.4g} to {picture.high:.4g}"
-    words = f"{text(title)}<br><small>{text(scale)}, in the units of the file</small>"
-    return f"<figure>{image(picture, alt)}<figcaption>{words}</figcaption></figure>"
+def _scale(width: int, pixel_size_um: float) -> str:
+    bar = scale_bar(width, pixel_size_um)
+    words = f'role="img" aria-label="scale bar: {text(bar.words)}"'
+    return f'<div class="scale" style="width: {100 * bar.share:.2f}%" {words}><span>{text(bar.words)}</span></div>'
+
+
+def figure(picture: Picture, title: str, alt: str, pixel_size_um: float | None = None, *, levels: bool = True) -> str:
+    """Return a picture above its title and, where wanted, the intensities of its darkest and brightest pixels."""
+    scale = f"<br><small>{text(levels_of(picture))}</small>" if levels else ""
+    return f"<figure>{image(picture, alt, pixel_size_um)}<figcaption>{text(title)}{scale}</figcaption></figure>"
+
+
+def levels_of(picture: Picture) -> str:
+    """Say which intensities are shown darkest and brightest."""
+    return f"{picture.low:.4g} to {picture.high:.4g}, in the units of the file"
 
 
 def folded(title: str, *parts: str) -> str:

@@ -10,7 +10,8 @@ _REGION_HEADS = ("plane", "channel", "y", "x", "side", "kind", "evidence", "size
 
 def verdict(record: RunRecord) -> str:
     """Return what the run is worth, what it has warned of, and what the report lacks."""
-    kind = "verdict" if record.level == "usable" else "verdict bad"
+    judged = "good" if record.images else "open"
+    kind = f"verdict {judged if record.level == 'usable' else 'bad'}"
     lacks = "".join(paragraph(f"Not in this report: {each}", "missing") for each in record.missing)
     notes = f"<h3>Notes and warnings of the run</h3>{listed(record.notes)}" if record.notes else ""
     several = [(each.name, each.verdict) for each in record.images] if len(record.images) > 1 else []
@@ -18,10 +19,21 @@ def verdict(record: RunRecord) -> str:
         "verdict",
         "Verdict",
         paragraph(f"Verdict: {record.verdict}", kind),
+        paragraph(_in_short(record)),
         rows(several, "verdict of each image"),
         lacks,
         notes,
     )
+
+
+def _in_short(record: RunRecord) -> str:
+    """Return the one figure that people ask for first."""
+    first = next((each for each in record.images if each.psnr is not None), None)
+    if first is None or first.psnr is None:
+        return f"Estimated without a clean image: PSNR {record.quality}." if record.quality else ""
+    before, after = first.psnr
+    whose = f"{first.name}, against" if len(record.images) > 1 else "Against"
+    return f"{whose} the clean reference: PSNR {before:.2f} dB before, {after:.2f} dB after."
 
 
 def unexplained(record: RunRecord) -> str:
@@ -56,6 +68,13 @@ def _scores(image: ImageRecord) -> list[str]:
 def _coverage(image: ImageRecord) -> str:
     lines = [(f"{100 * promised:.0f} %", f"{100 * held:.1f} %") for promised, held in image.coverage]
     shown = table(("promised", "held"), lines, f"coverage of the intervals of {image.name}")
+    if shown:
+        dots = [(100 * promised, 100 * held) for promised, held in image.coverage]
+        title = f"{image.name}: share of the pixels that intervals hold, against what they promise"
+        drawn = plot(title, "promised, %", "held, %", line=((0.0, 0.0), (100.0, 100.0)), dots=dots)
+        about = "Line: honest. Dots: measured."
+        figure = f"<figure>{drawn}<figcaption>{about}</figcaption></figure>"
+        shown = f'<div class="figures">{figure}{shown}</div>'
     return shown + (paragraph(f"{image.name}: {image.honesty}.") if shown and image.honesty else "")
 
 
@@ -80,14 +99,14 @@ def training(record: RunRecord) -> str:
     told += [("learnt from", each) for each in record.learnt_from]
     drawn = "".join(map(_curve, record.curves))
     curves = f'<div class="figures">{drawn}</div>' if drawn else ""
-    return section("training", "Training", rows(told, "training"), curves)
+    return section("training", "Training", rows(told, "how long, and of what"), curves)
 
 
 def _curve(curve: TrainingCurve) -> str:
     first, last = curve.points[0], curve.points[-1]
     title = f"{curve.name} by training step: {first[1]:.4g} at step {first[0]:g}, {last[1]:.4g} at step {last[0]:g}"
     drawn = plot(title, "training step", curve.name, trace=curve.points)
-    return f"<figure>{drawn}<figcaption>{text(curve.name)}</figcaption></figure>"
+    return f"<figure>{drawn}</figure>"
 
 
 def settings(record: RunRecord) -> str:
@@ -102,5 +121,7 @@ def settings(record: RunRecord) -> str:
         rows(record.hardware, "hardware"),
         rows(times, "times"),
         rows(files, "files of each image"),
-        folded("All settings", rows(record.settings, "settings")),
+        folded(
+            "All settings", f'<div class="columns">{rows(record.settings, "settings")}</div>' if record.settings else ""
+        ),
     )

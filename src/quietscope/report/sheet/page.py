@@ -42,12 +42,10 @@ def page_of(record: RunRecord) -> str:
         The text of the file.
     """
     sections = [found for part in _PARTS if (found := part(record))]
-    name = record.images[0].name if record.images else "a trained model"
-    more = f" and {len(record.images) - 1} more" if len(record.images) > 1 else ""
-    title = f"QuietScope: {name}{more}"
+    title = f"QuietScope: {_subject(record)}"
     headings = [_HEADING.search(each) for each in sections]
     entries = "".join(f'<li><a href="#{found[1]}">{found[2]}</a></li>' for found in headings if found)
-    about = f"{record.method}, preset {record.preset}; {record.created}"
+    about = f"{record.method}, preset {record.preset}; {record.created.replace('T', ', ').replace('+00:00', ' UTC')}"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -72,3 +70,13 @@ def page_of(record: RunRecord) -> str:
 </body>
 </html>
 """
+
+
+def _subject(record: RunRecord) -> str:
+    """Return what the report is of."""
+    names = [image.name for image in record.images] or list(record.learnt_from)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    found = f"{names[0]}{more}" if names else ""
+    if record.images:
+        return found
+    return f"a model trained on {found}" if found else "a trained model"

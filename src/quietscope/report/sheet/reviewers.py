@@ -9,6 +9,9 @@ from quietscope.report.sheet.run_record import RunRecord
 MOST_NAMES = 10
 """Names of images that an answer lists."""
 
+_STATES = {"answered": "done", "look at it": "doubt", "yours to answer": "own"}
+"""How the states are shown."""
+
 CORRELATED = 0.1
 """Correlation of neighbours in the residual from which a person is asked to look at it."""
 
@@ -31,14 +34,18 @@ class Question:
 def checklist(record: RunRecord) -> str:
     """Return the checklist as a section of the report."""
     lines = "".join(
-        f'<tr><th scope="row">{text(each.asked)}</th><td>{text(each.state)}</td><td>{text(each.answer)}</td></tr>'
+        f'<tr><th scope="row">{text(each.asked)} {_state(each)}</th><td>{text(each.answer)}</td></tr>'
         for each in questions(record)
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("question", "state", "this run"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("question", "this run"))
     caption = "<caption>what reviewers ask of denoised images</caption>"
     whole = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
     about = "Answers come from this run alone; what it cannot know is left to you."
-    return section("checklist", "Checklist for reviewers", paragraph(about), f'<div class="wide">{whole}</div>')
+    return section("checklist", "Checklist for reviewers", paragraph(about), f'<div class="wide asked">{whole}</div>')
+
+
+def _state(question: Question) -> str:
+    return f'<span class="state {_STATES[question.state]}">{text(question.state)}</span>'
 
 
 def questions(record: RunRecord) -> list[Question]:

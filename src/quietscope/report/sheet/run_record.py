@@ -156,6 +156,7 @@ class RunRecord(_Record):
         created: When the run ended, UTC, ISO 8601.
         part: The part of the first image that is shown, in words; empty for all of it.
         pixel_size: Pixel size by axis, in words; empty where it is not known.
+        pixel_size_um: The same along X in micrometres, for the scale bars; None where it is not known.
         method: The method.
         preset: The preset.
         seed: Seed of everything random.
@@ -189,6 +190,7 @@ class RunRecord(_Record):
     created: Text
     part: Text = ""
     pixel_size: Text = ""
+    pixel_size_um: Annotated[float, Field(ge=1e-9, le=1e9)] | None = None
     method: Text
     preset: Text
     seed: int
