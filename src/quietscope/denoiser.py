@@ -35,6 +35,7 @@ from quietscope.setup.method import choose_method
 from quietscope.setup.neighbour_axis import with_neighbour_axis
 from quietscope.tiling.request import Precision
 from quietscope.training.fit import FitReport
+from quietscope.training.followed import Log, followed
 from quietscope.training.settling import Judge
 from quietscope.training.watch import Watcher
 
@@ -233,6 +234,7 @@ class Denoiser:
         progress: bool | None = None,
         judge: Judge | None = None,
         devices: int = 1,
+        log: Log = (),
     ) -> Self:
         """Learn from noisy images.
 
@@ -252,6 +254,8 @@ class Denoiser:
                 `quietscope.pipeline.opinion.judge_of`; the validation loss if None.
             devices: Processes that train together: on as many GPUs, or sharing the cores of this machine. Where it is
                 more than 1, a script has to have ``if __name__ == "__main__":`` around what it does.
+            log: Programs that follow the run besides: "tensorboard", "wandb", "mlflow" or a list of them, see
+                `quietscope.training.trackers`.
 
         Returns:
             The denoiser itself.
@@ -264,7 +268,10 @@ class Denoiser:
         opened = [as_measured(masked(image, mask, series)) for image in as_images(images, axes, series)]
         for text in gap_notes(opened):
             (notify or print)(text)
-        with training_shown(watch, progress) as watcher:
+        with (
+            followed(log, folder, self.configuration.model_dump(mode="json"), notify or print) as followers,
+            training_shown(watch, progress) as watcher,
+        ):
             learnt = learn(
                 self.configuration,
                 opened,
@@ -275,6 +282,7 @@ class Denoiser:
                 watch=watcher,
                 notify=notify,
                 judge=judge,
+                followers=followers,
             )
         self.configuration, self.fit_report = learnt.card.configuration, learnt.report
         self._method, self._card = learnt.method, learnt.card

@@ -20,6 +20,7 @@ from quietscope.setup.settle import settle
 from quietscope.training.checkpoint import RESUME_FILE
 from quietscope.training.enough import EnoughSteps
 from quietscope.training.fit import FitReport
+from quietscope.training.followed import NOBODY, Followers
 from quietscope.training.settling import Judge
 from quietscope.training.together import fit_together
 from quietscope.training.watch import Watcher
@@ -63,6 +64,7 @@ def learn(
     watch: Watcher | None = None,
     notify: Notify | None = None,
     judge: Judge | None = None,
+    followers: Followers = NOBODY,
 ) -> Learnt:
     """Settle what is open, build the method, and train it; the arguments are those of `Denoiser.fit`.
 
@@ -76,6 +78,7 @@ def learn(
         watch: Called after every training step.
         notify: Called with one line for each thing a person should know; printed if None.
         judge: What tells how good the method is by now, for the training setting `stop_when_settled`.
+        followers: Trackers that are told how training goes.
 
     Returns:
         What came of it.
@@ -105,6 +108,7 @@ def learn(
         notify=notify or print,
         companion=None if student is None else student.companion(chosen),
         judge=judge,
+        followers=followers,
     )
     seen = look_at(opened, chosen.dims)
     direct = None

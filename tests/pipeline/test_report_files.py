@@ -162,6 +162,32 @@ def test_what_a_folder_lacks_is_said(trained: Path, tmp_path: Path) -> None:
     assert "metrics.csv" in missing[1]
 
 
+def test_a_run_without_a_record_shows_what_its_results_tell(done: Path, cells: Path, tmp_path: Path) -> None:
+    """As runs of earlier versions have left them: the second image's noisy one is elsewhere by now."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for path in done.iterdir():
+        if path.name not in ("report.json", "report.html"):
+            (folder / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "a.tif").write_bytes((cells / "a.tif").read_bytes())
+    _, missing = remake(folder)
+    assert [line.partition(":")[0] for line in missing] == ["Verdicts, scores and times of images", "Training curves"]
+    page, known = Page((folder / "report.html").read_text(encoding="utf-8")), told(done)
+    assert "a.tif and 1 more" in page.text
+    assert "judgement" not in page.text  # nobody remembers it
+    assert "[number] noisy images without" in page.text
+    pictures = {attributes["src"].partition(",")[2] for attributes in page.all("img")}
+    [channel] = known.channels
+    assert channel.deviation is not None
+    assert {channel.noisy.png, channel.denoised.png, channel.deviation.png, channel.residual.png} == pictures
+    (tmp_path / "a.tif").unlink()
+    (folder / "b_denoised.ome.tif").write_bytes(b"II*\0 damaged")
+    _, missing = remake(folder)
+    assert any(line.startswith("Pictures:") for line in missing)
+    assert any(line.startswith("b:") for line in missing)
+    assert not Page((folder / "report.html").read_text(encoding="utf-8")).all("img")
+
+
 def test_results_that_are_gone_are_told(done: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

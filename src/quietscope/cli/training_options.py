@@ -121,6 +121,30 @@ class TrainingOptions:
         _InTraining,
         Parameter(help="GPUs that train together, or processes that share the cores; the batch is shared out."),
     ] = 1
+    log: Annotated[
+        str | None,
+        _InTraining,
+        Parameter(
+            help="Programs that follow the run, separated by commas: wandb, mlflow, tensorboard (whose file is always "
+            "written; this adds stages and PSNR). Default: none." + also("quietscope.trackers")
+        ),
+    ] = None
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Names of the programs that follow the run."""
+        return tuple(name.strip() for name in (self.log or "").split(",") if name.strip())
+
+    def check_trackers(self) -> None:
+        """Refuse programs that cannot follow the run.
+
+        Raises:
+            SettingsError: If there is none of a name, or it is not installed.
+        """
+        if self.log is not None:
+            from quietscope.training.followed import check_trackers
+
+            check_trackers(self.trackers)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were typed, by name, on top of those of --config.

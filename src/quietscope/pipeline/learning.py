@@ -15,6 +15,7 @@ from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
+    from quietscope.training.followed import Log
     from quietscope.training.settling import Judge
     from quietscope.training.watch import TrainingState
 
@@ -44,7 +45,7 @@ def settle(training: Training, events: Listener = ignore) -> Training:
     return replace(training, configuration=settled)
 
 
-def train(training: Training, events: Listener = ignore) -> Trained:
+def train(training: Training, events: Listener = ignore, followers: "Log" = ()) -> Trained:
     """Train a model, and write it before anything else can go wrong.
 
     Where training is stopped, by the listener, by Ctrl-C or by the system, what was learnt until then is written too,
@@ -53,6 +54,7 @@ def train(training: Training, events: Listener = ignore) -> Trained:
     Args:
         training: What is to be learnt, settled.
         events: Told how training stands.
+        followers: Trackers, see `quietscope.training.followed`.
 
     Returns:
         The model.
@@ -70,7 +72,7 @@ def train(training: Training, events: Listener = ignore) -> Trained:
             state.set_aside()
         try:
             state.begin(training.configuration, training.images)
-            _learn(denoiser, training, watch, events)
+            _learn(denoiser, training, watch, events, followers)
         except BaseException:
             state.come_to_nothing()
             if watch.stop is not None:  # while a first denoiser was trained, to measure the noise by
@@ -111,7 +113,7 @@ def _judge(training: Training, events: Listener) -> "Judge | None":
     return judge
 
 
-def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Listener) -> None:
+def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Listener, log: "Log") -> None:
     """Train; where the system ended it, whoever has saved the model ends the program."""
     try:
         denoiser.fit(
@@ -122,6 +124,7 @@ def _learn(denoiser: "Denoiser", training: Training, watch: "_Watch", events: Li
             notify=lambda text: events(Note(text=text)),
             judge=_judge(training, events),
             devices=training.devices,
+            log=log,
         )
     except Terminated:
         if denoiser.fit_report is None:

@@ -87,17 +87,19 @@ def _record_in(folder: Path) -> RunRecord:
         gone += [] if (folder / MODEL).exists() else [MODEL]
         lines = tuple(f"{name}, which is no longer in the folder." for name in gone)
         return found.model_copy(update={"missing": (*found.missing, *lines)})
-    return _from_model(folder, f"Images, their verdicts and times: {RECORD}, which keeps them, {shown(lacks)}.")
+    return _from_model(folder, f"Verdicts, scores and times of images: {RECORD}, which keeps them, {shown(lacks)}.")
 
 
 def _from_model(folder: Path, lacks: str) -> RunRecord:
     from quietscope.denoiser import Denoiser
     from quietscope.pipeline.gathering import record_of_model
+    from quietscope.pipeline.older_run import with_results
 
     if not (folder / MODEL).is_file():
         raise _no_run(folder, f"which has neither {RECORD} nor {MODEL}")
-    record = record_of_model(Denoiser.load(folder / MODEL, device="cpu"), folder)
-    missing = [lacks]
+    denoiser = Denoiser.load(folder / MODEL, device="cpu")
+    record = with_results(record_of_model(denoiser, folder), folder, denoiser)
+    missing = [lacks, *record.missing]
     if not record.curves:
         missing.append(f"Training curves: {METRICS.as_posix()} is not in the folder, or holds too little.")
     return record.model_copy(update={"missing": tuple(missing)})

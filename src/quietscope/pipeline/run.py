@@ -18,6 +18,7 @@ from quietscope.pipeline.cost_note import CostNote
 from quietscope.pipeline.denoise_step import predict
 from quietscope.pipeline.events import Finished, Listener, Note, Noted, ignore
 from quietscope.pipeline.files import result_folder
+from quietscope.pipeline.following_run import StagesTold, following, tell_outcome
 from quietscope.pipeline.learning import load_trained, settle, train
 from quietscope.pipeline.outcome import Outcome, Predicted, Trained
 from quietscope.pipeline.plan import DenoisePlan, Plan, PredictPlan, Training, TrainPlan
@@ -26,9 +27,10 @@ from quietscope.pipeline.reporting import panels_of, report, report_training
 from quietscope.pipeline.unaided import NOTHING_FOUND, Unaided, judge_unaided
 from quietscope.pipeline.watch_plan import WatchPlan
 from quietscope.pipeline.watching import watch_folder
+from quietscope.training.followed import Followers, Names, check_trackers
 
 
-def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outcome:
+def run(plan: Plan, events: Listener = ignore, *, resume: bool = False, log: Names = ()) -> Outcome:
     """Do what a plan says.
 
     Args:
@@ -37,6 +39,8 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
             what was learnt until then is kept in the folder, and the same plan can be resumed. A watch ends well by it.
         resume: Go on with a run of this plan that was stopped or killed, as if it never had been: training goes on
             from its last state, and results that are written are not computed again.
+        log: Programs that follow a run of `plan_denoise` or `plan_train` besides: "tensorboard", "wandb", "mlflow", or
+            a list of them.
 
     Returns:
         What came of it.
@@ -47,14 +51,15 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
     """
     if resume:
         plan = plan.resumed()
+    check_trackers(log)
     if isinstance(plan, DenoisePlan | TrainPlan):
         check_idle(plan.folder)
     plan.check()
     match plan:
         case DenoisePlan():
-            outcome = _denoise(plan, events)
+            outcome = _denoise(plan, events, log)
         case TrainPlan():
-            outcome = _train(plan, events)
+            outcome = _train(plan, events, log)
         case PredictPlan():
             outcome = predict_images(plan, events)
         case ChunkPlan():
@@ -67,18 +72,27 @@ def run(plan: Plan, events: Listener = ignore, *, resume: bool = False) -> Outco
     return outcome
 
 
-def _denoise(plan: DenoisePlan, events: Listener) -> Outcome:
+def _denoise(plan: DenoisePlan, events: Listener, log: Names) -> Outcome:
     """Learn from the images, denoise every one of them, and report."""
-    events = noted = Noted(events)
+    noted = Noted(events)
     with result_folder(plan.folder), _alone(plan), _record(plan):
-        plan = replace(plan, training=settle(plan.training, events))
-        noisy = [as_measured(target.image) for target in plan.targets]
-        before = [score(image, clean) for image, clean in zip(noisy, plan.references, strict=False)]
-        trained = _learn(plan, CostNote(plan, events))
-        unaided = _unaided(plan, trained, events)
-        predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
-        outcome = report(plan, trained, predicted, before, events, unaided=unaided, notes=noted.notes)
-        return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
+        plan = replace(plan, training=settle(plan.training, noted))
+        with following(log, plan.folder, plan.training, noted) as followers:
+            outcome = _denoised(plan, noted, followers)
+            tell_outcome(followers, outcome)
+        return outcome
+
+
+def _denoised(plan: DenoisePlan, noted: Noted, followers: Followers) -> Outcome:
+    """Learn, denoise and report; trackers are told how it goes."""
+    events = StagesTold(noted, followers)
+    noisy = [as_measured(target.image) for target in plan.targets]
+    before = [score(image, clean) for image, clean in zip(noisy, plan.references, strict=False)]
+    trained = _learn(plan, CostNote(plan, events), followers)
+    unaided = _unaided(plan, trained, events)
+    predicted = [_predicted(plan, number, trained, events) for number in range(len(plan.targets))]
+    outcome = report(plan, trained, predicted, before, events, unaided=unaided, notes=noted.notes)
+    return _compared(outcome, plan.training, plan.references, plan.targets[0].request.num_samples, events)
 
 
 @contextmanager
@@ -105,14 +119,14 @@ def _record(plan: DenoisePlan) -> Iterator[None]:
     plan.close()
 
 
-def _learn(plan: DenoisePlan, events: Listener) -> Trained:
+def _learn(plan: DenoisePlan, events: Listener, followers: Followers) -> Trained:
     """Train, or load the model where an earlier process has trained to the end of the same budget."""
     configuration, ledger = plan.training.configuration, plan.ledger
     if plan.training.resume:
         if ledger.is_trained(configuration):
             return load_trained(plan.training)
         ledger.begin(plan.files, plan.training.images)  # what a less trained model has made is made again
-    trained = train(plan.training, events)
+    trained = train(plan.training, events, followers)
     if trained.terminated:  # a scheduler wants the machine back: the model is kept, and nothing more is started
         raise Terminated
     if trained.interrupted:
@@ -144,19 +158,28 @@ def _predicted(plan: DenoisePlan, number: int, trained: Trained, events: Listene
     return found
 
 
-def _train(plan: TrainPlan, events: Listener) -> Outcome:
+def _train(plan: TrainPlan, events: Listener, log: Names) -> Outcome:
     """Learn, and keep the model."""
-    events = noted = Noted(events)
+    noted = Noted(events)
     with result_folder(plan.folder), _alone(plan):
-        training = settle(plan.training, events)
-        trained = train(training, events)
-        outcome = Outcome(trained=trained, files={**training.files, **plan.reports})
-        if trained.terminated:  # a scheduler wants the machine back
-            return replace(outcome, files=training.files)
-        report_training(replace(plan, training=training), trained, outcome.verdict, noted)
-        if trained.interrupted:
-            return outcome
-        return _compared(outcome, training, (), MOST_SAMPLES, events)
+        training = settle(plan.training, noted)
+        with following(log, plan.folder, training, noted) as followers:
+            outcome = _learnt(replace(plan, training=training), noted, followers)
+            tell_outcome(followers, outcome)
+        return outcome
+
+
+def _learnt(plan: TrainPlan, noted: Noted, followers: Followers) -> Outcome:
+    """Learn and report; trackers are told how it goes."""
+    training, events = plan.training, StagesTold(noted, followers)
+    trained = train(training, events, followers)
+    outcome = Outcome(trained=trained, files={**training.files, **plan.reports})
+    if trained.terminated:  # a scheduler wants the machine back
+        return replace(outcome, files=training.files)
+    report_training(plan, trained, outcome.verdict, noted)
+    if trained.interrupted:
+        return outcome
+    return _compared(outcome, training, (), MOST_SAMPLES, events)
 
 
 def _compared(

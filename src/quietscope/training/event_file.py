@@ -42,6 +42,20 @@ class EventFile:
         summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
         self._write(self._event(summary=summary, step=step))
 
+    def add_text(self, name: str, text: str, step: int) -> None:
+        """Write words, which TensorBoard shows among its texts."""
+        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+        from tensorboard.compat.proto.types_pb2 import DT_STRING
+
+        shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
+        tensor = TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=[text.encode()])
+        known = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+        self._write(
+            self._event(summary=Summary(value=[Summary.Value(tag=name, metadata=known, tensor=tensor)]), step=step)
+        )
+
     def close(self) -> None:
         """Write what is still in memory, and close the file."""
         self._records.close()

@@ -21,6 +21,7 @@ from quietscope.training.brightness import keep_means
 from quietscope.training.budget import Budget
 from quietscope.training.checkpoint import ResumeFile, read_checkpoint
 from quietscope.training.companion import Companion
+from quietscope.training.followed import NOBODY, Followers
 from quietscope.training.held_out import JUDGED_BY_HEART, HeldOut, hold_out
 from quietscope.training.leak import tell_if_leaking
 from quietscope.training.learner import METHOD, Learner, Weights
@@ -110,6 +111,7 @@ def fit(
     companion: Companion | None = None,
     resident_bytes: int = RESIDENT_BYTES,
     judge: Judge | None = None,
+    followers: Followers = NOBODY,
 ) -> FitReport:
     """Train a method in place; at the end it has its best or its last weights, depending on the setting `keep`.
 
@@ -135,6 +137,7 @@ def fit(
             their files, patch by patch.
         judge: What tells how good the method is, for the setting `stop_when_settled`; None where the validation loss
             does.
+        followers: Trackers, which are told every row of the log; for the first process of a team.
 
     Returns:
         The report of the run.
@@ -161,7 +164,7 @@ def fit(
         run.restore(read_checkpoint(folder))
     kept = folder if team.is_first else None
     resume_file = ResumeFile(kept, notify)
-    with stop.handled(), Logs(kept, run.step) as logs:
+    with stop.handled(), Logs(kept, run.step, followers.write) as logs:
         logs.write_settings(method, settings, budget)
         while learner.learns and not team.largest(stop.requested) and not run.is_over:
             run.set_schedule()

@@ -1,10 +1,10 @@
 """Logs of a run: numbers by step, as a table and for TensorBoard, and the settings at the start of the run."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from quietscope.errors import OutputError
 from quietscope.io.atomic import atomic_path, told_if_full
@@ -16,6 +16,11 @@ from quietscope.training.settings import TrainingSettings
 LOGS = "logs"
 METRICS, SETTINGS = "metrics.csv", "hparams.yaml"
 STEP = "step"
+Written: TypeAlias = Callable[[int, Mapping[str, float]], None]
+
+
+def _nobody(step: int, values: Mapping[str, float]) -> None:
+    """Tell nobody."""
 
 
 class Logs:
@@ -26,10 +31,12 @@ class Logs:
     Args:
         folder: The run folder; None writes nothing.
         step: Steps so far.
+        written: Called with every row besides: the steps so far, and numbers by name.
     """
 
-    def __init__(self, folder: Path | None, step: int) -> None:
+    def __init__(self, folder: Path | None, step: int, written: Written = _nobody) -> None:
         self._path: Path | None = None
+        self._written = written
         self._events: EventFile | None = None
         self._columns = [STEP]
         if folder is not None:
@@ -81,7 +88,10 @@ class Logs:
             step: Steps so far.
             values: Numbers by name; if empty, nothing is written.
         """
-        if self._path is None or self._events is None or not values:
+        if not values:
+            return
+        self._written(step, values)
+        if self._path is None or self._events is None:
             return
         new = [name for name in values if name not in self._columns]
         if new:

@@ -32,6 +32,7 @@ from quietscope.methods.base import LearningMethod
 from quietscope.training.budget import Budget
 from quietscope.training.companion import Companion
 from quietscope.training.fit import FitReport, fit
+from quietscope.training.followed import NOBODY, Followers
 from quietscope.training.settings import TrainingSettings
 from quietscope.training.settling import Judge
 from quietscope.training.team import Team
@@ -96,6 +97,7 @@ def fit_together(
     resume: bool = False,
     companion: Companion | None = None,
     judge: Judge | None = None,
+    followers: Followers = NOBODY,
 ) -> FitReport:
     """Train a method as `quietscope.training.fit.fit` does, in several processes that share every batch.
 
@@ -115,6 +117,7 @@ def fit_together(
         resume: Whether to continue from the folder's resume file.
         companion: A second method to train in the same run.
         judge: What tells how good the method is; it is asked in this process alone.
+        followers: Trackers, which this process tells.
 
     Returns:
         The report of the run.
@@ -125,8 +128,9 @@ def fit_together(
         QuietScopeError: As `fit` does.
     """
     told: dict[str, Any] = {"folder": folder, "resume": resume, "companion": companion}
+    own: dict[str, Any] = {"notify": notify, "watch": watch, "judge": judge, "followers": followers}
     if num_processes == 1:
-        return fit(method, frames, settings, budget, device=device, notify=notify, watch=watch, judge=judge, **told)
+        return fit(method, frames, settings, budget, device=device, **own, **told)
     devices = devices_of(device, num_processes)
     check_shared(settings, num_processes)
     with tempfile.TemporaryDirectory(prefix="quietscope-") as place:
@@ -140,17 +144,7 @@ def fit_together(
         with _others(seats[1:], work) as lost:
             try:
                 with seats[0].taken():
-                    return fit(
-                        method,
-                        frames,
-                        settings,
-                        budget,
-                        device=devices[0],
-                        notify=notify,
-                        watch=watch,
-                        judge=judge,
-                        **told,
-                    )
+                    return fit(method, frames, settings, budget, device=devices[0], **own, **told)
             except RuntimeError as error:  # of gloo or NCCL, where a connection is closed at the other end
                 raise lost() or error from error
 

@@ -88,6 +88,7 @@ def denoise(
 
     screen, folder = Screen(data_only=preview.json), output or folder_beside(images)
     check_alone(resume=resume, overwrite=prediction.overwrite)
+    training.check_trackers()
     plan = plan_denoise(
         images,
         folder,
@@ -110,7 +111,7 @@ def denoise(
         return 0
     try:
         with screen.listening() as events:
-            outcome = run(plan, events)
+            outcome = run(plan, events, log=training.trackers)
     except KeyboardInterrupt:
         if (folder / UNFINISHED).exists():
             screen.note(f"go on with `quietscope denoise ... -o {shlex.quote(str(folder))} --resume`")

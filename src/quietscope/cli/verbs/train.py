@@ -53,6 +53,7 @@ def train(
 
     screen = Screen(data_only=preview.json)
     check_alone(resume=resume, overwrite=overwrite)
+    training.check_trackers()
     plan = plan_train(
         images,
         output,
@@ -70,7 +71,7 @@ def train(
         show_plan(plan, preview, screen)
         return 0
     with screen.listening() as events:
-        outcome = run(plan, events)
+        outcome = run(plan, events, log=training.trackers)
     trained = outcome.trained
     assert trained is not None
     if preview.json:

@@ -2,7 +2,7 @@
 
 from quietscope.report.sheet.markup import folded, listed, paragraph, rows, section, table, text
 from quietscope.report.sheet.plotted import plot
-from quietscope.report.sheet.run_record import ImageRecord, NoiseCurve, RunRecord, TrainingCurve
+from quietscope.report.sheet.run_record import NOT_KNOWN, ImageRecord, NoiseCurve, RunRecord, TrainingCurve
 from quietscope.report.table import duration
 
 _REGION_HEADS = ("plane", "channel", "y", "x", "side", "kind", "evidence", "size")
@@ -10,7 +10,7 @@ _REGION_HEADS = ("plane", "channel", "y", "x", "side", "kind", "evidence", "size
 
 def verdict(record: RunRecord) -> str:
     """Return what the run is worth, what it has warned of, and what the report lacks."""
-    judged = "good" if record.images else "open"
+    judged = "good" if any(each.verdict != NOT_KNOWN for each in record.images) else "open"
     kind = f"verdict {judged if record.level == 'usable' else 'bad'}"
     lacks = "".join(paragraph(f"Not in this report: {each}", "missing") for each in record.missing)
     notes = f"<h3>Notes and warnings of the run</h3>{listed(record.notes)}" if record.notes else ""

@@ -1,7 +1,7 @@
 """What a paper says of the run: a paragraph with its numbers, and what to cite."""
 
 from quietscope.report.sheet.markup import listed, paragraph, section, text
-from quietscope.report.sheet.run_record import Publication, RunRecord
+from quietscope.report.sheet.run_record import NOT_KNOWN, Publication, RunRecord
 from quietscope.report.table import duration
 
 
@@ -38,7 +38,11 @@ def _trained(record: RunRecord) -> str:
     version = dict(record.versions).get("quietscope", "[version]")
     count = len(record.learnt_from)
     images = f"{count} noisy image{'s' * (count != 1)}" if count else "[number] noisy images"
-    own = f"({'that which was' if count == 1 else 'those that were'} denoised), " if record.verb == "denoise" else ""
+    own = (
+        f"({'that which was' if count == 1 else 'those that were'} denoised), "
+        if record.verb == "denoise" and count
+        else ""
+    )
     learnt = "The model was trained on"
     if record.comes_trained:
         learnt = "Its network comes trained on other images; it was adapted to the noise of"
@@ -75,7 +79,7 @@ def _judged(record: RunRecord) -> str:
     first = next(iter(record.images), None)
     if first is None:
         return ""
-    found = [f"QuietScope's own judgement of the result was: {record.level}."]
+    found = [f"QuietScope's own judgement of the result was: {record.level}."] if first.verdict != NOT_KNOWN else []
     known = [pair for pair in first.neighbours if None not in pair]
     if known:
         words = "; ".join(f"{along_x:.2f} along x and {along_y:.2f} along y" for along_x, along_y in known)

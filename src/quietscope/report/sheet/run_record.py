@@ -8,6 +8,8 @@ from quietscope.outside.bounded import Real
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, parse_json, validated
 
 FORMAT_VERSION = 1
+NOT_KNOWN = "not known"
+"""The verdict of an image of which nobody remembers it."""
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=100_000)]
 Encoded: TypeAlias = Annotated[str, StringConstraints(max_length=1 << 21, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 """Bytes in base64."""

@@ -1,0 +1,31 @@
+"""TensorBoard: the numbers of training are in its files anyway; this adds stages and what came of the run."""
+
+from collections.abc import Mapping
+
+from quietscope.training.event_file import EventFile
+from quietscope.training.trackers.tracker import FollowedRun, Told, Tracker
+
+
+class TensorBoardTracker(Tracker):
+    """Writes an event file of its own beside that of the training."""
+
+    name = "tensorboard"
+
+    def __init__(self, run: FollowedRun) -> None:
+        """Begin the file."""
+        self._file = EventFile(run.place())
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Leave the numbers of training to its own file."""
+
+    def tell(self, step: int, values: Told) -> None:
+        """Write numbers and words."""
+        for name, value in values.items():
+            if isinstance(value, str):
+                self._file.add_text(f"run/{name}", value, step)
+            else:
+                self._file.add_scalar(f"run/{name}", value, step)
+
+    def close(self, *, is_whole: bool) -> None:
+        """Close the file."""
+        self._file.close()
