@@ -36,6 +36,10 @@ def test_denoise_is_stopped_and_goes_on(
     assert "training 100%" not in printed, "it had been trained"
     assert not (out / "unfinished").exists()
     status, _, err = quietscope(*words, "--resume")
+    assert status == 0
+    assert "nothing is left to do" in err
+    (out / "cells_denoised.ome.tif").unlink()
+    status, _, err = quietscope(*words, "--resume")
     assert status == 2
     assert "leave out `--resume`" in err
 

@@ -31,7 +31,8 @@ def shown_as_html(model: Shown) -> str:
     rows = [(name, _brief(value)) for name, value in _named(model).items()]
     if model._method is None or model._card is None:
         return html_table([("Denoiser", "not trained yet"), *rows])
-    return html_table([("Denoiser", "trained"), *rows, *describe_model(model._method, model._card).items()])
+    known = describe_model(model._method, model._card)
+    return html_table([("Denoiser", "trained"), *(row for row in rows if row[0] not in known), *known.items()])
 
 
 def _named(model: Shown) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from quietscope.pipeline.picture import overview_of
 from quietscope.pipeline.results import Abilities
 from quietscope.report.region_list import safe_cell
 from quietscope.report.sheet.channel_pictures import channels_of
-from quietscope.report.sheet.run_record import NOT_KNOWN, ImageRecord, RunRecord
+from quietscope.report.sheet.run_record import NOT_KNOWN, ImageRecord, RunRecord, ShownChannel
 
 if TYPE_CHECKING:
     from quietscope.denoiser import Denoiser
@@ -65,7 +65,10 @@ def with_results(record: RunRecord, folder: Path, denoiser: "Denoiser") -> RunRe
     if not every:
         return record
     regions = _regions_in(folder)
-    images, missing, channels, part, pixel_size = [], [], (), "", None
+    images: list[ImageRecord] = []
+    missing: list[str] = []
+    channels: tuple[ShownChannel, ...] = ()
+    part, pixel_size = "", None
     for each in every:
         try:
             result = read_image(each.files["denoised"])

@@ -105,9 +105,12 @@ def choose_kinds(
         Names of kinds, in their usual order.
 
     Raises:
-        SettingsError: If there is no such kind, the model cannot give it, or pairs of samples are asked for where none
-            are drawn.
+        SettingsError: If there is no such kind, the model cannot give it, pairs of samples are asked for where none
+            are drawn, or the files take whole numbers alone.
     """
+    if results.format.lower().endswith("png") and results.dtype != "input":
+        fix = f"pass `{typed(dtype='input')}`, or `{typed(format='ome.tif')}`"
+        raise SettingsError("whole numbers for .png files", f"results of type {results.dtype}", fix)
     beside = {kind for kind in usual if kind in able.kinds} if results.kinds is None else set()
     wanted = results.asked | beside
     kinds = tuple(kind.name for kind in chosen_kinds(wanted))

@@ -81,6 +81,7 @@ def denoise(
     paragraph for a paper and a checklist for reviewers (made of report.json). What is stopped or killed goes on with
     --resume. A result that is of no use is written and said to have failed; the exit status is then 3.
     """
+    from quietscope.pipeline.complete_run import is_complete
     from quietscope.pipeline.files import UNFINISHED, folder_beside
     from quietscope.pipeline.planning import plan_denoise
     from quietscope.pipeline.run import run
@@ -89,6 +90,11 @@ def denoise(
     screen, folder = Screen(data_only=preview.json), output or folder_beside(images)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     training.check_trackers()
+    if resume and is_complete(folder, images, series):
+        screen.note(f"nothing is left to do in {folder}: the run is complete; `--overwrite` does it again")
+        if preview.json:
+            screen.show_json({"complete": True})
+        return 0
     plan = plan_denoise(
         images,
         folder,

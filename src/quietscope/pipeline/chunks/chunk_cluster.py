@@ -168,6 +168,7 @@ def _client(distributed: Any, sharing: Sharing, scratch: Path, notify: Callable[
         "temporary-directory": str(scratch),
     }
     dask = imported("dask", ClusterError, "dask")
+    notify(f"{sharing.workers} processes start, and load the model before the first chunk is done")
     with (
         dask.config.set(settings),
         _processes(distributed, sharing.workers) as cluster,

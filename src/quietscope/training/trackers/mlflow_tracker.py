@@ -29,7 +29,7 @@ class MLflowTracker(Tracker):
         if not address:
             place = run.place().resolve()
             address = f"sqlite:///{place / DATABASE}"
-            run.notify(f"MLflow keeps the run on this machine: `mlflow ui --backend-store-uri {address}` shows it")
+            run.notify(f"MLflow knows of no server, and keeps the run at the tracking URI {address}")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it tells of every new database
         self._client = self._mlflow.MlflowClient(tracking_uri=address)
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
