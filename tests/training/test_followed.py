@@ -164,6 +164,18 @@ def test_mlflow_is_told_every_stage(noisy: Path, tmp_path: Path, mlflow: MLflow)
     assert mlflow.status == "FINISHED"
 
 
+def test_who_wants_wandb_offline_is_told_no_more_than_that(
+    tmp_path: Path, wandb: Wandb, monkeypatch: pytest.MonkeyPatch, notes: list[str]
+) -> None:
+    wandb.account = True
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    with followed("wandb", tmp_path, {}, notes.append):
+        pass
+    assert wandb.begun["mode"] == "offline"
+    [line] = notes
+    assert "WANDB_MODE says so" in line
+
+
 def test_an_account_and_a_server_are_used_where_they_are_known(
     tmp_path: Path, wandb: Wandb, mlflow: MLflow, monkeypatch: pytest.MonkeyPatch, notes: list[str]
 ) -> None:
@@ -182,6 +194,7 @@ def test_tensorboard_shows_stages_and_psnr(noisy: Path, tmp_path: Path) -> None:
     events.Reload()
     [psnr] = events.Scalars("run/psnr_db")
     assert psnr.step == 10
+    assert [event.step for event in events.Scalars("train/loss")] == [10]
     stages = [event.tensor_proto.string_val[0].decode() for event in events.Tensors("run/stage")]
     assert stages[0] == "train"
     assert "predict noisy.tif" in stages

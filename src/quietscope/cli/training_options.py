@@ -125,8 +125,8 @@ class TrainingOptions:
         str | None,
         _InTraining,
         Parameter(
-            help="Programs that follow the run, separated by commas: wandb, mlflow, tensorboard (whose file is always "
-            "written; this adds stages and PSNR). Default: none." + also("quietscope.trackers")
+            help="Programs that follow the run, its stages and PSNR too, separated by commas: wandb, mlflow, "
+            "tensorboard. Default: none." + also("quietscope.trackers")
         ),
     ] = None
 

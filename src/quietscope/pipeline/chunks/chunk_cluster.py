@@ -168,7 +168,8 @@ def _client(distributed: Any, sharing: Sharing, scratch: Path, notify: Callable[
         "temporary-directory": str(scratch),
     }
     dask = imported("dask", ClusterError, "dask")
-    notify(f"{sharing.workers} processes start, and load the model before the first chunk is done")
+    several = "process" if sharing.workers == 1 else "processes"
+    notify(f"starting {sharing.workers} {several}; the first chunk is done once the model is loaded there")
     with (
         dask.config.set(settings),
         _processes(distributed, sharing.workers) as cluster,

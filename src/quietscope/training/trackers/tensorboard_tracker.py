@@ -1,4 +1,4 @@
-"""TensorBoard: the numbers of training are in its files anyway; this adds stages and what came of the run."""
+"""TensorBoard: an event file of the whole run, which stays where the logs of a `denoise` go with its state."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from quietscope.training.trackers.tracker import FollowedRun, Told, Tracker
 
 
 class TensorBoardTracker(Tracker):
-    """Writes an event file of its own beside that of the training."""
+    """Writes an event file of its own, beside what training logs."""
 
     name = "tensorboard"
 
@@ -16,7 +16,9 @@ class TensorBoardTracker(Tracker):
         self._file = EventFile(run.place())
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Leave the numbers of training to its own file."""
+        """Write numbers of a training step."""
+        for name, value in values.items():
+            self._file.add_scalar(name, value, step)
 
     def tell(self, step: int, values: Told) -> None:
         """Write numbers and words."""

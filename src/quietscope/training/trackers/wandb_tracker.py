@@ -20,7 +20,8 @@ class WandbTracker(Tracker):
     def __init__(self, run: FollowedRun) -> None:
         """Begin a run, without a word on the screen and without the code of whoever calls."""
         wandb = imported("wandb", SettingsError, self.extra)
-        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
+        asked = os.environ.get("WANDB_MODE")
+        mode = asked or ("online" if wandb.login(prompt=False) else "offline")
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             name=run.name,
@@ -31,7 +32,8 @@ class WandbTracker(Tracker):
         )
         if mode == "offline":
             kept = self._run.settings.sync_dir
-            run.notify(f"W&B is offline, as no account is known here: `wandb sync {kept}` sends the run later")
+            why = "WANDB_MODE says so" if asked else "no account is known here"
+            run.notify(f"W&B is offline, as {why}: `wandb sync {kept}` sends the run later")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Take numbers of a training step."""
