@@ -363,3 +363,9 @@ def test_a_network_that_comes_trained_is_said_to_be() -> None:
     assert "The model was trained on 1 noisy image (that which was denoised), without clean references" in own
     told = words_of(record(comes_trained=True))
     assert "Its network comes trained on other images; it was adapted to the noise of 1 noisy image" in told
+    assert "for 1,234 steps" in told
+    nothing = words_of(record(comes_trained=True, steps=0))
+    assert "and learnt nothing more; it was told the noise of 1 noisy image" in nothing
+    assert "steps" not in nothing
+    [answer] = [each.answer for each in questions(record(comes_trained=True)) if "same model" in each.asked]
+    assert "came trained and was adapted to 1 image" in answer

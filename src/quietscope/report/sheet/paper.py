@@ -46,13 +46,22 @@ def _trained(record: RunRecord) -> str:
     learnt = "The model was trained on"
     if record.comes_trained:
         learnt = "Its network comes trained on other images; it was adapted to the noise of"
-    where = dict(record.hardware).get("device", "[device]")
+    if record.comes_trained and not record.steps:
+        learnt = "Its network comes trained on other images, and learnt nothing more; it was told the noise of"
     method = f"{record.method}{' [2]' if len(record.publications) > 1 else ''}, preset {record.preset}"
     return (
         f"Images were denoised with QuietScope {version} [1] by the method {method}. {learnt} {images} "
-        f"{own}without clean references, for {record.steps:,} steps ({duration(record.training_seconds)} on {where}; "
-        f"random seed {record.seed})."
+        f"{own}without clean references{_effort(record)}."
     )
+
+
+def _effort(record: RunRecord) -> str:
+    """Return how long was learnt, and where; nothing where nothing was."""
+    if not record.steps and record.comes_trained:
+        return ""
+    where = dict(record.hardware).get("device", "[device]")
+    took = f"{duration(record.training_seconds)} on {where}"
+    return f", for {record.steps:,} steps ({took}; random seed {record.seed})"
 
 
 def _noise(record: RunRecord) -> str:

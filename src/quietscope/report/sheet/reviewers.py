@@ -65,7 +65,8 @@ def _raw(record: RunRecord) -> Question:
 
 def _one_model(record: RunRecord) -> Question:
     count = len(record.learnt_from)
-    told = f"One model ({record.method}, preset {record.preset}, seed {record.seed}) was trained on {count} image"
+    how = "came trained and was adapted to" if record.comes_trained else "was trained on"
+    told = f"One model ({record.method}, preset {record.preset}, seed {record.seed}) {how} {count} image"
     rest = (
         " Denoise all conditions that are compared with this one model.safetensors, by `quietscope predict`, and train "
         "it on images of all of them; two models may differ by more than two conditions do."
