@@ -38,8 +38,8 @@ def ambiguous_words(tesseract: Tesseract, num_samples: int = SAMPLES) -> dict[st
     mean = denoiser.denoise(page, axes="YX", num_samples=2).mean
     samples = list(denoiser.sample(page, axes="YX", num_samples=num_samples))
     look = tesseract.settled(mean, looked_at(mean))
-    words = [tesseract.read(nearer(mean, samples, [spread]), look) for spread in SPREADS]
-    places, plain = voted([each for group in words for each in group]), voted(words[0])
+    places = voted(tesseract.read(nearer(mean, samples, SPREADS), look))
+    plain = voted(tesseract.read(samples, look))
     found = {"-".join(pair): _readings_at(places, number) for number, pair in enumerate(PAIRS)}
     of_samples = {"-".join(pair): _readings_at(plain, number) for number, pair in enumerate(PAIRS)}
     return {

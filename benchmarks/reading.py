@@ -4,7 +4,8 @@
 standard deviations, and has tesseract read each; the character error rate is the number of characters to be changed,
 put in or taken out, over those of the text, lines joined by spaces. The scale of every image is settled by the same
 rule. BM3D is told the noise, as the model is. Controls: one sample alone, the votes of samples at one distance from the
-mean alone, and that of the mean at four scales, which is a vote without samples.
+mean alone and at all of them, samples as they are (spread 1) among these, and that of the mean at four scales, which is
+a vote without samples. The two spreads of the consensus were chosen on these pages.
 
 Ambiguous words (`ambiguous.py`): twelve pairs that differ in one letter are mixed, so that nothing tells which of the
 two it is; the readings of a word should hold both.
@@ -73,12 +74,13 @@ def page_readings(
     """Return what is read of one page, by what it is read from."""
     words = kept_words(args.keep, f"{name}_{number}", lambda: words_of(tesseract, images, number, args.samples))
     texts = {kind: plain_text(words[kind][0]) for kind in ("noisy", "bm3d", "mean", "map")}
-    groups = [words[f"samples, spread {spread:g}"] for spread in SPREADS]
-    texts["one sample"] = plain_text(groups[0][0])
-    for spread, group in zip(SPREADS, groups, strict=True):
+    groups = {spread: words[f"samples, spread {spread:g}"] for spread in (1.0, *SPREADS)}
+    texts["one sample"] = plain_text(groups[1.0][0])
+    for spread, group in groups.items():
         texts[f"samples, spread {spread:g}"] = text_of(voted(group))
     texts["mean, four scales"] = text_of(voted(words["mean, four scales"]))
-    texts["consensus"] = text_of(voted([each for group in groups for each in group]))
+    texts["samples, all spreads"] = text_of(voted([each for group in groups.values() for each in group]))
+    texts["consensus"] = text_of(voted([each for spread in SPREADS for each in groups[spread]]))
     return texts
 
 
@@ -88,7 +90,7 @@ def words_of(tesseract: Tesseract, images: Arrays, number: int, num_samples: int
     looks = {kind: tesseract.settled(pages[kind], looked_at(pages[kind])) for kind in ("noisy", "bm3d", "mean")}
     found = {kind: tesseract.read([page], looks.get(kind, looks["mean"])) for kind, page in pages.items()}
     look, samples = looks["mean"], list(images["samples"][number][:num_samples])
-    for spread in SPREADS:
+    for spread in (1.0, *SPREADS):
         found[f"samples, spread {spread:g}"] = tesseract.read(nearer(pages["mean"], samples, [spread]), look)
     scaled = [Look(look.ink, look.low, look.high, scale) for scale in SCALES]
     found["mean, four scales"] = [tesseract.read([pages["mean"]], each)[0] for each in scaled]

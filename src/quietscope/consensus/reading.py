@@ -40,8 +40,8 @@ USUAL_SAMPLES = 30
 FEWEST_SAMPLES = 2
 AT_ONCE = 8
 """Samples that tesseract gets in one call, which are what memory holds of them."""
-SPREADS = (1.0, 0.5, 0.25)
-"""Shares of a sample's distance from the mean that it is read at, see `ReadingOptions.spreads`."""
+SPREADS = (0.5, 0.25)
+"""Shares of a sample's distance from the mean that it is read at; chosen on the pages of ``benchmarks/reading.py``."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -58,8 +58,8 @@ class ReadingOptions:
         ink: Whether letters are "dark" or "light"; told by the page if None.
         scale: Factor by which pages are enlarged, 1 to 8; told by the page if None.
         spreads: Every sample is read once for each of these: that share of its distance from the mean is kept, above 0
-            to 1. A reader stumbles over textures of samples that the model has not learnt well, and is then unsure,
-            which makes their votes count little; nearer to the mean it reads better, and errs in fewer ways.
+            to 1. A reader stumbles over textures of samples that the model has not learnt well; nearer to the mean it
+            reads better, and still errs in other ways each time. 1 is for samples as they are.
         tile: Side of a tile of the prediction in pixels; chosen from the free memory if None.
 
     Raises:

@@ -55,7 +55,7 @@ def read(
 ) -> None:
     """Read the text on noisy pages with tesseract, from many samples of them.
 
-    Every sample is read, as it is and nearer to their mean, and the readings vote word by word. What is written has
+    Every sample is read twice, nearer to their mean than it is, and the readings vote word by word. What is written has
     every word with its box, the ways to read it with their probabilities, and what they agree on; beside that what is
     read of the mean and of the most probable image. Tesseract and pytesseract have to be installed.
     """
