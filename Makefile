@@ -7,13 +7,14 @@ WORKERS ?= 2
 # One thread per process: two test workers with two threads each would fight for two cores.
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help setup fmt lint style format layers torchvision types test documents faults demo bench clean
+.PHONY: help setup fmt lint style format layers torchvision types test documents docs faults demo bench clean
 
 help:
 	@echo "make setup   environment in $(VENV)"
 	@echo "make demo    denoise the sample that comes with the package, into demo/"
 	@echo "make test    lint, and the tests of the code"
 	@echo "make documents  README, docs/ and examples/, from top to bottom (CI runs it too)"
+	@echo "make docs    the site, into docs/_build/html: its notebooks run meanwhile (minutes)"
 	@echo "make faults  kills, full disks, damaged files: what must not cost data (CI runs it too)"
 	@echo "make fmt     put the code in order: imports, line ends, what ruff mends by itself"
 	@echo "make lint    ruff, who may import whom, no torchvision (what git runs before a commit, see CONTRIBUTING.md)"
@@ -62,6 +63,11 @@ test: lint
 documents: setup
 	$(SINGLE) $(BIN)/pytest -n $(WORKERS) tests/documents
 
+# No warning is let through. What is unchanged is not read again; `make clean` first for a site made anew.
+docs: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(SINGLE) $(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
+
 faults: setup
 	$(SINGLE) $(BIN)/pytest -n $(WORKERS) tests/faults
 
@@ -77,4 +83,4 @@ bench: setup
 	$(BIN)/python benchmarks/speed.py
 
 clean:
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/reference/made docs/gallery/made

@@ -14,10 +14,12 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} >= {
+        "all_methods",
         "cells",
         "deconoising",
         "distilling",
         "divnoising",
+        "dvlae",
         "hdn",
         "noise_models",
         "structured_noise",

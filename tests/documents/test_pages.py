@@ -1,4 +1,4 @@
-"""The pages under docs/ run from top to bottom: the packages they make, the commands, and the tests they advise."""
+"""The pages for who adds something or runs a cluster: the packages they make, the commands, the tests they advise."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.documents.running import blocks, make_configuration, make_images, work_through
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem != "README")
+PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem not in ("README", "index"))
 
 
 OURS = ("hdn", "noise2void")
@@ -45,4 +45,4 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
 
 def test_the_index_lists_every_page() -> None:
     links = re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "README.md").read_text(encoding="utf-8"))
-    assert sorted(links) == [page.name for page in PAGES]
+    assert sorted({*links} - {"index.md"}) == [page.name for page in PAGES]
