@@ -46,8 +46,10 @@ def setup(app: Any) -> None:
     import docstrings
     import notebooks
     import pages
+    import pictures
 
     pages.write(HERE / "reference" / "made")
     notebooks.write(HERE.parent / "examples", HERE / "gallery" / "made")
     app.connect("autodoc-process-docstring", docstrings.mend)
     app.connect("autodoc-process-signature", docstrings.shorten)
+    app.connect("doctree-resolved", pictures.describe)

@@ -30,10 +30,10 @@ from quietscope.metrics import autocorrelation, psnr, ssim, stripes_left
 
 # As it stands this takes minutes. The site is built with less ("site"), and tests see whether it runs ("1").
 WAY = ("", "site", "1").index(os.environ.get("QUIETSCOPE_REDUCED", ""))
-LITTLE: dict[str, Any] = {"steps": 80, "training": {"batch_size": 4}}
+LITTLE: dict[str, Any] = {"steps": 220, "training": {"batch_size": 4}}
 LENGTH = ({"budget": "4m"}, LITTLE, {"steps": 3})[WAY]
 NUM_SAMPLES = (50, 10, 4)[WAY]
-SIDE = (512, 256, 64)[WAY]
+SIDE = (512, 192, 64)[WAY]
 MIDDLE = slice((512 - SIDE) // 2, (512 + SIDE) // 2)
 FOLDER = Path(mkdtemp())
 
@@ -49,7 +49,7 @@ rng = np.random.default_rng(0)
 rows = rng.normal(size=truth.shape)
 for x in range(1, SIDE):
     rows[..., x] = 0.73 * rows[..., x - 1] + np.sqrt(1 - 0.73**2) * rows[..., x]
-width = np.sqrt(4 * (truth - 100) + 9)
+width = np.sqrt(20 * (truth - 100) + 50)
 noise = width * (np.sqrt(0.6) * rows + np.sqrt(0.4) * rng.normal(size=truth.shape))
 noisy = (truth + noise).astype(np.float32)
 around = autocorrelation(noise[0], 1)

@@ -36,13 +36,13 @@ from quietscope.metrics import autocorrelation, psnr, stripes_left
 
 # As it stands this takes minutes. The site is built with less ("site"), and tests see whether it runs ("1").
 WAY = ("", "site", "1").index(os.environ.get("QUIETSCOPE_REDUCED", ""))
-LITTLE: dict[str, Any] = {"steps": 70, "training": {"batch_size": 4}}
+LITTLE: dict[str, Any] = {"steps": 180, "training": {"batch_size": 4}}
 LENGTH = ({"budget": "4m"}, LITTLE, {"steps": 3})[WAY]
 NUM_SAMPLES = (100, 10, 4)[WAY]
 FOLDER = Path(mkdtemp())
 
 clean = np.asarray(read_image(sample_path("confocal_fish_clean")))[0].astype(np.float32)
-SIDE = (512, 256, 64)[WAY]
+SIDE = (512, 192, 64)[WAY]
 middle = slice((512 - SIDE) // 2, (512 + SIDE) // 2)
 clean = clean[middle, middle]
 
@@ -59,7 +59,7 @@ rng = np.random.default_rng(0)
 rows = rng.normal(size=clean.shape)
 for x in range(1, clean.shape[1]):
     rows[:, x] = FALL * rows[:, x - 1] + np.sqrt(1 - FALL**2) * rows[:, x]
-width = np.sqrt(4.0 * clean + 9.0)
+width = np.sqrt(20 * clean + 50)
 planted = width * (np.sqrt(SHARE) * rows + np.sqrt(1 - SHARE) * rng.normal(size=clean.shape))
 noisy = (clean + planted + 100).astype(np.float32)  # a camera's offset keeps intensities above zero
 truth = clean + 100
