@@ -246,6 +246,18 @@ def test_pictures_of_any_size_and_of_missing_pixels(shape: tuple[int, int]) -> N
     assert bool(found.correlation) == (min(shape) > 1)
 
 
+def test_what_is_said_of_many_images_does_not_stand_before_the_pictures() -> None:
+    images = tuple(image(name=f"{n}.tif", level="failed" if n == 7 else "usable") for n in range(13))
+    page = Page(page_of(record(images=images)))
+    told = [attributes["aria-label"] for attributes in page.all("div") if "aria-label" in attributes]
+    assert told[:2] == ["images whose verdict is another", "verdict of each image"]
+    assert "verdict of each image, all 13" in page.text
+    assert "files of each image, all 13" in page.text
+    assert "prediction 19.5 s" in page.text
+    few = Page(page_of(record(images=images[:3])))
+    assert "all 3" not in few.text
+
+
 @pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (3, 3), (10, 10)])
 def test_samples_are_shown_as_many_as_there_is_room_for(count: int, shown: int) -> None:
     samples = np.full((count, 300, 300), 5.0, np.float32)

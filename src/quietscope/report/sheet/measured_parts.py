@@ -1,9 +1,14 @@
 """The parts of the report that are numbers: verdict, quality, noise, training, settings."""
 
+from collections.abc import Sequence
+
 from quietscope.report.sheet.markup import folded, listed, paragraph, rows, section, table, text
 from quietscope.report.sheet.plotted import plot
 from quietscope.report.sheet.run_record import NOT_KNOWN, ImageRecord, NoiseCurve, RunRecord, TrainingCurve
 from quietscope.report.table import duration
+
+FEW_IMAGES = 12
+"""Images of which tables are shown at once."""
 
 _REGION_HEADS = ("plane", "channel", "y", "x", "side", "kind", "evidence", "size")
 
@@ -15,15 +20,24 @@ def verdict(record: RunRecord) -> str:
     lacks = "".join(paragraph(f"Not in this report: {each}", "missing") for each in record.missing)
     notes = f"<h3>Notes and warnings of the run</h3>{listed(record.notes)}" if record.notes else ""
     several = [(each.name, each.verdict) for each in record.images] if len(record.images) > 1 else []
+    doubtful = [(each.name, each.verdict) for each in record.images if each.level != "usable"]
+    many = len(several) > FEW_IMAGES
     return section(
         "verdict",
         "Verdict",
         paragraph(f"Verdict: {record.verdict}", kind),
         paragraph(_in_short(record)),
-        rows(several, "verdict of each image"),
+        rows(doubtful, "images whose verdict is another") if many else "",
+        _of_each(several, "verdict of each image"),
         lacks,
         notes,
     )
+
+
+def _of_each(lines: Sequence[tuple[str, str]], caption: str) -> str:
+    """Return a table with a line for each image, folded away where they are many."""
+    found = rows(lines, caption)
+    return folded(f"{caption}, all {len(lines)}", found) if len(lines) > FEW_IMAGES else found
 
 
 def _in_short(record: RunRecord) -> str:
@@ -112,7 +126,9 @@ def _curve(curve: TrainingCurve) -> str:
 def settings(record: RunRecord) -> str:
     """Return settings, versions, hardware and times."""
     times = [("training", duration(record.training_seconds))]
-    times += [(f"prediction of {each.name}", duration(each.seconds)) for each in record.images]
+    predicted = [(f"prediction of {each.name}", duration(each.seconds)) for each in record.images]
+    if len(predicted) > 1:
+        times.append(("prediction", duration(sum(each.seconds for each in record.images))))
     files = [(each.name, ", ".join(each.files)) for each in record.images]
     return section(
         "settings",
@@ -120,7 +136,8 @@ def settings(record: RunRecord) -> str:
         rows(record.versions, "versions"),
         rows(record.hardware, "hardware"),
         rows(times, "times"),
-        rows(files, "files of each image"),
+        _of_each(predicted, "times of each image"),
+        _of_each(files, "files of each image"),
         folded(
             "All settings", f'<div class="columns">{rows(record.settings, "settings")}</div>' if record.settings else ""
         ),
