@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -327,15 +326,16 @@ def test_processes_of_a_cluster_make_the_same(
     simple: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, whole = tmp_path / "clean.ome.zarr", tmp_path / "plain.ome.zarr"
-    shutil.rmtree(tmp_path / ".clean.ome.zarr.unfinished")
+    assert (tmp_path / ".clean.ome.zarr.unfinished").is_dir()
     command = [sys.executable, "-m", "quietscope", "predict", simple["model"], simple["images"], "--chunk", "32"]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # PyTorch rounds otherwise with another number
     subprocess.run([*command, "-o", whole], capture_output=True, timeout=240, check=False)
-    shared = [*command, "-o", output, "--workers", "1", "--json"]
+    shared = [*command, "-o", output, "--workers", "1", "--json", "--overwrite"]
     told = subprocess.run(shared, capture_output=True, timeout=240, check=False)
     assert told.returncode in (0, 3), told.stderr
     assert str(output) in json.loads(told.stdout)["files"].values()
     assert told.stderr.index(b"starting 1 process;") < told.stderr.index(b"can be watched at http")
+    assert "chunks of an earlier run, is removed" in " ".join(told.stderr.decode().split())
     check_same(output, whole)
 
 

@@ -44,7 +44,9 @@ def predict_chunks(plan: ChunkPlan, events: Listener) -> Outcome:
     if _is_over(plan, folder):
         return _nothing_left(events)
     if folder.is_there and not plan.is_joined:
+        count = len(folder.done())
         folder.remove()  # the plan's check has seen that this is wanted
+        events(Note(text=f"{folder.path}, {count:,} chunks of an earlier run, is removed: this one begins anew"))
     model = job.opened_model()
     tell_of_model(model.history, events)
     check_likeness(model.history, image, events, insist=job.insist)
