@@ -26,12 +26,13 @@ import numpy.typing as npt
 import tifffile
 from rich.console import Console
 from rich.table import Table
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from environment import data_folder, write_result
 from quietscope import Denoiser
 from quietscope.consensus import consensus_labels
 from quietscope.consensus.counting import count_interval
+from quietscope.consensus.existence import fit_existence
 from quietscope.consensus.instances import fused
 from quietscope.consensus.overlay import Overlay
 from quietscope.consensus.thresholding import watershed
@@ -227,25 +228,9 @@ def recalibrated(by_field: list[list[tuple[float, bool]]]) -> list[Array]:
     found = []
     for n, field in enumerate(by_field):
         others = np.array([pair for m, each in enumerate(by_field) if m != n for pair in each], float)
-        found.append(np.asarray(_bent(np.array([p for p, _ in field]), *fitted(others)), float))
+        correction = fit_existence(others[:, 0], others[:, 1])
+        found.append(correction.apply([p for p, _ in field]))
     return found
-
-
-def fitted(pairs: Array) -> tuple[float, float]:
-    """Fit real ~ logistic(slope * logit p + shift), with a weak pull towards leaving p as it is."""
-
-    def cost(at: Array) -> float:
-        q = np.clip(_bent(pairs[:, 0], *at), 1e-9, 1 - 1e-9)
-        likelihood = pairs[:, 1] * np.log(q) + (1 - pairs[:, 1]) * np.log(1 - q)
-        return float(-likelihood.sum() + 0.5 * ((at[0] - 1) ** 2 + at[1] ** 2))
-
-    slope, shift = optimize.minimize(cost, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    return float(slope), float(shift)
-
-
-def _bent(p: Any, slope: float, shift: float) -> Any:
-    p = np.clip(p, 0.02, 0.98)
-    return 1.0 / (1.0 + np.exp(-(slope * np.log(p / (1 - p)) + shift)))
 
 
 def ece(pairs: Array, bins: int = 10) -> float:
@@ -335,7 +320,9 @@ def main() -> None:
         for level in args.levels.split(","):
             found[level] = cache.record(f"level_{level}", partial(level_of, int(level), args, cache))
             show(level, found[level])
-        pooled = [[(p, real) for p, real in field] for each in found.values() for field in each.pop("by_field")]
+        # A field is held out at all of its levels of noise: its labels are the same.
+        levels = [each.pop("by_field") for each in found.values()]
+        pooled = [[(p, real) for field in same for p, real in field] for same in zip(*levels, strict=True)]
         everything = {"existence_of_all_levels": calibration(pooled)}
         everything["counts"] = cache.record("counts", partial(counts_held, args, cache))
         everything["cost"] = cache.record("cost", partial(cost, args))
