@@ -10,13 +10,13 @@ from typing import Any
 
 SIZE = "1600x1100x24"
 _PATIENCE = 20.0
+_LIFE: list[int] = []
 
 
 def open_screen() -> bool:
     """See to it that Qt finds a screen, and tell whether pictures can be drawn on it.
 
-    A virtual one ends by itself once the last program has left it, which is when this process ends: Qt would take the
-    process along if it ended before.
+    A virtual one ends when this process has ended, however that comes: ended before, it takes Qt along.
     """
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return True
@@ -24,9 +24,13 @@ def open_screen() -> bool:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         return False
     reading, writing = os.pipe()
-    command = f"Xvfb -displayfd {writing} -screen 0 {SIZE} -nolisten tcp -terminate >/dev/null 2>&1 &"
-    subprocess.run(["/bin/sh", "-c", command], pass_fds=[writing], check=True)
+    kept, life = os.pipe()  # whose other end closes with this process, and with nobody else
+    _LIFE.append(life)
+    screen = f"Xvfb -displayfd {writing} -screen 0 {SIZE} -nolisten tcp & cat <&3; sleep 1; kill $!"
+    command = f"exec 3<&0; {{ {screen}; }} >/dev/null 2>&1 </dev/null &"
+    subprocess.run(["/bin/sh", "-c", command], stdin=kept, pass_fds=[writing], check=True)
     os.close(writing)
+    os.close(kept)
     number, deadline = b"", time.monotonic() + _PATIENCE
     while not number.endswith(b"\n") and time.monotonic() < deadline and select.select([reading], [], [], 1.0)[0]:
         number += os.read(reading, 16) or b"\n"
