@@ -14,8 +14,8 @@ from tests.napari.screen import live, until
 PICTURES = os.environ.get("QUIETSCOPE_PICTURES")
 """Folder for the pictures of the page; training is as long as it should be then."""
 
-COLOURS, MOST_BYTES = 200, 300_000
-"""Colours of a picture, and what its file may take."""
+GREYS, COLOURS, MOST_BYTES = 180, 76, 300_000
+"""Greys and colours of a picture, and what its file may take."""
 
 
 @pytest.fixture
@@ -76,13 +76,23 @@ class Person:
 
     def picture(self, folder: Path, name: str) -> None:
         """Take a picture of the window."""
-        from PIL import Image
-
         live(0.3)
         pixels = self.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
         assert pixels.std() > 10
-        few = Image.fromarray(np.ascontiguousarray(pixels)).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
-        few.save(folder / f"{name}.png", optimize=True)
+        _in_few_colours(pixels).save(folder / f"{name}.png", optimize=True)
+
+
+def _in_few_colours(pixels: Any) -> Any:
+    """Return a picture with a palette: enough greys for an image of them, and what else there is of colours."""
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    coloured = pixels[np.ptp(pixels.astype(int), axis=-1) > 12].reshape(1, -1, 3)
+    colours = Image.fromarray(coloured).quantize(COLOURS).getpalette()
+    greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*greys.tolist(), *(colours or [])[: 3 * COLOURS]])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,10 +156,10 @@ def _ask(dock: Any) -> None:
     dock.doubt.ask.click()
     canvas = max(dock.window().findChildren(QOpenGLWidget), key=lambda each: each.width())
     left, middle = Qt.MouseButton.LeftButton, canvas.rect().center()
-    QTest.mousePress(canvas, left, pos=middle)
-    QTest.mouseMove(canvas, middle + QPoint(40, 0))
-    QTest.mouseMove(canvas, middle + QPoint(80, 0))
-    QTest.mouseRelease(canvas, left, pos=middle + QPoint(80, 0))
+    QTest.mousePress(canvas, left, pos=middle - QPoint(200, 0))
+    QTest.mouseMove(canvas, middle)
+    QTest.mouseMove(canvas, middle + QPoint(200, 0))
+    QTest.mouseRelease(canvas, left, pos=middle + QPoint(200, 0))
     live(0.05)
     dock.doubt.ask.click()
     assert "pixels" in dock.doubt.words.text()
