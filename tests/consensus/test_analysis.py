@@ -1,5 +1,6 @@
 """Functions over samples: numbers with intervals, and functions that do wrong."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from quietscope.consensus import over_samples
 from quietscope.consensus.analysis import MeasuredTable, measured_table
 from quietscope.consensus.groups import compare_tables, difference, groups_in
 from quietscope.consensus.spread import interval_of
-from quietscope.errors import SettingsError
+from quietscope.errors import OutputError, SettingsError
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
 from tests import tiny
@@ -54,6 +55,15 @@ def test_a_method_that_gives_one_image_is_refused_with_those_that_sample() -> No
 def test_too_few_samples_are_refused(num: int) -> None:
     with pytest.raises(SettingsError, match="at least 2 samples"):
         over_samples(tiny.denoiser(HDN), IMAGE, highest, num_samples=num)
+
+
+def test_a_full_disk_is_told_before_samples_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OutputError, match=r"GB for samples in .*; got No space left.*TMPDIR"):
+        over_samples(tiny.denoiser(HDN), IMAGE, highest, num_samples=3)
 
 
 def test_processes_find_the_same(tmp_path: Path) -> None:

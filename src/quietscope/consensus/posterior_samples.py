@@ -4,16 +4,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from quietscope.data.measured import as_measured, in_intensities
-from quietscope.errors import SettingsError
+from quietscope.data.measured import as_measured
+from quietscope.errors import OutputError, SettingsError
 from quietscope.io import Image
+from quietscope.io.atomic import DISK_FULL
 from quietscope.methods.abilities import require
 from quietscope.methods.base import SamplingMethod
 from quietscope.model.denoising import denoise_into
@@ -84,6 +85,7 @@ def stored_samples(
 
     Raises:
         SettingsError: If the model does not sample, or a number is too small.
+        OutputError: If there is no room for the samples on the disk.
         QuietScopeError: If the image does not fit the model.
     """
     check_samples(model, num_samples)
@@ -91,12 +93,33 @@ def stored_samples(
     shape = tuple(int(length) for length in measured.shape)
     with tempfile.TemporaryDirectory(prefix="quietscope-samples-") as folder:
         path = Path(folder) / "samples.f32"
-        with path.open("wb") as file:
-            os.truncate(file.fileno(), 4 * num_samples * int(np.prod(shape)))
+        _reserve(path, 4 * num_samples * int(np.prod(shape)))
         samples = StoredSamples(path, shape, num_samples)
         request = Request(num_samples=num_samples, seed=seed, tile=tile)
         denoise_into(model, measured, {"samples": samples}, request, progress=progress)
         yield samples
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of so many bytes that are there: a disk that is full later would kill whoever writes through memory.
+
+    Raises:
+        OutputError: If the disk has too little room.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS and Windows
+                os.truncate(file.fileno(), size)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise OutputError(
+            f"{size / 1e9:.3g} GB for samples in {path.parent.parent}",
+            f"{os.strerror(error.errno)}",
+            f"set TMPDIR to a folder with room, or pass fewer, e.g. `{typed(num_samples=10)}`",
+        ) from error
 
 
 def check_samples(model: TrainedModel, num_samples: int) -> None:
@@ -110,9 +133,3 @@ def check_samples(model: TrainedModel, num_samples: int) -> None:
         raise SettingsError(
             f"at least {FEWEST_SAMPLES} samples", f"{num_samples}", f"pass e.g. `{typed(num_samples=30)}`"
         )
-
-
-def noisy_pixels(image: Image) -> Image:
-    """Return the noisy image in intensity units, NaN where nothing was measured."""
-    measured = as_measured(image)
-    return replace(measured, data=in_intensities(measured.data))

@@ -1,7 +1,6 @@
 """Intervals of what was measured on samples, and what is said of a model whose samples may lie too close together."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,13 +68,3 @@ def spread_note(model: TrainedModel) -> str:
         "intervals are those of the samples, which may be too narrow: `quietscope recalibrate` corrects the model's "
         "spread, by a reference or without one"
     )
-
-
-def numbers_of(found: Any) -> npt.NDArray[np.float64]:
-    """Return numbers as a flat array of float64.
-
-    Raises:
-        TypeError: If they are no numbers.
-        ValueError: Likewise.
-    """
-    return np.atleast_1d(np.asarray(found, np.float64))
