@@ -123,7 +123,7 @@ def _tell(found: "Segmented", screen: Screen) -> None:
         for failure in frame.failures:
             screen.note(failure.words)
     screen.note(found.note)
-    table = Table("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.5)")
+    table = Table("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
     for frame in found.frames:
         place = ", ".join(f"{letter} {number}" for letter, number in frame.at.items()) or "the image"
         sure = [each.probability for each in frame.objects]
@@ -132,7 +132,7 @@ def _tell(found: "Segmented", screen: Screen) -> None:
             f"{frame.count.value:.0f}",
             between,
             f"{sum(p > 0.9 for p in sure)}",
-            f"{sum(p < 0.5 for p in sure)}",
+            f"{sum(p < 0.7 for p in sure)}",
         )
         table.add_row(place, *numbers)
     screen.show(table)
