@@ -63,10 +63,10 @@ test: lint
 documents: setup
 	$(SINGLE) $(BIN)/pytest -n $(WORKERS) tests/documents
 
-# No warning is let through. What is unchanged is not read again; `make clean` first for a site made anew.
+# No warning is let through. What is unchanged is written again (its margin lists all pages), and not read again; `make clean` first for a site made anew.
 docs: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
-	$(SINGLE) $(BIN)/python -m sphinx -b html -W --keep-going docs docs/_build/html
+	$(SINGLE) $(BIN)/python -m sphinx -a -b html -W --keep-going docs docs/_build/html
 
 faults: setup
 	$(SINGLE) $(BIN)/pytest -n $(WORKERS) tests/faults
