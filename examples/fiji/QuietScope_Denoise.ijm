@@ -96,7 +96,7 @@ function run_program(program, method, budget, model, folder) {
     result = output + File.separator + "image_denoised.ome.tif";
     if (model != "") {
         result = folder + "image_denoised.ome.tif";
-        said = typed(program, "predict", model, input, "-o", result, "--seed", "0");
+        said = typed(program, "predict", model, input, "-o", result, "--seed", "0", "--overwrite");
     } else if (budget != "")
         said = typed(program, "denoise", input, "-o", output, "--method", method, "--budget", budget);
     else
@@ -106,10 +106,10 @@ function run_program(program, method, budget, model, folder) {
 }
 
 // Runs the program, and returns what it printed; errors too, which a shell puts with the rest (not on Windows).
-function typed(program, verb, a, b, c, d, e, f) {
+function typed(program, verb, a, b, c, d, e, f, g) {
     if (startsWith(getInfo("os.name"), "Windows"))
-        return exec(program, verb, a, b, c, d, e, f);
-    return exec("sh", "-c", "\"$0\" \"$@\" 2>&1 || true", program, verb, a, b, c, d, e, f);
+        return exec(program, verb, a, b, c, d, e, f, g);
+    return exec("sh", "-c", "\"$0\" \"$@\" 2>&1 || true", program, verb, a, b, c, d, e, f, g);
 }
 
 function remove(folder) {

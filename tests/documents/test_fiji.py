@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +47,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def perform(folder: Path, told: str) -> subprocess.CompletedProcess[str]:
-    """Let ImageJ open the image, run the macro, and say what it has in front then."""
+def perform(folder: Path, told: str) -> str:
+    """Let ImageJ open the image, run the macro, and say what it has in front then; return what it printed."""
     test = folder / "test.ijm"
     test.write_text(TEST.format(folder=folder, macro=MACRO, program=folder / "quietscope", told=told), encoding="utf-8")
     scratch = folder / "scratch"
     scratch.mkdir()
     command = [*SCREEN, "java", f"-Djava.io.tmpdir={scratch}", "-cp", str(JAR), "ij.ImageJ", "-batch", str(test)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as running:
+        try:
+            return running.communicate(timeout=240)[0]
+        finally:  # what is wrong with a macro is said in a window, which nobody here would close
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 def test_a_model_denoises_the_open_image(folder: Path) -> None:
@@ -75,8 +84,8 @@ def test_the_very_image_is_learnt_from(folder: Path) -> None:
 
 
 def test_a_mistake_is_shown_and_opens_nothing(folder: Path) -> None:
-    done = perform(folder, f"model={folder}/nowhere.safetensors")
-    assert "expected QuietScope to denoise the image" in done.stdout + done.stderr
-    assert "nowhere.safetensors" in done.stdout + done.stderr
+    printed = perform(folder, f"model={folder}/nowhere.safetensors")
+    assert "expected QuietScope to denoise the image" in printed
+    assert "nowhere.safetensors" in printed
     assert (folder / "said.txt").read_text(encoding="utf-8").startswith("cells.tif,"), "another image is in front"
     assert [*(folder / "scratch").iterdir()] == []
