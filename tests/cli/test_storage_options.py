@@ -58,7 +58,7 @@ def test_denoise_refuses_before_it_learns(quietscope: Quietscope, lab: Path) -> 
     [
         (("-o", "b.ome.zarr", "--compression", "lzw"), "zstd or deflate or none compression"),
         (("-o", "b.npy", "--pyramid"), "--pyramid"),
-        (("-o", "out/", "--format", "png", "--chunk", "64"), "--chunk 64"),
+        (("-o", "out/", "--format", "png", "--dtype", "input", "--chunk", "64"), "--chunk 64"),
         (("-o", "out/", "--shard"), "OME-Zarr"),
         (("-o", "b.ome.zarr", "--ngff", "0.4", "--shard"), "0.5"),
         (("-o", "b.ome.zarr", "--compression", "lz4"), "lz4"),

@@ -4,14 +4,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quietscope.data.preparation import Notify
 from quietscope.errors import SettingsError
 from quietscope.optional import imported
 from quietscope.training.trackers import TRACKERS, FollowedRun, Tracker
 from quietscope.training.trackers.tracker import Told
 from quietscope.wording import typed
+
+if TYPE_CHECKING:  # PyTorch comes with it, and a prediction without PyTorch comes by here
+    from quietscope.data.preparation import Notify
 
 
 class Followers:
@@ -22,7 +24,7 @@ class Followers:
         notify: Called with one line where one of them fails, which is then told nothing more.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker], notify: Notify) -> None:
+    def __init__(self, trackers: Mapping[str, Tracker], notify: "Notify") -> None:
         self._trackers = dict(trackers)
         self._notify = notify
         self._step = 0
@@ -82,7 +84,7 @@ def check_trackers(log: Names) -> None:
 
 
 @contextmanager
-def followed(log: Log, folder: Path | None, settings: Mapping[str, Any], notify: Notify) -> Iterator[Followers]:
+def followed(log: Log, folder: Path | None, settings: Mapping[str, Any], notify: "Notify") -> Iterator[Followers]:
     """Have trackers follow what is done in this block.
 
     Args:
