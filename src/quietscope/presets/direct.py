@@ -35,7 +35,10 @@ QUICK = Preset(
     ),
     budget="8m",
     steps=None,
-    measured=(),
+    measured=(
+        "W2S ch0, 8 evaluation fields, 1500 steps in 6 minutes of one CPU core: 35.67 dB, its teacher (`instant`) "
+        "36.63 dB; in int8 35.58 dB, and nine times as fast as `fast`",
+    ),
 )
 
 LARGE = Preset(
