@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from quietscope.consensus import over_samples
 from quietscope.consensus.analysis import MeasuredTable, measured_table
 from quietscope.consensus.groups import compare_tables, difference, groups_in
+from quietscope.consensus.posterior_samples import stored_samples
 from quietscope.consensus.spread import interval_of
 from quietscope.errors import OutputError, SettingsError
+from quietscope.io import as_image
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
 from tests import tiny
@@ -55,6 +57,17 @@ def test_a_method_that_gives_one_image_is_refused_with_those_that_sample() -> No
 def test_too_few_samples_are_refused(num: int) -> None:
     with pytest.raises(SettingsError, match="at least 2 samples"):
         over_samples(tiny.denoiser(HDN), IMAGE, highest, num_samples=num)
+
+
+def test_estimates_are_those_of_the_samples_that_are_stored() -> None:
+    mean = np.zeros(IMAGE.shape, np.float32)
+    model, image = tiny.denoiser(HDN), as_image(IMAGE, "YX")
+    with stored_samples(model, image, num_samples=4, seed=3, estimates={"mean": mean}) as samples:
+        drawn = np.stack([samples.read(number) for number in range(4)])
+        assert samples.path.exists()
+    assert not samples.path.exists()
+    np.testing.assert_allclose(mean, drawn.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(drawn, model.sample(IMAGE, num_samples=4, seed=3), rtol=1e-5)
 
 
 def test_a_full_disk_is_told_before_samples_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ def stored_samples(
     num_samples: int,
     seed: int = 0,
     tile: int | None = None,
+    estimates: Mapping[str, npt.NDArray[np.float32]] = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> Iterator[StoredSamples]:
     """Draw samples of an image into a file that is gone when the block ends.
@@ -81,6 +83,7 @@ def stored_samples(
         num_samples: How many to draw, 2 at least.
         seed: Their seed.
         tile: Tile size in pixels; chosen from the free memory if None.
+        estimates: Arrays of the image's shape that the same pass fills, by kind, such as "mean" and "map".
         progress: Called with (done, total) samples of tiles.
 
     Raises:
@@ -96,7 +99,7 @@ def stored_samples(
         _reserve(path, 4 * num_samples * int(np.prod(shape)))
         samples = StoredSamples(path, shape, num_samples)
         request = Request(num_samples=num_samples, seed=seed, tile=tile)
-        denoise_into(model, measured, {"samples": samples}, request, progress=progress)
+        denoise_into(model, measured, {**estimates, "samples": samples}, request, progress=progress)
         yield samples
 
 

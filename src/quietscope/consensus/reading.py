@@ -5,16 +5,14 @@ arXiv 2006.06072, reads an ambiguous page from diverse samples and from the most
 found by mean shift (`quietscope.prediction.mean_shift`). Here the readings vote, place by place.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.consensus.posterior_samples import FEWEST_SAMPLES, stored_samples
 from quietscope.consensus.reading_record import ReadPage, ReadText, plain_text, voted
 from quietscope.consensus.reading_tesseract import (
     LARGEST_SIDE,
@@ -31,13 +29,10 @@ from quietscope.errors import SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.methods.abilities import require
 from quietscope.methods.base import SamplingMethod
-from quietscope.model.denoising import denoise_into
 from quietscope.model.trained import TrainedModel
-from quietscope.tiling.request import Request
 from quietscope.wording import numbered, typed
 
 USUAL_SAMPLES = 30
-FEWEST_SAMPLES = 2
 AT_ONCE = 8
 """Samples that tesseract gets in one call, which are what memory holds of them."""
 SPREADS = (0.5, 0.25)
@@ -185,13 +180,23 @@ def _read_page(
     tell: Callable[[int], None],
 ) -> ReadPage:
     """Read one page, (C, Y, X)."""
-    with _drawn(model, frame, options, tell) as (estimates, samples):
+    estimates = {kind: np.empty(frame.shape, np.float32) for kind in ("mean", "map")}
+    with stored_samples(
+        model,
+        frame,
+        num_samples=options.num_samples,
+        seed=options.seed,
+        tile=options.tile,
+        estimates=estimates,
+        progress=lambda done, total: tell(options.num_samples * done // max(total, 1)),
+    ) as samples:
         mean = _grey(estimates["mean"])
         look = tesseract.settled(mean, looked_at(mean, options.ink), options.scale)
         mean_words, map_words = tesseract.read([mean, _grey(estimates["map"])], look)
         words: list[list[Word]] = []
         for start in range(0, options.num_samples, AT_ONCE):
-            some = [_grey(each) for each in samples[start : start + AT_ONCE]]
+            numbers = range(start, min(start + AT_ONCE, options.num_samples))
+            some = [_grey(samples.read(number)) for number in numbers]
             words += tesseract.read(nearer(mean, some, options.spreads), look)
             tell(options.num_samples + start + len(some))
     return ReadPage(number, voted(words), plain_text(mean_words), plain_text(map_words), look)
@@ -211,27 +216,6 @@ def nearer(
         ``m + a (x - m)``, all of a spread together.
     """
     return [sample if spread == 1.0 else mean + spread * (sample - mean) for spread in spreads for sample in samples]
-
-
-@contextmanager
-def _drawn(
-    model: TrainedModel, frame: Image, options: ReadingOptions, tell: Callable[[int], None]
-) -> Iterator[tuple[dict[str, npt.NDArray[np.float32]], Any]]:
-    """Draw the samples of a page into a file that is gone when the block ends; yields its estimates and the samples."""
-    request = Request(num_samples=options.num_samples, seed=options.seed, tile=options.tile, pairs=0)
-    with tempfile.TemporaryDirectory(prefix="quietscope-read-") as folder:
-        shape = (options.num_samples, *frame.shape)
-        samples = np.memmap(Path(folder) / "samples.f32", np.float32, "w+", shape=shape)
-        estimates = request.arrays(("mean", "map"), frame.shape)
-        denoise_into(
-            model,
-            frame,
-            {**estimates, "samples": samples},
-            request,
-            progress=lambda done, total: tell(options.num_samples * done // max(total, 1)),
-        )
-        yield estimates, samples
-        del samples
 
 
 def _grey(page: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
