@@ -1,11 +1,21 @@
 """Options of the verbs that analyse samples, the same wherever samples are analysed."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
 from quietscope.cli.help_groups import BASIC, PREDICTION
+
+SamplingModel: TypeAlias = Annotated[
+    Path,
+    Parameter(help="Model of a method that samples, such as hdn, divnoising, instant: its file, or an exported one."),
+]
+NoisyImages: TypeAlias = Annotated[
+    list[Path],
+    Parameter(name="IMAGES...", help='Noisy images: files, folders, or patterns as "day*/*.tif".'),
+]
 
 
 @dataclass(frozen=True, kw_only=True)

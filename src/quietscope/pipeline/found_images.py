@@ -27,6 +27,9 @@ RESULTS = ("denoised", "std")
 """Words that end the names of results, which are never taken for images to be denoised."""
 
 _RUN_PICTURES = (OVERVIEW, "psf.npy")
+_SEGMENTED = ("labels.tif", "agreement.tif", "probability.tif", "overlay.png", "labels.ome.zarr")
+_SEGMENTATION = {"objects.csv", "counts.csv"}
+"""Images that `quietscope segment` writes, and the tables that lie beside them."""
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
 _DIGITS = re.compile(r"(\d+)")
 
@@ -238,6 +241,8 @@ class _Tree:
         """Tell whether a file is one that QuietScope has written, by its name and what lies beside it."""
         if name in _RUN_PICTURES:
             return MODEL in beside or CONFIG in beside
+        if name in _SEGMENTED:
+            return beside >= _SEGMENTATION
         if "_" not in name:
             return False
         stem, ending = split_name(name, self._known)

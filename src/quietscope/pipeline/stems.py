@@ -57,7 +57,7 @@ def _check_apart(found: Sequence[Found], stems: Sequence[str]) -> None:
             continue
         one, two = (_words(found[each].source) for each in (other, number))
         got = f"{one} twice" if one == two else f"{one} and {two}, {stem!r} twice"
-        fix = "rename one, name images of one kind, or denoise them one by one"
+        fix = "rename one, name images of one kind, or take them one by one"
         raise OutputError("images of different names", got, fix)
 
 

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.analysis_options import USUAL_SAMPLING, SamplingOptions
-from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, Series, read_measured
+from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
+from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
+from quietscope.cli.using_options import SeriesOrAll
 
 if TYPE_CHECKING:
     from quietscope.consensus import MeasuredTable
 
 
 def measure(
-    model: Annotated[Path, Parameter(help="Model file of a method that samples, such as hdn, divnoising, instant.")],
-    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images, a group to be compared.")],
+    model: SamplingModel,
+    images: NoisyImages,
     /,
     *,
     output: Annotated[Path, Output, Parameter(help="Table, .csv.")],
@@ -35,20 +37,19 @@ def measure(
     ] = None,
     sampling: Annotated[SamplingOptions, Group] = USUAL_SAMPLING,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     overwrite: Annotated[bool, InOutput, Flag, Parameter(help="Replace results that exist.")] = False,
-) -> None:
+) -> int:
     """Measure something on many samples of images, and say between what it lies.
 
     The table has a line for every number: its mean and interval, and what every sample gave. With --compare each column
     is compared with that of another table: are the groups different, given how sure each number is?
+    What of several images cannot be read or measured is told, the others go on, and the exit status is 2.
     """
-    from quietscope import Denoiser
     from quietscope.consensus import over_samples
     from quietscope.consensus.groups import compare_tables, groups_in
-    from quietscope.consensus.posterior_samples import check_samples
     from quietscope.consensus.segmenters import function_of
     from quietscope.consensus.tables import write_tables
     from quietscope.io.atomic import check_target
@@ -58,15 +59,18 @@ def measure(
     if compare is not None:
         groups_in(compare)
     function = function_of(with_)
-    denoiser = Denoiser.load(model, device=sampling.device)
-    check_samples(denoiser, sampling.samples)
-    found = []
-    for path, image in zip(images, read_measured(images, axes, series, mask, screen.note, part=part.part), strict=True):
+    denoiser = open_sampler(model, sampling.samples, sampling.device)
+    found: list[tuple[str, MeasuredTable]] = []
+
+    def analyse(each: Analysed) -> None:
+        image = each.image(axes, series, mask, part.part, screen.note)
         with screen.predicting("drawing samples") as progress:
             table = over_samples(denoiser, image, function, progress=progress, **sampling.settings())
         for failure in table.failures:
-            screen.note(f"{path.name}: {failure.words}")
-        found.append((path.name, table))
+            screen.note(f"{each.name}: {failure.words}")
+        found.append((each.name, table))
+
+    status = one_by_one(find_analysed(images, series)[0], analyse, screen.note)
     write_tables(output, found, overwrite=overwrite)
     screen.note(found[-1][1].note)
     _show(found, screen)
@@ -74,6 +78,7 @@ def measure(
     if compare is not None:
         for each in compare_tables(compare, output, sampling.confidence):
             screen.show(f"{compare.name} and {output.name}: {each.words}")
+    return status
 
 
 def _show(found: "list[tuple[str, MeasuredTable]]", screen: Screen) -> None:

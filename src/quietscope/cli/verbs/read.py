@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
+from quietscope.cli.analysed_images import open_sampler
+from quietscope.cli.analysis_options import SamplingModel
 from quietscope.cli.help_groups import OUTPUT, PREDICTION
 from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, read_measured
 from quietscope.cli.part_options import NO_PART, PartOptions
@@ -23,7 +25,7 @@ MOST_SHOWN = 12
 
 
 def read(
-    model: Annotated[Path, Parameter(help="Model file of a method that samples, such as HDN, DivNoising or instant.")],
+    model: SamplingModel,
     image: Annotated[Path, Parameter(help="Noisy image; every frame or plane of it is a page.")],
     /,
     *,
@@ -59,7 +61,6 @@ def read(
     every word with its box, the ways to read it with their probabilities, and what they agree on; beside that what is
     read of the mean and of the most probable image. Tesseract and pytesseract have to be installed.
     """
-    from quietscope import Denoiser
     from quietscope.consensus.reading import ReadingOptions, read_text
     from quietscope.consensus.reading_tesseract import find_tesseract
 
@@ -71,7 +72,7 @@ def read(
         num_samples=samples, seed=seed, language=language, layout=layout, ink=ink, scale=scale, tile=tile
     )
     find_tesseract(language, layout)
-    denoiser = Denoiser.load(model, device=device)
+    denoiser = open_sampler(model, samples, device)
     (opened,) = read_measured([image], axes, series, mask, screen.note, part=part.part)
     with screen.predicting(f"reading {image.name}") as progress:
         found = read_text(denoiser, opened, options, progress=progress)

@@ -1,25 +1,25 @@
 """``quietscope segment``: objects of an image by the consensus of its samples, with how sure each is."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.analysis_options import USUAL_SAMPLING, SamplingOptions
-from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, Series, also, read_measured
+from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
+from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, also
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
-from quietscope.errors import SettingsError
+from quietscope.cli.using_options import SeriesOrAll
 
 if TYPE_CHECKING:
     from quietscope.consensus.segmenting import Segmented
 
 
 def segment(
-    model: Annotated[Path, Parameter(help="Model file of a method that samples, such as hdn, divnoising, instant.")],
-    images: Annotated[list[Path], Parameter(name="IMAGES...", help="Noisy images.")],
+    model: SamplingModel,
+    images: NoisyImages,
     /,
     *,
     output: Annotated[
@@ -56,37 +56,43 @@ def segment(
     ] = None,
     sampling: Annotated[SamplingOptions, Group] = USUAL_SAMPLING,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     overwrite: Annotated[bool, InOutput, Flag, Parameter(help="Replace results that exist.")] = False,
-) -> None:
+) -> int:
     """Segment cells by the consensus of many samples, and say how sure each cell is.
 
     Every sample is segmented, and their mean, whose objects the samples vote on. Into the folder go labels.tif, the
     consensus; agreement.tif and probability.tif, the share of the samples that agree with it and that have an object,
     pixel by pixel; objects.csv, a line for each object with its probability of existing, area, intensity and position,
     with intervals; counts.csv; and overlay.png. Of OME-Zarr images also labels.ome.zarr, with labels where NGFF has
-    them.
+    them. Of several images the tree of folders is kept; what cannot be read or segmented is told, the others go on, and
+    the exit status is 2.
     """
-    from quietscope import Denoiser
-    from quietscope.consensus.posterior_samples import check_samples
     from quietscope.consensus.segment_files import check_folder, write_segmented
     from quietscope.consensus.segmenters import Chosen
     from quietscope.consensus.segmenting import segment as segmented
+    from quietscope.io.atomic import check_target
+    from quietscope.pipeline.files import result_folder
 
     screen = Screen()
     segmenter = Chosen(name=with_, diameter=diameter, weights=weights).segmenter()
-    denoiser = Denoiser.load(model, device=sampling.device)
-    check_samples(denoiser, sampling.samples)
-    folders = folders_of(images, output)
-    opened = read_measured(images, axes, series, mask, screen.note, part=part.part)
-    for image, folder in zip(opened, folders, strict=True):
-        if folder.parent.exists() or folder == output:
+    denoiser = open_sampler(model, sampling.samples, sampling.device)
+    found, is_alone = find_analysed(images, series)
+    folders = {each.stem: output if is_alone else output / each.stem for each in found}
+    if not is_alone and not output.is_dir():
+        check_target(output, overwrite=False)
+    for folder in folders.values():
+        if folder.exists() or is_alone:
+            check_folder(folder, None, overwrite=overwrite)
+
+    def analyse(each: Analysed) -> None:
+        image, folder = each.image(axes, series, mask, part.part, screen.note), folders[each.stem]
+        if folder.exists():
             check_folder(folder, image.path, overwrite=overwrite)
-    for image, folder in zip(opened, folders, strict=True):
         with screen.predicting("drawing samples") as progress:
-            found = segmented(
+            segmentation = segmented(
                 denoiser,
                 image,
                 segmenter,
@@ -97,35 +103,22 @@ def segment(
                 progress=progress,
                 **sampling.settings(),
             )
-        folder.parent.mkdir(exist_ok=True)
-        files = write_segmented(found, folder, overwrite=overwrite)
-        _tell(found, screen)
+        with result_folder(folder):
+            files = write_segmented(segmentation, folder, overwrite=overwrite)
+        _tell(segmentation, "the image" if is_alone else each.name, screen)
         screen.show(f"results: {', '.join(str(path) for path in files.values())}")
 
-
-def folders_of(images: Sequence[Path], output: Path) -> list[Path]:
-    """Return where the results of each image go: of one into the folder itself, of several into folders in it.
-
-    Raises:
-        SettingsError: If two images would share a folder.
-    """
-    if len(images) == 1:
-        return [output]
-    names = [image.name.split(".")[0] for image in images]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise SettingsError("images of different names", f"{twice} twice", "segment them one by one")
-    return [output / name for name in names]
+    return one_by_one(found, analyse, screen.note)
 
 
-def _tell(found: "Segmented", screen: Screen) -> None:
+def _tell(found: "Segmented", name: str, screen: Screen) -> None:
     for frame in found.frames:
         for failure in frame.failures:
             screen.note(failure.words)
     screen.note(found.note)
     table = Table("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
     for frame in found.frames:
-        place = ", ".join(f"{letter} {number}" for letter, number in frame.at.items()) or "the image"
+        place = ", ".join(f"{letter} {number}" for letter, number in frame.at.items()) or name
         sure = [each.probability for each in frame.objects]
         between = f"{frame.count.low:.0f} to {frame.count.high:.0f}"
         numbers = (

@@ -1,23 +1,30 @@
 """``quietscope spots``: spots of an image, each with its probability."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from quietscope.cli.analysis_options import USUAL_SAMPLING, SamplingOptions
-from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, Series, read_measured
+from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
+from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
+from quietscope.cli.using_options import SeriesOrAll
+
+if TYPE_CHECKING:
+    from quietscope.consensus.spot_detection import Spots
 
 
 def spots(
-    model: Annotated[Path, Parameter(help="Model file of a method that samples, such as hdn, divnoising, instant.")],
-    image: Annotated[Path, Parameter(help="Noisy image.")],
+    model: SamplingModel,
+    images: NoisyImages,
     /,
     *,
-    output: Annotated[Path, Output, Parameter(help="Table, .csv.")],
+    output: Annotated[
+        Path, Output, Parameter(help="Table of one image, .csv; of several the folder for a table of each.")
+    ],
     radius: Annotated[float, InBasic, Parameter(help="Radius of a spot, in pixels.")] = 2.0,
     threshold: Annotated[
         float | None,
@@ -33,36 +40,53 @@ def spots(
     ] = None,
     sampling: Annotated[SamplingOptions, Group] = USUAL_SAMPLING,
     axes: Axes = None,
-    series: Series = None,
+    series: SeriesOrAll = None,
     mask: Mask = None,
     part: Annotated[PartOptions, Group] = NO_PART,
     overwrite: Annotated[bool, InOutput, Flag, Parameter(help="Replace results that exist.")] = False,
-) -> None:
-    """Find spots in many samples of an image, and say how probable each is, how bright, and where, with intervals."""
-    from quietscope import Denoiser
-    from quietscope.consensus.posterior_samples import check_samples
+) -> int:
+    """Find spots in many samples of an image, and say how probable each is, how bright, and where, with intervals.
+
+    What of several images cannot be read is told, the others go on, and the exit status is 2.
+    """
     from quietscope.consensus.spot_detection import find_spots
     from quietscope.io import write_bytes_atomically
     from quietscope.io.atomic import check_target
+    from quietscope.pipeline.files import result_folder
 
     screen = Screen()
-    check_target(output, overwrite)
-    denoiser = Denoiser.load(model, device=sampling.device)
-    check_samples(denoiser, sampling.samples)
-    (opened,) = read_measured([image], axes, series, mask, screen.note, part=part.part)
-    with screen.predicting("drawing samples") as progress:
-        found = find_spots(
-            denoiser,
-            opened,
-            radius=radius,
-            threshold=threshold,
-            least_probability=least_probability,
-            channel=channel,
-            dims=dims,
-            progress=progress,
-            **sampling.settings(),
-        )
-    write_bytes_atomically(output, found.to_csv().encode(), overwrite=overwrite)
+    denoiser = open_sampler(model, sampling.samples, sampling.device)
+    found, is_alone = find_analysed(images, series)
+    tables = {each.stem: output if is_alone else output / f"{each.stem}.csv" for each in found}
+    if not is_alone and not output.is_dir():
+        check_target(output, overwrite=False)
+    for path in tables.values():
+        if path.parent.exists() or is_alone:
+            check_target(path, overwrite)
+
+    def analyse(each: Analysed) -> None:
+        image, path = each.image(axes, series, mask, part.part, screen.note), tables[each.stem]
+        with screen.predicting("drawing samples") as progress:
+            spotted = find_spots(
+                denoiser,
+                image,
+                radius=radius,
+                threshold=threshold,
+                least_probability=least_probability,
+                channel=channel,
+                dims=dims,
+                progress=progress,
+                **sampling.settings(),
+            )
+        with result_folder(path.parent):
+            write_bytes_atomically(path, spotted.to_csv().encode(), overwrite=overwrite)
+        _tell(spotted, screen)
+        screen.show(f"table: {path}")
+
+    return one_by_one(found, analyse, screen.note)
+
+
+def _tell(found: "Spots", screen: Screen) -> None:
     for failure in found.failures:
         screen.note(failure.words)
     screen.note(found.note)
@@ -71,4 +95,3 @@ def spots(
     numbers = (f"{len(sure)}", f"{sum(p > 0.9 for p in sure)}", f"{sum(p < 0.5 for p in sure)}")
     table.add_row(f"{found.threshold:.4g}", *numbers)
     screen.show(table)
-    screen.show(f"table: {output}")
