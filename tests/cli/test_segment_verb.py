@@ -126,3 +126,19 @@ def test_spots_are_listed(quietscope: Quietscope, images: Path, model: Path, tmp
     assert lines[0].startswith("T,spot,probability,brightness")
     assert len(lines) > 1
     refused(quietscope(*words[:-1], 0, "--overwrite"), "a radius", "--radius")
+
+
+def test_a_report_shows_counts_objects_and_notes(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
+    words = ("segment", model, images / "cells.tif", "-o", tmp_path / "out", "--samples", 2)
+    status, _, err = quietscope(*words, "--with", "own_functions:halves")
+    assert status == 0, err
+    page = (tmp_path / "out" / "segmentation.html").read_text()
+    assert "<td>T 0</td><td>2</td><td>2 to 2</td><td>2</td><td>0</td>" in page
+    assert page.count("<td>1.00</td>") == 4
+    assert "recalibrate" in page
+    assert "own_functions:halves" in page
+    assert 'src="data:image/png;base64,' in page
+    assert 'aria-label="scale bar: ' in page
+    assert "http" not in page.replace("http-equiv", "")

@@ -23,6 +23,8 @@ LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY, ZARR = (
     "overlay.png",
     "labels.ome.zarr",
 )
+REPORT = "segmentation.html"
+"""What the command line leaves beside them, not in the way of the report of a run."""
 _ALWAYS = (LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY)
 _LEAST_LABELS = 65535
 
@@ -46,7 +48,7 @@ def check_folder(folder: Path, path: Path | None, *, overwrite: bool) -> None:
     if not folder.exists():
         check_target(folder, overwrite=False)
         return
-    for name in names_of(path):
+    for name in (*names_of(path), REPORT):
         check_target(folder / name, overwrite, replaceable=is_zarr if name == ZARR else None)
 
 

@@ -1,5 +1,6 @@
 """``quietscope segment``: objects of an image by the consensus of its samples, with how sure each is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, Samplin
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, also
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
+from quietscope.cli.segmentation_report import count_rows, write_report
 from quietscope.cli.using_options import SeriesOrAll
 
 if TYPE_CHECKING:
@@ -66,26 +68,26 @@ def segment(
     Every sample is segmented, and their mean, whose objects the samples vote on. Into the folder go labels.tif, the
     consensus; agreement.tif and probability.tif, the share of the samples that agree with it and that have an object,
     pixel by pixel; objects.csv, a line for each object with its probability of existing, area, intensity and position,
-    with intervals; counts.csv; and overlay.png. Of OME-Zarr images also labels.ome.zarr, with labels where NGFF has
-    them. Of several images the tree of folders is kept; what cannot be read or segmented is told, the others go on, and
-    the exit status is 2.
+    with intervals; counts.csv; overlay.png; and segmentation.html, which shows them. Of OME-Zarr images also
+    labels.ome.zarr, with labels where NGFF has them. Of several images the tree of folders is kept; what cannot be read
+    or segmented is told, the others go on, and the exit status is 2.
     """
-    from quietscope.consensus.segment_files import check_folder, write_segmented
+    from quietscope.consensus.segment_files import REPORT, check_folder, write_segmented
     from quietscope.consensus.segmenters import Chosen
     from quietscope.consensus.segmenting import segment as segmented
-    from quietscope.io.atomic import check_target
     from quietscope.pipeline.files import result_folder
 
     screen = Screen()
     segmenter = Chosen(name=with_, diameter=diameter, weights=weights).segmenter()
     denoiser = open_sampler(model, sampling.samples, sampling.device)
     found, is_alone = find_analysed(images, series)
-    folders = {each.stem: output if is_alone else output / each.stem for each in found}
-    if not is_alone and not output.is_dir():
-        check_target(output, overwrite=False)
-    for folder in folders.values():
-        if folder.exists() or is_alone:
-            check_folder(folder, None, overwrite=overwrite)
+    folders = _folders(found, output, is_alone=is_alone, overwrite=overwrite)
+    about = [
+        ("method", denoiser.method.name),
+        ("samples", f"{sampling.samples}, seed {sampling.seed}"),
+        ("segmenter", f"{with_}{'' if diameter is None else f', diameter {diameter:g} pixels'}"),
+        ("consensus", f"{consensus}, least probability {least_probability:g}"),
+    ]
 
     def analyse(each: Analysed) -> None:
         image, folder = each.image(axes, series, mask, part.part, screen.note), folders[each.stem]
@@ -105,10 +107,26 @@ def segment(
             )
         with result_folder(folder):
             files = write_segmented(segmentation, folder, overwrite=overwrite)
+            files["report"] = folder / REPORT
+            write_report(segmentation, files, each.name, about, sampling.confidence, overwrite=overwrite)
         _tell(segmentation, "the image" if is_alone else each.name, screen)
         screen.show(f"results: {', '.join(str(path) for path in files.values())}")
 
     return one_by_one(found, analyse, screen.note)
+
+
+def _folders(found: Sequence[Analysed], output: Path, *, is_alone: bool, overwrite: bool) -> dict[str, Path]:
+    """Return the folder for each image by its stem, and refuse what stands in the way."""
+    from quietscope.consensus.segment_files import check_folder
+    from quietscope.io.atomic import check_target
+
+    if not is_alone and not output.is_dir():
+        check_target(output, overwrite=False)
+    folders = {each.stem: output if is_alone else output / each.stem for each in found}
+    for folder in folders.values():
+        if folder.exists() or is_alone:
+            check_folder(folder, None, overwrite=overwrite)
+    return folders
 
 
 def _tell(found: "Segmented", name: str, screen: Screen) -> None:
@@ -117,15 +135,6 @@ def _tell(found: "Segmented", name: str, screen: Screen) -> None:
             screen.note(failure.words)
     screen.note(found.note)
     table = Table("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
-    for frame in found.frames:
-        place = ", ".join(f"{letter} {number}" for letter, number in frame.at.items()) or name
-        sure = [each.probability for each in frame.objects]
-        between = f"{frame.count.low:.0f} to {frame.count.high:.0f}"
-        numbers = (
-            f"{frame.count.value:.0f}",
-            between,
-            f"{sum(p > 0.9 for p in sure)}",
-            f"{sum(p < 0.7 for p in sure)}",
-        )
-        table.add_row(place, *numbers)
+    for line in count_rows(found, name):
+        table.add_row(*line)
     screen.show(table)

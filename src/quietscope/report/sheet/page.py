@@ -1,6 +1,7 @@
 """The report of a run, put together of its parts."""
 
 import re
+from collections.abc import Sequence
 
 from quietscope.report.sheet.appearance import SCRIPT, STYLE
 from quietscope.report.sheet.markup import paragraph, text
@@ -42,10 +43,28 @@ def page_of(record: RunRecord) -> str:
         The text of the file.
     """
     sections = [found for part in _PARTS if (found := part(record))]
-    title = f"QuietScope: {_subject(record)}"
+    about = f"{record.method}, preset {record.preset}; {said_when(record.created)}"
+    return page_with(f"QuietScope: {_subject(record)}", about, sections)
+
+
+def said_when(created: str) -> str:
+    """Return a time in UTC, ISO 8601, as a reader has it."""
+    return created.replace("T", ", ").replace("+00:00", " UTC")
+
+
+def page_with(title: str, about: str, sections: Sequence[str]) -> str:
+    """Return sections as HTML that needs no other file.
+
+    Args:
+        title: What it is a report of, plain words.
+        about: A line below that, plain words.
+        sections: The sections, HTML, as `quietscope.report.sheet.markup.section` makes them.
+
+    Returns:
+        The text of the file.
+    """
     headings = [_HEADING.search(each) for each in sections]
     entries = "".join(f'<li><a href="#{found[1]}">{found[2]}</a></li>' for found in headings if found)
-    about = f"{record.method}, preset {record.preset}; {record.created.replace('T', ', ').replace('+00:00', ' UTC')}"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
