@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from quietscope.errors import QuietScopeError
 from quietscope.io import FORMATS, Image, read_image
 from quietscope.napari.layer_source import OWN
+from quietscope.napari.segmented_objects import is_segmentation, objects_layer
 
 LayerData: TypeAlias = tuple[Any, ...]
 NO_LAYER: list[LayerData] = [(None,)]
@@ -39,10 +40,16 @@ def read_model(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
 def _read(path: str | Sequence[str]) -> list[LayerData]:
     names = [path] if isinstance(path, str) else list(path)
     try:
-        return [layer for name in names for layer in layers_of(read_image(name))]
+        return [layer for name in names for layer in _layers_in(Path(name))]
     except QuietScopeError as error:
         show_error(str(error))
         return NO_LAYER
+
+
+def _layers_in(path: Path) -> list[LayerData]:
+    image = read_image(path)
+    layers = layers_of(image)
+    return [objects_layer(image, path, layers[0][1])] if is_segmentation(path) else layers
 
 
 def layers_of(image: Image) -> list[LayerData]:
