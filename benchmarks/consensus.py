@@ -32,14 +32,18 @@ from environment import data_folder, write_result
 from quietscope import Denoiser
 from quietscope.consensus import consensus_labels
 from quietscope.consensus.counting import count_interval
-from quietscope.consensus.existence import fit_existence
+from quietscope.consensus.existence import fit_existence, object_features
 from quietscope.consensus.instances import fused
 from quietscope.consensus.overlay import Overlay
 from quietscope.consensus.thresholding import watershed
 
 Array = npt.NDArray[Any]
+Known = tuple[float, ...]
+"""Of an object: its probability, whether it is real, and its features."""
 SD = 14.0
 CONSENSUS = "consensus"
+VARIED = (0.8, 0.9, 1.0, 1.1, 1.25)
+"""Factors on the diameter, one sample after another: what the segmenter is not sure of votes, too."""
 LOT = 12
 """Samples that are drawn together."""
 
@@ -176,11 +180,13 @@ def level_of(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, An
         "Noise2Void": cache.get(f"n2v_{level}", lambda: noise2void_all(noisy, args.steps)),
     }
     tallies: dict[str, list[Array]] = {name: [] for name in given}
-    existence: list[list[tuple[float, bool]]] = []
+    existence: list[list[Known]] = []
     candidates: list[Array] = []
     for n, labels in enumerate(truth):
         for name, images in given.items():
             tallies[name].append(tally(labels, watershed(images[n], args.diameter)))
+        several = consensus_labels([watershed(noisy[n], args.diameter * factor) for factor in VARIED])
+        tallies.setdefault("noisy, diameters varied", []).append(tally(labels, several.labels))
         mean, *drawn = samples.of(n)
         found = of_samples(mean, drawn, args.diameter)
         for name, segmentation in found.items():
@@ -188,12 +194,15 @@ def level_of(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, An
         everything = found[f"{CONSENSUS}, all candidates"]
         real = overlaps(labels, everything.labels).max(axis=0, initial=0.0) > 0.5
         candidates.append(everything.labels)
-        existence.append(list(zip(everything.existence.tolist(), real.tolist(), strict=True)))
-    kept = [np.concatenate([[False], each > 0.5]) for each in recalibrated(existence)]
-    tallies[f"{CONSENSUS}, recalibrated by the other fields"] = [
-        tally(labels, np.where(keep[found], found, 0))
-        for labels, keep, found in zip(truth, kept, candidates, strict=True)
-    ]
+        features = object_features(everything, np.mean(drawn, axis=0))
+        lines = zip(everything.existence.tolist(), real.tolist(), *features.T.tolist(), strict=True)
+        existence.append(list(lines))
+    for name, featured in (("recalibrated by the other fields", False), ("the same, by size and contrast too", True)):
+        kept = [np.concatenate([[False], each > 0.5]) for each in recalibrated(existence, featured=featured)]
+        tallies[f"{CONSENSUS}, {name}"] = [
+            tally(labels, np.where(keep[found], found, 0))
+            for labels, keep, found in zip(truth, kept, candidates, strict=True)
+        ]
     scores = {name: scores_of(each) for name, each in tallies.items()}
     return {"scores": scores, "existence": calibration(existence), "by_field": existence}
 
@@ -202,6 +211,7 @@ def of_samples(mean: Array, drawn: list[Array], diameter: float) -> dict[str, An
     """Segment means and samples, and fuse them in every way."""
     segmentations = [watershed(each, diameter) for each in drawn]
     middle = watershed(np.mean(drawn, axis=0), diameter)
+    varied = [watershed(each, diameter * VARIED[k % len(VARIED)]) for k, each in enumerate(drawn)]
     found: dict[str, Any] = {
         "MMSE mean": consensus_labels([watershed(mean, diameter)]),
         "mean of the samples": consensus_labels([middle]),
@@ -209,27 +219,35 @@ def of_samples(mean: Array, drawn: list[Array], diameter: float) -> dict[str, An
         CONSENSUS: consensus_labels(segmentations, proposal=middle),
         f"{CONSENSUS}, all candidates": consensus_labels(segmentations, proposal=middle, least_probability=0.0),
         f"{CONSENSUS}, the samples alone": consensus_labels(segmentations),
+        f"{CONSENSUS}, the samples alone, diameters varied": consensus_labels(varied),
+        f"{CONSENSUS}, diameters varied": consensus_labels(varied, proposal=middle),
+        "mean of the samples, diameters varied": consensus_labels(
+            [watershed(np.mean(drawn, axis=0), diameter * factor) for factor in VARIED]
+        ),
         "average (label agreement)": consensus_labels(segmentations, consensus="average"),
         "bic (model selection)": consensus_labels(segmentations, consensus="bic"),
     }
     return found
 
 
-def calibration(by_field: list[list[tuple[float, bool]]]) -> dict[str, float]:
+def calibration(by_field: list[list[Known]]) -> dict[str, float]:
     """Return the expected calibration error of the probability of existing: raw, and learnt from the other fields."""
-    raw = np.array([pair for field in by_field for pair in field], float)
-    learnt = np.concatenate(recalibrated(by_field))
-    again = np.stack([learnt, raw[:, 1]], axis=1)
-    return {"error": ece(raw), "recalibrated_error": ece(again), "objects": float(len(raw))}
+    raw = np.array([line for field in by_field for line in field], float)
+    errors = {"error": ece(raw)}
+    for name, featured in (("recalibrated_error", False), ("recalibrated_by_features_error", True)):
+        learnt = np.concatenate(recalibrated(by_field, featured=featured))
+        errors[name] = ece(np.stack([learnt, raw[:, 1]], axis=1))
+    return {**errors, "objects": float(len(raw))}
 
 
-def recalibrated(by_field: list[list[tuple[float, bool]]]) -> list[Array]:
+def recalibrated(by_field: list[list[Known]], *, featured: bool) -> list[Array]:
     """Return the probabilities of every field, corrected by what is real in the other fields."""
     found = []
     for n, field in enumerate(by_field):
-        others = np.array([pair for m, each in enumerate(by_field) if m != n for pair in each], float)
-        correction = fit_existence(others[:, 0], others[:, 1])
-        found.append(correction.apply([p for p, _ in field]))
+        others = np.array([line for m, each in enumerate(by_field) if m != n for line in each], float)
+        mine = np.array(field, float).reshape(-1, others.shape[1])
+        correction = fit_existence(others[:, 0], others[:, 1], others[:, 2:] if featured else None)
+        found.append(correction.apply(mine[:, 0], mine[:, 2:] if featured else None))
     return found
 
 
@@ -322,7 +340,7 @@ def main() -> None:
             show(level, found[level])
         # A field is held out at all of its levels of noise: its labels are the same.
         levels = [each.pop("by_field") for each in found.values()]
-        pooled = [[(p, real) for field in same for p, real in field] for same in zip(*levels, strict=True)]
+        pooled = [[line for field in same for line in field] for same in zip(*levels, strict=True)]
         everything = {"existence_of_all_levels": calibration(pooled)}
         everything["counts"] = cache.record("counts", partial(counts_held, args, cache))
         everything["cost"] = cache.record("cost", partial(cost, args))
