@@ -37,7 +37,9 @@ class BeforeAfter(QWidget):
         self.slider.valueChanged.connect(self._cover)
 
     def take(self, noisy: Any) -> None:
-        """Compare with a noisy layer from now on; with none if None."""
+        """Compare with a noisy layer from now on, with none if None; the one that is compared already stays so."""
+        if noisy is not None and noisy is self._noisy:
+            return
         self._remove()
         self._noisy = noisy
         self.slider.setEnabled(noisy is not None)

@@ -12,7 +12,13 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 COLOURS = ("#4c9be8", "#e8824c", "#6cc06c", "#b58be0", "#d8c04a")
+ON_LIGHT = ("#1c68b8", "#c2500f", "#2a7d2a", "#7a45b5", "#8a7400")
+"""The same on a light ground, where the others would be pale."""
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 24, 34
+_FAINT = 80
+"""How dense a band is, of 255."""
+
 _WIDE, _TALL = 0.02, 0.05
 """Room beside what is drawn, as shares of its width and height."""
 
@@ -55,10 +61,16 @@ class CurvePlot(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(150)
         self.setAccessibleName(title)
+        self.hide()  # until there is something in it
 
     def sizeHint(self) -> QSize:
         """Return the size that it would like to have."""
         return QSize(320, 150)
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """The colours of curves, which stand out from the ground of the window."""
+        return COLOURS if self.palette().windowText().color().lightness() > 127 else ON_LIGHT
 
     @property
     def drawn(self) -> tuple[Drawn, ...]:
@@ -70,6 +82,7 @@ class CurvePlot(QWidget):
         self._drawn, self._x_name = tuple(each for each in drawn if len(each.x)), x_name
         if title is not None:
             self.title = title
+        self.setVisible(bool(self._drawn))
         self.setAccessibleDescription(", ".join(each.label for each in self._drawn if each.label))
         self.update()
 
@@ -139,7 +152,7 @@ class CurvePlot(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self._x_name)
 
     def _one(self, painter: QPainter, each: Drawn, area: QRectF, limits: tuple[float, float, float, float]) -> None:
-        colour = QColor(COLOURS[each.colour % len(COLOURS)])
+        colour = QColor(self.colours[each.colour % len(self.colours)])
         pairs = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
         points = [self._place(x, y, area, limits) for x, y in pairs]
         painter.setPen(QPen(colour, 1.6))
@@ -156,7 +169,7 @@ class CurvePlot(QWidget):
             self._bars(painter, points, colour, area, self._place(limits[0], max(0.0, limits[2]), area, limits).y())
         else:
             above = [self._place(x, y, area, limits) for x, y in zip(each.x, each.upper, strict=True)]
-            colour.setAlpha(80)
+            colour.setAlpha(_FAINT)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour)
             painter.drawPolygon(QPolygonF([*points, *above[::-1]]))
@@ -172,7 +185,9 @@ class CurvePlot(QWidget):
         """Name what is in the plot, below it."""
         at = area.left()
         for each in (each for each in self._drawn if each.label):
-            painter.setPen(QPen(QColor(COLOURS[each.colour % len(COLOURS)]), 3))
+            colour = QColor(self.colours[each.colour % len(self.colours)])
+            colour.setAlpha(_FAINT if each.kind == "band" else 255)
+            painter.setPen(QPen(colour, 8 if each.kind == "band" else 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
             y = area.bottom() + 26
             painter.drawLine(QPointF(at, y), QPointF(at + 12, y))
             painter.setPen(ink)

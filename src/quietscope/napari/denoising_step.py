@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSpinBox,
@@ -28,6 +27,7 @@ from quietscope.napari.layer_results import layer_of
 from quietscope.napari.layer_source import Source, place_in, visible_box
 from quietscope.napari.learn_step import SELECTED, THIS
 from quietscope.napari.typed_lines import of_denoising
+from quietscope.napari.wrapped_text import WrappedText
 
 USUAL_SAMPLES = 50
 SEEN_SIDE = 512
@@ -58,9 +58,8 @@ class DenoisingStep(QWidget):
         self.samples.setValue(desk.remembered.get("samples", USUAL_SAMPLES))
         self.samples.setToolTip("Posterior samples behind mean and deviation; methods that draw none take none.")
         self.run, self.cancel = QPushButton("Denoise"), QPushButton("Cancel")
-        self.bar, self.words, self.echo = QProgressBar(), QLabel(""), EchoBox()
+        self.bar, self.words, self.echo = QProgressBar(), WrappedText(), EchoBox()
         self.bar.setRange(0, 1000)
-        self.words.setWordWrap(True)
         form = QFormLayout()
         form.addRow("Denoise", self.what)
         form.addRow("Samples", self.samples)

@@ -28,6 +28,9 @@ from quietscope.napari.look_step import LookStep
 
 NAME = "QuietScope"
 ENDING = ".safetensors"
+LEAST_WIDTH = 360
+"""Width of the dock in pixels, at least: all four steps fit into it."""
+
 _OPEN: "WeakSet[QuietScopeDock]" = WeakSet()
 
 
@@ -43,8 +46,10 @@ class QuietScopeDock(QWidget):
         self.viewer = napari_viewer
         self.desk = Desk(napari_viewer)
         self.layers, self.axes = QComboBox(), QLineEdit()
-        self.channels, self.now = QCheckBox("Selected layers are the channels of one image"), QPushButton("Denoise now")
+        self.channels, self.now = QCheckBox("Selected layers are channels of one image"), QPushButton("Denoise now")
         self.gaps = QCheckBox("NaN stands for what was never measured")
+        self.channels.setToolTip("Learn and Denoise take all layers that are selected in the list as one image.")
+        self.gaps.setToolTip("Pixels that are NaN are left out when the noise is measured and learnt, and stay NaN.")
         self.axes.setPlaceholderText("as the layer says, e.g. TCYX")
         self.axes.setToolTip(
             "One letter per dimension: T time, C channel, Z depth, Y, X, or another that counts frames."
@@ -60,14 +65,14 @@ class QuietScopeDock(QWidget):
         form = QFormLayout()
         form.addRow("Layer", self.layers)
         form.addRow("Axes", self.axes)
-        form.addRow("", self.channels)
-        form.addRow("", self.gaps)
+        form.addRow(self.channels)
+        form.addRow(self.gaps)
         column = QVBoxLayout(self)
         column.addLayout(form)
         column.addWidget(self.now)
         column.addWidget(self.steps)
         self.setAcceptDrops(True)
-        self.setMinimumWidth(430)
+        self.setMinimumWidth(LEAST_WIDTH)
         self._then_denoise = False
         self._closing: Closing | None = None
         self._connect()

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from quietscope.napari.layer_source import part_of, place_in, visible_box
 from quietscope.napari.pixel_asking import Pointer, show_line, show_pixel, values_along
 from quietscope.napari.sample_player import SamplePlayer
 from quietscope.napari.typed_lines import of_samples
+from quietscope.napari.wrapped_text import WrappedText
 
 SIDE = 512
 """Pixels along Y and X of the part that samples are drawn of, at most."""
@@ -47,6 +47,8 @@ class DoubtStep(QWidget):
         self._box: tuple[slice, ...] = ()
         self._part: dict[str, tuple[int, int]] = {}
         self.sampled: Any = None
+        self._sampled_of: Any = None
+        self._about: Any = None
         self.removed: Removed | None = None
         self.compare, self.player = BeforeAfter(desk), SamplePlayer(desk.viewer, desk.remembered)
         self.overlay = QCheckBox("Show the deviation over the image")
@@ -59,8 +61,7 @@ class DoubtStep(QWidget):
         self.ask.setCheckable(True)
         self.ask.setToolTip("Click a pixel of the image, or draw a line over it")
         self.values, self.noise = CurvePlot("Values of a pixel"), CurvePlot("Autocorrelation of what was removed")
-        self.words, self.echo = QLabel(""), EchoBox()
-        self.words.setWordWrap(True)
+        self.words, self.echo = WrappedText(), EchoBox()
         self.pointer = Pointer(desk.viewer, self.answer)
         self._lay_out()
         self._connect()
@@ -98,9 +99,14 @@ class DoubtStep(QWidget):
         desk.model_changed.connect(self.refresh)
 
     def _begin_anew(self) -> None:
-        """Forget the samples of another layer."""
-        if self.sampled is None or self.sampled.metadata["quietscope"]["of"] != getattr(self._desk.layer, "name", None):
-            self._samples, self._box, self._part = None, (), {}
+        """Forget the samples of another layer, and what was said of it."""
+        if self._sampled_of is None or self._sampled_of is not self._desk.layer:
+            self._samples, self._box, self._part, self._sampled_of = None, (), {}, None
+        if self._about is not self._desk.layer and self._work is None:
+            self.words.setText("")
+            self.values.draw()
+            self.noise.draw()
+        self._about = self._desk.layer
         self.refresh()
 
     def refresh(self) -> None:
@@ -109,7 +115,9 @@ class DoubtStep(QWidget):
         self.draw.setEnabled(self._desk.denoiser is not None and self._work is None)
         for widget in (self.ask, self.take_away):
             widget.setEnabled(shown is not None)
-        self.overlay.setEnabled(shown is not None and "std" in shown.layers)
+        deviation = None if shown is None else shown.layers.get("std")
+        self.overlay.setEnabled(deviation is not None)
+        self.overlay.setChecked(deviation is not None and deviation.visible)
         if shown is None:
             self.ask.setChecked(False)
         self.compare.take(self._desk.layer if shown is not None else None)
@@ -157,7 +165,7 @@ class DoubtStep(QWidget):
     def _show_samples(self, layer: Any, box: tuple[slice, ...], samples: np.ndarray, channel: int | None) -> None:
         if self.sampled is not None and self.sampled in self._desk.viewer.layers:
             self._desk.viewer.layers.remove(self.sampled)
-        self._samples, self._box = samples, box
+        self._samples, self._box, self._sampled_of = samples, box, layer
         ahead = samples.ndim - 1 - layer.ndim
         pixels = samples if channel is None else samples[:, channel]
         start = [side.start for side in box[ahead:]]

@@ -33,7 +33,8 @@ def placed_like(layer: Any, start: Sequence[int] | None = None) -> dict[str, Any
         Arguments of a layer: scale, translate, rotate, shear, affine, units and axis labels.
     """
     offset = np.zeros(layer.ndim) if start is None else np.asarray(start, float)
-    at = np.asarray(layer.translate) + np.asarray(layer.rotate) @ (offset * np.asarray(layer.scale))
+    turned = np.asarray(layer.rotate) @ _shear_of(layer)
+    at = np.asarray(layer.translate) + turned @ (offset * np.asarray(layer.scale))
     return {
         "scale": tuple(layer.scale),
         "translate": tuple(at),
@@ -111,8 +112,19 @@ def _behind_samples(place: dict[str, Any], layer: Any, more: int) -> dict[str, A
         "units": ("pixel",) * more + tuple(place["units"]),
         "axis_labels": ("sample",) * more + tuple(place["axis_labels"]),
         "rotate": _grown(layer.rotate, more),
+        "shear": _grown(_shear_of(layer), more),
         "affine": _grown(layer.affine.affine_matrix, more),
     }
+
+
+def _shear_of(layer: Any) -> Pixels:
+    """Return the shear of a layer as a matrix: napari keeps what lies above the diagonal, or a whole matrix."""
+    shear = np.asarray(layer.shear, float)
+    if shear.ndim == 2:
+        return shear
+    matrix = np.eye(layer.ndim)
+    matrix[np.triu_indices(layer.ndim, 1)] = shear
+    return matrix
 
 
 def _grown(matrix: Any, more: int) -> Pixels:

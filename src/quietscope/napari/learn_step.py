@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -29,6 +28,7 @@ from quietscope.napari.learning_work import Learning, Preview, Seen, learn
 from quietscope.napari.preview_layer import PreviewLayer
 from quietscope.napari.remembered import usual_runs_folder
 from quietscope.napari.typed_lines import of_learning
+from quietscope.napari.wrapped_text import WrappedText
 
 THIS, SELECTED, FILES = "this layer", "the selected layers", "files"
 _MOST_POINTS = 300
@@ -56,10 +56,8 @@ class LearnStep(QWidget):
         self.origin.addItems([THIS, SELECTED, FILES])
         self.learn, self.stop, self.go_on = QPushButton("Learn"), QPushButton("Stop"), QPushButton("Continue")
         self.load, self.save = QPushButton("Load model…"), QPushButton("Save model…")
-        self.bar, self.words, self.model = QProgressBar(), QLabel(""), QLabel("No model yet.")
+        self.bar, self.words, self.model = QProgressBar(), WrappedText(), WrappedText("No model yet.")
         self.loss, self.echo = CurvePlot("Loss"), EchoBox()
-        for label in (self.words, self.model):
-            label.setWordWrap(True)
         self.bar.setRange(0, 1000)
         self._lay_out()
         self._connect()

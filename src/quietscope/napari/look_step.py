@@ -13,7 +13,9 @@ from quietscope.napari.desk import Desk
 from quietscope.napari.echo_box import EchoBox
 from quietscope.napari.look_work import Looked, look
 from quietscope.napari.typed_lines import of_look
+from quietscope.napari.wrapped_text import WrappedText
 
+_INVITATION = "Measures which noise the layer has, and says which method suits it, and why."
 _COLOURS = {"x": 0, "y": 1, "z": 2, "t": 3}
 
 
@@ -30,6 +32,8 @@ class LookStep(QWidget):
         super().__init__()
         self._desk = desk
         self.looked: Looked | None = None
+        self._about: Any = None
+        self._is_looking = False
         self.button = QPushButton("Look at the noise")
         self.button.clicked.connect(lambda: desk.guarded(self.look))
         self.picture = QPushButton("Picture…")
@@ -38,16 +42,16 @@ class LookStep(QWidget):
         self.use = QPushButton("Learn with this method")
         self.use.setEnabled(False)
         self.use.clicked.connect(self._advise)
-        self.words = QLabel("Measures which noise the layer has, and says which method suits it, and why.")
-        self.words.setWordWrap(True)
+        self.words = WrappedText(_INVITATION)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.correlation = CurvePlot("Autocorrelation of the noise")
         self.strength = CurvePlot("Variance of the noise, by intensity")
         self.echo = EchoBox()
         buttons = QHBoxLayout()
-        for each in (self.button, self.use, self.picture):
+        for each in (self.use, self.picture):
             buttons.addWidget(each)
         column = QVBoxLayout(self)
+        column.addWidget(self.button)
         column.addLayout(buttons)
         for widget in (self.words, self.correlation, self.strength):
             column.addWidget(widget)
@@ -56,7 +60,14 @@ class LookStep(QWidget):
         desk.layer_changed.connect(self.refresh)
 
     def refresh(self) -> None:
-        """Say again what would be typed."""
+        """Say again what would be typed; what was found of another layer is not said of this one."""
+        if self._about is not self._desk.layer and not self._is_looking:
+            self._about, self.looked = self._desk.layer, None
+            self.words.setText(_INVITATION)
+            for plot in (self.correlation, self.strength):
+                plot.draw()
+            for button in (self.use, self.picture):
+                button.setEnabled(False)
         self.echo.show_lines(None if self._desk.layer is None else of_look(self._desk.source()))
 
     def look(self) -> None:
@@ -68,14 +79,17 @@ class LookStep(QWidget):
         source = self._desk.source()
         images, title = source.images(), source.name
         self.refresh()
+        self._is_looking = True
         self.button.setEnabled(False)
         self.words.setText(f"Looking at {html.escape(title)} …")
         self._desk.start(lambda tell: look(images, title, tell), done=self._show, ended=self._rest)
 
     def _rest(self) -> None:
+        self._is_looking = False
         self.button.setEnabled(True)
         if self.words.text().startswith("Looking at"):
             self.words.setText("It could not be told; the notification says why.")
+        self.refresh()
 
     def _show(self, found: Looked) -> None:
         self.looked = found
