@@ -198,3 +198,37 @@ def test_a_model_is_saved_loaded_and_dropped(make_dock: MakeDock, tmp_path: Path
     other.dropEvent(event)
     assert other.desk.model_path == tmp_path / "mine.safetensors"
     assert "mine.safetensors" in other.learn.model.text()
+
+
+def test_results_larger_than_the_memory_are_made_of_what_is_seen(
+    make_dock: MakeDock, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = image_layer(noisy(6, 48, 50), scale=(2.0, 0.5, 0.5))
+    dock = make_dock(layer)
+    learn(dock)
+    monkeypatch.setattr("quietscope.napari.denoising_step.free_main_memory", lambda: 6 * 48 * 50 * 4)
+    dock.viewer.dims.set_current_step(0, 3)
+    denoise(dock)
+    made = layer_of_kind(dock, "mean")
+    assert made.data.shape == (1, 48, 50)
+    assert np.isfinite(made.data).all()
+    assert tuple(made.translate) == (6.0, 0.0, 0.0)
+    assert layer not in dock.desk.shown
+    [line] = [each for each in told if "memory" in each]
+    assert "only what is seen" in line
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "free memory"), (OSError(28, "No space left on device", "/runs/a"), "No space")]
+)
+def test_a_full_disk_or_memory_is_one_line(make_dock: MakeDock, told: list[str], error: Exception, said: str) -> None:
+    dock = make_dock()
+
+    def fail(tell: Any) -> None:
+        raise error
+
+    dock.desk.start(fail)
+    settle(dock)
+    [line] = told
+    assert line.startswith("expected")
+    assert said in line

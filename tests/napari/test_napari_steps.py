@@ -140,10 +140,13 @@ def test_layers_may_be_the_channels_of_one_image(make_dock: MakeDock) -> None:
     dock = make_dock(*layers)
     dock.viewer.layers.selection = set(layers)
     dock.channels.click()
-    dock.learn.origin.setCurrentText("the selected layers")
-    dock.denoise.what.setCurrentText("the selected layers")
+    assert dock.learn.origin.currentText() == dock.denoise.what.currentText() == "the selected layers"
     learn(dock)
     assert dock.desk.denoiser.card.axes == "CYX"
+    dock.desk.layer = layers[1]
+    assert dock.doubt._image()[0] is layers[1]
+    assert dock.doubt._image()[1].shape == (2, 40, 41)
+    assert dock.doubt._image()[2] == 1
     denoise(dock)
     made = [each for each in dock.viewer.layers if each.metadata.get("quietscope", {}).get("kind") == "mean"]
     assert [(each.name, each.colormap.name) for each in made] == [("a denoised", "red"), ("b denoised", "cyan")]

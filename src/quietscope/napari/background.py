@@ -92,6 +92,12 @@ class Work(QObject):
             pass
         except QuietScopeError as error:
             self._failed.emit(str(error))
+        except MemoryError:
+            self._failed.emit("expected enough free memory; got none left; crop the layer, or close what takes memory")
+        except OSError as error:
+            where = "" if error.filename is None else f" ({error.filename})"
+            told = error.strerror or str(error)
+            self._failed.emit(f"expected files that can be read and written; got {told!r}{where}; choose another place")
         finally:
             self._over.set()
             self._ended.emit()

@@ -1,8 +1,9 @@
 """Step 3, Denoise: what is seen first, then the whole, while the window goes on."""
 
 import html
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from qtpy.QtWidgets import (
 )
 
 from quietscope.errors import ImageFileError
+from quietscope.io import Image
+from quietscope.main_memory import free_main_memory
 from quietscope.napari.background import Work
 from quietscope.napari.denoising_work import Denoising, Done, denoise, draws_samples, kinds_given
 from quietscope.napari.desk import Desk, Shown
 from quietscope.napari.echo_box import EchoBox
 from quietscope.napari.layer_results import layer_of
-from quietscope.napari.layer_source import Source, place_in, visible_box
+from quietscope.napari.layer_source import Source, part_of, place_in, visible_box
 from quietscope.napari.learn_step import SELECTED, THIS
 from quietscope.napari.typed_lines import of_denoising
 from quietscope.napari.wrapped_text import WrappedText
@@ -32,6 +35,9 @@ from quietscope.napari.wrapped_text import WrappedText
 USUAL_SAMPLES = 50
 SEEN_SIDE = 512
 """Pixels along Y and X of the part that is denoised first, at most."""
+
+MOST_OF_MEMORY = 0.7
+"""Share of the free memory that results may take; of what would take more, only the part that is seen is denoised."""
 
 PAUSE = 0.5
 """Seconds between two times that the window draws a result which grows."""
@@ -48,6 +54,7 @@ class DenoisingStep(QWidget):
         super().__init__()
         self._desk = desk
         self._work: Work | None = None
+        self._start: tuple[int, ...] | None = None
         self._pending: list[tuple[tuple[Any, ...], Any, dict[str, np.ndarray], dict[str, list[Any]]]] = []
         self._drawn = 0.0
         self._started = 0.0
@@ -118,10 +125,13 @@ class DenoisingStep(QWidget):
         images = source.images()
         groups = [source.layers] if source.are_channels else [(layer,) for layer in source.layers]
         kinds, dims = kinds_given(denoiser), denoiser.method.spatial_dims
-        self._pending, boxes = [], []
-        for layers, image in zip(groups, images, strict=True):
+        self._pending, boxes, self._start = [], [], None
+        for image in images:
             image.layout(dims)  # refused before any layer appears
-            box = visible_box(layers[0], image, place_in(self._desk.viewer, layers[0]), dims, SEEN_SIDE)
+        if not _fits(images, len(kinds)):
+            groups, images = groups[:1], (self._seen_part(groups[0], images[0], dims),)
+        for layers, image in zip(groups, images, strict=True):
+            box = self._box_of(layers, image, dims)
             whole = all(part == slice(0, size) for part, size in zip(box, image.shape, strict=True))
             boxes.append(None if whole else box)
             out = {kind: np.full(image.shape, np.nan, np.float32) for kind in kinds}
@@ -143,6 +153,22 @@ class DenoisingStep(QWidget):
         )
         self.run.setEnabled(False)
         self.cancel.setEnabled(True)
+
+    def _box_of(self, layers: tuple[Any, ...], image: Image, dims: int) -> tuple[slice, ...]:
+        """Return the part of an image that is seen; all of it where it is such a part itself."""
+        if self._start is not None:
+            return tuple(slice(0, size) for size in image.shape)
+        return visible_box(layers[0], image, place_in(self._desk.viewer, layers[0]), dims, SEEN_SIDE)
+
+    def _seen_part(self, layers: tuple[Any, ...], image: Image, dims: int) -> Image:
+        """Return the part of an image that is seen, where there is no memory for the results of all of it."""
+        box = self._box_of(layers, image, dims)
+        show_warning(
+            f"the results of {str(layers[0].name)!r} are larger than the free memory: only what is seen is denoised; "
+            "for all of it, save the layer and type what stands under 'The same as'"
+        )
+        self._start = tuple(side.start for side in box[len(box) - layers[0].ndim :])
+        return part_of(image, box)
 
     def end(self) -> None:
         """Stop; what is denoised by then stays."""
@@ -181,7 +207,7 @@ class DenoisingStep(QWidget):
         parts = [pixels] if len(layers) == 1 else list(pixels)
         made = []
         for layer, part in zip(layers, parts, strict=True):
-            each = layer_of(layer, kind, part, told=told)
+            each = layer_of(layer, kind, part, start=self._start, told=told)
             each.visible = kind != "std"
             self._desk.add(each)
             made.append(each)
@@ -192,7 +218,7 @@ class DenoisingStep(QWidget):
         for number, (layers, image, out, made) in enumerate(self._pending):
             self._show(number)
             self._rescale(layers, out, made)
-            for at, layer in enumerate(layers):
+            for at, layer in enumerate(layers if self._start is None else ()):
                 shown = {kind: found[at] for kind, found in made.items()}
                 channel = at if len(layers) > 1 else None
                 self._desk.shown[layer] = Shown(image=image, result=results[number], layers=shown, channel=channel)
@@ -221,3 +247,9 @@ class DenoisingStep(QWidget):
         self._work = None
         self._pending = []
         self.refresh()
+
+
+def _fits(images: Sequence[Image], kinds: int) -> bool:
+    """Tell whether the results of images, numbers of four bytes, are small beside the memory that is free."""
+    needed = 4 * kinds * sum(math.prod(image.shape) for image in images)
+    return needed < MOST_OF_MEMORY * free_main_memory()

@@ -23,7 +23,7 @@ from quietscope.napari.denoising_step import DenoisingStep
 from quietscope.napari.desk import Closing, Desk
 from quietscope.napari.doubt_step import DoubtStep
 from quietscope.napari.layer_source import axes_of, is_own_result
-from quietscope.napari.learn_step import LearnStep
+from quietscope.napari.learn_step import SELECTED, LearnStep
 from quietscope.napari.look_step import LookStep
 
 NAME = "QuietScope"
@@ -163,7 +163,12 @@ class QuietScopeDock(QWidget):
         self.desk.layer_changed.emit()
 
     def _join_channels(self, is_on: bool) -> None:
+        """Take the selected layers as one image: they are then what is learnt from and denoised."""
         self.desk.are_channels = is_on
+        if is_on:
+            self.learn.origin.setCurrentText(SELECTED)
+            self.denoise.what.setCurrentText(SELECTED)
+        self.desk.layer_changed.emit()
 
     def _leave_gaps(self, is_on: bool) -> None:
         self.desk.has_gaps = is_on

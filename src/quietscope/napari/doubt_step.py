@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from quietscope.errors import ImageFileError
+from quietscope.io import Image
 from quietscope.napari.background import Work
 from quietscope.napari.before_after import BeforeAfter
 from quietscope.napari.curve_plot import CurvePlot, Drawn
@@ -144,10 +145,8 @@ class DoubtStep(QWidget):
         """
         if self._work is not None:
             return
-        denoiser, layer = self._desk.model(), self._desk.layer
-        shown = self._shown()
-        image = self._desk.source().images()[0] if shown is None else shown.image
-        channel = None if shown is None else shown.channel
+        denoiser = self._desk.model()
+        layer, image, channel = self._image()
         dims = denoiser.method.spatial_dims
         box = visible_box(layer, image, place_in(self._desk.viewer, layer), dims, SIDE)
         part = part_of(image, box)
@@ -161,6 +160,22 @@ class DoubtStep(QWidget):
             ended=self._ended,
         )
         self.refresh()
+
+    def _image(self) -> tuple[Any, Image, int | None]:
+        """Return the layer that is worked on, its image, and which channel of that it is, where it is one of several.
+
+        Raises:
+            QuietScopeError: If there is no layer, or it is no image.
+        """
+        shown, layer = self._shown(), self._desk.layer
+        if shown is not None:
+            return layer, shown.image, shown.channel
+        source = self._desk.source(selected=self._desk.are_channels)
+        [image, *_] = source.images()
+        if not source.are_channels:
+            return source.layers[0], image, None
+        at = source.layers.index(layer) if layer in source.layers else 0
+        return source.layers[at], image, at
 
     def _show_samples(self, layer: Any, box: tuple[slice, ...], samples: np.ndarray, channel: int | None) -> None:
         if self.sampled is not None and self.sampled in self._desk.viewer.layers:
