@@ -25,7 +25,7 @@ def at_width(dock: Any, width: int) -> list[tuple[str, int, int]]:
 
 
 def test_all_steps_fit_a_narrow_dock_however_long_a_path_is(make_dock: MakeDock) -> None:
-    dock = make_dock(image_layer(noisy(40, 40)))
+    dock = make_dock(image_layer(noisy(40, 40), LONG))
     for words in (dock.look.words, dock.learn.words, dock.learn.model, dock.denoise.words, dock.doubt.words):
         words.setText(LONG)
         assert words.text() == LONG
@@ -33,6 +33,7 @@ def test_all_steps_fit_a_narrow_dock_however_long_a_path_is(make_dock: MakeDock)
         plot.draw(a_line())
     assert [(name, needed) for name, needed, room in at_width(dock, NARROW) if needed > room] == []
     assert dock.width() == NARROW
+    assert dock.minimumSizeHint().width() <= NARROW
     for box in (dock.channels, dock.gaps):
         assert box.sizeHint().width() <= box.width()
         assert box.toolTip()

@@ -55,6 +55,8 @@ class QuietScopeDock(QWidget):
             "One letter per dimension: T time, C channel, Z depth, Y, X, or another that counts frames."
         )
         self.layers.setAccessibleName("Layer")
+        self.layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.layers.setMinimumContentsLength(12)  # the name of a layer may be long
         self.axes.setAccessibleName("Axes")
         self.now.setToolTip("Learns from this layer as the step Learn is set, and denoises it: all in one.")
         self.look, self.learn = LookStep(self.desk), LearnStep(self.desk)
