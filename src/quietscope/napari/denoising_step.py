@@ -164,8 +164,8 @@ class DenoisingStep(QWidget):
         """Return the part of an image that is seen, where there is no memory for the results of all of it."""
         box = self._box_of(layers, image, dims)
         show_warning(
-            f"the results of {str(layers[0].name)!r} are larger than the free memory: only what is seen is denoised; "
-            "for all of it, save the layer and type what stands under 'The same as'"
+            f"the results of {str(layers[0].name)!r} are larger than the free memory: only what is seen is denoised, "
+            f"{SEEN_SIDE} pixels a side at most; for all of it, save the layer and type what stands under 'The same as'"
         )
         self._start = tuple(side.start for side in box[len(box) - layers[0].ndim :])
         return part_of(image, box)
