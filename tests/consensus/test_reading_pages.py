@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from quietscope.consensus import ReadingOptions, read_text
 from quietscope.consensus.reading_tesseract import Ink, Layout, Look, find_tesseract, looked_at
 from quietscope.consensus.reading_words import Word
 from quietscope.errors import SettingsError, SizeError
+from quietscope.io import as_image
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
 from tests.consensus.by_heart import by_heart, noisy
@@ -182,3 +184,12 @@ def test_without_the_program_one_line_installs_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(pytesseract, "get_tesseract_version", missing)
     with pytest.raises(SettingsError, match=r"the program tesseract.*apt install tesseract-ocr"):
         find_tesseract()
+
+
+def test_what_a_mask_leaves_out_is_left_out_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_heart(monkeypatch, "words")
+    pages = noisy((2, 24, 40))
+    pages[:, 3:6, 4:9] = np.nan
+    image = replace(as_image(pages, "TYX"), mask="nan")
+    found = read_text(denoiser(HDN), image, ReadingOptions(num_samples=2))
+    assert [page.text for page in found.pages] == ["words", "words"]

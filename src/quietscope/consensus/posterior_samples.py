@@ -1,7 +1,6 @@
 """Samples of an image one at a time: they lie in a file, so that memory does not grow with their number."""
 
-import os
-import tempfile
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.consensus.scratch import scratch_file
 from quietscope.data.measured import as_measured
-from quietscope.errors import OutputError, SettingsError
+from quietscope.errors import SettingsError
 from quietscope.io import Image
-from quietscope.io.atomic import DISK_FULL
 from quietscope.methods.abilities import require
 from quietscope.methods.base import SamplingMethod
 from quietscope.model.denoising import denoise_into
@@ -88,41 +87,17 @@ def stored_samples(
 
     Raises:
         SettingsError: If the model does not sample, or a number is too small.
-        OutputError: If there is no room for the samples on the disk.
+        OutputError: If there is no room for the samples among the temporary files.
         QuietScopeError: If the image does not fit the model.
     """
     check_samples(model, num_samples)
     measured = as_measured(image)
     shape = tuple(int(length) for length in measured.shape)
-    with tempfile.TemporaryDirectory(prefix="quietscope-samples-") as folder:
-        path = Path(folder) / "samples.f32"
-        _reserve(path, 4 * num_samples * int(np.prod(shape)))
+    with scratch_file(4 * num_samples * math.prod(shape), num_samples) as path:
         samples = StoredSamples(path, shape, num_samples)
         request = Request(num_samples=num_samples, seed=seed, tile=tile)
         denoise_into(model, measured, {**estimates, "samples": samples}, request, progress=progress)
         yield samples
-
-
-def _reserve(path: Path, size: int) -> None:
-    """Make a file of so many bytes that are there: a disk that is full later would kill whoever writes through memory.
-
-    Raises:
-        OutputError: If the disk has too little room.
-    """
-    try:
-        with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:  # macOS and Windows
-                os.truncate(file.fileno(), size)
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        raise OutputError(
-            f"{size / 1e9:.3g} GB for samples in {path.parent.parent}",
-            f"{os.strerror(error.errno)}",
-            f"set TMPDIR to a folder with room, or pass fewer, e.g. `{typed(num_samples=10)}`",
-        ) from error
 
 
 def check_samples(model: TrainedModel, num_samples: int) -> None:

@@ -24,7 +24,7 @@ from quietscope.consensus.reading_tesseract import (
     looked_at,
 )
 from quietscope.consensus.reading_words import Word
-from quietscope.data.measured import as_measured
+from quietscope.data.measured import MeasuredArray, as_measured
 from quietscope.errors import SettingsError, SizeError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.methods.abilities import require
@@ -168,7 +168,13 @@ def _frames(image: Image, model: TrainedModel, *, check_only: bool = False) -> I
             "read another part of the image, or scan it at a finer resolution",
         )
     for number in range(layout.num_frames):
-        yield image if check_only else Image(layout.take(image.data, number), "CYX", path=image.path)
+        yield image if check_only else _page(image, layout.take(image.data, number))
+
+
+def _page(image: Image, pixels: npt.NDArray[Any]) -> Image:
+    """Return one page of an image; NaN was never measured there, if the image came with a mask."""
+    mask = "nan" if image.mask is not None or isinstance(image.data, MeasuredArray) else None
+    return Image(pixels, "CYX", path=image.path, mask=mask)
 
 
 def _read_page(
