@@ -98,7 +98,7 @@ def test_a_broken_package_stops_nobody_but_who_asks_for_it(declare: Declare) -> 
     assert members.notes() == (words,)
 
 
-@pytest.mark.parametrize("code", ["six = '6'", "seven = 6", "raise SystemError('no\\nmore')"])
+@pytest.mark.parametrize("code", ["six = '6'", "seven = 6", "raise SystemError('no\\nmore')", "raise SystemExit(3)"])
 def test_something_else_is_refused(declare: Declare, code: str) -> None:
     declare("odd", code, six="six")
     with pytest.raises(PluginError, match="odd") as caught:

@@ -149,7 +149,7 @@ class Registry(Mapping[str, T]):
         package = _package(entry)
         try:
             return self._check(name, entry.load())
-        except Exception as error:  # other people's modules raise whatever they like
+        except (Exception, SystemExit) as error:  # other people's modules raise whatever they like
             reason = " ".join(str(error).split())[:200]
             raise PluginError(
                 f"{name}, which the package {package} declares in {self.group}, to be usable",
