@@ -1,6 +1,7 @@
 """``quietscope segment``, ``measure`` and ``spots``: what they write and print, and one line where they cannot."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,8 @@ def test_a_point_method_is_refused_before_anything_is_read(
     quietscope: Quietscope, point_model: Path, tmp_path: Path, verb: str
 ) -> None:
     extra = ["--with", "own_functions:mean"] if verb == "measure" else []
-    outcome = quietscope(verb, point_model, tmp_path / "none.tif", "-o", tmp_path / "out", *extra)
+    name = "out" if verb == "segment" else "out.csv"
+    outcome = quietscope(verb, point_model, tmp_path / "none.tif", "-o", tmp_path / name, *extra)
     refused(outcome, "a method that samples", "noise2void", "--method hdn", "--method instant")
 
 
@@ -116,6 +118,70 @@ def test_measure_and_compare(quietscope: Quietscope, images: Path, model: Path, 
     assert status == 0, err
     assert "not told apart" in " ".join(out.split())
     refused(quietscope(*words, "-o", tmp_path / "c.csv", "--compare", images / "tiny.yaml"), "a table of")
+
+
+@pytest.mark.parametrize("verb", ["measure", "spots"])
+def test_a_table_has_the_name_of_one(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path, verb: str
+) -> None:
+    extra = ["--with", "own_functions:mean"] if verb == "measure" else []
+    outcome = quietscope(verb, model, images / "cells.tif", "-o", tmp_path / "out", *extra)
+    refused(outcome, "ends in .csv", "out.csv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_without_a_column_in_common_are_refused_before_one_is_written(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.csv").write_text("image,row,column,sample_0,sample_1\nx,0,area,1,3\n")
+    words = ("measure", model, images / "cells.tif", "--with", "own_functions:mean", "--samples", 2)
+    status, _, err = quietscope(*words, "-o", tmp_path / "mine.csv", "--compare", tmp_path / "other.csv")
+    assert status == 2
+    assert "a column in common; got area and mean, top" in err
+    assert not (tmp_path / "mine.csv").exists()
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
+    for folder in ("day1", "day2"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(images / "cells.tif", tmp_path / folder / "a.b.tif")
+    named = [Path("day1", "a.b.tif"), Path("day2", "a.b.tif")]
+    words = ("--samples", 2, "-o", tmp_path / "out")
+    status, _, err = quietscope("segment", model, *named, *words, "--with", "own_functions:halves")
+    assert status == 0, err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["day1_a.b", "day2_a.b"]
+    status, _, err = quietscope("measure", model, *named, *words[:2], "-o", "t.csv", "--with", "own_functions:mean")
+    assert status == 0, err
+    with Path("t.csv").open() as file:
+        assert {row["image"] for row in csv.DictReader(file)} == {str(each) for each in named}
+    outcome = quietscope("segment", model, named[0], named[0], "-o", tmp_path / "twice", "--samples", 2)
+    refused(outcome, "different names", "twice")
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_samples_are_drawn(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
+    named = [images / "cells.tif", images / "clean.tif"]
+    refused(quietscope("segment", model, *named, "-o", tmp_path / "no" / "such"), "an existing folder", "mkdir -p")
+
+
+def test_an_image_without_objects_does_not_keep_others_from_theirs(
+    quietscope: Quietscope, images: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rare_functions.py").write_text(
+        "calls = iter(range(100))\n"
+        "def first_has_none(image):\n"
+        "    return (image > 0).astype(int) * (next(calls) >= 6)\n"
+    )
+    named = [images / "cells.tif", images / "clean.tif"]
+    words = ("-o", tmp_path / "out", "--samples", 2, "--with", "rare_functions:first_has_none")
+    status, _, err = quietscope("segment", model, *named, *words)
+    assert status == 0, err
+    assert "no object in any of 2 samples" in err
+    tables = {name: (tmp_path / "out" / name / "objects.csv").read_text() for name in ("cells", "clean")}
+    assert [len(text.splitlines()) for text in tables.values()] == [1, 3]
 
 
 def test_spots_are_listed(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:

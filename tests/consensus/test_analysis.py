@@ -1,6 +1,7 @@
 """Functions over samples: numbers with intervals, and functions that do wrong."""
 
 import errno
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,29 @@ def test_what_is_no_number_is_refused(tmp_path: Path, given_back: Any) -> None:
         table_of(tmp_path, np.zeros((2, 2, 2)), lambda _: given_back)
 
 
+def test_a_function_that_ends_the_program_has_failed(tmp_path: Path) -> None:
+    def ends(sample: Pixels) -> float:
+        sys.exit("enough")
+
+    with pytest.raises(SettingsError, match=r"half of 3 samples; got 3 failures.*SystemExit: enough"):
+        table_of(tmp_path, np.zeros((3, 2, 2)), ends)
+
+
+def test_what_no_process_can_send_back_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"another process can send back; got .*return numbers"):
+        table_of(tmp_path, np.zeros((3, 2, 2)), memoryview, processes=2)
+
+
+def test_nothing_is_called_none(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="got None on sample 0"):
+        table_of(tmp_path, np.zeros((2, 2, 2)), lambda _: None)
+
+
+def test_tables_that_another_program_saved_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,row,column,sample_0,sample_1\nx,0,mean,1,3\n", encoding="utf-8-sig")
+    assert [each.tolist() for each in groups_in(tmp_path / "a.csv")["mean"]] == [[1, 3]]
+
+
 def test_other_columns_from_sample_to_sample_are_refused(tmp_path: Path) -> None:
     samples = np.arange(3.0)[:, None, None] * np.ones((1, 2, 2))
     with pytest.raises(SettingsError, match="the columns a of every sample; got b of sample 2"):
@@ -188,7 +212,7 @@ def test_tables_are_written_and_compared(tmp_path: Path) -> None:
     assert len(groups_in(first)["mean"][0]) == 12
     (found,) = compare_tables(first, second)
     assert found.between.value == pytest.approx(50, abs=1e-3)
-    assert "different of the measurement alone" in found.words
+    assert "different, by the measurement alone" in found.words
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "column,sample_0\nx,words\n"])

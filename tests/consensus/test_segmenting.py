@@ -79,12 +79,28 @@ def test_a_channel_is_chosen_and_others_are_refused() -> None:
         (lambda image: image, "labels in integers; got float32"),
         (lambda image: np.zeros((2, 2), int), "16 x 24; got 2 x 2"),
         (lambda image: -np.ones(image.shape, int), "labels from 0 up; got -1"),
-        (lambda image: np.zeros(image.shape, int), "finds objects; got none in any of 3 samples"),
+        (lambda image: None, "labels in integers; got None"),
+        (lambda image: np.full(image.shape, 2**63, np.uint64), "labels below"),
+        (lambda image: sys.exit(3), "half of 3 samples; got 3 failures.*SystemExit: 3"),
     ],
 )
 def test_segmenters_that_do_wrong_are_refused(segmenter: Any, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         found_in(segmenter=segmenter)
+
+
+def test_an_image_without_objects_has_none(tmp_path: Path) -> None:
+    found = found_in(IMAGE[0], lambda image: np.zeros(image.shape, int), "YX")
+    assert "no object in any of 3 samples" in found.note
+    assert (found.frames[0].objects, found.frames[0].count.high, found.labels.max()) == ((), 0, 0)
+    write_segmented(found, tmp_path / "out")
+    assert len((tmp_path / "out" / "objects.csv").read_text().splitlines()) == 1
+    assert (tmp_path / "out" / "counts.csv").read_text().splitlines()[1] == "0,0,0,0,0,0,0"
+
+
+def test_a_least_probability_is_looked_at_before_a_sample_is_drawn() -> None:
+    with pytest.raises(SettingsError, match="a least probability from 0 to 1; got nan"):
+        found_in(segmenter=lambda image: pytest.fail("drawn"), least_probability=float("nan"))
 
 
 def test_a_sample_that_cannot_be_segmented_is_told_and_left_out() -> None:
@@ -173,6 +189,25 @@ def test_a_program_segments(tmp_path: Path) -> None:
     script.write_text("import sys\nsys.exit('one\\nno cells today')\n")
     with pytest.raises(RuntimeError, match="no cells today"):
         Chosen(name=command).segmenter()(np.ones((2, 2), np.float32))
+
+
+def test_a_program_that_wrote_no_image_has_failed_on_that_sample(tmp_path: Path) -> None:
+    script = tmp_path / "second.py"
+    script.write_text(
+        "import pathlib, shutil, sys\n"
+        f"count = pathlib.Path({str(tmp_path / 'count')!r})\n"
+        "count.write_text(count.read_text() + 'x' if count.exists() else 'x')\n"
+        "from quietscope import read_image, write_image\n"
+        "image = read_image(sys.argv[1])\n"
+        "if len(count.read_text()) == 2:\n"
+        "    pathlib.Path(sys.argv[2]).write_text('no image')\n"
+        "else:\n"
+        "    write_image(sys.argv[2], (image.data[:] > 0).astype('uint8'), image.axes)\n"
+    )
+    command = shlex.join([sys.executable, str(script)]) + " {input} {output}"
+    (frame,) = found_in(IMAGE[0], Chosen(name=command).segmenter(), "YX").frames
+    assert [each.sample for each in frame.failures] == [1]
+    assert "wrote no image" in frame.failures[0].line
 
 
 def test_cellpose_and_stardist_get_the_models_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,27 @@ def test_a_radius_that_is_none_is_refused(radius: float) -> None:
         find_spots(tiny.denoiser(HDN), np.ones((16, 16), np.float32), radius=radius)
 
 
-def test_no_spot_at_all_is_refused() -> None:
+def test_an_image_without_spots_has_none() -> None:
     image = np.random.default_rng(0).normal(150, 30, (16, 16)).astype(np.float32)
-    with pytest.raises(SettingsError, match="spots; got none in any of 2 samples"):
-        find_spots(tiny.denoiser(HDN), image, num_samples=2, threshold=1e9)
+    found = find_spots(tiny.denoiser(HDN), image, num_samples=2, threshold=1e9)
+    assert found.spots == ()
+    assert found.counts[0].tolist() == [0, 0]
+    assert "no spot in any of 2 samples" in found.note
+    assert len(found.to_csv().splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": float("nan")}, {"least_probability": 2.0}])
+def test_numbers_that_are_none_are_refused_before_a_sample_is_drawn(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=r"threshold|least probability"):
+        find_spots(tiny.denoiser(HDN), np.full((4, 4, 4), np.nan, np.float32), axes="QQQ", **wrong)  # type: ignore[arg-type]  # mypy takes the numbers for any argument
+
+
+def test_no_spot_is_where_nothing_was_measured() -> None:
+    sample = np.ones((24, 24), np.float32)
+    sample[6, 6] = sample[18, 18] = 9.0
+    sample[15:, 15:] = np.nan
+    found = Maxima(2.0)(sample)
+    np.testing.assert_allclose(found[0, 1:], [6, 6], atol=0.5)
+    assert np.isfinite(found).all()
+    assert (found[1:, 0] < 0.1 * found[0, 0]).all()
+    assert not (found[:, 1:] > 15.5).all(axis=1).any()

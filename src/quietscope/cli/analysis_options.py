@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 
 from quietscope.cli.help_groups import BASIC, PREDICTION
+from quietscope.errors import OutputError
 
 SamplingModel: TypeAlias = Annotated[
     Path,
@@ -46,6 +47,19 @@ class SamplingOptions:
             "tile": self.tile,
             "seed": self.seed,
         }
+
+
+def check_table(output: Path, overwrite: bool) -> None:
+    """Refuse a place where no table can be written, before any work is done.
+
+    Raises:
+        OutputError: If its name is not that of a table, it exists and may not be replaced, or cannot be written.
+    """
+    from quietscope.io.atomic import check_target
+
+    if output.suffix.lower() != ".csv":
+        raise OutputError("a name that ends in .csv", str(output), f"write to {output.with_name(output.name + '.csv')}")
+    check_target(output, overwrite)
 
 
 USUAL_SAMPLING = SamplingOptions()

@@ -165,8 +165,8 @@ def _as_table(found: Any, sample: int) -> tuple[tuple[str, ...], npt.NDArray[np.
     """Return what a function gave as names of columns and numbers, (rows, columns)."""
     by_name: Mapping[Any, Any]
     if found is None:
-        found = {}
-    if isinstance(found, Mapping) or (hasattr(found, "columns") and hasattr(found, "to_dict")):
+        by_name = {}
+    elif isinstance(found, Mapping) or (hasattr(found, "columns") and hasattr(found, "to_dict")):
         by_name = found if isinstance(found, Mapping) else {name: found[name] for name in found.columns}
     else:
         by_name = _named(found)
@@ -176,9 +176,10 @@ def _as_table(found: Any, sample: int) -> tuple[tuple[str, ...], npt.NDArray[np.
             raise ValueError("no columns of numbers")  # or none at all
         return tuple(map(str, by_name)), np.stack(parts, axis=1)
     except (TypeError, ValueError) as error:
+        kind = "None" if found is None else type(found).__name__
         raise SettingsError(
             "a function that returns a number, several, or columns of one length",
-            f"{type(found).__name__} on sample {sample} ({' '.join(str(error).split())[:100]})",
+            f"{kind} on sample {sample} ({' '.join(str(error).split())[:100]})",
             'return e.g. {"area": 12.5}',
         ) from error
 

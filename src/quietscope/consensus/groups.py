@@ -1,7 +1,7 @@
 """Two groups of images: do their numbers differ, given how sure each number is and how images of a group differ."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Difference:
         """The line that a person reads."""
         ends = f"{self.between.value:+.4g} ({self.between.low:+.4g} to {self.between.high:+.4g})"
         verdict = "different" if self.is_clear else "not told apart"
-        alone = " of the measurement alone: one image says nothing of others" if 1 in self.num else ""
+        alone = ", by the measurement alone: one image says nothing of others" if 1 in self.num else ""
         return f"{self.column}: {self.first:.4g} and {self.second:.4g}, {ends}: {verdict}{alone}"
 
 
@@ -93,11 +93,22 @@ def compare_tables(first: Path, second: Path, confidence: float = USUAL_CONFIDEN
         SettingsError: If one is no such table, or they have no column in common.
     """
     one, other = groups_in(first), groups_in(second)
+    both = in_common(one, other)
+    return [difference(one[column], other[column], column, confidence) for column in both]
+
+
+def in_common(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    """Return the columns that two tables have in common.
+
+    Raises:
+        SettingsError: If there is none.
+    """
+    one, other = list(first), list(second)
     both = [column for column in one if column in other]
     if not both:
         got = f"{', '.join(one)} and {', '.join(other)}"
         raise SettingsError("tables with a column in common", got, "measure both with the same function")
-    return [difference(one[column], other[column], column, confidence) for column in both]
+    return both
 
 
 def groups_in(path: Path) -> dict[str, list[Samples]]:
@@ -108,7 +119,7 @@ def groups_in(path: Path) -> dict[str, list[Samples]]:
     """
     found: dict[str, list[Samples]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
                 given = [float(value) for name, value in row.items() if name and name.startswith(_SAMPLE) and value]
                 known = np.asarray(given, np.float64)

@@ -95,12 +95,21 @@ def check_way(consensus: str) -> None:
         raise SettingsError(f"{names}", f"consensus {consensus!r}", f"pass e.g. `{typed(consensus='vote')}`")
 
 
+def check_least(probability: float) -> None:
+    """Refuse what is no share of the samples.
+
+    Raises:
+        SettingsError: If it is not from 0 to 1.
+    """
+    if not 0.0 <= probability <= 1.0:
+        fix = f"pass e.g. `{typed(least_probability=0.5)}`"
+        raise SettingsError("a least probability from 0 to 1", f"{probability:g}", fix)
+
+
 def fused(overlaid: Overlaid, consensus: str = "vote", least_probability: float = LEAST_PROBABILITY) -> Consensus:
     """Make one segmentation of many that were laid over each other, see `consensus_labels`."""
     check_way(consensus)
-    if not 0.0 <= least_probability <= 1.0:
-        fix = f"pass e.g. `{typed(least_probability=0.5)}`"
-        raise SettingsError("a least probability from 0 to 1", f"{least_probability:g}", fix)
+    check_least(least_probability)
     labels = FUSIONS[consensus](overlaid)
     found = _judged(overlaid, _numbered(labels))
     unlikely = found.existence < least_probability

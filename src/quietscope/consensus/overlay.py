@@ -175,13 +175,16 @@ def checked_labels(labels: Any, shape: Sequence[int]) -> Labels:
     """
     found = np.asarray(labels)
     if found.dtype.kind not in "iub":
-        raise SettingsError("labels in integers", f"{found.dtype}", "return e.g. labels.astype(int)")
+        got = "None" if labels is None else f"{found.dtype}"
+        raise SettingsError("labels in integers", got, "return e.g. labels.astype(int)")
     if found.shape != tuple(shape):
         raise SettingsError(
             f"labels of the shape of the image, {_by(shape)}", _by(found.shape), "return one label for every pixel"
         )
     if found.size and found.min() < 0:
         raise SettingsError("labels from 0 up", f"{found.min()}", "return 0 for the background")
+    if found.size and int(found.max()) >= 2**62:
+        raise SettingsError("labels below 2^62", f"{found.max()}", "number objects from 1")
     return found
 
 

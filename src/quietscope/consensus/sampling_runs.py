@@ -1,5 +1,6 @@
 """A function over samples, one after another or in processes, and what becomes of the samples on which it fails."""
 
+import pickle
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -55,7 +56,7 @@ def over(
         The number of a sample with what the function returned, or how it failed.
 
     Raises:
-        SettingsError: If the function cannot be sent to another process, or its process was killed.
+        SettingsError: If the function, or what it returned, cannot be sent between processes, or one was killed.
         QuietScopeError: Of this package, where the function raises it: what it says holds for all samples.
     """
     if processes < 1:
@@ -64,6 +65,7 @@ def over(
         for number in range(len(samples)):
             yield number, attempt(samples, function, number, index)
         return
+    _check_sendable(function)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting: list[tuple[int, Future[Found | Failure]]] = []
         try:
@@ -74,11 +76,19 @@ def over(
             for number, future in waiting:
                 yield number, future.result()
         except (PicklingError, AttributeError, TypeError) as error:
-            fix = f"define it in a module, or pass `{typed(processes=1)}`"
-            raise SettingsError("a function that other processes can import", last_line(str(error)), fix) from error
+            fix = f"return numbers or arrays, or pass `{typed(processes=1)}`"
+            raise SettingsError("what another process can send back", last_line(str(error)), fix) from error
         except BrokenProcessPool as error:
             fix = f"pass fewer, e.g. `{typed(processes=1)}`"
             raise SettingsError("processes that live", "one that was killed, or ran out of memory", fix) from error
+
+
+def _check_sendable(function: Callable[[Any], Any]) -> None:
+    try:
+        pickle.dumps(function)
+    except (PicklingError, AttributeError, TypeError) as error:
+        fix = f"define it in a module, or pass `{typed(processes=1)}`"
+        raise SettingsError("a function that other processes can import", last_line(str(error)), fix) from error
 
 
 def attempt(samples: StoredSamples, function: Callable[[Any], Found], number: int, index: Index) -> Found | Failure:
@@ -87,7 +97,7 @@ def attempt(samples: StoredSamples, function: Callable[[Any], Found], number: in
         return function(samples.read(number, index))
     except QuietScopeError:
         raise
-    except Exception as error:  # other people's functions raise whatever they like
+    except (Exception, SystemExit) as error:  # other people's functions raise whatever they like
         return Failure(number, last_line("".join(traceback.format_exception_only(error))))
 
 
@@ -97,7 +107,7 @@ def attempted(function: Callable[[Any], Found], image: Any) -> Found | None:
         return function(image)
     except QuietScopeError:
         raise
-    except Exception:  # it has worked on samples, which is what counts
+    except (Exception, SystemExit):  # it has worked on samples, which is what counts
         return None
 
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from quietscope.consensus.sampling_runs import last_line
 from quietscope.consensus.thresholding import USUAL_DIAMETER, threshold, watershed
-from quietscope.errors import SettingsError
+from quietscope.errors import QuietScopeError, SettingsError
 from quietscope.io import read_image, write_image
 from quietscope.registry import Registry
 from quietscope.wording import typed
@@ -29,6 +29,7 @@ Image = npt.NDArray[np.float32]
 Segmenter = Callable[[Image], npt.NDArray[Any]]
 """Receives an image, (Y, X) or (Z, Y, X), and returns its labels."""
 
+LARGEST_DIAMETER = 10_000.0
 _FOR_IMAGE, _FOR_LABELS = "{input}", "{output}"
 
 
@@ -69,7 +70,7 @@ def of_command(image: Image, command: str) -> npt.NDArray[Any]:
         command: What to run, with {input} and {output} in place of the files; no shell reads it.
 
     Raises:
-        RuntimeError: If it fails, with the last line of what it said, or writes nothing.
+        RuntimeError: If it fails, with the last line of what it said, or writes nothing, or no image.
     """
     with tempfile.TemporaryDirectory(prefix="quietscope-segment-") as folder:
         source, target = Path(folder) / "input.tif", Path(folder) / "output.tif"
@@ -82,7 +83,10 @@ def of_command(image: Image, command: str) -> npt.NDArray[Any]:
             raise RuntimeError(last_line(done.stderr or done.stdout))
         if not target.exists():
             raise RuntimeError(f"{words[0]} wrote nothing to {_FOR_LABELS}")
-        return np.asarray(read_image(target).data)
+        try:
+            return np.asarray(read_image(target).data)
+        except QuietScopeError as error:  # of this sample; others may be whole
+            raise RuntimeError(f"{words[0]} wrote no image: {error}") from error
 
 
 def _function(name: str, member: object) -> Segmenter:
@@ -124,8 +128,12 @@ class Chosen:
             SettingsError: If there is no such segmenter, or it lacks what it needs.
             PluginError: If the package that declares it cannot be used.
         """
-        if self.diameter is not None and not self.diameter > 0:
-            raise SettingsError("a diameter above 0", f"{self.diameter:g}", f"pass e.g. `{typed(diameter=30)}`")
+        if self.diameter is not None and not 0 < self.diameter <= LARGEST_DIAMETER:
+            raise SettingsError(
+                f"a diameter above 0, up to {LARGEST_DIAMETER:g} pixels",
+                f"{self.diameter:g}",
+                f"pass e.g. `{typed(diameter=30)}`",
+            )
         if self.name in _WITH_WEIGHTS:
             return self._with_weights()
         if self.weights is not None:
@@ -174,7 +182,7 @@ def function_of(name: str) -> Callable[..., Any]:
         found = importlib.import_module(module)
         for part in function.split("."):
             found = getattr(found, part)
-    except Exception as error:  # other people's modules raise whatever they like
+    except (Exception, SystemExit) as error:  # other people's modules raise whatever they like
         words = " ".join(str(error).split())[:200]
         raise SettingsError(
             f"a function {name} that can be imported", f"{type(error).__name__}: {words}", "check module and function"

@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from quietscope.consensus.counting import count_interval
 from quietscope.consensus.frame_plan import FramePlan
-from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_way, fused
+from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_least, check_way, fused
 from quietscope.consensus.objects import Measured, SampleObjects, measured_objects, objects_of
 from quietscope.consensus.overlay import Labels, Overlaid, Overlay, checked_labels
 from quietscope.consensus.posterior_samples import Index, StoredSamples, stored_samples
 from quietscope.consensus.sampling_runs import Failure, attempted, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, spread_note
-from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.model.trained import TrainedModel
 from quietscope.tiling.walk import Progress
@@ -59,7 +58,7 @@ class Segmented:
         probability: Share of the samples that have an object there, float32.
         mean: Mean of the samples, float32, intensity units.
         frames: What was found in each frame.
-        note: What is to be said of the intervals.
+        note: What is to be said of the intervals, or of an image without objects.
     """
 
     image: Image
@@ -113,15 +112,17 @@ def segment(
         progress: Called with (done, total) samples of tiles.
 
     Returns:
-        Labels, objects and counts.
+        Labels, objects and counts; an image may have none.
 
     Raises:
-        SettingsError: If the model does not sample, the segmenter fails on more than half of the samples, returns no
-            labels, or finds nothing in any sample.
+        SettingsError: If the model does not sample, the segmenter fails on more than half of the samples, or returns
+            no labels.
+        OutputError: If there is no room for the samples among the temporary files.
         QuietScopeError: If the image does not fit the model.
     """
     check_way(consensus)
     check_confidence(confidence)
+    check_least(least_probability)
     opened = as_image(image, axes)
     plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
     with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
@@ -130,11 +131,8 @@ def segment(
             frame = _frame_of(samples, segmenter, plan.in_image(at), processes)
             found.add(at, frame, consensus, least_probability, model, confidence)
     if not any(frame.counts.any() for frame in found.frames):
-        raise SettingsError(
-            "a segmenter that finds objects",
-            f"none in any of {numbered(num_samples, 'sample')}",
-            f"choose another, or another size, e.g. `{typed(diameter=20)}`",
-        )
+        none = f"no object in any of {numbered(num_samples, 'sample')}"
+        return found.done(f"{none}: if there are some, pass another segmenter or size, e.g. `{typed(diameter=20)}`")
     return found.done(spread_note(model))
 
 

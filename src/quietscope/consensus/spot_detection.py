@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.consensus.frame_plan import FramePlan
+from quietscope.consensus.instances import check_least
 from quietscope.consensus.posterior_samples import stored_samples
 from quietscope.consensus.sampling_runs import Failure, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, interval_of, spread_note
@@ -50,7 +52,7 @@ class Spots:
         places: The other axes, without channels.
         threshold: The brightness from which on a maximum is a spot.
         counts: How many spots each sample has, of every frame, (frames, K).
-        note: What is to be said of the intervals.
+        note: What is to be said of the intervals, or of an image without spots.
         failures: Samples that were left out.
     """
 
@@ -120,12 +122,16 @@ def find_spots(
         The spots.
 
     Raises:
-        SettingsError: If the model does not sample, a number lies outside its range, or no sample has a spot.
+        SettingsError: If the model does not sample, or a number lies outside its range.
+        OutputError: If there is no room for the samples among the temporary files.
         QuietScopeError: If the image does not fit the model.
     """
     check_confidence(confidence)
     if not 0.5 <= radius <= 1000:
         raise SettingsError("a radius from 0.5 to 1000 pixels", f"{radius:g}", f"pass e.g. `{typed(radius=2)}`")
+    check_least(least_probability)
+    if threshold is not None and not math.isfinite(threshold):
+        raise SettingsError("a threshold that is a number", f"{threshold}", f"leave out `{typed('threshold')}`")
     opened = as_image(image, axes)
     plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
     found: list[tuple[dict[str, int], list[Points]]] = []
@@ -139,10 +145,6 @@ def find_spots(
             found.append((at, [each for each in given if not isinstance(each, Failure)]))
     least = _otsu(found) if threshold is None else threshold
     bright = [(at, [part[part[:, 0] >= least] for part in parts]) for at, parts in found]
-    if not any(len(part) for _, parts in bright for part in parts):
-        raise SettingsError(
-            "spots", f"none in any of {numbered(num_samples, 'sample')}", f"choose another `{typed('radius')}`"
-        )
     spots: list[Spot] = []
     for at, parts in bright:
         mine = [_spot(at, members, len(parts), model.spread, confidence) for members in same_spots(parts, radius)]
@@ -153,7 +155,7 @@ def find_spots(
         places="".join(letter for letter in plan.axes_out if letter not in plan.spatial),
         threshold=float(least),
         counts=tuple(np.array([len(part) for part in parts]) for _, parts in bright),
-        note=spread_note(model),
+        note=spread_note(model) if any(len(part) for _, parts in bright for part in parts) else _none(num_samples),
         failures=tuple(failures),
     )
 
@@ -173,14 +175,30 @@ class Maxima:
         from scipy import ndimage
 
         sigma = self.radius / np.sqrt(sample.ndim)
-        response = -(sigma**2) * ndimage.gaussian_laplace(sample.astype(np.float64), sigma)
+        is_known = np.isfinite(sample)
+        response = -(sigma**2) * ndimage.gaussian_laplace(_without_gaps(sample, is_known), sigma)
         window = 2 * int(np.ceil(self.radius)) + 1
-        is_top = (response == ndimage.maximum_filter(response, size=window)) & (response > 0)
+        is_top = (response == ndimage.maximum_filter(response, size=window)) & (response > 0) & is_known
         places = np.argwhere(is_top)
         heights = response[tuple(places.T)]
         order = np.argsort(-heights, kind="stable")[:_MOST]
         refined = places[order] + _between(response, places[order])
         return np.concatenate([heights[order, None], refined], axis=1)
+
+
+def _without_gaps(sample: npt.NDArray[np.float32], is_known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return a sample in which pixels that were never measured have the value of the nearest one that was."""
+    from scipy import ndimage
+
+    if is_known.all() or not is_known.any():
+        return np.where(is_known, sample, 0.0).astype(np.float64)
+    nearest = ndimage.distance_transform_edt(~is_known, return_distances=False, return_indices=True)
+    return np.asarray(sample[tuple(nearest)], np.float64)
+
+
+def _none(num_samples: int) -> str:
+    what = f"`{typed('radius')}` or `{typed('threshold')}`"
+    return f"no spot in any of {numbered(num_samples, 'sample')}: if there are some, pass another {what}"
 
 
 def _between(response: Points, places: npt.NDArray[np.int64]) -> Points:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
-from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions, check_table
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -49,15 +49,13 @@ def measure(
     What of several images cannot be read or measured is told, the others go on, and the exit status is 2.
     """
     from quietscope.consensus import over_samples
-    from quietscope.consensus.groups import compare_tables, groups_in
+    from quietscope.consensus.groups import compare_tables, groups_in, in_common
     from quietscope.consensus.segmenters import function_of
     from quietscope.consensus.tables import write_tables
-    from quietscope.io.atomic import check_target
 
     screen = Screen()
-    check_target(output, overwrite)
-    if compare is not None:
-        groups_in(compare)
+    check_table(output, overwrite)
+    other = groups_in(compare) if compare is not None else None
     function = function_of(with_)
     denoiser = open_sampler(model, sampling.samples, sampling.device)
     found: list[tuple[str, MeasuredTable]] = []
@@ -68,6 +66,8 @@ def measure(
             table = over_samples(denoiser, image, function, progress=progress, **sampling.settings())
         for failure in table.failures:
             screen.note(f"{each.name}: {failure.words}")
+        if other is not None:
+            in_common(other, table.columns)
         found.append((each.name, table))
 
     status = one_by_one(find_analysed(images, series)[0], analyse, screen.note)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
-from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions, check_table
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -62,7 +62,7 @@ def spots(
         check_target(output, overwrite=False)
     for path in tables.values():
         if path.parent.exists() or is_alone:
-            check_target(path, overwrite)
+            check_table(path, overwrite)
 
     def analyse(each: Analysed) -> None:
         image, path = each.image(axes, series, mask, part.part, screen.note), tables[each.stem]
