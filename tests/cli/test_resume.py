@@ -38,6 +38,8 @@ def test_denoise_is_stopped_and_goes_on(
     status, _, err = quietscope(*words, "--resume")
     assert status == 0
     assert "nothing is left to do" in err
+    status, _, err = quietscope(*words, "--resume", "--method", "divnoising")
+    assert (status, "leave out `--resume`" in err) == (2, True), "a run of another method is not that run"
     (out / "cells_denoised.ome.tif").unlink()
     status, _, err = quietscope(*words, "--resume")
     assert status == 2

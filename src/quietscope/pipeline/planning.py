@@ -31,11 +31,10 @@ from quietscope.pipeline.image_files import Target
 from quietscope.pipeline.inputs import open_images, open_references
 from quietscope.pipeline.partners import partners_of
 from quietscope.pipeline.plan import DenoisePlan, PredictPlan, Training, TrainPlan
-from quietscope.pipeline.results import USUAL, Abilities, Results, choose_kinds
+from quietscope.pipeline.results import USUAL, Abilities, Results, abilities_for, choose_kinds
 from quietscope.pipeline.run_folder import RunFolder
 from quietscope.pipeline.stems import stems_of
 from quietscope.pipeline.targets import Opening, Targets, check_format, check_one, names_file
-from quietscope.tiling.kinds import kinds_within
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
 
@@ -102,7 +101,7 @@ def plan_denoise(
     stems = stems_of(found)
     configuration, noisy = _noisy(found, axes, series, mask, part, configuration)
     references = open_references(partners_of(found, clean, series), noisy, series_of(series))
-    able = _abilities(configuration)
+    able = abilities_for(configuration)
     kinds, seen = choose_kinds(results, able, USUAL, request), _MOMENTS & able.kinds
     if "method" in configuration.unsettled and not _MOMENTS.issuperset(kinds):
         configuration = configuration.model_copy(update={"samples": True})
@@ -365,16 +364,6 @@ def _noisy(
     seen = tuple(in_context(image, configuration.context) for image in opened)
     layouts_of(seen, configuration.dims)
     return configuration, seen
-
-
-def _abilities(configuration: "Configuration") -> Abilities:
-    """Return what the method of a configuration can give; whatever "auto" may choose draws samples."""
-    from quietscope.methods import METHODS
-    from quietscope.presets import AUTO
-
-    if configuration.method == AUTO:
-        return Abilities.named(AUTO, kinds_within(samples=True, deconvolves=False))
-    return Abilities.of(METHODS[configuration.method])
 
 
 def context_in(file: Path) -> Context:

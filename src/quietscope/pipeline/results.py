@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quietscope.errors import SettingsError
 from quietscope.io.storage import USUAL_STORAGE, Storage
-from quietscope.tiling.kinds import Kind, chosen_kinds, names_of_kinds
+from quietscope.tiling.kinds import Kind, chosen_kinds, kinds_within, names_of_kinds
 from quietscope.tiling.request import DEFAULT_REQUEST, Request
 from quietscope.wording import typed
 
 if TYPE_CHECKING:
     from quietscope.methods.base import Method
+    from quietscope.presets import Configuration
 
 Dtype: TypeAlias = Literal["float32", "input"]
 USUAL = ("std", "deconvolved")
@@ -88,6 +89,19 @@ class Abilities:
         """Tell whether samples are drawn for some kinds of results."""
         asked = any(kind.needs == "samples" for kind in chosen_kinds(kinds))
         return self.deviates_by_samples or ("samples" in self.kinds and asked)
+
+
+def abilities_for(configuration: "Configuration") -> Abilities:
+    """Return what the method of a configuration can give; of "auto", what whichever it may choose can."""
+    from quietscope.methods import METHODS
+    from quietscope.presets.configuration import AUTO, speaks_no_unit
+
+    if configuration.method != AUTO:
+        return Abilities.of(METHODS[configuration.method])
+    if configuration.normalize == "together":
+        return Abilities.named(AUTO, kinds_within(samples=True, deconvolves=False))
+    choice = [Abilities.of(METHODS[name]).kinds for name in filter(speaks_no_unit, METHODS)]
+    return Abilities(method=AUTO, kinds=frozenset.intersection(*choice))
 
 
 def choose_kinds(
