@@ -4,6 +4,8 @@ import csv
 import io
 import shlex
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,13 +15,13 @@ import numpy.typing as npt
 import pytest
 
 from quietscope import read_image
-from quietscope.consensus import Segmented, segment
+from quietscope.consensus import Segmented, segment, segmenters
 from quietscope.consensus.objects import objects_of
 from quietscope.consensus.segment_files import write_segmented
 from quietscope.consensus.segmenters import SEGMENTERS, Chosen
 from quietscope.consensus.thresholding import threshold, watershed
 from quietscope.errors import AxesError, ChannelError, OutputError, QuietScopeError, SettingsError
-from quietscope.io import write_image
+from quietscope.io import as_image, write_image
 from quietscope.methods.hdn import HDN
 from tests import tiny
 from tests.consensus.known_samples import bright, fails_on_bright
@@ -138,6 +140,38 @@ def test_files_are_whole_and_nothing_is_replaced_unasked(tmp_path: Path) -> None
     write_segmented(found, tmp_path / "out", overwrite=True)
 
 
+@pytest.mark.parametrize("stands", [False, True])
+def test_of_files_that_cannot_all_be_written_none_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "out"
+    if stands:
+        out.mkdir()
+        (out / "labels.tif").write_text("of a run before")
+    monkeypatch.setattr("matplotlib.image.imsave", full)
+    found = found_in(IMAGE[0], axes="YX")
+    with pytest.raises(OSError, match="No space"):
+        write_segmented(found, out, overwrite=True)
+    assert [path.name for path in tmp_path.rglob("*")] == (["out", "labels.tif"] if stands else [])
+
+
+def test_the_picture_shows_what_was_measured_around_a_gap(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    image = IMAGE[0].copy()
+    image[:4, :4] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = segment(MODEL, replace(as_image(image, "YX"), mask="nan"), bright, num_samples=3)
+        write_segmented(found, tmp_path / "out")
+    drawn = imread(tmp_path / "out" / "overlay.png")
+    assert (drawn[:3, :3, :3] == 0).all()
+    assert np.ptp(drawn[6:-2, 2:9, 2]) > 0.2
+
+
 def test_labels_lie_beside_an_ome_zarr_image(tmp_path: Path) -> None:
     from ome_zarr_models.v05.image import Image as ZarrImage
     from ome_zarr_models.v05.image_label import ImageLabel
@@ -247,6 +281,31 @@ def test_what_is_not_installed_is_said(name: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SettingsError, match=f"pip install {name}"):
         Chosen(name=name, weights="mine").segmenter()
+
+
+def test_segmenters_of_others_see_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Model:
+        def predict_instances(self, image: Pixels) -> tuple[Pixels, None]:
+            seen.append(image)
+            return image, None
+
+        def eval(self, image: Pixels, **_: Any) -> tuple[Pixels]:
+            seen.append(image)
+            return (image,)
+
+    for name in ("_stardist_model", "_cellpose_model"):
+        monkeypatch.setattr(segmenters, name, lambda *_: Model())
+    image = IMAGE[0].copy()
+    image[:4, :4] = np.nan
+    segmenters.stardist(image, "weights", 12.0)
+    segmenters.cellpose(image, "weights", 12.0)
+    script = "import sys, shutil; shutil.copy(*sys.argv[1:])"
+    seen.append(segmenters.of_command(image, shlex.join([sys.executable, "-c", script]) + " {input} {output}"))
+    for each in seen:
+        assert np.isfinite(each).all()
+        assert each[0, 0] == each.min()
 
 
 def test_another_package_declares_a_segmenter() -> None:

@@ -158,3 +158,12 @@ def test_the_folder_in_which_a_file_keeps_its_planes_is_part_of_it(tmp_path: Pat
     touch(tmp_path, "cells.oif", "cells.oif.files/s_C001.tif", "other.files/a.tif")
     found = [Path(str(each.source)).relative_to(tmp_path).as_posix() for each in find_images(tmp_path)]
     assert found == ["cells.oif", "other.files/a.tif"]
+
+
+def test_what_segment_has_written_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("labels.tif", "agreement.tif", "probability.tif", "overlay.png")
+    touch(tmp_path, "plate/cells.tif", *(f"plate/out/{name}" for name in (*names, "objects.csv", "counts.csv")))
+    assert [each.source for each in find_images("plate")] == [f"plate{os.sep}cells.tif"]
+    touch(tmp_path, *(f"others/{name}" for name in names))
+    assert len(find_images("others")) == 4

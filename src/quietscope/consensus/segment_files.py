@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,19 @@ from quietscope.consensus.segmenting import Segmented, SegmentedFrame
 from quietscope.consensus.spread import Interval
 from quietscope.io import atomic_path, write_bytes_atomically, write_image
 from quietscope.io.atomic import check_target
-
-LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY, ZARR = (
-    "labels.tif",
-    "agreement.tif",
-    "probability.tif",
-    "objects.csv",
-    "counts.csv",
-    "overlay.png",
-    "labels.ome.zarr",
+from quietscope.io.segment_names import (
+    AGREEMENT,
+    ALWAYS,
+    COUNTS,
+    LABELS,
+    OBJECTS,
+    OVERLAY,
+    PROBABILITY,
+    ZARR,
 )
+
 REPORT = "segmentation.html"
 """What the command line leaves beside them, not in the way of the report of a run."""
-_ALWAYS = (LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY)
 _LEAST_LABELS = 65535
 
 
@@ -36,7 +38,7 @@ def is_zarr(path: Path | None) -> bool:
 
 def names_of(path: Path | None) -> tuple[str, ...]:
     """Return the names of what is written for an image of a path."""
-    return (*_ALWAYS, ZARR) if is_zarr(path) else _ALWAYS
+    return (*ALWAYS, ZARR) if is_zarr(path) else ALWAYS
 
 
 def check_folder(folder: Path, path: Path | None, *, overwrite: bool) -> None:
@@ -53,7 +55,7 @@ def check_folder(folder: Path, path: Path | None, *, overwrite: bool) -> None:
 
 
 def write_segmented(found: Segmented, folder: Path, *, overwrite: bool = False) -> dict[str, Path]:
-    """Write what was found, each file whole or not at all.
+    """Write what was found: each file is whole, and of a folder all are there or none that was not before.
 
     Args:
         found: What was found.
@@ -67,8 +69,30 @@ def write_segmented(found: Segmented, folder: Path, *, overwrite: bool = False) 
         OutputError: If one cannot be written.
     """
     check_folder(folder, found.image.path, overwrite=overwrite)
-    folder.mkdir(exist_ok=True)
     files = {name: folder / name for name in names_of(found.image.path)}
+    with _all_or_none(folder, list(files.values())):
+        _write_all(found, files, overwrite=overwrite)
+    return {name.partition(".")[0] if name != ZARR else "zarr": path for name, path in files.items()}
+
+
+@contextmanager
+def _all_or_none(folder: Path, files: Sequence[Path]) -> Iterator[None]:
+    """Make a folder for files, and take away what is new of both where the block does not come to its end."""
+    is_new = not folder.exists()
+    new = [path for path in files if not path.exists()]
+    folder.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):  # something else has come to lie there
+                folder.rmdir()
+        raise
+
+
+def _write_all(found: Segmented, files: Mapping[str, Path], *, overwrite: bool) -> None:
     labels = found.labels.astype(np.uint16 if found.labels.max(initial=0) <= _LEAST_LABELS else np.int32)
     for name, pixels in ((LABELS, labels), (AGREEMENT, found.agreement), (PROBABILITY, found.probability)):
         write_image(files[name], pixels, found.axes, **_about(found), overwrite=overwrite)
@@ -77,7 +101,6 @@ def write_segmented(found: Segmented, folder: Path, *, overwrite: bool = False) 
     _write_overlay(found, files[OVERLAY], overwrite=overwrite)
     if ZARR in files:
         _write_zarr(found, labels, files[ZARR], overwrite=overwrite)
-    return {name.partition(".")[0] if name != ZARR else "zarr": path for name, path in files.items()}
 
 
 def objects_csv(found: Segmented) -> str:
@@ -163,8 +186,8 @@ def _write_overlay(found: Segmented, path: Path, *, overwrite: bool) -> None:
     if labels.ndim == 3:
         plane = int(np.argmax(np.count_nonzero(labels, axis=(1, 2))))
         labels, mean = labels[plane], mean[plane]
-    low, high = np.percentile(mean, (0.5, 99.8))
-    grey = np.clip((mean - low) / max(float(high - low), np.finfo(np.float32).tiny), 0.0, 1.0)
+    low, high = np.nanpercentile(mean, (0.5, 99.8))
+    grey = np.nan_to_num(np.clip((mean - low) / max(float(high - low), np.finfo(np.float32).tiny), 0.0, 1.0))
     drawn = np.repeat((255.0 * grey)[..., None], 3, axis=2).astype(np.uint8)
     sure = np.concatenate([[0.0], [each.probability for each in frame.objects]])[labels]
     colours = np.stack([1.0 - sure, sure, np.zeros_like(sure)], axis=-1)

@@ -43,7 +43,7 @@ def cellpose(image: Image, weights: str, diameter: float) -> npt.NDArray[Any]:
     """
     is_volume = image.ndim == 3
     masks, *_ = _cellpose_model(weights).eval(
-        image, diameter=diameter, do_3D=is_volume, z_axis=0 if is_volume else None
+        _without_gaps(image), diameter=diameter, do_3D=is_volume, z_axis=0 if is_volume else None
     )
     return np.asarray(masks)
 
@@ -56,10 +56,17 @@ def stardist(image: Image, weights: str, diameter: float) -> npt.NDArray[Any]:
         weights: The folder of a model of the user's.
         diameter: Not used.
     """
-    low, high = np.percentile(image, (1.0, 99.8))
-    normalised = (image - low) / max(float(high - low), np.finfo(np.float32).tiny)
+    filled = _without_gaps(image)
+    low, high = np.percentile(filled, (1.0, 99.8))
+    normalised = (filled - low) / max(float(high - low), np.finfo(np.float32).tiny)
     labels, _ = _stardist_model(weights, image.ndim).predict_instances(normalised)
     return np.asarray(labels)
+
+
+def _without_gaps(image: Image) -> Image:
+    """Return an image that is as dark as it gets where nothing was measured, NaN, which other programs cannot read."""
+    known = np.isfinite(image)
+    return image if known.all() else np.where(known, image, np.min(image, where=known, initial=np.inf))
 
 
 def of_command(image: Image, command: str) -> npt.NDArray[Any]:
@@ -74,7 +81,7 @@ def of_command(image: Image, command: str) -> npt.NDArray[Any]:
     """
     with tempfile.TemporaryDirectory(prefix="quietscope-segment-") as folder:
         source, target = Path(folder) / "input.tif", Path(folder) / "output.tif"
-        write_image(source, image, "ZYX"[-image.ndim :])
+        write_image(source, _without_gaps(image), "ZYX"[-image.ndim :])
         words = [
             word.replace(_FOR_IMAGE, str(source)).replace(_FOR_LABELS, str(target)) for word in shlex.split(command)
         ]

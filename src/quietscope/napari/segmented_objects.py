@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from quietscope.errors import ImageFileError
 from quietscope.io import Image
+from quietscope.io.segment_names import LABELS, OBJECTS
 
-_LABELS, _OBJECTS = "labels.tif", "objects.csv"
 _OPACITY = 0.6
 
 
 def is_segmentation(path: Path) -> bool:
     """Tell the labels of ``quietscope segment`` by their name and the table beside them."""
-    return path.name == _LABELS and path.with_name(_OBJECTS).is_file()
+    return path.name == LABELS and path.with_name(OBJECTS).is_file()
 
 
 def objects_layer(image: Image, path: Path, attributes: dict[str, Any]) -> tuple[Any, ...]:
@@ -38,7 +38,7 @@ def objects_layer(image: Image, path: Path, attributes: dict[str, Any]) -> tuple
     from napari.utils.colormaps import DirectLabelColormap
 
     labels = np.asarray(image.data).astype(np.int64)
-    columns = _columns(path.with_name(_OBJECTS))
+    columns = _columns(path.with_name(OBJECTS))
     places = [letter for letter in image.axes if letter not in "ZYX" or letter in columns]
     first = _count_on(labels, columns, places)
     probability = columns["probability"]

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from quietscope.errors import ImageFileError, QuietScopeError
 from quietscope.io import FORMATS, ImageSource, read_image
 from quietscope.io.one_of_many import OneOfMany, labels_of
+from quietscope.io.segment_names import PICTURES, TABLES
 from quietscope.pipeline.files import CONFIG, MODEL, OVERVIEW, UNFINISHED, known_endings, split_name, whole_path
 from quietscope.tiling.kinds import names_of_kinds
 
@@ -27,9 +28,6 @@ RESULTS = ("denoised", "std")
 """Words that end the names of results, which are never taken for images to be denoised."""
 
 _RUN_PICTURES = (OVERVIEW, "psf.npy")
-_SEGMENTED = ("labels.tif", "agreement.tif", "probability.tif", "overlay.png", "labels.ome.zarr")
-_SEGMENTATION = {"objects.csv", "counts.csv"}
-"""Images that `quietscope segment` writes, and the tables that lie beside them."""
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
 _DIGITS = re.compile(r"(\d+)")
 
@@ -241,8 +239,8 @@ class _Tree:
         """Tell whether a file is one that QuietScope has written, by its name and what lies beside it."""
         if name in _RUN_PICTURES:
             return MODEL in beside or CONFIG in beside
-        if name in _SEGMENTED:
-            return beside >= _SEGMENTATION
+        if name in PICTURES:
+            return beside >= TABLES
         if "_" not in name:
             return False
         stem, ending = split_name(name, self._known)

@@ -1,0 +1,14 @@
+"""What the results of a segmentation are called."""
+
+LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY, ZARR = (
+    "labels.tif",
+    "agreement.tif",
+    "probability.tif",
+    "objects.csv",
+    "counts.csv",
+    "overlay.png",
+    "labels.ome.zarr",
+)
+ALWAYS = (LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY)
+TABLES = frozenset({OBJECTS, COUNTS})
+PICTURES = frozenset({LABELS, AGREEMENT, PROBABILITY, OVERLAY, ZARR})
