@@ -75,11 +75,11 @@ def diagnose(
     read_with = _read_with(axes, series, mask)
     command = _command(images, found, read_with)
     if command:
-        screen.show(command)
         quick = method_in_seconds(found)
         if quick:
             line = _line(quick, images, [], IN_SECONDS, read_with)
-            screen.show(f"or in seconds, with a denoiser that comes trained: {line}")
+            screen.show(f"in seconds, with a denoiser that comes trained: {line}")
+        screen.show(f"or in minutes, learning from these images alone: {command}" if quick else command)
     screen.show(f"picture: {output}")
 
 
