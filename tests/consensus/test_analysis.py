@@ -1,6 +1,5 @@
 """Functions over samples: numbers with intervals, and functions that do wrong."""
 
-import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from quietscope.consensus.analysis import MeasuredTable, measured_table
 from quietscope.consensus.groups import compare_tables, difference, groups_in
 from quietscope.consensus.posterior_samples import stored_samples
 from quietscope.consensus.spread import interval_of
-from quietscope.errors import OutputError, SettingsError
+from quietscope.errors import SettingsError
 from quietscope.io import as_image
 from quietscope.methods.hdn import HDN
 from quietscope.methods.noise2void import Noise2Void
@@ -69,15 +68,6 @@ def test_estimates_are_those_of_the_samples_that_are_stored() -> None:
     assert not samples.path.exists()
     np.testing.assert_allclose(mean, drawn.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(drawn, model.sample(IMAGE, num_samples=4, seed=3), rtol=1e-5)
-
-
-def test_a_full_disk_is_told_before_samples_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr("os.posix_fallocate", full)
-    with pytest.raises(OutputError, match=r"GB for samples in .*; got No space left.*TMPDIR"):
-        over_samples(tiny.denoiser(HDN), IMAGE, highest, num_samples=3)
 
 
 def test_processes_find_the_same(tmp_path: Path) -> None:
