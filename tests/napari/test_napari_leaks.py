@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from tests.napari.conftest import MakeDock, denoise, image_layer, layer_of_kind, learn, noisy
-from tests.napari.screen import live
+from tests.napari.screen import live, until
 
 RUNS, LEARNT, FIRST = 20, 4, 5
 """Runs, among them those that begin with learning, and those after which threads are counted."""
@@ -30,8 +30,11 @@ def test_twenty_runs_leave_nothing_behind(make_dock: MakeDock) -> None:
         del made
         live(0.01)
         threads.append(threading.active_count())
-    gc.collect()
     assert max(threads[FIRST:]) <= threads[FIRST - 1]
     assert dock.desk.is_busy is False
-    assert {name: len(found) for name, found in left.items()} == {"layers": 1, "models": 1, "results": 1}
-    assert sum(each() is not None for each in arrays) == 1
+
+    def kept() -> list[int]:
+        gc.collect()
+        return [*(len(each) for each in left.values()), sum(each() is not None for each in arrays)]
+
+    until(lambda: kept() == [1, 1, 1, 1], seconds=20)  # a thread that ends lets go a moment later

@@ -32,6 +32,8 @@ def window(app: Any, is_drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyP
     if PICTURES is None:
         values = LearnSettings.values
         monkeypatch.setattr(LearnSettings, "values", lambda self: {**values(self), "method": "instant", "steps": 6})
+        # Six steps may take less than the two seconds after which a first look is worth its while.
+        monkeypatch.setattr("quietscope.napari.learning_work.FIRST_SECONDS", 0.0)
     viewer = Viewer(show=True)
     viewer.window.resize(1280, 900)
     yield viewer
