@@ -64,6 +64,11 @@ for method in METHODS:
     seconds[method] = time.perf_counter() - start
     results[method] = denoiser.denoise(noisy[0], axes="YX", num_samples=NUM_SAMPLES)
 
+# %% [markdown]
+# ## In figures
+#
+# Beside the clean reference, which none of them has seen. A deviation comes from methods that know how sure they are.
+
 # %%
 print(f"{'':12s} {'PSNR':>9s} {'SSIM':>6s}  deviation, mean   seconds of training")
 print(f"{'noisy':12s} {psnr(noisy[0], clean[0]):6.2f} dB {ssim(noisy[0], clean[0]):6.3f}")
@@ -71,6 +76,11 @@ for method, result in results.items():
     deviation = "none" if result.std is None else f"{np.mean(result.std):.1f}"
     told = f"{psnr(result.mean, clean[0]):6.2f} dB {ssim(result.mean, clean[0]):6.3f}"
     print(f"{method:12s} {told}  {deviation:>15s}   {seconds[method]:8.1f}")
+
+# %% [markdown]
+# ## In pictures
+#
+# All in the same range of intensities. Look for structure that one of them has alone: it was not in the data.
 
 # %%
 images = {"noisy": noisy[0], **{method: result.mean for method, result in results.items()}, "clean": clean[0]}
