@@ -10,12 +10,13 @@
 # # Noise with stripes
 #
 # Scanning microscopes and some cameras make noise that is correlated along rows or columns. A denoiser that takes noise
-# to be independent from pixel to pixel cannot tell its stripes from the sample, and keeps them. QuietScope has two ways
-# out:
+# to be independent from pixel to pixel cannot tell its stripes from the sample, and keeps them. QuietScope has three
+# ways out:
 #
 # * DVLAE (COSDD; Salmon and Krull, WACV 2025) learns the noise along one direction, and needs no noise model;
 # * HDN with deterministic levels (Prakash et al., ICLR 2022) closes the finest levels of its hierarchy to the image,
-#   because that is where structure of the size of a few pixels lives.
+#   because that is where structure of the size of a few pixels lives;
+# * `instant` comes trained for such noise along rows or columns, and is what `quietscope denoise` chooses by itself.
 #
 # To have a truth, stripes are planted here on the clean image that QuietScope carries.
 
@@ -79,15 +80,17 @@ print(verdict(found))
 print(denoise_command(found.advice, ["noisy.tif"]))
 
 # %% [markdown]
-# ## Denoise in three ways
+# ## Denoise in four ways
 #
-# The same time for each. HDN as it comes is the one that believes in independent noise.
+# The same time for the first three. HDN as it comes is the one that believes in independent noise. `instant` comes
+# trained, is told how the noise is correlated along the rows, and takes seconds.
 
 # %%
 ways = {
     "HDN": Denoiser(method="hdn", **LENGTH),
     "HDN, levels 0 and 1 deterministic": Denoiser(method="hdn", network={"deterministic_levels": (0, 1)}, **LENGTH),
     "DVLAE along x": Denoiser(method="dvlae", network={"direction": "x"}, **LENGTH),
+    "instant": Denoiser(method="instant", steps=3 if WAY == 2 else None),
 }
 means = {}
 for name, denoiser in ways.items():
@@ -110,9 +113,9 @@ for name, mean in means.items():
     left = stripes_left(mean, noisy)
     print(f"{name:34s} PSNR {psnr(mean, truth):5.2f} dB   stripes left {left:6.1%}   removed, lag 1 {removed:.2f}")
 
-figure, panels = plt.subplots(1, 5, figsize=(22, 5))
 window = np.s_[:160, :160] if WAY else np.s_[180:340, 200:360]
 shown = {"noisy": noisy, **means, "truth": truth}
+figure, panels = plt.subplots(1, len(shown), figsize=(4.4 * len(shown), 5))
 for panel, (name, image) in zip(panels, shown.items(), strict=True):
     panel.imshow(image[window], cmap="gray", vmin=truth.min(), vmax=np.quantile(truth, 0.998))
     panel.set_title(name)
