@@ -37,4 +37,5 @@ def test_twenty_runs_leave_nothing_behind(make_dock: MakeDock) -> None:
         gc.collect()
         return [*(len(each) for each in left.values()), sum(each() is not None for each in arrays)]
 
-    until(lambda: kept() == [1, 1, 1, 1], seconds=20)  # a thread that ends lets go a moment later
+    # The last of each, and at most the one before, which a thread that ends may hold a little longer; not 4 or 20.
+    until(lambda: min(kept()) >= 1 and max(kept()) <= 2, seconds=20)
