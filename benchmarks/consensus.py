@@ -283,7 +283,7 @@ def counts_held(args: argparse.Namespace, cache: Cache) -> dict[str, float]:
 
     held, wide, off = [], [], []
     for n, (_, num) in enumerate(drawn):
-        images = cache.get(f"simulated_{n}", lambda n=n: samples(n))  # type: ignore[misc]  # one n for each
+        images = cache.get(f"simulated_{n}", partial(samples, n))
         proposal = watershed(images.mean(0), 24.0)
         found = consensus_labels([watershed(each, 24.0) for each in images], proposal=proposal)
         between = count_interval(found)

@@ -34,7 +34,8 @@ def kept(folder: Path | None, name: str, make: Callable[[], Arrays]) -> Arrays:
             return {key: saved[key] for key in saved.files}
     made = make()
     if file is not None:
-        np.savez(file, **made)  # type: ignore[arg-type]  # NumPy's types take the second keyword for its own
+        save: Callable[..., None] = np.savez  # whose types take the second keyword for its own
+        save(file, **made)
     return made
 
 

@@ -1,5 +1,7 @@
 """Correction of probabilities of existing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -46,10 +48,10 @@ def test_features_tell_what_probabilities_do_not() -> None:
 
 
 @pytest.mark.parametrize("features", [None, np.zeros((12, 1)), np.zeros((11, 2)), np.zeros(12)])
-def test_other_features_than_were_learnt_from_are_refused(features: object) -> None:
+def test_other_features_than_were_learnt_from_are_refused(features: Any) -> None:
     learnt = fit_existence(np.full(12, 0.5), np.arange(12) % 2, np.ones((12, 2)))
     with pytest.raises(SizeError, match=r"features of the shape \(12, 2\)"):
-        learnt.apply(np.full(12, 0.5), features)  # type: ignore[arg-type]  # None or arrays
+        learnt.apply(np.full(12, 0.5), features)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

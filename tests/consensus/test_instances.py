@@ -1,5 +1,7 @@
 """Consensus of segmentations with known answers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,6 +12,7 @@ from scipy import ndimage
 
 from quietscope.consensus import consensus_labels
 from quietscope.consensus.fusion import FUSIONS
+from quietscope.consensus.instances import Way
 from quietscope.consensus.overlay import Overlay
 from quietscope.errors import SettingsError
 
@@ -51,9 +54,9 @@ def test_of_one_segmentation_it_is_that() -> None:
 
 @WAYS
 @pytest.mark.parametrize("shape", [(64, 64), (20, 24, 64)])
-def test_errors_of_outlines_cancel(way: str, shape: tuple[int, ...]) -> None:
+def test_errors_of_outlines_cancel(way: Way, shape: tuple[int, ...]) -> None:
     truth, segmentations = jittered(15, shape)
-    found = consensus_labels(segmentations, consensus=way)  # type: ignore[arg-type]  # a name out of FUSIONS
+    found = consensus_labels(segmentations, consensus=way)
     assert found.num_objects == 2
     assert found.existence.tolist() == [1.0, 1.0]
     left = int(found.labels[tuple(length // 2 for length in shape[:-1])][18])
@@ -62,13 +65,13 @@ def test_errors_of_outlines_cancel(way: str, shape: tuple[int, ...]) -> None:
 
 
 @WAYS
-def test_noise_is_left_out_and_what_most_have_is_kept(way: str) -> None:
+def test_noise_is_left_out_and_what_most_have_is_kept(way: Way) -> None:
     truth, segmentations = jittered(10)
     for number, labels in enumerate(segmentations):
         labels[disc((8.0, 6.0 + 5.0 * number), 3.0)] = 9  # every time elsewhere
         if number < 3:
             labels[truth == 2] = 0
-    found = consensus_labels(segmentations, consensus=way)  # type: ignore[arg-type]  # a name out of FUSIONS
+    found = consensus_labels(segmentations, consensus=way)
     assert found.num_objects == 2
     assert sorted(found.existence.tolist()) == [0.7, 1.0]
 
@@ -139,8 +142,8 @@ def test_agreement_is_the_share_that_is_of_one_mind() -> None:
 @WAYS
 @settings(max_examples=30, deadline=None)
 @given(segmentations=SEGMENTATIONS)
-def test_whatever_comes_the_answer_is_whole(way: str, segmentations: Labels) -> None:
-    found = consensus_labels(segmentations, consensus=way)  # type: ignore[arg-type]  # a name out of FUSIONS
+def test_whatever_comes_the_answer_is_whole(way: Way, segmentations: Labels) -> None:
+    found = consensus_labels(segmentations, consensus=way)
     assert found.labels.shape == segmentations.shape[1:]
     assert np.unique(found.labels[found.labels > 0]).tolist() == list(range(1, found.num_objects + 1))
     assert ((found.existence >= 0) & (found.existence <= 1)).all()
@@ -181,9 +184,9 @@ def test_what_is_kept_hardly_grows_with_the_number() -> None:
         (np.full((4, 4), -3), "got -3"),
     ],
 )
-def test_what_is_no_segmentation_is_refused(wrong: npt.NDArray[np.generic], said: str) -> None:
+def test_what_is_no_segmentation_is_refused(wrong: Any, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        consensus_labels([np.ones((4, 4), int), wrong])  # type: ignore[list-item]  # that is the point
+        consensus_labels([np.ones((4, 4), int), wrong])
 
 
 def test_none_at_all_is_refused() -> None:
@@ -192,5 +195,6 @@ def test_none_at_all_is_refused() -> None:
 
 
 def test_an_unknown_way_is_refused() -> None:
+    way: Any = "guess"
     with pytest.raises(SettingsError, match="vote or average or bic"):
-        consensus_labels([np.ones((4, 4), int)], consensus="guess")  # type: ignore[arg-type]  # that is the point
+        consensus_labels([np.ones((4, 4), int)], consensus=way)

@@ -252,8 +252,8 @@ def test_cellpose_and_stardist_get_the_models_of_the_user(monkeypatch: pytest.Mo
         def __init__(self, gpu: bool, pretrained_model: str) -> None:
             asked.append(pretrained_model)
 
-        def eval(self, image: Pixels, diameter: float, do_3D: bool, z_axis: int | None) -> Any:  # noqa: N803  # theirs
-            asked.append((diameter, do_3D, z_axis))
+        def eval(self, image: Pixels, **options: Any) -> Any:
+            asked.append(options)
             return (image > 0).astype(np.uint16), None, None
 
     class StarDist:
@@ -273,7 +273,7 @@ def test_cellpose_and_stardist_get_the_models_of_the_user(monkeypatch: pytest.Mo
     for name, weights in (("cellpose", "mine.pth"), ("stardist", "models/mine")):
         labels = Chosen(name=name, weights=weights, diameter=12.0).segmenter()(image)
         assert labels.tolist() == [[0, 1], [0, 1]]
-    assert asked == ["mine.pth", (12.0, False, None), ("models", "mine"), True]
+    assert asked == ["mine.pth", {"diameter": 12.0, "do_3D": False, "z_axis": None}, ("models", "mine"), True]
 
 
 @pytest.mark.parametrize("name", ["cellpose", "stardist"])

@@ -1,5 +1,7 @@
 """Spots of samples with known places."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -73,9 +75,9 @@ def test_an_image_without_spots_has_none() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": float("nan")}, {"least_probability": 2.0}])
-def test_numbers_that_are_none_are_refused_before_a_sample_is_drawn(wrong: dict[str, float]) -> None:
+def test_numbers_that_are_none_are_refused_before_a_sample_is_drawn(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=r"threshold|least probability"):
-        find_spots(tiny.denoiser(HDN), np.full((4, 4, 4), np.nan, np.float32), axes="QQQ", **wrong)  # type: ignore[arg-type]  # mypy takes the numbers for any argument
+        find_spots(tiny.denoiser(HDN), np.full((4, 4, 4), np.nan, np.float32), axes="QQQ", **wrong)
 
 
 def test_no_spot_is_where_nothing_was_measured() -> None:

@@ -1,5 +1,7 @@
 """The report of a segmentation: nothing from outside is markup, and what is not listed is told."""
 
+from typing import Any
+
 from quietscope.report.sheet.run_record import Picture
 from quietscope.report.sheet.segmented_page import SegmentationRecord, segmentation_page
 
@@ -7,7 +9,7 @@ PICTURE = Picture(png="", width=4, height=4, low=0.0, high=255.0)
 
 
 def record(**changed: object) -> SegmentationRecord:
-    usual = {
+    usual: dict[str, Any] = {
         "name": "<b>cells</b>.tif",
         "created": "2026-01-02T03:04:05+00:00",
         "about": (("segmenter", "<script>"),),
@@ -19,7 +21,7 @@ def record(**changed: object) -> SegmentationRecord:
         "more_objects": 0,
         "notes": (),
     }
-    return SegmentationRecord(**{**usual, **changed})  # type: ignore[arg-type]  # of many types
+    return SegmentationRecord(**{**usual, **changed})
 
 
 def test_text_is_no_markup() -> None:

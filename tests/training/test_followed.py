@@ -27,6 +27,7 @@ class Wandb(ModuleType):
     def __init__(self) -> None:
         super().__init__("wandb")
         self.account = False
+        self.Settings = self._settings
         self.begun: dict[str, Any] = {}
         self.rows: dict[int, dict[str, float]] = {}
         self.summary: dict[str, float | str] = {}
@@ -37,7 +38,7 @@ class Wandb(ModuleType):
         assert prompt is False  # nobody is asked for anything
         return self.account
 
-    def Settings(self, *, silent: bool, console: str, save_code: bool, disable_git: bool) -> SimpleNamespace:  # noqa: N802 - as there
+    def _settings(self, *, silent: bool, console: str, save_code: bool, disable_git: bool) -> SimpleNamespace:
         return SimpleNamespace(silent=silent, save_code=save_code)
 
     def init(
@@ -62,19 +63,21 @@ class Wandb(ModuleType):
 class MLflow(ModuleType):
     """The same of mlflow 3.17."""
 
-    class entities:  # noqa: N801 - as there
-        Metric = staticmethod(lambda key, value, timestamp, step: SimpleNamespace(key=key, value=value, step=step))
-        Param = staticmethod(lambda key, value: SimpleNamespace(key=key, value=value))
+    entities = SimpleNamespace(
+        Metric=lambda key, value, timestamp, step: SimpleNamespace(key=key, value=value, step=step),
+        Param=lambda key, value: SimpleNamespace(key=key, value=value),
+    )
 
     def __init__(self) -> None:
         super().__init__("mlflow")
+        self.MlflowClient = self._client
         self.address, self.status = "", ""
         self.names: list[str] = []
         self.metrics: list[SimpleNamespace] = []
         self.params: dict[str, str] = {}
         self.tags: list[tuple[str, str]] = []
 
-    def MlflowClient(self, *, tracking_uri: str) -> "MLflow":  # noqa: N802 - as there
+    def _client(self, *, tracking_uri: str) -> "MLflow":
         self.address = tracking_uri
         return self
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -57,10 +57,10 @@ class StoredSamples:
         number, *box = index
         self._opened(number, "r+")[tuple(box)] = block
 
-    def _opened(self, number: int, mode: str = "r") -> Any:
+    def _opened(self, number: int, mode: Literal["r", "r+"] = "r") -> Any:
         """Return one sample as an array over the file, which memory has no more of than is used, until it is gone."""
         offset = number * 4 * int(np.prod(self.shape))
-        return np.memmap(self.path, np.float32, mode, offset=offset, shape=self.shape)  # type: ignore[call-overload]  # "r" or "r+"
+        return np.memmap(self.path, np.float32, mode, offset=offset, shape=self.shape)
 
 
 @contextmanager

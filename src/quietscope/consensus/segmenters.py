@@ -146,7 +146,8 @@ class Chosen:
         if self.weights is not None:
             raise SettingsError("weights for cellpose or stardist", self.name, f"leave out `{typed('weights')}`")
         if self.name in ("threshold", "watershed"):
-            return partial(SEGMENTERS[self.name], diameter=self.diameter or USUAL_DIAMETER)  # type: ignore[call-arg]  # our own take one
+            of_ours: Callable[..., npt.NDArray[Any]] = SEGMENTERS[self.name]
+            return partial(of_ours, diameter=self.diameter or USUAL_DIAMETER)
         if self.diameter is not None:
             raise SettingsError(
                 "a diameter for threshold, watershed, cellpose", self.name, f"leave out `{typed('diameter')}`"
