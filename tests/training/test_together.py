@@ -75,8 +75,10 @@ def test_a_process_that_is_lost_is_told_in_one_line(tmp_path: Path) -> None:
     assert not others()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_others_start_is_no_traceback_of_theirs(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "wait"), [(signal.SIGINT, 0.0), (signal.SIGINT, 0.3), (signal.SIGTERM, 0.3)])
+def test_a_signal_while_others_start_is_no_traceback_of_theirs(
+    tmp_path: Path, number: signal.Signals, wait: float
+) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).poisson(100, (64, 64)).astype(np.uint16))
     words = [
         "train",
@@ -96,9 +98,9 @@ def test_a_signal_while_others_start_is_no_traceback_of_theirs(tmp_path: Path, n
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         until = time.monotonic() + 60.0
         while not (started := others(process.pid)) and time.monotonic() < until:
-            time.sleep(0.02)
+            time.sleep(0.005)
         assert started
-        time.sleep(0.3)
+        time.sleep(wait)
         os.killpg(process.pid, number)  # as a terminal does, or a cluster
         _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + number

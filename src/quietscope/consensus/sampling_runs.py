@@ -5,13 +5,15 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pickle import PicklingError
 from typing import Any, TypeVar
 
 from quietscope.consensus.posterior_samples import Index, StoredSamples
 from quietscope.errors import QuietScopeError, SettingsError
+from quietscope.own_processes import as_one_of_them, signals_held
 from quietscope.wording import numbered, typed
 
 Found = TypeVar("Found")
@@ -66,11 +68,12 @@ def over(
             yield number, attempt(samples, function, number, index)
         return
     _check_sendable(function)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with _pool(processes) as pool:
         waiting: list[tuple[int, Future[Found | Failure]]] = []
         try:
             for number in range(len(samples)):
-                waiting.append((number, pool.submit(attempt, samples, function, number, index)))
+                with signals_held():  # a pool starts its processes when it is first asked
+                    waiting.append((number, pool.submit(attempt, samples, function, number, index)))
                 if len(waiting) > processes:
                     yield waiting[0][0], waiting.pop(0)[1].result()
             for number, future in waiting:
@@ -81,6 +84,22 @@ def over(
         except BrokenProcessPool as error:
             fix = f"pass fewer, e.g. `{typed(processes=1)}`"
             raise SettingsError("processes that live", "one that was killed, or ran out of memory", fix) from error
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield processes that end with the block: at once, where it is left by an error or a signal."""
+    others = set(active_children())
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=as_one_of_them)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(active_children()) - others:
+            process.kill()
+        raise
+    finally:
+        pool.shutdown()
 
 
 def _check_sendable(function: Callable[[Any], Any]) -> None:

@@ -6,16 +6,13 @@ that it was told, write nothing, and end with it, however it ends.
 
 import os
 import pickle
-import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -27,8 +24,8 @@ from torch import distributed
 from quietscope.data.frames import Frames
 from quietscope.data.preparation import Notify
 from quietscope.errors import SettingsError, TrainingError
-from quietscope.insistence import SIGNALS
 from quietscope.methods.base import LearningMethod
+from quietscope.own_processes import as_one_of_them, signals_held
 from quietscope.training.budget import Budget
 from quietscope.training.companion import Companion
 from quietscope.training.fit import FitReport, fit
@@ -200,7 +197,7 @@ def _others(seats: Sequence[Seat], work: Callable[..., object]) -> Iterator[Call
         for seat in seats:
             end, others_end = context.Pipe()
             process = context.Process(target=_take_part, args=(seat, others_end), daemon=True)
-            with _signals_held():
+            with signals_held():
                 process.start()
                 others_end.close()
                 processes.append(process)
@@ -229,22 +226,6 @@ def _others(seats: Sequence[Seat], work: Callable[..., object]) -> Iterator[Call
             process.join()
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Have signals wait until the end of a block; a process that is started in it has them wait until it is ready.
-
-    Otherwise one that comes while processes start would have each of them end with words of its own.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
-
-
 _READY = "ready"
 
 
@@ -264,9 +245,7 @@ def _lost(seat: Seat, status: int | None, words: str) -> TrainingError:
 
 def _take_part(seat: Seat, end: Connection) -> None:
     """Do the work of one of the other processes, which is told first."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # the first process hears it too, and tells the others
-    _end_with_parent(seat.meeting.parent)
+    as_one_of_them(seat.meeting.parent)
     try:
         work = pickle.loads(end.recv_bytes())
         end.send(_READY)
@@ -276,19 +255,6 @@ def _take_part(seat: Seat, end: Connection) -> None:
         with suppress(OSError):  # the first process may be gone
             end.send(" ".join(f"{type(error).__name__}: {error}".split())[:200])
         os._exit(1)
-
-
-def _end_with_parent(place: Path) -> None:
-    """End this process, whatever it does then, and remove a folder, once the process that has started it is gone."""
-    parent = parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        shutil.rmtree(place, ignore_errors=True)
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _is_never_asked(_method: LearningMethod) -> float:
