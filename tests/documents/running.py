@@ -9,7 +9,8 @@ A document is worked through from top to bottom, in one process and one folder:
   path and a name, "`src/quietscope/tiling/kinds.py`, in `KINDS`": one more member of that tuple, in a copy of the
   source.
 
-A block after ``<!-- not run: reason -->`` is left out.
+A block after ``<!-- not run: reason -->`` is left out, and so is one after ``<!-- run where there is: program -->`` on a
+machine that has not got the program.
 """
 
 import ast
@@ -36,7 +37,7 @@ TIMEOUT = 900
 SIDE, FRAMES = 64, 2
 SOURCE = "src/quietscope"
 _BLOCK = re.compile(
-    r"(?P<mark><!-- not run: [^>]+ -->\n)?"
+    r"(?:<!-- (?:(?P<mark>not run): [^>]+|run where there is: (?P<needs>\S+)) -->\n)?"
     r"(?:^`(?P<path>[^`\n]+)`(?:, in `(?P<name>\w+)`)?:?\n\n?)?"
     r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -63,7 +64,7 @@ class Block:
 def blocks(text: str) -> Iterator[Block]:
     """Yield the blocks of a document that are run or written, in order."""
     for match in _BLOCK.finditer(text):
-        if not match["mark"]:
+        if not match["mark"] and (not match["needs"] or shutil.which(match["needs"])):
             yield Block(kind=match["kind"], code=match["code"], path=match["path"], name=match["name"])
 
 
@@ -157,6 +158,8 @@ def _command(words: list[str]) -> None:
             _judge_little()
         status = run(words[1:])
         assert status in (0, FAILED), f"status {status}"  # after a few steps a result may well have failed
+    elif words[:1] == ["snakemake"]:
+        subprocess.run(words, check=True)
     elif words[:1] == ["pytest"]:
         import pytest
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from quietscope.methods import METHODS
-from tests.documents.running import SIDE, make_configuration, make_images
+from tests.documents.furniture import furnish_for
+from tests.documents.running import SIDE, make_configuration
 from tests.importers.stated_hdn import LadderVAE
 
 SMALL = "training: {patch: 32, batch_size: 2, validation_patches: 2, warmup_steps: 0}\n"
@@ -21,9 +22,9 @@ def shorten(text: str) -> str:
     return "".join(_shorten_line(line) for line in text.splitlines(keepends=True))
 
 
-def furnish(folder: Path) -> None:
-    """Write the images that pages speak of, a checkpoint of another program, and a tiny configuration per method."""
-    make_images(folder)
+def furnish(text: str, folder: Path) -> None:
+    """Write what a page speaks of, a checkpoint of another program, and a tiny configuration per method."""
+    furnish_for(text, folder)
     torch.save(LadderVAE(levels=2, blocks=1), folder / "cells_best_vae.net")
     for method in METHODS:
         make_configuration(folder / f"{method}.yaml", method)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.running import blocks, make_configuration, make_images, work_through
+from tests.documents.furniture import furnish_for
+from tests.documents.running import blocks, make_configuration, work_through
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem not in ("README", "index"))
@@ -36,7 +37,7 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
     found = [*blocks(text)]
     assert found
     assert not page.stem.startswith("add-") or sum(block.path is not None for block in found) >= 2
-    make_images(tmp_path)
+    furnish_for(text, tmp_path)
     for method in OURS:
         make_configuration(tmp_path / f"{method}.yaml", method)
     (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")

@@ -22,7 +22,7 @@ def test_blocks_run(tmp_path: Path) -> None:
     assert kinds.count("python") >= 1
     shortened = shorten(TEXT)
     assert shortened.count("steps=3") == TEXT.count("Denoiser("), "a budget that this test does not know"
-    furnish(tmp_path)
+    furnish(TEXT, tmp_path)
     work_through(shortened, tmp_path)
     assert (tmp_path / "out" / "cells_denoised.ome.tif").exists()
     assert (tmp_path / "denoised_std.ome.tif").exists()

@@ -20,7 +20,7 @@ from quietscope.io.atomic import put_in_place
 from quietscope.io.shared_result import made_by_of
 from quietscope.io.storage import Storage
 from quietscope.methods import METHODS
-from quietscope.pipeline.chunks import chunk_cluster, chunk_run
+from quietscope.pipeline.chunks import chunk_cluster, chunk_end, chunk_run
 from quietscope.pipeline.chunks.chunk_folder import ChunkFolder
 from quietscope.pipeline.chunks.chunk_plan import ChunkPlan
 from quietscope.pipeline.chunks.chunk_planning import plan_chunks
@@ -284,6 +284,24 @@ def test_a_part_that_others_end_before_it_has_begun_leaves_nothing(
     monkeypatch.setattr(owner, last, overtaken)
     assert run(plan, told.append).images == ()
     assert any(isinstance(event, Note) and "nothing was left" in event.text for event in told)
+    assert output.exists()
+    assert not any(each.startswith(".") for each in names(tmp_path))
+
+
+def test_a_part_leaves_the_end_to_whoever_is_at_it(
+    simple: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, told, publish = tmp_path / "clean.ome.zarr", list[Event](), chunk_end.publish
+
+    def met(*given: Any) -> None:
+        monkeypatch.setattr(chunk_run, "publish", publish)
+        assert run(planned(simple, output, 1, 2), told.append).images == ()
+        publish(*given)
+
+    run(planned(simple, output, 1, 2))
+    monkeypatch.setattr(chunk_run, "publish", met)
+    assert run(planned(simple, output, 2, 2)).images
+    assert any(isinstance(event, Note) and f"process {os.getpid()} is at work" in event.text for event in told)
     assert output.exists()
     assert not any(each.startswith(".") for each in names(tmp_path))
 

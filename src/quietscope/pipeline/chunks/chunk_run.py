@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from quietscope.data.measured import gap_notes
+from quietscope.errors import OutputError
 from quietscope.io.alive import at_work
 from quietscope.io.atomic import told_if_full
 from quietscope.io.shared_result import made_by_of
@@ -87,7 +88,7 @@ def _concluded(plan: ChunkPlan, worker: ChunkWorker, started: float, events: Lis
     if len(worker.folder.done()) < len(worker.cut):
         _tell_of_others(worker, events)
         return Outcome()
-    return _ended(worker, started, events)
+    return _ended(plan, worker, started, events)
 
 
 def _is_over(plan: ChunkPlan, folder: ChunkFolder) -> bool:
@@ -129,11 +130,19 @@ def _tell_of_others(worker: ChunkWorker, events: Listener) -> None:
     events(Note(text=text))
 
 
-def _ended(worker: ChunkWorker, started: float, events: Listener) -> Outcome:
+def _ended(plan: ChunkPlan, worker: ChunkWorker, started: float, events: Listener) -> Outcome:
     """Make results of the chunks, unless another process does so already."""
     folder, target = worker.folder, worker.target
     try:
-        with at_work(folder.path), step(events, "chunks", "results", 1):
+        with ExitStack() as alone:
+            try:
+                alone.enter_context(at_work(folder.path))
+            except OutputError as error:
+                if plan.sharing.part is None:
+                    raise
+                events(Note(text=f"all chunks are done, and another part puts the results in their place: {error.got}"))
+                return Outcome()
+            alone.enter_context(step(events, "chunks", "results", 1))
 
             def progress(what: str, done: int, total: int) -> None:
                 events(ChunkProgress(what=what, done=done, total=total))
