@@ -96,6 +96,7 @@ class MLflow(ModuleType):
         self, run_id: str, metrics: list[SimpleNamespace] | None = None, params: list[SimpleNamespace] | None = None
     ) -> None:
         assert (run_id, self.status) == ("r", "")
+        assert len(params or []) <= 100
         self.metrics += metrics or []
         self.params |= {each.key: each.value for each in params or []}
         assert all(len(value) <= 500 for value in self.params.values())
@@ -255,6 +256,13 @@ def test_a_run_that_fails_has_failed_there_too(wandb: Wandb, tmp_path: Path, not
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return lambda name: monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_a_server_of_mlflow_takes_a_hundred_settings_at_a_time(tmp_path: Path, mlflow: MLflow) -> None:
+    settings = {f"setting_{number}": number for number in range(250)}
+    with followed("mlflow", tmp_path, settings, print):
+        pass
+    assert mlflow.params == {name: str(value) for name, value in settings.items()}
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

@@ -13,6 +13,8 @@ EXPERIMENT = "quietscope"
 DATABASE = "mlflow.db"
 MOST_CHARACTERS = 500
 """Of a setting; longer ones are refused by older servers."""
+MOST_AT_ONCE = 100
+"""Settings that a server takes in one message."""
 
 
 class MLflowTracker(Tracker):
@@ -38,7 +40,8 @@ class MLflowTracker(Tracker):
         self._id = self._client.create_run(experiment, run_name=run.name).info.run_id
         param = self._mlflow.entities.Param
         settings = [param(name, value[:MOST_CHARACTERS]) for name, value in run.settings.items()]
-        self._client.log_batch(self._id, params=settings)
+        for first in range(0, len(settings), MOST_AT_ONCE):
+            self._client.log_batch(self._id, params=settings[first : first + MOST_AT_ONCE])
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Take numbers of a training step."""
