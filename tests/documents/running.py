@@ -9,8 +9,8 @@ A document is worked through from top to bottom, in one process and one folder:
   path and a name, "`src/quietscope/tiling/kinds.py`, in `KINDS`": one more member of that tuple, in a copy of the
   source.
 
-A block after ``<!-- not run: reason -->`` is left out, and so is one after ``<!-- run where there is: program -->`` on a
-machine that has not got the program.
+A block after ``<!-- not run: reason -->`` is left out, and so is one after ``<!-- run where there is: program -->`` on
+a machine that has not got the program.
 """
 
 import ast
