@@ -7,6 +7,7 @@ import pytest
 
 from tests.documents.furniture import furnish_for
 from tests.documents.running import blocks, make_configuration, work_through
+from tests.documents.shortening import analyse_few
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.glob("*.md") if page.stem not in ("README", "index"))
@@ -18,7 +19,8 @@ SMALL = "training: {patch: 32, batch_size: 2, validation_patches: 2, warmup_step
 
 def shorten(text: str) -> str:
     """Make what trains for minutes train a tiny network for three steps, and draw few samples."""
-    return re.sub(r"quietscope (denoise|train|distill) [^\n#]*--budget \w+", _shorten_command, text)
+    text = re.sub(r"quietscope (denoise|train|distill) [^\n#]*--budget \w+", _shorten_command, text)
+    return re.sub(r"^quietscope [^\n#]*", lambda found: analyse_few(found[0]), text, flags=re.MULTILINE)
 
 
 def _shorten_command(found: re.Match[str]) -> str:
