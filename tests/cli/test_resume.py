@@ -39,7 +39,12 @@ def test_denoise_is_stopped_and_goes_on(
     assert status == 0
     assert "nothing is left to do" in err
     status, _, err = quietscope(*words, "--resume", "--method", "divnoising")
-    assert (status, "leave out `--resume`" in err) == (2, True), "a run of another method is not that run"
+    assert (status, "method = 'hdn', as the run began" in err) == (2, True), "a run of another method is not that run"
+    status, _, err = quietscope(*words, "--resume", "--seed", "7")
+    assert (status, "seed = 0, as the run began" in err) == (2, True)
+    for more in (("--steps", "3", "--samples", "2"), ("--steps", "2", "--samples", "3")):
+        status, _, err = quietscope(*words[:4], *more, "--resume")
+        assert (status, "leave out `--resume`" in err) == (2, True), "what is asked for was never done"
     (out / "cells_denoised.ome.tif").unlink()
     status, _, err = quietscope(*words, "--resume")
     assert status == 2
@@ -59,3 +64,5 @@ def test_other_settings_than_it_began_with_are_refused(
     capsys.readouterr()
     assert run([*words, "--seed", "7", "--resume"]) == 2
     assert "expected seed = 0, as the run began" in capsys.readouterr().err
+    assert run([*words, "--method", "divnoising", "--resume"]) == 2
+    assert "expected method = 'hdn', as the run began" in capsys.readouterr().err

@@ -125,8 +125,6 @@ class RunFolder:
             OutputError: If there is no run that could go on.
             SettingsError: If what is asked for is not what the run began with.
         """
-        from quietscope.presets import AUTO, Configuration, read_configuration
-
         if not self.has_begun:
             resume, overwrite = typed(resume=True), typed(overwrite=True)
             anew = f"leave out `{resume}`; where a complete run is there, pass `{overwrite}` to replace them"
@@ -138,19 +136,7 @@ class RunFolder:
                 f"{self.path} with models and without it",
                 f"pass `{typed(overwrite=True)}` in place of `{typed(resume=True)}` to start anew",
             )
-        earlier = Configuration.of(read_configuration(self.path / CONFIG))
-        asked = {name: value for name, value in asked.items() if value != AUTO or name == "noise"}
-        if "network" in asked:  # what was to be found out has been found out
-            settled = {name: value for name, value in asked["network"].items() if value != AUTO}
-            asked["network"] = {**earlier.network, **settled}
-        wanted = Configuration.of({**earlier.model_dump(), **asked})
-        for name in sorted(set(asked) - {"budget", "steps"}):
-            before, now = getattr(earlier, name), getattr(wanted, name)
-            if json.dumps(before, sort_keys=True) != json.dumps(now, sort_keys=True):  # tuples are lists in the file
-                raise SettingsError(
-                    f"{name} = {before!r}, as the run began", f"{now!r}", "leave it out, or train in another folder"
-                )
-        return wanted
+        return agreed(self.path / CONFIG, asked)
 
     def begin(self, configuration: "Configuration", images: Sequence[Image]) -> None:
         """Write the images and the settings of a run that begins or goes on."""
@@ -210,3 +196,35 @@ class RunFolder:
     def _left(self) -> list[Path]:
         places = ((self.path, _STATE), (self.path / LOGS, _LOGGED))
         return [path for folder, patterns in places for pattern in patterns for path in folder.glob(pattern)]
+
+
+def agreed(file: Path, asked: Mapping[str, Any]) -> "Configuration":
+    """Return the configuration that a run has written, with more budget where that is asked for.
+
+    Args:
+        file: Its file.
+        asked: Settings by name; budget and steps may be others, the rest must agree with the run.
+
+    Raises:
+        SettingsError: If something else does not agree, or the file cannot be read.
+    """
+    from quietscope.methods import canonical
+    from quietscope.presets import AUTO, Configuration, read_configuration
+
+    earlier = Configuration.of(read_configuration(file))
+    asked = {name: value for name, value in asked.items() if value != AUTO or name == "noise"}
+    if "network" in asked:  # what was to be found out has been found out
+        settled = {name: value for name, value in asked["network"].items() if value != AUTO}
+        asked["network"] = {**earlier.network, **settled}
+    if "method" in asked:  # whose other settings would make no sense beside those of another
+        _check_same("method", earlier.method, canonical(str(asked["method"])))
+    wanted = Configuration.of({**earlier.model_dump(), **asked})
+    for name in sorted(set(asked) - {"budget", "steps"}):
+        _check_same(name, getattr(earlier, name), getattr(wanted, name))
+    return wanted
+
+
+def _check_same(name: str, before: Any, now: Any) -> None:
+    if json.dumps(before, sort_keys=True) != json.dumps(now, sort_keys=True):  # tuples are lists in the file
+        fix = "leave it out, or train in another folder"
+        raise SettingsError(f"{name} = {before!r}, as the run began", f"{now!r}", fix)

@@ -90,7 +90,7 @@ def denoise(
     screen, folder = Screen(data_only=preview.json), output or folder_beside(images)
     check_alone(resume=resume, overwrite=prediction.overwrite)
     training.check_trackers()
-    if resume and is_complete(folder, images, series, training.settings().get("method")):
+    if resume and is_complete(folder, images, series, training.settings(), prediction.samples):
         screen.note(f"nothing is left to do in {folder}: the run is complete; `--overwrite` does it again")
         if preview.json:
             screen.show_json({"complete": True})
