@@ -82,7 +82,7 @@ def compare_tables(first: Path, second: Path, confidence: float = USUAL_CONFIDEN
     """Compare two tables of `quietscope measure`, or two of counts of `quietscope segment`, column by column.
 
     Args:
-        first: One table: an image is a row of it.
+        first: One table. Several rows of an image count as one, their mean; without names of images a row is an image.
         second: The other one.
         confidence: Probability of the intervals.
 
@@ -114,28 +114,44 @@ def in_common(first: Iterable[str], second: Iterable[str]) -> list[str]:
 def groups_in(path: Path) -> dict[str, list[Samples]]:
     """Read what the samples of every image gave, by column.
 
+    Rows that one function gave of one image are no images: what counts is their mean, sample by sample, so that rows
+    that err together in a sample still do. A table without names of images, such as counts, has an image in each line.
+
     Raises:
         SettingsError: If the file is no table with samples.
     """
-    found: dict[str, list[Samples]] = {}
+    rows: dict[str, dict[str, list[dict[str, float]]]] = {}
+    widening: dict[str, float] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                given = [float(value) for name, value in row.items() if name and name.startswith(_SAMPLE) and value]
-                known = np.asarray(given, np.float64)
-                known = known[np.isfinite(known)]
-                if known.size:
-                    middle = np.median(known)
-                    widening = float(row.get("widening") or 1.0)
-                    found.setdefault(row.get("column") or _COUNT, []).append(middle + widening * (known - middle))
+            for line, row in enumerate(csv.DictReader(file)):
+                given = {
+                    name: float(value) for name, value in row.items() if name and name.startswith(_SAMPLE) and value
+                }
+                known = {name: value for name, value in given.items() if np.isfinite(value)}
+                if known:
+                    image = row.get("image") or f"line {line}"
+                    rows.setdefault(row.get("column") or _COUNT, {}).setdefault(image, []).append(known)
+                    widening[image] = float(row.get("widening") or 1.0)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         words = " ".join(str(error).split())[:120]
         raise SettingsError("a table of `quietscope measure`", f"{path} ({words})", "name its .csv file") from error
-    if not found:
+    if not rows:
         raise SettingsError(
             "a table of `quietscope measure`, with what samples gave", f"{path} without", "name its .csv file"
         )
-    return found
+    return {
+        column: [_of_image(given, widening[image]) for image, given in images.items()]
+        for column, images in rows.items()
+    }
+
+
+def _of_image(rows: Sequence[dict[str, float]], widening: float) -> Samples:
+    """Return what each sample of an image gave, the mean over its rows, widened about the median."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = np.array([np.mean([row[name] for row in rows if name in row]) for name in names])
+    middle = np.median(means)
+    return np.asarray(middle + widening * (means - middle))
 
 
 def _means(group: Sequence[Samples], random: np.random.Generator) -> Samples:
