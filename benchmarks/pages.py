@@ -21,10 +21,14 @@ MARGIN = 12
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its pixels without noise, (Y, X), float32, and the text on it, lines ended by line feeds."""
+    """A page: its pixels without noise, (Y, X), float32; the text on it, lines ended by line feeds; boxes of its words.
+
+    Boxes are left, top, right, bottom in pixels, from the edge of the first letter to that of the last.
+    """
 
     clean: npt.NDArray[np.float32]
     text: str
+    boxes: tuple[tuple[float, float, float, float], ...]
 
 
 def pages(count: int, seed: int) -> list[Page]:
@@ -52,14 +56,21 @@ def page(random: np.random.Generator, name: str, size: int) -> Page:
     sheet = Image.new("L", SHAPE[::-1], 255)
     pen = ImageDraw.Draw(sheet)
     lines: list[str] = []
+    boxes: list[tuple[float, float, float, float]] = []
     height = round(1.7 * size)
     while MARGIN + height * (len(lines) + 1) <= SHAPE[0] - MARGIN // 2:
         line = str(random.choice(words()))
         while letters.getlength(longer := f"{line} {random.choice(words())}") <= SHAPE[1] - 2 * MARGIN:
             line = longer
-        pen.text((MARGIN, MARGIN + height * len(lines)), line, fill=0, font=letters)
+        top = MARGIN + height * len(lines)
+        pen.text((MARGIN, top), line, fill=0, font=letters)
+        ends = [letters.getlength(line[:at]) for at in range(len(line) + 1)]
+        starts = [at for at in range(len(line)) if at == 0 or line[at - 1] == " "]
+        boxes += [
+            (MARGIN + ends[at], top, MARGIN + ends[at + len(line[at:].split()[0])], top + height) for at in starts
+        ]
         lines.append(line)
-    return Page(inked(np.asarray(sheet)), "\n".join(lines))
+    return Page(inked(np.asarray(sheet)), "\n".join(lines), tuple(boxes))
 
 
 def inked(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -21,7 +21,7 @@ def page(tmp_path: Path) -> Path:
 def test_what_is_written_and_shown(
     quietscope: Quietscope, monkeypatch: pytest.MonkeyPatch, model: Path, page: Path, tmp_path: Path
 ) -> None:
-    by_heart(monkeypatch, "mean", "map", *["casts", "costs", "casts"] * 2)
+    by_heart(monkeypatch, "mean", "map", *["casts", "costs", "casts"] * 4)
     words = ["read", model, page, "--samples", 3, "--device", "cpu"]
     status, out, err = quietscope(*words, "-o", tmp_path / "text.json")
     assert status == 0, err
@@ -34,8 +34,8 @@ def test_what_is_written_and_shown(
     (word,) = read["words"]
     assert (word["text"], word["line"], word["box"]) == ("casts", 0, [2.0, 2.0, 20.0, 10.0])
     assert word["readings"] == [
-        {"text": "casts", "probability": 0.6667, "count": 4},
-        {"text": "costs", "probability": 0.3333, "count": 2},
+        {"text": "casts", "probability": 0.6667, "count": 8},
+        {"text": "costs", "probability": 0.3333, "count": 4},
     ]
     assert quietscope(*words, "-o", tmp_path / "text.txt")[0] == 0
     assert (tmp_path / "text.txt").read_text(encoding="utf-8") == "casts\n"

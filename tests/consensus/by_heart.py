@@ -1,6 +1,7 @@
 """A reader that knows by heart what it reads, in place of tesseract; and pages to show it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ class ByHeart:
 
     def __init__(self, *said: str) -> None:
         self.said, self.shown = said, [[]]  # type: tuple[str, ...], list[list[npt.NDArray[Any]]]
+        self.looks: list[Look] = []
 
     def settled(self, page: npt.NDArray[Any], look: Look, scale: int | None = None) -> Look:
-        return look
+        return look if scale is None else replace(look, scale=scale)
 
     def read(self, pages: Sequence[npt.NDArray[Any]], look: Look) -> list[list[Word]]:
         first = sum(map(len, self.shown))
+        self.looks.append(look)
         self.shown.append([np.array(page) for page in pages])
         said = [self.said[(first + number) % len(self.said)] for number in range(len(pages))]
         return [[Word(each, 0.9, (2.0, 2.0, 20.0, 10.0))] if each else [] for each in said]

@@ -86,6 +86,19 @@ def test_crowds_are_modes() -> None:
     assert len(crowds(near, np.array([5.0, 1.0]), 12.0)) == 1
 
 
+def test_further_images_say_what_stands_at_places_and_where_none_are() -> None:
+    samples = [line_of("the cat sat")] * 3
+    joined = line_of("the catsat", left=1.0)
+    places = voted(
+        samples, [line_of("the cot sat"), joined, [*line_of("the cat"), *line_of("far", row=60.0, number=1)]]
+    )
+    assert [place.text for place in places] == ["the", "cat", "sat"]
+    assert {each.text: each.count for each in places[1].readings} == {"cat": 5, "cot": 1}
+    assert {each.text: each.count for each in places[2].readings} == {"sat": 5, "": 1}
+    assert [place.box for place in places] == [place.box for place in voted(samples)]
+    assert voted([[], []], [line_of("word")]) == ()
+
+
 def test_what_one_sample_alone_sees_is_a_place_without_text() -> None:
     noise = [*line_of("real words"), *line_of("speck", row=40.0, number=1, sure=0.2)]
     places = voted([line_of("real words"), line_of("real words"), noise])

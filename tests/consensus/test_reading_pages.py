@@ -13,6 +13,7 @@ import pytest
 from quietscope import Denoiser
 from quietscope.consensus import ReadingOptions, read_text
 from quietscope.consensus.reading_tesseract import Ink, Layout, Look, find_tesseract, looked_at
+from quietscope.consensus.reading_vote import FURTHER_SHARE
 from quietscope.consensus.reading_words import Word
 from quietscope.errors import SettingsError, SizeError
 from quietscope.io import as_image
@@ -40,7 +41,7 @@ def rendered(text: str, size: int = 15, *, light: bool = False) -> npt.NDArray[n
 def test_every_sample_is_read_and_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = by_heart(monkeypatch, "mean", "map", *["casts"] * 21, *["costs"] * 12)
     steps: list[tuple[int, int]] = []
-    options = ReadingOptions(num_samples=11, spreads=(1.0, 0.5, 0.25))
+    options = ReadingOptions(num_samples=11, spreads=(1.0, 0.5, 0.25), alternatives=False)
     found = read_text(denoiser(HDN), noisy(), options, axes="YX", progress=lambda *step: steps.append(step))
     (page,) = found.pages
     assert (found.text, page.mean_text, page.map_text) == ("casts", "mean", "map")
@@ -56,10 +57,45 @@ def test_every_sample_is_read_and_votes(monkeypatch: pytest.MonkeyPatch) -> None
     assert steps == sorted(steps)
 
 
+def test_samples_as_they_are_add_readings_and_change_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, as_they_are = ["casts"] * 6, ["costs", "costs", "casts"]
+    reader = by_heart(monkeypatch, "mean", "map", *near, *as_they_are, *as_they_are)
+    found = read_text(denoiser(HDN), noisy(), ReadingOptions(num_samples=3), axes="YX")
+    (place,) = found.pages[0].places
+    assert found.text == "casts"
+    assert [(each.text, each.count) for each in place.readings] == [("casts", 8), ("costs", 4)]
+    assert [each.probability for each in place.readings] == [
+        pytest.approx(1.0 - FURTHER_SHARE * 2 / 3),
+        pytest.approx(FURTHER_SHARE * 2 / 3),
+    ]
+    expected = denoiser(HDN).sample(noisy(), num_samples=3, axes="YX")
+    assert [len(each) for each in reader.shown] == [0, 2, 9, 3]
+    for shown in (reader.shown[2][6:], reader.shown[3]):
+        np.testing.assert_allclose(shown, expected, rtol=1e-4)
+    assert [look.scale for look in reader.looks] == [2, 2, 3]
+
+
+def test_a_scale_that_is_told_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = by_heart(monkeypatch, "word")
+    read_text(denoiser(HDN), noisy(), ReadingOptions(num_samples=2, scale=4), axes="YX")
+    assert [(len(shown), look.scale) for shown, look in zip(reader.shown[1:], reader.looks, strict=True)] == [
+        (2, 4),
+        (6, 4),
+    ]
+
+
+def test_a_page_of_the_largest_side_has_no_other_scale() -> None:
+    look = looked_at(noisy())
+    assert [look.beside(shape).scale for shape in ((24, 40), (24, 16_000), (24, 32_000))] == [3, 1, 1]
+    assert replace(look, scale=1).beside((24, 32_000)).scale == 1
+
+
 def test_frames_are_pages_and_channels_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = by_heart(monkeypatch, *["one"] * 4, *["two"] * 4)
     model = denoiser(HDN, scene={"channels": 2})
-    found = read_text(model, noisy((2, 2, 24, 40)), ReadingOptions(num_samples=2, spreads=(1.0,)), axes="TCYX")
+    found = read_text(
+        model, noisy((2, 2, 24, 40)), ReadingOptions(num_samples=2, spreads=(1.0,), alternatives=False), axes="TCYX"
+    )
     assert found.text == "one\ftwo"
     assert [page.number for page in found.pages] == [0, 1]
     samples = model.sample(noisy((2, 2, 24, 40))[0], num_samples=2, axes="CYX")
@@ -78,7 +114,7 @@ def test_samples_lie_in_a_file_that_is_gone_afterwards(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(reader, "read", counting)
     read_text(denoiser(HDN), noisy(), ReadingOptions(num_samples=5), axes="YX")
-    assert seen == [5 * 24 * 40 * 4] * 2
+    assert seen == [5 * 24 * 40 * 4] * 3
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,7 +180,7 @@ def test_no_text_at_all_is_a_mistake_and_one_empty_page_is_not(monkeypatch: pyte
     by_heart(monkeypatch, "")
     with pytest.raises(SettingsError, match=r"text that tesseract can read in 2 samples.*none on 1 page"):
         read_text(denoiser(HDN), noisy(), ReadingOptions(num_samples=2), axes="YX")
-    by_heart(monkeypatch, *[""] * 6, *["word"] * 6)
+    by_heart(monkeypatch, *[""] * 10, *["word"] * 10)
     found = read_text(denoiser(HDN), noisy((2, 24, 40)), ReadingOptions(num_samples=2), axes="TYX")
     assert found.text == "\fword"
 

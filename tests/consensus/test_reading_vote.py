@@ -2,12 +2,30 @@
 
 import pytest
 
-from quietscope.consensus.reading_vote import Ballot, Reading, agreed, aligned, by_character, ranked
+from quietscope.consensus.reading_vote import (
+    FURTHER_SHARE,
+    Ballot,
+    Reading,
+    agreed,
+    aligned,
+    by_character,
+    joined,
+    ranked,
+)
 
 
 def readings(**probabilities: float) -> list[Reading]:
     given = [Reading(text, share, 1) for text, share in probabilities.items()]
     return sorted(given, key=lambda each: -each.probability)
+
+
+def test_further_readings_count_little_and_are_ranked_anew() -> None:
+    near, apart = readings(casts=0.6, costs=0.4), readings(costs=0.7, cents=0.3)
+    found = joined(near, apart)
+    shares = {"casts": 0.6 * (1 - FURTHER_SHARE), "costs": 0.4 + 0.3 * FURTHER_SHARE, "cents": 0.3 * FURTHER_SHARE}
+    assert {each.text: each.probability for each in found} == pytest.approx(shares)
+    assert [(each.text, each.count) for each in found] == [("casts", 1), ("costs", 2), ("cents", 1)]
+    assert joined(near, ()) == tuple(near)
 
 
 def test_readings_are_ranked_by_weighted_shares() -> None:

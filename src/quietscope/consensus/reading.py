@@ -19,6 +19,7 @@ from quietscope.consensus.reading_tesseract import (
     SMALLEST_SIDE,
     Ink,
     Layout,
+    Look,
     Tesseract,
     find_tesseract,
     looked_at,
@@ -37,6 +38,7 @@ AT_ONCE = 8
 """Samples that tesseract gets in one call, which are what memory holds of them."""
 SPREADS = (0.5, 0.25)
 """Shares of a sample's distance from the mean that it is read at; chosen on the pages of ``benchmarks/reading.py``."""
+AS_IT_IS = 1.0
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -55,6 +57,8 @@ class ReadingOptions:
         spreads: Every sample is read once for each of these: that share of its distance from the mean is kept, above 0
             to 1. A reader stumbles over textures of samples that the model has not learnt well; nearer to the mean it
             reads better, and still errs in other ways each time. 1 is for samples as they are.
+        alternatives: Whether samples are read as they are, too, at two scales, which takes twice the time: they change
+            no text, and find ways to read a word that are lost nearer to the mean.
         tile: Side of a tile of the prediction in pixels; chosen from the free memory if None.
 
     Raises:
@@ -68,6 +72,7 @@ class ReadingOptions:
     ink: Ink | None = None
     scale: int | None = None
     spreads: tuple[float, ...] = SPREADS
+    alternatives: bool = True
     tile: int | None = None
 
     def __post_init__(self) -> None:
@@ -134,6 +139,7 @@ def read_text(
         "method": model.method.name,
         "samples": options.num_samples,
         "spreads": list(options.spreads),
+        "alternatives": options.alternatives,
         "seed": options.seed,
         "reader": f"tesseract {tesseract.version}",
         "language": options.language,
@@ -200,12 +206,43 @@ def _read_page(
         look = tesseract.settled(mean, looked_at(mean, options.ink), options.scale)
         mean_words, map_words = tesseract.read([mean, _grey(estimates["map"])], look)
         words: list[list[Word]] = []
+        further: list[list[Word]] = []
         for start in range(0, options.num_samples, AT_ONCE):
             numbers = range(start, min(start + AT_ONCE, options.num_samples))
             some = [_grey(samples.read(number)) for number in numbers]
-            words += tesseract.read(nearer(mean, some, options.spreads), look)
+            near, apart = read_samples(tesseract, mean, some, look, options)
+            words += near
+            further += apart
             tell(options.num_samples + start + len(some))
-    return ReadPage(number, voted(words), plain_text(mean_words), plain_text(map_words), look)
+    return ReadPage(number, voted(words, further), plain_text(mean_words), plain_text(map_words), look)
+
+
+def read_samples(
+    tesseract: Tesseract,
+    mean: npt.NDArray[np.float32],
+    samples: Sequence[npt.NDArray[np.float32]],
+    look: Look,
+    options: ReadingOptions = USUAL_READING,
+) -> tuple[list[list[Word]], list[list[Word]]]:
+    """Read samples of a page.
+
+    Args:
+        tesseract: What reads.
+        mean: The mean, (Y, X).
+        samples: Samples of the same shape.
+        look: How they are shown.
+        options: How to read.
+
+    Returns:
+        The words that the text is made of, and those of samples as they are, of which other ways to read it come.
+    """
+    if not options.alternatives:
+        return tesseract.read(nearer(mean, samples, options.spreads), look), []
+    spreads = options.spreads if AS_IT_IS in options.spreads else (*options.spreads, AS_IT_IS)
+    words = tesseract.read(nearer(mean, samples, spreads), look)
+    near, apart = words[: len(samples) * len(options.spreads)], words[len(samples) * len(options.spreads) :]
+    other = look if options.scale is not None else look.beside(mean.shape)
+    return near, apart if other == look else [*apart, *tesseract.read(samples, other)]
 
 
 def nearer(

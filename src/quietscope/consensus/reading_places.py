@@ -36,28 +36,50 @@ class Place:
         line: Number of its line, from the top.
         box: Where it is.
         ballots: What each sample says of it, in their order.
+        further: What each of the images says of it that do not decide where places are.
     """
 
     line: int
     box: Box
     ballots: tuple[Ballot, ...]
+    further: tuple[Ballot, ...] = ()
 
 
-def places_of(samples: Sequence[Sequence[Word]]) -> list[Place]:
+def places_of(samples: Sequence[Sequence[Word]], further: Sequence[Sequence[Word]] = ()) -> list[Place]:
     """Return the places of a page, line by line from the top, each line from the left.
 
     Args:
         samples: The words of each sample.
+        further: The words of each image that only says what stands at these places; what it has elsewhere is left out.
     """
+    usual = [mean_confidence(words) for words in (*samples, *further)]
     return [
         place
-        for number, line in enumerate(_lines(samples))
-        for place in _places_of_line(line, number, [mean_confidence(words) for words in samples])
+        for number, line in enumerate(_lines(samples, further))
+        for place in _places_of_line(line, number, usual, len(samples))
     ]
 
 
-def _lines(samples: Sequence[Sequence[Word]]) -> list[list[list[Word]]]:
-    """Return for each line the words of each sample, from the left."""
+def _lines(samples: Sequence[Sequence[Word]], further: Sequence[Sequence[Word]]) -> list[list[list[Word]]]:
+    """Return for each line the words of each sample, then of each further image, from the left."""
+    middles, others = _middles(samples), _middles(further)
+    if not middles:
+        return []
+    rows, weights = np.array([each[0] for each in middles]), np.array([each[1] for each in middles])
+    height = float(np.median([word.height for words in samples for word in words]))
+    tops = crowds(rows, weights, height)
+    lines: list[list[list[Word]]] = [[[] for _ in (*samples, *further)] for _ in tops]
+    for middle, _, number, words in middles:
+        lines[int(np.argmin(np.abs(tops - middle)))][number] += words
+    for middle, _, number, words in others:
+        line = int(np.argmin(np.abs(tops - middle)))
+        if abs(tops[line] - middle) <= _SAME_LINE * height:
+            lines[line][len(samples) + number] += words
+    return [[sorted(words, key=lambda word: word.box[0]) for words in line] for line in lines]
+
+
+def _middles(samples: Sequence[Sequence[Word]]) -> list[tuple[float, float, int, list[Word]]]:
+    """Return for every line of every sample its middle, its weight, the number of the sample, and its words."""
     middles: list[tuple[float, float, int, list[Word]]] = []
     for number, words in enumerate(samples):
         by_line: dict[int, list[Word]] = defaultdict(list)
@@ -67,15 +89,7 @@ def _lines(samples: Sequence[Sequence[Word]]) -> list[list[list[Word]]]:
             letters = [max(word.confidence, 0.01) * len(word.text) for word in line]
             middle = float(np.average([word.middle for word in line], weights=letters))
             middles.append((middle, sum(letters), number, line))
-    if not middles:
-        return []
-    rows, weights = np.array([each[0] for each in middles]), np.array([each[1] for each in middles])
-    heights = [word.height for words in samples for word in words]
-    tops = crowds(rows, weights, float(np.median(heights)))
-    lines: list[list[list[Word]]] = [[[] for _ in samples] for _ in tops]
-    for middle, _, number, words in middles:
-        lines[int(np.argmin(np.abs(tops - middle)))][number] += words
-    return [[sorted(words, key=lambda word: word.box[0]) for words in line] for line in lines]
+    return middles
 
 
 def crowds(rows: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], height: float) -> npt.NDArray[np.float64]:
@@ -99,10 +113,13 @@ def crowds(rows: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], heig
     return np.sort(np.array(found))
 
 
-def _places_of_line(line: Sequence[Sequence[Word]], number: int, usual: Sequence[float]) -> list[Place]:
-    """Cut one line into places, and give every sample's words to them."""
-    spans = spans_of(line)
-    heads = [dict(_whole(words, spans)) for words in line]
+def _places_of_line(
+    line: Sequence[Sequence[Word]], number: int, usual: Sequence[float], num_samples: int
+) -> list[Place]:
+    """Cut one line into places by the words of the samples, and give them everyone's words."""
+    own = line[:num_samples]
+    spans = spans_of(own)
+    heads = [dict(_whole(words, spans)) for words in own]
     leading = [_leading([head[place] for head in heads if place in head]) for place in range(len(spans))]
     shares = [_shared(words, spans, leading) for words in line]
     places: list[Place] = []
@@ -112,9 +129,10 @@ def _places_of_line(line: Sequence[Sequence[Word]], number: int, usual: Sequence
             mine = [word for word in words if word.box[2] > left and word.box[0] < right]
             weight = mean_confidence(mine) if texts[place] else mean_confidence(words) or confidence
             ballots.append(Ballot(texts[place], weight))
-        inside = [word for words in line for word in words if left <= 0.5 * (word.box[0] + word.box[2]) < right]
+        inside = [word for words in own for word in words if left <= 0.5 * (word.box[0] + word.box[2]) < right]
         edges = np.median([(word.box[1], word.box[3]) for word in inside], axis=0) if inside else (0.0, 0.0)
-        places.append(Place(number, (left, float(edges[0]), right, float(edges[1])), tuple(ballots)))
+        box = (left, float(edges[0]), right, float(edges[1]))
+        places.append(Place(number, box, tuple(ballots[:num_samples]), tuple(ballots[num_samples:])))
     return places
 
 

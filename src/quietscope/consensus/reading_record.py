@@ -6,7 +6,7 @@ from typing import Any
 
 from quietscope.consensus.reading_places import Place, places_of
 from quietscope.consensus.reading_tesseract import Look
-from quietscope.consensus.reading_vote import Reading, agreed, ranked
+from quietscope.consensus.reading_vote import Reading, agreed, joined, ranked
 from quietscope.consensus.reading_words import Box, Word
 from quietscope.version import __version__
 
@@ -121,13 +121,14 @@ class ReadText:
         }
 
 
-def voted(samples: Sequence[Sequence[Word]]) -> tuple[ReadPlace, ...]:
+def voted(samples: Sequence[Sequence[Word]], further: Sequence[Sequence[Word]] = ()) -> tuple[ReadPlace, ...]:
     """Return what the readings of a page say together.
 
     Args:
         samples: The words of each image that was read of it.
+        further: The words of images that change neither places nor text, and add ways to read each place.
     """
-    return tuple(_read_place(place) for place in places_of(samples))
+    return tuple(_read_place(place) for place in places_of(samples, further))
 
 
 def plain_text(words: Sequence[Word]) -> str:
@@ -140,4 +141,5 @@ def plain_text(words: Sequence[Word]) -> str:
 
 def _read_place(place: Place) -> ReadPlace:
     readings = ranked(place.ballots)
-    return ReadPlace(place.line, place.box, agreed(readings), readings)
+    further = ranked(place.further) if place.further else ()
+    return ReadPlace(place.line, place.box, agreed(readings), joined(readings, further))

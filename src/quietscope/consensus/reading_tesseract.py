@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -52,6 +52,15 @@ class Look:
     low: float
     high: float
     scale: int = SCALES[0]
+
+    def beside(self, shape: Sequence[int]) -> "Look":
+        """Return the same at another scale, the best one of those that tesseract takes: there it errs in other ways.
+
+        Args:
+            shape: Sides of the page in pixels.
+        """
+        choices = [each for each in SCALES if each != self.scale and each * max(shape) <= LARGEST_SIDE]
+        return replace(self, scale=choices[0]) if choices else self
 
     def grey(self, page: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Return a page, (Y, X) in intensities, as dark letters on light paper, 0 to 255; not yet enlarged."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from quietscope.consensus.reading_words import distance
 
+FURTHER_SHARE = 0.05
+"""What further ballots count, all together, where there are any. Chosen on the pages of ``benchmarks/reading.py``:
+probabilities of all readings are off by least then, and with more those of words are worse."""
 MOST_READINGS = 60
 """Readings that are compared with each other; what is rarer changes nothing."""
 
@@ -29,7 +32,8 @@ class Reading:
 
     Attributes:
         text: The characters; empty for nothing there.
-        probability: Share of the ballots that read it so, weighted by how sure they are, 0 to 1.
+        probability: Share of the ballots that read it so, weighted by how sure they are, 0 to 1; of further ballots
+            their share times `FURTHER_SHARE`.
         count: How many these are.
     """
 
@@ -53,6 +57,25 @@ def ranked(ballots: Sequence[Ballot]) -> tuple[Reading, ...]:
     shares = {text: weight / total if total > 0.0 else counts[text] / len(ballots) for text, weight in weights.items()}
     readings = (Reading(text, share, counts[text]) for text, share in shares.items())
     return tuple(sorted(readings, key=lambda each: (-each.probability, each.text)))
+
+
+def joined(readings: Sequence[Reading], further: Sequence[Reading]) -> tuple[Reading, ...]:
+    """Return readings with those of further ballots, which count `FURTHER_SHARE`; ranked anew.
+
+    Args:
+        readings: Those that the text is made of.
+        further: Those that tell what else it may be; none leave all as it is.
+    """
+    if not further:
+        return tuple(readings)
+    shares: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
+    for group, weight in ((readings, 1.0 - FURTHER_SHARE), (further, FURTHER_SHARE)):
+        for each in group:
+            shares[each.text] += weight * each.probability
+            counts[each.text] += each.count
+    found = (Reading(text, share, counts[text]) for text, share in shares.items())
+    return tuple(sorted(found, key=lambda each: (-each.probability, each.text)))
 
 
 def agreed(readings: Sequence[Reading]) -> str:

@@ -57,7 +57,8 @@ def read(
 ) -> None:
     """Read the text on noisy pages with tesseract, from many samples of them.
 
-    Every sample is read twice, nearer to their mean than it is, and the readings vote word by word. What is written has
+    Every sample is read twice, nearer to their mean than it is, and the readings vote word by word; samples as they are
+    are read twice more, for other ways to read a word. What is written has
     every word with its box, the ways to read it with their probabilities, and what they agree on; beside that what is
     read of the mean and of the most probable image. Tesseract and pytesseract have to be installed.
     """
