@@ -143,7 +143,7 @@ def find_spots(
             check_enough(lost, num_samples, "finding spots")
             failures += lost
             found.append((at, [each for each in given if not isinstance(each, Failure)]))
-    least = _otsu(found) if threshold is None else threshold
+    least = usual_threshold([part for _, parts in found for part in parts]) if threshold is None else threshold
     bright = [(at, [part[part[:, 0] >= least] for part in parts]) for at, parts in found]
     spots: list[Spot] = []
     for at, parts in bright:
@@ -261,10 +261,14 @@ def _by_probability(spot: Spot) -> tuple[float, float]:
     return -spot.probability, -spot.brightness.value
 
 
-def _otsu(found: Sequence[tuple[dict[str, int], list[Points]]]) -> float:
-    """Return the brightness that parts maxima in two; a logarithm keeps a few bright ones from having it all."""
+def usual_threshold(parts: Sequence[Points]) -> float:
+    """Return the brightness that parts maxima in two; a logarithm keeps a few bright ones from having it all.
+
+    Args:
+        parts: Maxima of images, (maxima, 1 + axes), brightness first.
+    """
     from skimage.filters import threshold_otsu
 
-    heights = np.concatenate([part[:, 0] for _, parts in found for part in parts])
+    heights = np.concatenate([part[:, 0] for part in parts])
     logs = np.log(heights[heights > 0])
     return float(np.exp(threshold_otsu(logs))) if logs.size and np.ptp(logs) > 0 else 0.0
