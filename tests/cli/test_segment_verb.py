@@ -117,7 +117,28 @@ def test_measure_and_compare(quietscope: Quietscope, images: Path, model: Path, 
     status, out, err = quietscope(*words, "-o", tmp_path / "b.csv", "--compare", tmp_path / "a.csv")
     assert status == 0, err
     assert "not told apart" in " ".join(out.split())
+    page = (tmp_path / "b_comparison.html").read_text()
+    assert "<td>top</td>" in page
+    assert page.count("not told apart, by the measurement alone") == 2
     refused(quietscope(*words, "-o", tmp_path / "c.csv", "--compare", images / "tiny.yaml"), "a table of")
+
+
+def test_counts_of_two_groups_are_compared(quietscope: Quietscope, images: Path, model: Path, tmp_path: Path) -> None:
+    shutil.copy(images / "cells.tif", tmp_path / "more.tif")
+    words = ("segment", model, images / "cells.tif", tmp_path / "more.tif", "--samples", 4, "--diameter", 8)
+    status, _, err = quietscope(*words, "-o", tmp_path / "one")
+    assert status == 0, err
+    assert not (tmp_path / "one" / "comparison.html").exists()
+    status, out, err = quietscope(*words, "-o", tmp_path / "other", "--compare", tmp_path / "one")
+    assert status == 0, err
+    assert "count:" in " ".join(out.split())
+    page = (tmp_path / "other" / "comparison.html").read_text()
+    assert "not told apart" in page
+    assert page.count("<td>count</td>") == 1 + 2 * 2, "the difference, and two images of each group"
+    again = quietscope(*words, "-o", tmp_path / "new", "--compare", tmp_path / "other" / "comparison.html")
+    refused(again, "a table of `quietscope measure`")
+    refused(quietscope(*words, "-o", tmp_path / "new", "--compare", images), "a folder of `quietscope segment`")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("verb", ["measure", "spots"])

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietscope.consensus.groups import compare_tables, groups_in
+from quietscope.consensus.groups import compare_tables, counts_in, groups_in
+from quietscope.errors import SettingsError
 
 
 def table(path: Path, images: np.ndarray, widening: float = 1.0) -> Path:
@@ -57,3 +58,33 @@ def test_equal_groups_are_rarely_told_apart_however_many_rows_an_image_has(tmp_p
             table(tmp_path / f"{name}.csv", images + random.normal(0.0, 0.2, (8, rows, 6)))
         clear += compare_tables(tmp_path / "a.csv", tmp_path / "b.csv")[0].is_clear
     assert clear <= 9
+
+
+def counts(folder: Path, frames: list[list[float]]) -> None:
+    """Write counts of frames, each with what its samples have, as `quietscope segment` does."""
+    folder.mkdir(parents=True)
+    last = max(map(len, frames))
+    lines = [f"t,count,count_low,count_high,failures,{','.join(f'sample_{k}' for k in range(last))}"]
+    lines += [
+        ",".join(map(str, [n, 1, 0, 2, 0, *frame, *[""] * (last - len(frame))])) for n, frame in enumerate(frames)
+    ]
+    (folder / "counts.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_counts_below_a_folder_are_those_of_an_image_each(tmp_path: Path) -> None:
+    counts(tmp_path / "day1" / "a", [[1, 2, 3], [3, 4]])
+    counts(tmp_path / "day2" / "b", [[7, 8, 9]])
+    counts(tmp_path / "day2" / "b" / "labels.ome.zarr" / "0", [[100, 100]])
+    found = counts_in(tmp_path)["count"]
+    assert [each.tolist() for each in found] == [[2, 3], [7, 8, 9]]
+
+
+def test_frames_of_the_only_series_are_images(tmp_path: Path) -> None:
+    counts(tmp_path / "only", [[1, 2], [3, 4]])
+    for path in (tmp_path, tmp_path / "only" / "counts.csv"):
+        assert [each.tolist() for each in counts_in(path)["count"]] == [[1, 2], [3, 4]]
+
+
+def test_a_folder_without_counts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"a folder of `quietscope segment`, with counts\.csv"):
+        counts_in(tmp_path)

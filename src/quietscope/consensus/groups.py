@@ -1,17 +1,22 @@
 """Two groups of images: do their numbers differ, given how sure each number is and how images of a group differ."""
 
 import csv
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval
 from quietscope.errors import SettingsError
+from quietscope.io.segment_names import COUNTS
 
 Samples = npt.NDArray[np.float64]
+Group: TypeAlias = Mapping[str, Sequence[Samples]]
+"""What the samples of every image of a group gave, by column."""
 _DRAWS = 4000
 _SAMPLE, _COUNT = "sample_", "count"
 
@@ -43,9 +48,13 @@ class Difference:
     def words(self) -> str:
         """The line that a person reads."""
         ends = f"{self.between.value:+.4g} ({self.between.low:+.4g} to {self.between.high:+.4g})"
-        verdict = "different" if self.is_clear else "not told apart"
+        return f"{self.column}: {self.first:.4g} and {self.second:.4g}, {ends}: {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """Whether they differ, in words."""
         alone = ", by the measurement alone: one image says nothing of others" if 1 in self.num else ""
-        return f"{self.column}: {self.first:.4g} and {self.second:.4g}, {ends}: {verdict}{alone}"
+        return f"{'different' if self.is_clear else 'not told apart'}{alone}"
 
 
 def difference(
@@ -92,9 +101,16 @@ def compare_tables(first: Path, second: Path, confidence: float = USUAL_CONFIDEN
     Raises:
         SettingsError: If one is no such table, or they have no column in common.
     """
-    one, other = groups_in(first), groups_in(second)
-    both = in_common(one, other)
-    return [difference(one[column], other[column], column, confidence) for column in both]
+    return differences(groups_in(first), groups_in(second), confidence)
+
+
+def differences(first: Group, second: Group, confidence: float = USUAL_CONFIDENCE) -> list[Difference]:
+    """Compare two groups, see `groups_in`, in all columns that both have.
+
+    Raises:
+        SettingsError: If there is none.
+    """
+    return [difference(first[each], second[each], each, confidence) for each in in_common(first, second)]
 
 
 def in_common(first: Iterable[str], second: Iterable[str]) -> list[str]:
@@ -144,6 +160,40 @@ def groups_in(path: Path) -> dict[str, list[Samples]]:
         column: [_of_image(given, widening[image]) for image, given in images.items()]
         for column, images in rows.items()
     }
+
+
+def counts_in(path: Path) -> dict[str, list[Samples]]:
+    """Read how many objects each sample of every image has, of what `quietscope segment` has written.
+
+    Args:
+        path: A folder of it, in which every image has a table of counts; or such a table. Frames of a series count as
+            one image, their mean, where there are other images, and as images where it is the only one.
+
+    Returns:
+        The counts, under "count".
+
+    Raises:
+        SettingsError: If there is no table of counts.
+    """
+    tables = [path] if path.is_file() else sorted(_tables_below(path))
+    if not tables:
+        raise SettingsError(f"a folder of `quietscope segment`, with {COUNTS}", f"{path} without", "name its -o folder")
+    return counts_of(tables)
+
+
+def counts_of(tables: Sequence[Path]) -> dict[str, list[Samples]]:
+    """Read tables of counts, see `counts_in`."""
+    if len(tables) == 1:
+        return groups_in(tables[0])
+    every = [groups_in(table).get(_COUNT, []) for table in tables]
+    return {_COUNT: [np.mean([frame[: min(map(len, frames))] for frame in frames], axis=0) for frames in every]}
+
+
+def _tables_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.endswith(".zarr")]
+        if COUNTS in files:
+            yield Path(place) / COUNTS
 
 
 def _of_image(rows: Sequence[dict[str, float]], widening: float) -> Samples:

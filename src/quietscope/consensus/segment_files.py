@@ -54,6 +54,16 @@ def check_folder(folder: Path, path: Path | None, *, overwrite: bool) -> None:
         check_target(folder / name, overwrite, replaceable=is_zarr if name == ZARR else None)
 
 
+def check_inside(folder: Path, name: str, *, overwrite: bool) -> None:
+    """Refuse a file that stands in the way in a folder, which need not be there yet.
+
+    Raises:
+        OutputError: If it exists and `overwrite` is false.
+    """
+    if folder.exists():
+        check_target(folder / name, overwrite)
+
+
 def write_segmented(found: Segmented, folder: Path, *, overwrite: bool = False) -> dict[str, Path]:
     """Write what was found: each file is whole, and of a folder all are there or none that was not before.
 

@@ -9,6 +9,8 @@ LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY, ZARR = (
     "overlay.png",
     "labels.ome.zarr",
 )
+COMPARISON = "comparison.html"
+"""What tells whether two groups of images differ."""
 ALWAYS = (LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY)
 TABLES = frozenset({OBJECTS, COUNTS})
 PICTURES = frozenset({LABELS, AGREEMENT, PROBABILITY, OVERLAY, ZARR})

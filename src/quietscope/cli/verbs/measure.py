@@ -8,6 +8,7 @@ from rich.table import Table
 
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
 from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions, check_table
+from quietscope.cli.comparison_report import tell_comparison
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -45,17 +46,22 @@ def measure(
     """Measure something on many samples of images, and say between what it lies.
 
     The table has a line for every number: its mean and interval, and what every sample gave. With --compare each column
-    is compared with that of another table: are the groups different, given how sure each number is?
+    is compared with that of another table: are the groups different, given how sure each number is? That is told on a
+    page too, NAME_comparison.html.
     What of several images cannot be read or measured is told, the others go on, and the exit status is 2.
     """
     from quietscope.consensus import over_samples
-    from quietscope.consensus.groups import compare_tables, groups_in, in_common
+    from quietscope.consensus.groups import groups_in, in_common
     from quietscope.consensus.segmenters import function_of
     from quietscope.consensus.tables import write_tables
+    from quietscope.io.atomic import check_target
 
     screen = Screen()
     check_table(output, overwrite)
     other = groups_in(compare) if compare is not None else None
+    page = output.with_name(f"{output.stem}_comparison.html")
+    if compare is not None:
+        check_target(page, overwrite)
     function = function_of(with_)
     denoiser = open_sampler(model, sampling.samples, sampling.device)
     found: list[tuple[str, MeasuredTable]] = []
@@ -75,9 +81,9 @@ def measure(
     screen.note(found[-1][1].note)
     _show(found, screen)
     screen.show(f"table: {output}")
-    if compare is not None:
-        for each in compare_tables(compare, output, sampling.confidence):
-            screen.show(f"{compare.name} and {output.name}: {each.words}")
+    if compare is not None and other is not None:
+        groups = (compare.name, other), (output.name, groups_in(output))
+        tell_comparison(*groups, page, sampling.confidence, found[-1][1].note, screen, overwrite=overwrite)
     return status
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
 from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
+from quietscope.cli.comparison_report import ComparedCounts
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, also
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -52,6 +53,11 @@ def segment(
     least_probability: Annotated[
         float, InBasic, Parameter(help="Share of the samples that must have an object.")
     ] = 0.5,
+    compare: Annotated[
+        Path | None,
+        InBasic,
+        Parameter(help="Folder, or counts.csv, of another group: do its counts differ? Default: none."),
+    ] = None,
     channel: Annotated[int, Parameter(help="Which channel is segmented, from 0.")] = 0,
     dims: Annotated[
         Literal[2, 3] | None, Parameter(help="2 for planes, 3 for volumes. Default: what the model denoises.")
@@ -70,7 +76,8 @@ def segment(
     pixel by pixel; objects.csv, a line for each object with its probability of existing, area, intensity and position,
     with intervals; counts.csv; overlay.png; and segmentation.html, which shows them. Of OME-Zarr images also
     labels.ome.zarr, with labels where NGFF has them. Of several images the tree of folders is kept; what cannot be read
-    or segmented is told, the others go on, and the exit status is 2.
+    or segmented is told, the others go on, and the exit status is 2. With --compare comparison.html says whether counts
+    differ from those of another group of images, given how sure each is.
     """
     from quietscope.consensus.segment_files import REPORT, check_folder, write_segmented
     from quietscope.consensus.segmenters import Chosen
@@ -82,6 +89,7 @@ def segment(
     denoiser = open_sampler(model, sampling.samples, sampling.device)
     found, is_alone = find_analysed(images, series)
     folders = _folders(found, output, is_alone=is_alone, overwrite=overwrite)
+    compared = ComparedCounts.of(compare, output, overwrite=overwrite)
     about = [
         ("method", denoiser.method.name),
         ("samples", f"{sampling.samples}, seed {sampling.seed}"),
@@ -112,7 +120,9 @@ def segment(
         _tell(segmentation, "the image" if is_alone else each.name, screen)
         screen.show(f"results: {', '.join(str(path) for path in files.values())}")
 
-    return one_by_one(found, analyse, screen.note)
+    status = one_by_one(found, analyse, screen.note)
+    compared.tell(list(folders.values()), sampling.confidence, denoiser, screen)
+    return status
 
 
 def _folders(found: Sequence[Analysed], output: Path, *, is_alone: bool, overwrite: bool) -> dict[str, Path]:
