@@ -26,7 +26,7 @@ def signals_held() -> Iterator[None]:
         return
     came: list[tuple[int, FrameType | None]] = []
     # The mask holds for this thread alone, and Python's handler runs here whichever thread has received the signal.
-    earlier = {number: signal.getsignal(number) for number in SIGNALS}
+    earlier = {number: found for number in SIGNALS if (found := signal.getsignal(number)) is not None}  # not of C
     for number in earlier:
         signal.signal(number, lambda *received: came.append(received))
     try:
