@@ -1,11 +1,14 @@
 """Samples that are known, and segmenters of them that do wrong."""
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from quietscope.consensus.posterior_samples import StoredSamples
+from quietscope.errors import SettingsError
 
 Pixels = npt.NDArray[np.float32]
 
@@ -33,3 +36,16 @@ def fails_on_bright(image: Pixels) -> npt.NDArray[np.int64]:
 
 def highest(image: Pixels) -> float:
     return float(image.max())
+
+
+def number_of_process(image: Pixels) -> int:
+    return os.getpid()
+
+
+def is_killed(image: Pixels) -> float:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0.0
+
+
+def is_refused(image: Pixels) -> float:
+    raise SettingsError("other samples", "these", "pass others")

@@ -109,6 +109,8 @@ def find_analysed(named: Sequence[Path], series: int | str | None) -> tuple[list
 def one_by_one(images: Sequence[Analysed], analyse: Callable[[Analysed], None], note: Callable[[str], None]) -> int:
     """Analyse one image after another; where there are several, what fails is told, and the others go on.
 
+    Processes that analyse samples are the same for all of them.
+
     Args:
         images: The images.
         analyse: What is done with each.
@@ -120,15 +122,18 @@ def one_by_one(images: Sequence[Analysed], analyse: Callable[[Analysed], None], 
     Raises:
         QuietScopeError: If the only one, or every one, has failed.
     """
+    from quietscope.consensus.kept_processes import processes_kept
+
     failed = 0
-    for each in images:
-        try:
-            analyse(each)
-        except QuietScopeError as error:
-            failed += 1
-            if failed == len(images):
-                raise
-            note(f"{each.name}: {error}")
+    with processes_kept():
+        for each in images:
+            try:
+                analyse(each)
+            except QuietScopeError as error:
+                failed += 1
+                if failed == len(images):
+                    raise
+                note(f"{each.name}: {error}")
     if failed:
         note(f"{failed:,} of {len(images):,} images could not be analysed")
     return 2 if failed else 0

@@ -2,18 +2,16 @@
 
 import pickle
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from pickle import PicklingError
 from typing import Any, TypeVar
 
+from quietscope.consensus.kept_processes import these_processes
 from quietscope.consensus.posterior_samples import Index, StoredSamples
 from quietscope.errors import QuietScopeError, SettingsError
-from quietscope.own_processes import as_one_of_them, signals_held
 from quietscope.wording import numbered, typed
 
 Found = TypeVar("Found")
@@ -45,8 +43,10 @@ def last_line(text: str) -> str:
 
 def over(
     samples: StoredSamples, function: Callable[[Any], Found], index: Index = (), processes: int = 1
-) -> Iterator[tuple[int, Found | Failure]]:
+) -> Generator[tuple[int, Found | Failure]]:
     """Call a function with every sample, and yield what it returns, in the order of the samples.
+
+    Processes start anew in each call, unless the calls lie in a block of `processes_kept`.
 
     Args:
         samples: The samples.
@@ -68,12 +68,12 @@ def over(
             yield number, attempt(samples, function, number, index)
         return
     _check_sendable(function)
-    with _pool(processes) as pool:
+    with these_processes() as kept:
+        pool = kept.pool(processes)
         waiting: list[tuple[int, Future[Found | Failure]]] = []
         try:
             for number in range(len(samples)):
-                with signals_held():  # a pool starts its processes when it is first asked
-                    waiting.append((number, pool.submit(attempt, samples, function, number, index)))
+                waiting.append((number, pool.submit(attempt, samples, function, number, index)))
                 if len(waiting) > processes:
                     yield waiting[0][0], waiting.pop(0)[1].result()
             for number, future in waiting:
@@ -82,24 +82,12 @@ def over(
             fix = f"return numbers or arrays, or pass `{typed(processes=1)}`"
             raise SettingsError("what another process can send back", last_line(str(error)), fix) from error
         except BrokenProcessPool as error:
+            pool.is_broken = True
             fix = f"pass fewer, e.g. `{typed(processes=1)}`"
             raise SettingsError("processes that live", "one that was killed, or ran out of memory", fix) from error
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that end with the block: at once, where it is left by an error or a signal."""
-    others = set(active_children())
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=as_one_of_them)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(active_children()) - others:
-            process.kill()
-        raise
-    finally:
-        pool.shutdown()
+        finally:
+            for _, future in waiting:
+                future.cancel()  # where an error or the caller has ended this before the last sample
 
 
 def _check_sendable(function: Callable[[Any], Any]) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from quietscope.consensus.counting import count_interval
 from quietscope.consensus.frame_plan import FramePlan
 from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_least, check_way, fused
+from quietscope.consensus.kept_processes import processes_kept
 from quietscope.consensus.objects import Measured, SampleObjects, measured_objects, objects_of
 from quietscope.consensus.overlay import Labels, Overlaid, Overlay, checked_labels
 from quietscope.consensus.posterior_samples import Index, StoredSamples, stored_samples
@@ -125,7 +126,10 @@ def segment(
     check_least(least_probability)
     opened = as_image(image, axes)
     plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
-    with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
+    with (
+        stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples,
+        processes_kept(),
+    ):
         found = _Results(opened, plan)
         for at in plan.places():
             frame = _frame_of(samples, segmenter, plan.in_image(at), processes)

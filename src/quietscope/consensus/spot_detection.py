@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from quietscope.consensus.frame_plan import FramePlan
 from quietscope.consensus.instances import check_least
+from quietscope.consensus.kept_processes import processes_kept
 from quietscope.consensus.posterior_samples import stored_samples
 from quietscope.consensus.sampling_runs import Failure, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, interval_of, spread_note
@@ -136,7 +137,10 @@ def find_spots(
     plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
     found: list[tuple[dict[str, int], list[Points]]] = []
     failures: list[Failure] = []
-    with stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples:
+    with (
+        stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples,
+        processes_kept(),
+    ):
         for at in plan.places():
             given = [each for _, each in over(samples, Maxima(radius), plan.in_image(at), processes)]
             lost = [each for each in given if isinstance(each, Failure)]
