@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import quietscope
 from quietscope.errors import AxesError
 from quietscope.io import as_image
-from quietscope.wording import elsewhere, for_the_command_line, numbered, typed, typed_box
+from quietscope.wording import elsewhere, for_the_command_line, numbered, typed, typed_box, worded_by
 
 ROOT = Path(quietscope.__file__).parent
 OPTION = re.compile(r"(?<![-\w])--[a-z]")
@@ -54,6 +55,25 @@ def test_who_asks_in_threads_of_their_own_does_not_change_the_words_of_others() 
     first.__exit__(None, None, None)  # it ends before the other, which began later
     assert typed(steps=3) == "--steps 3"
     second.__exit__(None, None, None)
+    assert typed(steps=3) == "steps=3"
+
+
+class Knobs:
+    """Words of somebody who sets things by knobs."""
+
+    def typed(self, names: Sequence[str], values: Mapping[str, object]) -> str:
+        return ", ".join([*names, *(f"the knob {name} at {value}" for name, value in values.items())])
+
+    def elsewhere(self, what: str) -> str:
+        return f"turn to another {what}"
+
+
+def test_a_window_has_words_of_its_own_also_where_the_command_line_asks() -> None:
+    with worded_by(Knobs()):
+        assert typed("tile", steps=3) == "tile, the knob steps at 3"
+        assert typed_box((21, 35, 35)) == "the knob size at 35, the knob size_z at 21"
+        with for_the_command_line():
+            assert elsewhere("folder") == "turn to another folder"
     assert typed(steps=3) == "steps=3"
 
 

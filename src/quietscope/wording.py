@@ -1,11 +1,14 @@
 """What to type to set something: an argument in Python, an option once the command line has said that it is asking.
 
+A window, which has fields and buttons, says itself what they are called, see `worded_by`.
+
 Messages are made below the command line, for both. They name a setting by what it is called in Python, and `typed` puts
 it into the words of whoever reads them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 _INSIDE = {"direction": "network", "deterministic_levels": "network", "precision": "training"}
 """Settings that Python takes in a dictionary."""
@@ -25,6 +28,30 @@ _OPTIONS = {
 
 _asking = 0
 """How many blocks of `for_the_command_line` are open, in threads of their own among them."""
+
+
+class Wording(Protocol):
+    """What the settings are called where somebody sets them by other means than Python and the command line."""
+
+    def typed(self, names: Sequence[str], values: Mapping[str, object]) -> str:
+        """Return what to set, to be put between backticks, as the function of that name does."""
+
+    def elsewhere(self, what: str) -> str:
+        """Return what to do where a result cannot be written: "choose another place"."""
+
+
+_others = list[Wording]()
+"""The wordings of the blocks of `worded_by` that are open; the last one counts."""
+
+
+@contextmanager
+def worded_by(wording: Wording) -> Iterator[None]:
+    """Word everything as somebody else says for as long as the block lasts; it goes before the command line."""
+    _others.append(wording)
+    try:
+        yield
+    finally:
+        _others.remove(wording)
 
 
 @contextmanager
@@ -48,8 +75,10 @@ def typed(*names: str, **values: object) -> str:
     Returns:
         ``method="hdn", steps=300`` in Python, ``--method hdn --steps 300`` on the command line.
     """
+    if _others:
+        return _others[-1].typed(names, values)
     if _asking:
-        return " ".join([*map(_option, names), *(_option(name, value) for name, value in values.items())])
+        return " ".join([*map(option, names), *(option(name, value) for name, value in values.items())])
     return ", ".join([*names, *(_argument(name, value) for name, value in values.items())])
 
 
@@ -60,17 +89,20 @@ def numbered(count: int, what: str) -> str:
 
 def elsewhere(what: str = "place") -> str:
     """Return what to do where a result cannot be written: "choose another place"."""
+    if _others:
+        return _others[-1].elsewhere(what)
     return f"choose another {what}" + (" with `--output`" if _asking else "")
 
 
 def typed_box(sides: Sequence[int]) -> str:
     """Return what to type for the sides of a box: ``size=(21, 35, 35)``, or ``--size 35 --size-z 21``."""
-    if not _asking:
+    if not _asking and not _others:
         return typed(size=tuple(sides))
     return typed(size=sides[-1], **({"size_z": sides[0]} if len(sides) == 3 else {}))
 
 
-def _option(name: str, value: object = True) -> str:
+def option(name: str, value: object = True) -> str:
+    """Return the option of the command line that sets something, with its value unless that is True."""
     if name in _SETTINGS_ONLY:
         return f"{_INSIDE[name]}: {{{name}: {value}}}, in the file of --config"
     flag = "--" + _OPTIONS.get(name, name).replace("_", "-")

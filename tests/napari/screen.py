@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-SIZE = "1600x1100x24"
+SIZE = "1600x1200x24"
 _PATIENCE = 20.0
 _LIFE: list[int] = []
 

@@ -83,6 +83,55 @@ def test_denoising_and_doubting(source: Any, tmp_path: Path) -> None:
     assert np.allclose(samples[:, 0], np.asarray(read_image("my cells_sampled_samples.ome.tif")), atol=1e-3)
 
 
+@pytest.mark.parametrize("part", [{}, {"T": (1, 2)}])
+def test_segmenting(source: Any, tmp_path: Path, part: dict[str, tuple[int, int]]) -> None:
+    from quietscope.methods import METHODS
+    from quietscope.napari.typed_lines import of_objects
+    from tests.tiny import denoiser
+
+    denoiser(METHODS["hdn"], card={"axes": "TYX"}).save(tmp_path / "model.safetensors")
+    lines = of_objects(source, "model.safetensors", 3, 12.0, 0, part)
+    assert command(lines.command) in (0, 3)
+    by_command = np.asarray(read_image("my cells_objects/labels.tif"))
+    found = python(lines.python)["found"]
+    assert found.labels.shape == (len(range(*part.get("T", (0, 3)))), 128, 132)
+    assert np.array_equal(found.labels.squeeze(), by_command)
+
+
+def test_a_channel_of_a_file_is_read_alone(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari.components import ViewerModel
+
+    from quietscope.methods import METHODS
+    from quietscope.napari import typed_lines
+    from quietscope.napari.layer_source import Source
+    from tests.tiny import denoiser
+
+    monkeypatch.chdir(tmp_path)
+    write_image("two.tif", noisy(2, 128, 132), "CYX")
+    layers = ViewerModel().open("two.tif", plugin="quietscope")
+    source = Source(layers=(layers[1],))
+    assert source.channels == (1,)
+    assert Source(layers=tuple(layers), are_channels=True).channels == (0, 1)
+    assert Source(layers=tuple(layers)).channels == ()
+    small = {**SETTINGS, "network": network("noise2void"), "training": TRAINING}
+    python(typed_lines.of_learning(source, (), "run", SETTINGS).python.replace(repr(SETTINGS), repr(small)))
+    assert len(Denoiser.load("run/model.safetensors").method.statistics.mean) == 1
+    assert "--channels 1" in typed_lines.of_learning(source, (), "run", SETTINGS).command
+    denoiser(METHODS["hdn"], card={"axes": "YX"}).save(tmp_path / "model.safetensors")
+    lines = typed_lines.of_denoising(source, "model.safetensors", ("mean", "std"), 4)
+    assert command(lines.command) in (0, 3)
+    by_command = np.asarray(read_image("two_denoised.ome.tif")).squeeze()
+    assert by_command.shape == (128, 132)
+    result = python(lines.python.rpartition("\n")[0])["result"]
+    assert np.allclose(result.mean.squeeze(), by_command, atol=1e-3)
+    lines = typed_lines.of_objects(source, "model.safetensors", 3, 12.0, 0, {})
+    assert command(lines.command) in (0, 3)
+    assert np.array_equal(
+        python(lines.python)["found"].labels.squeeze(), np.asarray(read_image("two_objects/labels.tif"))
+    )
+    python(typed_lines.of_look(source).python)
+
+
 def test_layers_that_are_in_no_file_are_to_be_saved_first(app: Any) -> None:
     from quietscope.napari.layer_source import Source
     from quietscope.napari.typed_lines import of_look

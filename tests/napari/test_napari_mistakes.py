@@ -43,7 +43,7 @@ def test_labels_are_no_image(make_dock: MakeDock, told: list[str]) -> None:
 def test_axes_that_nobody_names_are_asked_for_in_words_of_the_field(make_dock: MakeDock, told: list[str]) -> None:
     dock = make_dock(image_layer(noisy(2, 2, 40, 40)))
     dock.learn.learn.click()
-    assert told == ["expected a name for each of the 4 axes of 'cells'; got none; name them, e.g. `--axes TZYX`"]
+    assert told == ["expected a name for each of the 4 axes of 'cells'; got none; name them, e.g. `Axes: TZYX`"]
     dock.axes.setText("tcyx")
     learn(dock)
     assert dock.desk.denoiser.card.axes == "TCYX"

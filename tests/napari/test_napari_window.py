@@ -35,7 +35,7 @@ def window(app: Any, is_drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyP
         # Six steps may take less than the two seconds after which a first look is worth its while.
         monkeypatch.setattr("quietscope.napari.learning_work.FIRST_SECONDS", 0.0)
     viewer = Viewer(show=True)
-    viewer.window.resize(1280, 900)
+    viewer.window.resize(1280, 1110)
     yield viewer
     viewer.close()
     live(0.05)
@@ -144,9 +144,67 @@ def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path, m
     person.click(dock.doubt.take_away)
     layer_of_kind(dock, "removed").visible = layer_of_kind(dock, "samples").visible = False
     _ask(dock)
-    dock.doubt.compare.slider.setValue(90)
+    dock.doubt.compare.slider.setValue(dock.doubt.compare.slider.maximum() // 2)
     person.picture(folder, "napari-doubt")
     assert {path.stat().st_size < MOST_BYTES for path in folder.glob("napari-*.png")} == {True}
+
+
+def nuclei(side: int = 224) -> Any:
+    """Draw nuclei of about 10 µm, 20 pixels, from bright to hardly there, as a camera would count their light."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:side, :side]
+    light = np.full((side, side), 0.6)
+    for number in range(36):
+        at = np.array([20 + 37 * (number // 6), 20 + 37 * (number % 6)]) + rng.uniform(-7, 7, 2)
+        radii = rng.uniform(8, 12, 2)
+        edge = np.hypot((y - at[0]) / radii[0], (x - at[1]) / radii[1])
+        light += rng.uniform(0.2, 1.2) / (1 + np.exp(12 * (edge - 1)))
+    return (10.0 * rng.poisson(light) + rng.normal(100.0, 8.0, light.shape)).astype(np.float32)
+
+
+def test_cells_are_segmented_in_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quietscope.napari.dock import open_docks
+
+    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window)
+    monkeypatch.chdir(tmp_path)
+    place: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (3.0, 4.0), "units": ("micrometer", "micrometer")}
+    noisy = window.add_image(nuclei(), name="nuclei", axis_labels=("y", "x"), contrast_limits=(95, 135), **place)
+    person.menu("Plugins", "QuietScope")
+    [dock] = open_docks(window)
+    dock.learn.runs.setText("quietscope_runs")
+    person.click(dock.now)
+    until(lambda: noisy in dock.desk.shown)
+    settle(dock)
+    dock.steps.setCurrentIndex(3)
+    window.reset_view()
+    objects = dock.doubt.objects
+    objects.samples.setValue(30 if PICTURES else 3)
+    _scroll_to(dock, objects.words)
+    assert objects.diameter.text() == "20.0 pixels (10 µm)"
+    person.click(objects.run)
+    settle(dock)
+    _scroll_to(dock, objects.words)
+    made = layer_of_kind(dock, "objects")
+    assert type(made).__name__ == "Labels"
+    assert made.data.shape == noisy.data.shape
+    assert (tuple(made.scale), tuple(made.translate)) == (place["scale"], place["translate"])
+    assert (made.units, made.axis_labels) == (noisy.units, noisy.axis_labels)
+    assert 10 < len(made.features) < 60
+    assert set(np.unique(made.data)) - {0} == set(made.features["index"])
+    assert made.features["probability"].between(0.5, 1.0).all()
+    assert {"area_um2", "area_um2_low", "area_um2_high"} <= set(made.features)
+    [count] = made.metadata["quietscope"]["counts"]
+    assert count["low"] <= count["count"] == len(made.features) <= count["high"]
+    assert f"{count['count']} objects (90 % from {count['low']} to {count['high']})" in objects.words.text()
+    assert "quietscope segment" in dock.doubt.echo.texts["command"].toPlainText()
+    person.picture(folder, "napari-objects")
+
+
+def _scroll_to(dock: Any, widget: Any) -> None:
+    """Scroll the step until a widget is seen whole."""
+    live(0.1)
+    dock.steps.currentWidget().ensureWidgetVisible(widget)
+    live(0.1)
 
 
 def _ask(dock: Any) -> None:

@@ -9,7 +9,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from quietscope.errors import QuietScopeError, Stop
-from quietscope.wording import for_the_command_line
+from quietscope.napari.window_words import as_said, for_the_window
 
 Tell: TypeAlias = Callable[[Any], None]
 """Called from the worker with whatever the window is to know; it raises `quietscope.Stop` once the work is to end."""
@@ -86,12 +86,12 @@ class Work(QObject):
     def _run(self) -> None:
         """Work, in the thread of the worker: nothing that a person can mend leaves it as an exception."""
         try:
-            with for_the_command_line():
+            with for_the_window():
                 self._done.emit(self._function(self._tell))
         except Stop:
             pass
         except QuietScopeError as error:
-            self._failed.emit(str(error))
+            self._failed.emit(as_said(error))
         except MemoryError:
             self._failed.emit("expected enough free memory; got none left; crop the layer, or close what takes memory")
         except OSError as error:

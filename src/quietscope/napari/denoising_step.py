@@ -30,6 +30,7 @@ from quietscope.napari.layer_results import layer_of
 from quietscope.napari.layer_source import Source, part_of, place_in, visible_box
 from quietscope.napari.learn_step import SELECTED, THIS
 from quietscope.napari.typed_lines import of_denoising
+from quietscope.napari.window_words import FIELDS, as_said
 from quietscope.napari.wrapped_text import WrappedText
 
 USUAL_SAMPLES = 50
@@ -69,7 +70,7 @@ class DenoisingStep(QWidget):
         self.bar.setRange(0, 1000)
         form = QFormLayout()
         form.addRow("Denoise", self.what)
-        form.addRow("Samples", self.samples)
+        form.addRow(FIELDS["num_samples"], self.samples)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run)
         buttons.addWidget(self.cancel)
@@ -223,9 +224,9 @@ class DenoisingStep(QWidget):
                 channel = at if len(layers) > 1 else None
                 self._desk.shown[layer] = Shown(image=image, result=results[number], layers=shown, channel=channel)
             verdict = results[number].verdict
-            lines.append(f"<b>{html.escape(layers[0].name)}</b>: {html.escape(verdict.words)}")
+            lines.append(f"<b>{html.escape(layers[0].name)}</b>: {html.escape(as_said(verdict.words))}")
             if verdict.level != "usable":
-                show_warning(f"{layers[0].name}: {verdict.words}")
+                show_warning(f"{layers[0].name}: {as_said(verdict.words)}")
         self.bar.setValue(1000)
         took = time.monotonic() - self._started
         self.words.setText("<br>".join([f"Done in {took:.1f} s. Verdict:", *lines]))

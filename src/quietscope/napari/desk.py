@@ -14,7 +14,7 @@ from quietscope.io import Image
 from quietscope.napari.background import Tell, Work
 from quietscope.napari.layer_source import Source, is_own_result
 from quietscope.napari.remembered import Remembered
-from quietscope.wording import for_the_command_line
+from quietscope.napari.window_words import as_said, for_the_window
 
 PATIENCE = 60.0
 """Seconds that a window which is closed waits for a model to be written."""
@@ -122,10 +122,10 @@ class Desk(QObject):
     def guarded(self, action: Callable[[], None]) -> None:
         """Do something that a person asked for; a mistake of theirs is a notification of one line."""
         try:
-            with for_the_command_line():
+            with for_the_window():
                 action()
         except QuietScopeError as error:
-            show_error(str(error))
+            show_error(as_said(error))
 
     def start(
         self,

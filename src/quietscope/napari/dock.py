@@ -25,6 +25,7 @@ from quietscope.napari.doubt_step import DoubtStep
 from quietscope.napari.layer_source import axes_of, is_own_result
 from quietscope.napari.learn_step import SELECTED, LearnStep
 from quietscope.napari.look_step import LookStep
+from quietscope.napari.window_words import CHANNELS, FIELDS, GAPS
 
 NAME = "QuietScope"
 ENDING = ".safetensors"
@@ -46,8 +47,8 @@ class QuietScopeDock(QWidget):
         self.viewer = napari_viewer
         self.desk = Desk(napari_viewer)
         self.layers, self.axes = QComboBox(), QLineEdit()
-        self.channels, self.now = QCheckBox("Selected layers are channels of one image"), QPushButton("Denoise now")
-        self.gaps = QCheckBox("NaN stands for what was never measured")
+        self.channels, self.now = QCheckBox(CHANNELS), QPushButton("Denoise now")
+        self.gaps = QCheckBox(GAPS)
         self.channels.setToolTip("Learn and Denoise take all layers that are selected in the list as one image.")
         self.gaps.setToolTip("Pixels that are NaN are left out when the noise is measured and learnt, and stay NaN.")
         self.axes.setPlaceholderText("as the layer says, e.g. TCYX")
@@ -66,7 +67,7 @@ class QuietScopeDock(QWidget):
             self.steps.addTab(_scrolled(step), f"{number} {words}")
         form = QFormLayout()
         form.addRow("Layer", self.layers)
-        form.addRow("Axes", self.axes)
+        form.addRow(FIELDS["axes"], self.axes)
         form.addRow(self.channels)
         form.addRow(self.gaps)
         column = QVBoxLayout(self)

@@ -24,9 +24,11 @@ from quietscope.napari.doubt_work import Removed, draw_samples, judge_removed
 from quietscope.napari.echo_box import EchoBox
 from quietscope.napari.layer_results import layer_of
 from quietscope.napari.layer_source import part_of, place_in, visible_box
+from quietscope.napari.objects_box import ObjectsBox
 from quietscope.napari.pixel_asking import Pointer, show_line, show_pixel, values_along
 from quietscope.napari.sample_player import SamplePlayer
-from quietscope.napari.typed_lines import of_samples
+from quietscope.napari.typed_lines import of_samples, parts_of
+from quietscope.napari.window_words import FIELDS, as_said
 from quietscope.napari.wrapped_text import WrappedText
 
 SIDE = 512
@@ -62,7 +64,8 @@ class DoubtStep(QWidget):
         self.ask.setCheckable(True)
         self.ask.setToolTip("Click a pixel of the image, or draw a line over it")
         self.values, self.noise = CurvePlot("Values of a pixel"), CurvePlot("Autocorrelation of what was removed")
-        self.words, self.echo = WrappedText(), EchoBox()
+        self.words, self.echo = WrappedText(), EchoBox("the samples", "the objects")
+        self.objects = ObjectsBox(desk, self._image)
         self.pointer = Pointer(desk.viewer, self.answer)
         self._lay_out()
         self._connect()
@@ -74,7 +77,7 @@ class DoubtStep(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.count)
         row.addWidget(self.draw)
-        form.addRow("Samples", row)
+        form.addRow(FIELDS["num_samples"], row)
         form.addRow("Player", self.player)
         column = QVBoxLayout(self)
         column.addLayout(form)
@@ -83,7 +86,7 @@ class DoubtStep(QWidget):
         buttons.addWidget(self.take_away)
         column.addWidget(self.overlay)
         column.addLayout(buttons)
-        for widget in (self.values, self.noise, self.words):
+        for widget in (self.values, self.noise, self.words, self.objects):
             column.addWidget(widget)
         column.addStretch()
         column.addWidget(self.echo)
@@ -95,6 +98,8 @@ class DoubtStep(QWidget):
         self.overlay.toggled.connect(self._show_deviation)
         self.ask.toggled.connect(self.pointer.listen)
         self.count.valueChanged.connect(lambda value: desk.remembered.keep("drawn", value))
+        self.objects.changed.connect(self._echo)
+        self.objects.touched.connect(lambda: self.echo.choose(1))
         desk.layer_changed.connect(self._begin_anew)
         desk.result_changed.connect(self.refresh)
         desk.model_changed.connect(self.refresh)
@@ -132,10 +137,12 @@ class DoubtStep(QWidget):
         try:
             source = self._desk.source()
         except ImageFileError:
-            self.echo.show_lines(None)
+            self.echo.show_lines(None, None)
             return
         model = str(self._desk.model_path or "model.safetensors")
-        self.echo.show_lines(of_samples(source, model, self.count.value(), self._part))
+        self.echo.show_lines(
+            of_samples(source, model, self.count.value(), self._part), self.objects.lines(source, model)
+        )
 
     def begin(self) -> None:
         """Draw samples of the part that is seen, in the background.
@@ -150,8 +157,9 @@ class DoubtStep(QWidget):
         dims = denoiser.method.spatial_dims
         box = visible_box(layer, image, place_in(self._desk.viewer, layer), dims, SIDE)
         part = part_of(image, box)
-        self._part = _parts(image.axes, image.shape, box)
+        self._part = parts_of(image.axes, image.shape, box)
         number = self.count.value()
+        self.echo.choose(0)
         self.words.setText(f"Drawing {number} samples …")
         self._work = self._desk.start(
             lambda tell: draw_samples(denoiser, part, number, tell),
@@ -255,7 +263,7 @@ class DoubtStep(QWidget):
             Drawn(x=lags, y=self.removed.along_y, label="along y", colour=1),
             x_name="distance in pixels",
         )
-        self.words.setText(html.escape(self.removed.words))
+        self.words.setText(html.escape(as_said(self.removed.words)))
 
     def _replace_removed(self, layer: Any, residual: np.ndarray, box: tuple[slice, ...]) -> None:
         shown = self._desk.shown_of(layer)
@@ -270,16 +278,3 @@ class DoubtStep(QWidget):
         """Stop what moves, and give the mouse back."""
         self.player.take(None)
         self.ask.setChecked(False)
-
-
-def _parts(axes: str, shape: tuple[int, ...], box: tuple[slice, ...]) -> dict[str, tuple[int, int]]:
-    """Return which part a box is, by the letters that the command line takes parts along."""
-    sides = {letter: (side.start, side.stop) for letter, side in zip(axes, box, strict=True)}
-    sizes = dict(zip(axes, shape, strict=True))
-    parts = {letter: sides[letter] for letter in "TZ" if letter in sides and sides[letter] != (0, sizes[letter])}
-    if any(sides[letter] != (0, sizes[letter]) for letter in "YX"):
-        parts |= {letter: sides[letter] for letter in "YX"}
-    counted = [letter for letter in axes if letter not in "TZCSYX"]
-    if "T" not in axes and len(counted) == 1 and sides[counted[0]] != (0, sizes[counted[0]]):
-        parts["T"] = sides[counted[0]]
-    return parts

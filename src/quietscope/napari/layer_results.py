@@ -18,6 +18,7 @@ TITLES: Mapping[str, str] = {
     "removed": "removed",
     "preview": "preview",
     "before": "before",
+    "objects": "objects",
 }
 """What the layer of a result is called, behind the name of the noisy one."""
 

@@ -60,6 +60,15 @@ class Source:
         return tuple(found)
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """Which channels of their file the layers are, where it is one file that has others, too; nothing elsewhere."""
+        noted = [layer.metadata.get(OWN, {}) for layer in self.layers]
+        numbers = [own.get("channel") if isinstance(own, dict) else None for own in noted]
+        is_one = len(self.paths()) == 1 and (len(numbers) == 1 or self.are_channels)
+        known = tuple(number for number in numbers if number is not None)
+        return known if is_one and len(known) == len(numbers) else ()
+
+    @property
     def unsaved(self) -> tuple[str, ...]:
         """Names of layers that are in no file."""
         return tuple(str(layer.name) for layer in self.layers if file_of(layer) is None)

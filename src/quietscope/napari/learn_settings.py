@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
 
 from quietscope.napari.remembered import Remembered
+from quietscope.napari.window_words import FIELDS, PLANES, VOLUMES
 
 AUTO, TAUGHT = "auto", "direct"
 _TIPS = {
@@ -30,8 +31,8 @@ class LearnSettings(QWidget):
         self.method, self.preset, self.dims = QComboBox(), QComboBox(), QComboBox()
         for name in (AUTO, *(each for each in METHODS if each != TAUGHT)):
             self.method.addItem(name)
-        self.dims.addItem("planes (2-D)", 2)
-        self.dims.addItem("volumes (3-D)", 3)
+        self.dims.addItem(PLANES, 2)
+        self.dims.addItem(VOLUMES, 3)
         self.budget, self.noise = QLineEdit(), QLineEdit()
         self.budget.setPlaceholderText("the preset's, such as 4m")
         self.noise.setPlaceholderText("auto")
@@ -39,11 +40,11 @@ class LearnSettings(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         for words, widget in (
-            ("Method", self.method),
-            ("Preset", self.preset),
-            ("Budget", self.budget),
-            ("Noise", self.noise),
-            ("Frames are", self.dims),
+            (FIELDS["method"], self.method),
+            (FIELDS["preset"], self.preset),
+            (FIELDS["budget"], self.budget),
+            (FIELDS["noise"], self.noise),
+            (FIELDS["dims"], self.dims),
         ):
             form.addRow(words, widget)
             widget.setAccessibleName(words)

@@ -22,12 +22,14 @@ from quietscope.napari.background import Work
 from quietscope.napari.curve_plot import CurvePlot, Drawn
 from quietscope.napari.desk import Desk
 from quietscope.napari.echo_box import EchoBox
+from quietscope.napari.going_on import Resumed, resumed, run_of
 from quietscope.napari.layer_source import Source, unsaved_name
 from quietscope.napari.learn_settings import LearnSettings
 from quietscope.napari.learning_work import Learning, Preview, Seen, learn
 from quietscope.napari.preview_layer import PreviewLayer
 from quietscope.napari.remembered import usual_runs_folder
 from quietscope.napari.typed_lines import of_learning
+from quietscope.napari.window_words import CONTINUE, LEARN, RUNS, as_said
 from quietscope.napari.wrapped_text import WrappedText
 
 THIS, SELECTED, FILES = "this layer", "the selected layers", "files"
@@ -47,14 +49,13 @@ class LearnStep(QWidget):
         self._work: Work | None = None
         self._losses: list[tuple[float, float]] = []
         self._folder: Path | None = None
-        self._seconds = 0.0
         self._job: Learning | None = None
         self.files: tuple[str, ...] = ()
         self.preview = PreviewLayer(desk)
         self.settings = LearnSettings(desk.remembered)
         self.origin, self.runs = QComboBox(), QLineEdit(desk.remembered.get("runs", str(usual_runs_folder())))
         self.origin.addItems([THIS, SELECTED, FILES])
-        self.learn, self.stop, self.go_on = QPushButton("Learn"), QPushButton("Stop"), QPushButton("Continue")
+        self.learn, self.stop, self.go_on = QPushButton(LEARN), QPushButton("Stop"), QPushButton(CONTINUE)
         self.load, self.save = QPushButton("Load model…"), QPushButton("Save model…")
         self.bar, self.words, self.model = QProgressBar(), WrappedText(), WrappedText("No model yet.")
         self.loss, self.echo = CurvePlot("Loss"), EchoBox()
@@ -67,7 +68,7 @@ class LearnStep(QWidget):
         form = QFormLayout()
         form.addRow("Learn from", self.origin)
         form.addRow(self.settings)
-        form.addRow("Runs go to", self.runs)
+        form.addRow(RUNS, self.runs)
         rows = [QHBoxLayout(), QHBoxLayout()]
         for row, widgets in zip(rows, ((self.learn, self.stop, self.go_on), (self.load, self.save)), strict=True):
             for each in widgets:
@@ -124,7 +125,7 @@ class LearnStep(QWidget):
         """Learn, in the background; pressed again while it learns, it does nothing.
 
         Args:
-            resume: Whether the last run goes on.
+            resume: Whether a run goes on: that of the model that is used, else the last one.
 
         Raises:
             QuietScopeError: If layers, files or settings cannot be used.
@@ -135,22 +136,21 @@ class LearnStep(QWidget):
         images: Sequence[Any] = self.files if source is None else source.images()
         if not images:
             raise ImageFileError("files to learn from", "none", "choose files, or a layer")
-        settings = self.settings.values()
-        if resume:
-            if self._folder is None or self._job is None:
-                raise OutputError("a run to go on with", "none in this session", "press Learn")
-            settings = self._more(settings)
-            images = self._job.images
-        folder = self._folder if resume and self._folder is not None else self._next_folder(source)
+        going_on = self._resumed() if resume else None
+        settings, folder = self.settings.values(), self._next_folder(source)
+        dims = int(settings.get("dims", 2))
+        if going_on is not None:
+            settings, folder, dims = going_on.settings, going_on.folder, going_on.dims
+            images = self._job.images if self._job is not None and self._job.folder == folder else images
         axes = self._desk.axes or None if source is None else None
-        self._desk.seen_depth = int(settings.get("dims", 2))
-        seen = self.preview.begin(self._desk.layer, settings, images) if source is not None else Seen()
+        self._desk.seen_depth = dims
+        seen = self.preview.begin(self._desk.layer, dims, images) if source is not None else Seen()
         job = Learning(images=images, folder=folder, settings=settings, resume=resume, axes=axes, seen=seen)
         self.settings.keep()
         self._desk.remembered.keep("runs", self.runs.text())
         self.echo.show_lines(of_learning(source, self.files, str(folder), settings, resume=resume))
+        self._losses = self._losses if resume and folder == self._folder else []
         self._folder, self._job = folder, job
-        self._losses = self._losses if resume else []
         self.words.setText("Looking at the images …")
         self._work = self._desk.start(
             lambda tell: learn(job, tell), told=self._hear, done=self._learnt, ended=self._ended
@@ -164,22 +164,21 @@ class LearnStep(QWidget):
             self.words.setText("Stopping: what was learnt is written …")
             self.stop.setEnabled(False)
 
-    def _more(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings to go on with: where the run came to its end, with as much again."""
-        from quietscope.presets import find_preset
-        from quietscope.training.budget import parse_duration
+    def _run(self) -> Path | None:
+        """Return the folder of the run that goes on: that of the model that is used, else the last one."""
+        return run_of(self._desk.model_path) or (None if self._folder is None else run_of(self._folder / "any file"))
 
-        assert self._job is not None
-        kept = dict(self._job.settings)
-        if self._share < 1.0:
-            return kept
-        method = self._desk.model().configuration.method
-        preset = find_preset(method, kept.get("preset", "fast"))
-        if "steps" in kept or (preset.budget is None and "budget" not in kept):
-            done = int(self._desk.model().card.training.get("steps", 0))
-            return {**kept, "steps": done + (preset.steps or done)}
-        again = parse_duration(settings.get("budget") or preset.budget or "1m")
-        return {**kept, "budget": f"{round(self._seconds + again)}s"}
+    def _resumed(self) -> Resumed:
+        """Return how the run goes on.
+
+        Raises:
+            QuietScopeError: If there is none, or what is kept of it cannot be read.
+        """
+        folder = self._run()
+        if folder is None:
+            fix = "press Learn, or load a model from the folder of its run"
+            raise OutputError("a run to go on with", "none with a resume file", fix)
+        return resumed(folder, self.settings.budget.text().strip())
 
     def _next_folder(self, source: Source | None) -> Path:
         """Return a folder for a run that does not exist yet: the name of the layer, and a number."""
@@ -198,13 +197,12 @@ class LearnStep(QWidget):
         elif isinstance(event, TrainingProgress):
             self._show_progress(event.state)
         elif isinstance(event, Note):
-            self._desk.viewer.status = event.text
-            self.words.setToolTip(event.text)
+            self._desk.viewer.status = as_said(event.text)
+            self.words.setToolTip(as_said(event.text))
         elif isinstance(event, Began) and event.step == "settle":
             self.words.setText("Measuring the noise …")
 
     def _show_progress(self, state: Any) -> None:
-        self._share, self._seconds = state.progress, state.seconds
         self.bar.setValue(round(1000 * state.progress))
         left = state.seconds * (1 - state.progress) / state.progress if state.progress > 0.005 else None
         told = "" if left is None else f", {_time(left)} left"
@@ -233,7 +231,9 @@ class LearnStep(QWidget):
         is_idle = not self.is_running
         self.learn.setEnabled(is_idle)
         self.stop.setEnabled(not is_idle)
-        self.go_on.setEnabled(is_idle and self._folder is not None and self._folder.exists())
+        run = self._run()
+        self.go_on.setEnabled(is_idle and run is not None)
+        self.go_on.setToolTip("" if run is None else f"Goes on with {run}, on the images that it began with")
         self.save.setEnabled(is_idle and self._desk.denoiser is not None)
         self.load.setEnabled(is_idle)
 
@@ -262,8 +262,6 @@ class LearnStep(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save the model", "model.safetensors", "Models (*.safetensors)")
         if name:
             self._desk.save_model(Path(name).with_suffix(".safetensors"))
-
-    _share = 0.0
 
 
 def _time(seconds: float) -> str:

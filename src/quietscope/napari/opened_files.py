@@ -12,6 +12,7 @@ from quietscope.errors import QuietScopeError
 from quietscope.io import FORMATS, Image, read_image
 from quietscope.napari.layer_source import OWN
 from quietscope.napari.segmented_objects import is_segmentation, objects_layer
+from quietscope.napari.window_words import as_said, for_the_window
 
 LayerData: TypeAlias = tuple[Any, ...]
 NO_LAYER: list[LayerData] = [(None,)]
@@ -40,9 +41,10 @@ def read_model(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
 def _read(path: str | Sequence[str]) -> list[LayerData]:
     names = [path] if isinstance(path, str) else list(path)
     try:
-        return [layer for name in names for layer in _layers_in(Path(name))]
+        with for_the_window():
+            return [layer for name in names for layer in _layers_in(Path(name))]
     except QuietScopeError as error:
-        show_error(str(error))
+        show_error(as_said(error))
         return NO_LAYER
 
 

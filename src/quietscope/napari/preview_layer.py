@@ -1,6 +1,6 @@
 """The layer that shows, while something is learnt, what the part that is seen looks like by now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from quietscope.io import Image
@@ -29,18 +29,18 @@ class PreviewLayer:
         self.layer: Any = None
         self.first_seconds: float | None = None
 
-    def begin(self, layer: Any, settings: Mapping[str, Any], images: Sequence[Image]) -> Seen:
+    def begin(self, layer: Any, dims: int, images: Sequence[Image]) -> Seen:
         """Choose what is previewed of a layer: what is seen of it now.
 
         Args:
             layer: The noisy layer that is worked on.
-            settings: How it is learnt.
+            dims: 2 where planes are learnt, 3 for volumes.
             images: What is learnt from, of which the first with the layer's size is shown.
 
         Returns:
             The part, which is read now, so that the layer may go.
         """
-        self._noisy, self._dims, self.first_seconds = layer, int(settings.get("dims", 2)), None
+        self._noisy, self._dims, self.first_seconds = layer, dims, None
         fitting = [image for image in images if layer is not None and image.ndim == layer.ndim]
         self._image = next((each for each in fitting if each.shape == _shape(layer)), None)
         self._seen = Seen()

@@ -8,6 +8,7 @@ from napari.utils.notifications import show_error
 
 from quietscope.errors import AxesError, QuietScopeError, SizeError
 from quietscope.io import write_image
+from quietscope.napari.window_words import as_said, for_the_window
 
 
 def write_layer(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -39,18 +40,23 @@ def write_layers(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]]
 
 def _write(path: str, layers: Sequence[tuple[Any, Mapping[str, Any]]]) -> list[str]:
     try:
-        pixels = [np.asarray(data[0] if _is_pyramid(data) else data) for data, _ in layers]
-        axes, known = _told(pixels[0], layers[0][1])
-        if len(layers) == 1:
-            write_image(path, pixels[0], axes, overwrite=True, **known)
-        else:
-            _check_alike(pixels, layers, axes)
-            names = tuple(str(attributes["name"]) for _, attributes in layers)
-            write_image(path, np.stack(pixels), "C" + axes, channel_names=names, overwrite=True, **known)
+        with for_the_window():
+            _written(path, layers)
     except QuietScopeError as error:
-        show_error(str(error))
+        show_error(as_said(error))
         return []
     return [path]
+
+
+def _written(path: str, layers: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    pixels = [np.asarray(data[0] if _is_pyramid(data) else data) for data, _ in layers]
+    axes, known = _told(pixels[0], layers[0][1])
+    if len(layers) == 1:
+        write_image(path, pixels[0], axes, overwrite=True, **known)
+    else:
+        _check_alike(pixels, layers, axes)
+        names = tuple(str(attributes["name"]) for _, attributes in layers)
+        write_image(path, np.stack(pixels), "C" + axes, channel_names=names, overwrite=True, **known)
 
 
 def _is_pyramid(data: Any) -> bool:
