@@ -55,6 +55,16 @@ def app(is_drawn: bool, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
+def qtbot(app: Any, request: pytest.FixtureRequest) -> Any:
+    """Return the mouse of pytest-qt; its plugin is not loaded, for it ends runs of any tests where Qt cannot be."""
+    from pytestqt.qt_compat import qt_api
+    from pytestqt.qtbot import QtBot
+
+    qt_api.set_qt_api("pyside6")
+    return QtBot(request)
+
+
+@pytest.fixture
 def told(app: Any) -> Iterator[list[str]]:
     """Return the notifications, as they come."""
     from napari.utils.notifications import notification_manager

@@ -1,6 +1,7 @@
 """A person at work: the packaged sample, all four steps, a real window; the pictures of docs/napari.md come of it."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,11 @@ class Person:
 
     Args:
         viewer: The viewer.
+        mouse: The mouse.
     """
 
-    def __init__(self, viewer: Any) -> None:
-        self.viewer, self.clicks = viewer, 0
+    def __init__(self, viewer: Any, mouse: Any) -> None:
+        self.viewer, self.mouse, self.clicks = viewer, mouse, 0
 
     def menu(self, menu: str, *names: str) -> None:
         """Click a menu, and an entry of it or of a menu that opens from it by itself."""
@@ -69,12 +71,11 @@ class Person:
     def click(self, button: Any) -> None:
         """Click a button, with the mouse."""
         from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
 
         assert button.isEnabled()
         assert button.isVisible()
         self.clicks += 1
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.mouse.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def picture(self, folder: Path, name: str) -> None:
         """Take a picture of the window."""
@@ -97,10 +98,12 @@ def _in_few_colours(pixels: Any) -> Any:
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_four_steps_on_the_sample_in_a_window(
+    window: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from quietscope.napari.dock import open_docks
 
-    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window)
+    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window, qtbot)
     monkeypatch.chdir(tmp_path)
     person.menu("File", "Open Sample", "QuietScope", "Zebrafish, confocal, one noisy field")
     person.menu("Plugins", "QuietScope")
@@ -143,7 +146,7 @@ def test_all_four_steps_on_the_sample_in_a_window(window: Any, tmp_path: Path, m
     assert max(seen) < 256
     person.click(dock.doubt.take_away)
     layer_of_kind(dock, "removed").visible = layer_of_kind(dock, "samples").visible = False
-    _ask(dock)
+    _ask(dock, qtbot)
     dock.doubt.compare.slider.setValue(dock.doubt.compare.slider.maximum() // 2)
     person.picture(folder, "napari-doubt")
     assert {path.stat().st_size < MOST_BYTES for path in folder.glob("napari-*.png")} == {True}
@@ -162,10 +165,12 @@ def nuclei(side: int = 224) -> Any:
     return (10.0 * rng.poisson(light) + rng.normal(100.0, 8.0, light.shape)).astype(np.float32)
 
 
-def test_cells_are_segmented_in_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_are_segmented_in_a_window(
+    window: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from quietscope.napari.dock import open_docks
 
-    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window)
+    folder, person = Path(PICTURES or tmp_path).absolute(), Person(window, qtbot)
     monkeypatch.chdir(tmp_path)
     place: dict[str, Any] = {"scale": (0.5, 0.5), "translate": (3.0, 4.0), "units": ("micrometer", "micrometer")}
     noisy = window.add_image(nuclei(), name="nuclei", axis_labels=("y", "x"), contrast_limits=(95, 135), **place)
@@ -207,19 +212,18 @@ def _scroll_to(dock: Any, widget: Any) -> None:
     live(0.1)
 
 
-def _ask(dock: Any) -> None:
+def _ask(dock: Any, mouse: Any) -> None:
     """Draw a line over the canvas with the mouse."""
     from qtpy.QtCore import QPoint, Qt
     from qtpy.QtOpenGLWidgets import QOpenGLWidget
-    from qtpy.QtTest import QTest
 
     dock.doubt.ask.click()
     canvas = max(dock.window().findChildren(QOpenGLWidget), key=lambda each: each.width())
     left, middle = Qt.MouseButton.LeftButton, canvas.rect().center()
-    QTest.mousePress(canvas, left, pos=middle - QPoint(200, 0))
-    QTest.mouseMove(canvas, middle)
-    QTest.mouseMove(canvas, middle + QPoint(200, 0))
-    QTest.mouseRelease(canvas, left, pos=middle + QPoint(200, 0))
+    mouse.mousePress(canvas, left, pos=middle - QPoint(200, 0))
+    mouse.mouseMove(canvas, middle)
+    mouse.mouseMove(canvas, middle + QPoint(200, 0))
+    mouse.mouseRelease(canvas, left, pos=middle + QPoint(200, 0))
     live(0.05)
     dock.doubt.ask.click()
     assert "pixels" in dock.doubt.words.text()
@@ -243,3 +247,25 @@ def test_closing_the_window_stops_what_is_learnt_and_keeps_it(
     until(lambda: len(dock.learn._losses) > 2)
     window.close()
     assert Denoiser.load(tmp_path / "runs" / "zebrafish-1" / "model.safetensors").card.training["steps"] > 2
+
+
+def test_the_lines_of_the_tutorial_open_a_window(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `napari.run` waits for is that a person closes the window, which nobody does here."""
+    import napari
+
+    from quietscope import write_image
+
+    page = Path(__file__).parents[2] / "docs" / "tutorials" / "in-napari.md"
+    [lines] = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(napari, "run", lambda: None)
+    write_image("cells.tif", nuclei(96), "YX")
+    names: dict[str, Any] = {}
+    exec(compile(lines.replace('method="instant"', 'method="instant", steps=2'), str(page), "exec"), names)
+    try:
+        layers = names["viewer"].layers
+        assert [layer.name for layer in layers] == ["noisy", "denoised", "deviation"]
+        assert all(np.isfinite(layer.data).all() for layer in layers)
+    finally:
+        names["viewer"].close()
+        live(0.05)
