@@ -22,14 +22,14 @@ def blobs(*ahead: int) -> Any:
     return 100 + frames + np.random.default_rng(1).normal(0, 5, frames.shape).astype(np.float32)
 
 
-def sampler(dock: Any, folder: Path) -> None:
+def sampler(dock: Any, folder: Path, dims: int = 2) -> None:
     """Give a dock a model that samples and hardly changes an image: what is tested is not how well it denoises."""
     from quietscope.methods import METHODS
     from tests.tiny import denoiser
 
-    made = denoiser(METHODS["hdn"], card={"axes": "YX"})
-    made.save(folder / "sampler.safetensors")
-    dock.desk.take_model(folder / "sampler.safetensors", made)
+    made = denoiser(METHODS["hdn"], card={"axes": "ZYX"[-dims:]}, dims=dims)
+    made.save(folder / f"sampler-{dims}.safetensors")
+    dock.desk.take_model(folder / f"sampler-{dims}.safetensors", made)
 
 
 class Kept:
@@ -134,6 +134,24 @@ def test_of_layers_that_are_channels_the_one_that_is_worked_on_is_segmented(segm
     dock.doubt.objects.diameter.setValue(DIAMETER)
     made = press(dock)
     assert (made.name, made.data.max(), made.ndim) == ("b objects", 4, 2)
+
+
+def test_volumes_are_segmented_as_volumes_by_a_model_of_volumes(segmenting: Any, tmp_path: Path) -> None:
+    stack = np.repeat(blobs(2)[:, None], 8, axis=1)
+    stack[:, :2] = stack[:, 6:] = 100.0
+    dock = segmenting(image_layer(stack, axis_labels=("t", "z", "y", "x")))
+    dock.viewer.dims.set_current_step(0, 1)
+    assert press(dock).data.shape == (1, 1, 48, 64)
+    sampler(dock, tmp_path, dims=3)
+    made = press(dock)
+    assert made.data.shape == (1, 8, 48, 64)
+    assert made.translate[0] == 1.0
+    assert made.data.max() == 4
+    assert {"z", "z_low", "z_high"} <= set(made.features)
+    assert made.metadata["quietscope"]["counts"] == [{"T": 1, "count": 4, "low": 4, "high": 4}]
+    command = dock.doubt.echo.texts["command"].toPlainText()
+    assert "--frames 1:2" in command
+    assert "--planes" not in command
 
 
 def test_nothing_is_an_answer_too(segmenting: Any) -> None:
