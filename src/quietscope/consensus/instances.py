@@ -1,6 +1,6 @@
 """One segmentation out of many, with how sure each object and each pixel is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -106,13 +106,30 @@ def check_least(probability: float) -> None:
         raise SettingsError("a least probability from 0 to 1", f"{probability:g}", fix)
 
 
-def fused(overlaid: Overlaid, consensus: str = "vote", least_probability: float = LEAST_PROBABILITY) -> Consensus:
-    """Make one segmentation of many that were laid over each other, see `consensus_labels`."""
+def shares(found: Consensus) -> npt.NDArray[np.float64]:
+    """Return the share of the segmentations that have each object."""
+    return found.existence
+
+
+def fused(
+    overlaid: Overlaid,
+    consensus: str = "vote",
+    least_probability: float = LEAST_PROBABILITY,
+    probability: Callable[[Consensus], npt.NDArray[np.float64]] = shares,
+) -> Consensus:
+    """Make one segmentation of many that were laid over each other, see `consensus_labels`.
+
+    Args:
+        overlaid: The segmentations.
+        consensus: How they become one.
+        least_probability: What an object needs, 0 to 1.
+        probability: Says how probable objects are; the share of the segmentations that have each if nothing is said.
+    """
     check_way(consensus)
     check_least(least_probability)
     labels = FUSIONS[consensus](overlaid)
     found = _judged(overlaid, _numbered(labels))
-    unlikely = found.existence < least_probability
+    unlikely = probability(found) < least_probability
     if unlikely.any():
         kept = np.concatenate([[False], ~unlikely])[found.labels]
         found = _judged(overlaid, _numbered(np.where(kept, found.labels, 0)))

@@ -77,12 +77,13 @@ Measured: TypeAlias = tuple[MeasuredObject, ...]
 
 
 def measured_objects(
-    consensus: Consensus, samples: Sequence[SampleObjects], widening: float, confidence: float
+    consensus: Consensus, probability: Numbers, samples: Sequence[SampleObjects], widening: float, confidence: float
 ) -> Measured:
     """Return the objects of a consensus, with what their partners in the samples measure.
 
     Args:
         consensus: The consensus.
+        probability: That each of its objects exists, (N,).
         samples: The objects of every sample, in the order of its segmentations.
         widening: Factor on the distances from the median.
         confidence: Probability of the intervals.
@@ -97,7 +98,7 @@ def measured_objects(
         found.append(
             MeasuredObject(
                 label=label,
-                probability=float(consensus.existence[label - 1]),
+                probability=float(probability[label - 1]),
                 area=interval([samples[n].area[each] for n, each in partners]),
                 intensity=interval([samples[n].intensity[each] for n, each in partners]),
                 position=tuple(

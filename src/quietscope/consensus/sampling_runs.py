@@ -42,7 +42,10 @@ def last_line(text: str) -> str:
 
 
 def over(
-    samples: StoredSamples, function: Callable[[Any], Found], index: Index = (), processes: int = 1
+    samples: StoredSamples,
+    function: Callable[[Any], Found] | Sequence[Callable[[Any], Found]],
+    index: Index = (),
+    processes: int = 1,
 ) -> Generator[tuple[int, Found | Failure]]:
     """Call a function with every sample, and yield what it returns, in the order of the samples.
 
@@ -50,7 +53,8 @@ def over(
 
     Args:
         samples: The samples.
-        function: Receives a sample, or its part; with several processes it has to be importable there.
+        function: Receives a sample, or its part; with several processes it has to be importable there. Several take
+            turns, the first with sample 0, the second with sample 1, and so on.
         index: Which part of every sample it sees.
         processes: How many samples are looked at at a time, each in a process of its own; 1 for this process.
 
@@ -63,17 +67,18 @@ def over(
     """
     if processes < 1:
         raise SettingsError("at least one process", f"{processes}", f"pass e.g. `{typed(processes=2)}`")
+    several = function if isinstance(function, Sequence) else (function,)
     if processes == 1:
         for number in range(len(samples)):
-            yield number, attempt(samples, function, number, index)
+            yield number, attempt(samples, several[number % len(several)], number, index)
         return
-    _check_sendable(function)
+    _check_sendable(several)
     with these_processes() as kept:
         pool = kept.pool(processes)
         waiting: list[tuple[int, Future[Found | Failure]]] = []
         try:
             for number in range(len(samples)):
-                waiting.append((number, pool.submit(attempt, samples, function, number, index)))
+                waiting.append((number, pool.submit(attempt, samples, several[number % len(several)], number, index)))
                 if len(waiting) > processes:
                     yield waiting[0][0], waiting.pop(0)[1].result()
             for number, future in waiting:
@@ -90,9 +95,9 @@ def over(
                 future.cancel()  # where an error or the caller has ended this before the last sample
 
 
-def _check_sendable(function: Callable[[Any], Any]) -> None:
+def _check_sendable(functions: Sequence[Callable[[Any], Any]]) -> None:
     try:
-        pickle.dumps(function)
+        pickle.dumps(functions)
     except (PicklingError, AttributeError, TypeError) as error:
         fix = f"define it in a module, or pass `{typed(processes=1)}`"
         raise SettingsError("a function that other processes can import", last_line(str(error)), fix) from error

@@ -23,11 +23,10 @@ from quietscope.io.segment_names import (
     OBJECTS,
     OVERLAY,
     PROBABILITY,
+    SEGMENTATION,
     ZARR,
 )
 
-REPORT = "segmentation.html"
-"""What the command line leaves beside them, not in the way of the report of a run."""
 _LEAST_LABELS = 65535
 
 
@@ -50,7 +49,7 @@ def check_folder(folder: Path, path: Path | None, *, overwrite: bool) -> None:
     if not folder.exists():
         check_target(folder, overwrite=False)
         return
-    for name in (*names_of(path), REPORT):
+    for name in (*names_of(path), SEGMENTATION):
         check_target(folder / name, overwrite, replaceable=is_zarr if name == ZARR else None)
 
 

@@ -30,6 +30,10 @@ Segmenter = Callable[[Image], npt.NDArray[Any]]
 """Receives an image, (Y, X) or (Z, Y, X), and returns its labels."""
 
 LARGEST_DIAMETER = 10_000.0
+USUAL_VARIATION = 0.25
+"""By how much, as a share, diameters differ between samples where they do."""
+_STEPS = (0.0, -1.0, 1.0, -0.5, 0.5)
+"""Powers of the variation, one sample after another; the first few are in the middle as a whole, too."""
 _FOR_IMAGE, _FOR_LABELS = "{input}", "{output}"
 
 
@@ -96,6 +100,31 @@ def of_command(image: Image, command: str) -> npt.NDArray[Any]:
             raise RuntimeError(f"{words[0]} wrote no image: {error}") from error
 
 
+def varied(
+    segmenter: Callable[..., npt.NDArray[Any]], diameter: float = USUAL_DIAMETER, by: float = USUAL_VARIATION
+) -> tuple[Segmenter, ...]:
+    """Return a segmenter with five diameters, for `quietscope.consensus.segment`, where samples take turns with them.
+
+    Samples differ by what the noise leaves open. How large an object is said to be is not known exactly either, and
+    where a segmenter cuts hangs on it: with several diameters that is part of the vote.
+
+    Args:
+        segmenter: A function of an image and its ``diameter``, such as `watershed`.
+        diameter: About how large an object is, in pixels.
+        by: How far to go, as a share, 0 to 1: 0.25 for 1 / 1.25 to 1.25 of the diameter; 0 for one diameter.
+
+    Returns:
+        The segmenters, that of the diameter itself first; it alone where `by` is 0.
+
+    Raises:
+        SettingsError: If `by` is no such share.
+    """
+    if not 0.0 <= by <= 1.0:
+        fix = f"pass e.g. `{typed(vary_diameter=USUAL_VARIATION)}`, or 0 for none"
+        raise SettingsError("a variation of the diameter from 0 to 1", f"{by:g}", fix)
+    return tuple(partial(segmenter, diameter=diameter * (1.0 + by) ** step) for step in (_STEPS if by else _STEPS[:1]))
+
+
 def _function(name: str, member: object) -> Segmenter:
     if not callable(member):
         raise TypeError(f"it must be a function, but it is a {type(member).__name__}")
@@ -111,6 +140,8 @@ SEGMENTERS: Registry[Segmenter] = Registry(
 """Segmenters by name: functions of an image."""
 
 _WITH_WEIGHTS = {"cellpose": cellpose, "stardist": stardist}
+_OURS = ("threshold", "watershed")
+_WITH_DIAMETER = (*_OURS, "cellpose")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +153,31 @@ class Chosen:
             {output}.
         diameter: Diameter of objects in pixels, for those that are told; their own usual one if None.
         weights: Model of the user's, for cellpose and stardist.
+        vary_diameter: How much the diameter differs between samples, as a share, 0 to 1, see `varied`.
     """
 
     name: str = "watershed"
     diameter: float | None = None
     weights: str | None = None
+    vary_diameter: float = 0.0
+
+    def segmenters(self) -> tuple[Segmenter, ...]:
+        """Return the functions that samples take turns with: one, but where the diameter is varied.
+
+        Raises:
+            SettingsError: If there is no such segmenter, or it lacks what it needs.
+            PluginError: If the package that declares it cannot be used.
+        """
+        found = self.segmenter()
+        if not self.vary_diameter:
+            return (found,)
+        if self.name not in _WITH_DIAMETER:
+            known = ", ".join(_WITH_DIAMETER)
+            raise SettingsError(f"a diameter to vary, of {known}", self.name, f"leave out `{typed('vary_diameter')}`")
+        return varied(found, self.diameter or USUAL_DIAMETER, self.vary_diameter)
 
     def segmenter(self) -> Segmenter:
-        """Return the function.
+        """Return the function, with the diameter itself.
 
         Raises:
             SettingsError: If there is no such segmenter, or it lacks what it needs.
@@ -145,7 +193,7 @@ class Chosen:
             return self._with_weights()
         if self.weights is not None:
             raise SettingsError("weights for cellpose or stardist", self.name, f"leave out `{typed('weights')}`")
-        if self.name in ("threshold", "watershed"):
+        if self.name in _OURS:
             of_ours: Callable[..., npt.NDArray[Any]] = SEGMENTERS[self.name]
             return partial(of_ours, diameter=self.diameter or USUAL_DIAMETER)
         if self.diameter is not None:

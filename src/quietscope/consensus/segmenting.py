@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from quietscope.consensus.counting import count_interval
+from quietscope.consensus.existence import ExistenceCorrection, corrected_by
 from quietscope.consensus.frame_plan import FramePlan
-from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_least, check_way, fused
+from quietscope.consensus.instances import LEAST_PROBABILITY, Consensus, check_least, check_way, fused, shares
 from quietscope.consensus.kept_processes import processes_kept
 from quietscope.consensus.objects import Measured, SampleObjects, measured_objects, objects_of
 from quietscope.consensus.overlay import Labels, Overlaid, Overlay, checked_labels
 from quietscope.consensus.posterior_samples import Index, StoredSamples, stored_samples
 from quietscope.consensus.sampling_runs import Failure, attempted, check_enough, over
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, check_confidence, spread_note
+from quietscope.errors import SettingsError
 from quietscope.io import Image, ImageSource, as_image
 from quietscope.model.trained import TrainedModel
 from quietscope.tiling.walk import Progress
@@ -76,11 +78,12 @@ class Segmented:
 def segment(
     model: TrainedModel,
     image: ImageSource,
-    segmenter: Segmenter,
+    segmenter: Segmenter | Sequence[Segmenter],
     *,
     num_samples: int = 30,
     consensus: str = "vote",
     least_probability: float = LEAST_PROBABILITY,
+    existence: ExistenceCorrection | None = None,
     channel: int = 0,
     dims: int | None = None,
     seed: int = 0,
@@ -93,16 +96,20 @@ def segment(
     """Segment samples of an image, and make one segmentation of all of them.
 
     The mean of the samples is segmented too: its objects are candidates, and the samples say how likely each is.
+    Several segmenters take turns, one sample each, and all of them segment the mean.
 
     In memory are one sample of one frame at a time, the overlay of its segmentations, and the results.
 
     Args:
         model: A trained model that samples.
         image: The noisy image.
-        segmenter: Turns a frame of a sample into labels, see `quietscope.consensus.segmenters`.
+        segmenter: Turns a frame of a sample into labels, see `quietscope.consensus.segmenters`. Several take turns,
+            such as those that `quietscope.consensus.segmenters.varied` makes of one.
         num_samples: How many samples, 2 at least.
         consensus: How segmentations become one, see `quietscope.consensus.consensus_labels`.
-        least_probability: Share of the samples that must have an object, 0 to 1.
+        least_probability: Probability that an object needs, 0 to 1: the share of the samples that have it, or what
+            `existence` makes of that.
+        existence: Corrects the probabilities, such as `quietscope.consensus.existence_file.learn_existence` has learnt.
         channel: Which channel is segmented, from 0.
         dims: 2 for planes, 3 for volumes; what the model denoises if None.
         seed: Seed of the samples.
@@ -124,16 +131,17 @@ def segment(
     check_way(consensus)
     check_confidence(confidence)
     check_least(least_probability)
+    several = _several(segmenter)
     opened = as_image(image, axes)
     plan = FramePlan.of(opened, channel, model.method.spatial_dims if dims is None else dims)
     with (
         stored_samples(model, opened, num_samples=num_samples, seed=seed, tile=tile, progress=progress) as samples,
         processes_kept(),
     ):
-        found = _Results(opened, plan)
+        found = _Results(opened, plan, _Fusing(consensus, least_probability, existence, model.spread, confidence))
         for at in plan.places():
-            frame = _frame_of(samples, segmenter, plan.in_image(at), processes)
-            found.add(at, frame, consensus, least_probability, model, confidence)
+            frame = _frame_of(samples, several, plan.in_image(at), processes)
+            found.add(at, frame)
     if not any(frame.counts.any() for frame in found.frames):
         none = f"no object in any of {numbered(num_samples, 'sample')}"
         return found.done(f"{none}: if there are some, pass another segmenter or size, e.g. `{typed(diameter=20)}`")
@@ -162,11 +170,18 @@ class _Frame:
     mean: Pixels
 
 
-def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, processes: int) -> _Frame:
+def _several(segmenter: Segmenter | Sequence[Segmenter]) -> tuple[_Segmenting, ...]:
+    several = tuple(segmenter) if isinstance(segmenter, Sequence) else (segmenter,)
+    if not several:
+        raise SettingsError("at least one segmenter", "none", "pass a function")
+    return tuple(map(_Segmenting, several))
+
+
+def _frame_of(samples: StoredSamples, several: Sequence[_Segmenting], index: Index, processes: int) -> _Frame:
     overlay: Overlay | None = None
     objects: list[SampleObjects] = []
     failures: list[Failure] = []
-    for _, found in over(samples, _Segmenting(segmenter), index, processes):
+    for _, found in over(samples, several, index, processes):
         if isinstance(found, Failure):
             failures.append(found)
             continue
@@ -180,38 +195,47 @@ def _frame_of(samples: StoredSamples, segmenter: Segmenter, index: Index, proces
     for number in range(1, len(samples)):
         mean += samples.read(number, index)
     mean /= len(samples)
-    proposed = attempted(_Segmenting(segmenter), mean)
-    if proposed is not None:
-        overlay.add(proposed[0])
-    return _Frame(overlay.done(0 if proposed is None else 1), objects, tuple(failures), index, mean)
+    proposed = [found for found in (attempted(each, mean) for each in several) if found is not None]
+    for proposal, _ in proposed:
+        overlay.add(proposal)
+    return _Frame(overlay.done(len(proposed)), objects, tuple(failures), index, mean)
+
+
+@dataclass(frozen=True)
+class _Fusing:
+    """How the segmentations of a frame become one."""
+
+    way: str
+    least: float
+    existence: ExistenceCorrection | None
+    widening: float
+    confidence: float
+
+    def of(self, frame: _Frame, at: dict[str, int], index: Index) -> tuple[Consensus, SegmentedFrame]:
+        """Return the consensus of a frame, and what is told of it."""
+        probability = shares if self.existence is None else corrected_by(self.existence, frame.mean)
+        found = fused(frame.overlaid, self.way, self.least, probability)
+        objects = measured_objects(found, probability(found), frame.objects, self.widening, self.confidence)
+        count = count_interval(found, self.widening, self.confidence)
+        return found, SegmentedFrame(at, index, objects, count, found.counts, frame.failures)
 
 
 class _Results:
     """What was found, frame by frame."""
 
-    def __init__(self, image: Image, plan: FramePlan) -> None:
-        self._image, self._plan = image, plan
+    def __init__(self, image: Image, plan: FramePlan, fusing: _Fusing) -> None:
+        self._image, self._plan, self._fusing = image, plan, fusing
         self._labels = np.zeros(plan.shape_out, np.int32)
         self._agreement, self._probability, self._mean = (np.zeros(plan.shape_out, np.float32) for _ in range(3))
         self.frames: list[SegmentedFrame] = []
 
-    def add(
-        self,
-        at: dict[str, int],
-        frame: _Frame,
-        way: str,
-        least: float,
-        model: TrainedModel,
-        confidence: float,
-    ) -> None:
-        found: Consensus = fused(frame.overlaid, way, least)
+    def add(self, at: dict[str, int], frame: _Frame) -> None:
         where = self._plan.in_results(at)
+        found, about = self._fusing.of(frame, at, where)
         self._labels[where], self._agreement[where] = found.labels, found.agreement
         self._probability[where] = found.probability
         self._mean[where] = frame.mean
-        objects = measured_objects(found, frame.objects, model.spread, confidence)
-        count = count_interval(found, model.spread, confidence)
-        self.frames.append(SegmentedFrame(at, where, objects, count, found.counts, frame.failures))
+        self.frames.append(about)
 
     def done(self, note: str) -> Segmented:
         return Segmented(

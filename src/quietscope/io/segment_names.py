@@ -14,3 +14,5 @@ COMPARISON = "comparison.html"
 ALWAYS = (LABELS, AGREEMENT, PROBABILITY, OBJECTS, COUNTS, OVERLAY)
 TABLES = frozenset({OBJECTS, COUNTS})
 PICTURES = frozenset({LABELS, AGREEMENT, PROBABILITY, OVERLAY, ZARR})
+SEGMENTATION = "segmentation.html"
+"""What the command line leaves beside them, not in the way of the report of a run."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from quietscope.errors import ModelFileError, OutputError
 from quietscope.io.atomic import check_target, write_bytes_atomically
+from quietscope.io.segment_names import LABELS, OBJECTS, SEGMENTATION
 from quietscope.outside.plain_data import MOST_BYTES_OF_JSON, MalformedError
 from quietscope.outside.regular_file import read_bounded
 from quietscope.outside.shown import shown
@@ -106,6 +107,11 @@ def _from_model(folder: Path, lacks: str) -> RunRecord:
 
 
 def _no_run(folder: Path, what: str) -> ModelFileError:
+    if all((folder / name).is_file() for name in (LABELS, OBJECTS)):
+        page = folder / SEGMENTATION
+        fix = f"open {page}" if page.is_file() else "run `quietscope segment` again to make it anew"
+        what = f"{folder}, where `quietscope segment` has left a report of its own, {SEGMENTATION}"
+        return ModelFileError("the folder of a run of `denoise`, `demo` or `train`", what, fix)
     return ModelFileError(
         "the folder of a run",
         f"{folder}, {what}",

@@ -9,6 +9,7 @@ from rich.table import Table
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
 from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions, check_table
 from quietscope.cli.comparison_report import tell_comparison
+from quietscope.cli.drawing_time import DrawingTime
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -64,11 +65,12 @@ def measure(
         check_target(page, overwrite)
     function = function_of(with_)
     denoiser = open_sampler(model, sampling.samples, sampling.device)
+    drawing = DrawingTime(screen, sampling.samples)
     found: list[tuple[str, MeasuredTable]] = []
 
     def analyse(each: Analysed) -> None:
         image = each.image(axes, series, mask, part.part, screen.note)
-        with screen.predicting("drawing samples") as progress:
+        with drawing.shown("drawing samples") as progress:
             table = over_samples(denoiser, image, function, progress=progress, **sampling.settings())
         for failure in table.failures:
             screen.note(f"{each.name}: {failure.words}")

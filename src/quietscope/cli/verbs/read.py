@@ -9,6 +9,7 @@ from rich.table import Table
 
 from quietscope.cli.analysed_images import open_sampler
 from quietscope.cli.analysis_options import SamplingModel
+from quietscope.cli.drawing_time import DrawingTime
 from quietscope.cli.help_groups import OUTPUT, PREDICTION
 from quietscope.cli.options import Axes, Flag, Group, Mask, Output, Series, read_measured
 from quietscope.cli.part_options import NO_PART, PartOptions
@@ -75,7 +76,7 @@ def read(
     find_tesseract(language, layout)
     denoiser = open_sampler(model, samples, device)
     (opened,) = read_measured([image], axes, series, mask, screen.note, part=part.part)
-    with screen.predicting(f"reading {image.name}") as progress:
+    with DrawingTime(screen, samples, share=0.5).shown(f"reading {image.name}") as progress:
         found = read_text(denoiser, opened, options, progress=progress)
     with atomic_path(output, overwrite=overwrite) as temporary:
         text = json.dumps(found.as_dict(), ensure_ascii=False, indent=2)

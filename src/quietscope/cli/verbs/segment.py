@@ -10,6 +10,7 @@ from rich.table import Table
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
 from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions
 from quietscope.cli.comparison_report import ComparedCounts
+from quietscope.cli.drawing_time import DrawingTime
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output, also
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -40,6 +41,11 @@ def segment(
     diameter: Annotated[
         float | None, InBasic, Parameter(help="About how large an object is, in pixels. Default: 40.")
     ] = None,
+    vary_diameter: Annotated[
+        float,
+        InBasic,
+        Parameter(help="How far diameters of samples lie apart, as a share: 0.25 for 1/1.25 to 1.25 of it, 0 for one."),
+    ] = 0.0,
     weights: Annotated[
         str | None,
         InBasic,
@@ -51,12 +57,20 @@ def segment(
         Parameter(help="How segmentations become one: by votes, by agreement of neighbours, or by model selection."),
     ] = "vote",
     least_probability: Annotated[
-        float, InBasic, Parameter(help="Share of the samples that must have an object.")
+        float, InBasic, Parameter(help="Share of the samples that must have an object, or its corrected probability.")
     ] = 0.5,
     compare: Annotated[
         Path | None,
         InBasic,
         Parameter(help="Folder, or counts.csv, of another group: do its counts differ? Default: none."),
+    ] = None,
+    existence: Annotated[
+        str | None,
+        InBasic,
+        Parameter(
+            help="Correction of probabilities: none, simulated, or a .json file, learnt in Python from labels. "
+            "Default: simulated for watershed, none for others."
+        ),
     ] = None,
     channel: Annotated[int, Parameter(help="Which channel is segmented, from 0.")] = 0,
     dims: Annotated[
@@ -79,35 +93,41 @@ def segment(
     or segmented is told, the others go on, and the exit status is 2. With --compare comparison.html says whether counts
     differ from those of another group of images, given how sure each is.
     """
-    from quietscope.consensus.segment_files import REPORT, check_folder, write_segmented
+    from quietscope.consensus.existence_file import existence_named
+    from quietscope.consensus.segment_files import check_folder, write_segmented
     from quietscope.consensus.segmenters import Chosen
     from quietscope.consensus.segmenting import segment as segmented
+    from quietscope.io.segment_names import SEGMENTATION
     from quietscope.pipeline.files import result_folder
 
     screen = Screen()
-    segmenter = Chosen(name=with_, diameter=diameter, weights=weights).segmenter()
+    segmenters = Chosen(name=with_, diameter=diameter, weights=weights, vary_diameter=vary_diameter).segmenters()
+    correction, probabilities = existence_named(existence, with_)
     denoiser = open_sampler(model, sampling.samples, sampling.device)
+    drawing = DrawingTime(screen, sampling.samples)
     found, is_alone = find_analysed(images, series)
     folders = _folders(found, output, is_alone=is_alone, overwrite=overwrite)
     compared = ComparedCounts.of(compare, output, overwrite=overwrite)
     about = [
         ("method", denoiser.method.name),
         ("samples", f"{sampling.samples}, seed {sampling.seed}"),
-        ("segmenter", f"{with_}{'' if diameter is None else f', diameter {diameter:g} pixels'}"),
+        ("segmenter", f"{with_}{'' if diameter is None else f', diameter {diameter:g} pixels'}{_turns(segmenters)}"),
         ("consensus", f"{consensus}, least probability {least_probability:g}"),
+        ("probabilities", probabilities),
     ]
 
     def analyse(each: Analysed) -> None:
         image, folder = each.image(axes, series, mask, part.part, screen.note), folders[each.stem]
         if folder.exists():
             check_folder(folder, image.path, overwrite=overwrite)
-        with screen.predicting("drawing samples") as progress:
+        with drawing.shown("drawing samples") as progress:
             segmentation = segmented(
                 denoiser,
                 image,
-                segmenter,
+                segmenters,
                 consensus=consensus,
                 least_probability=least_probability,
+                existence=correction,
                 channel=channel,
                 dims=dims,
                 progress=progress,
@@ -115,7 +135,7 @@ def segment(
             )
         with result_folder(folder):
             files = write_segmented(segmentation, folder, overwrite=overwrite)
-            files["report"] = folder / REPORT
+            files["report"] = folder / SEGMENTATION
             write_report(segmentation, files, each.name, about, sampling.confidence, overwrite=overwrite)
         _tell(segmentation, "the image" if is_alone else each.name, screen)
         screen.show(f"results: {', '.join(str(path) for path in files.values())}")
@@ -123,6 +143,10 @@ def segment(
     status = one_by_one(found, analyse, screen.note)
     compared.tell(list(folders.values()), sampling.confidence, denoiser, screen)
     return status
+
+
+def _turns(segmenters: Sequence[object]) -> str:
+    return f", {len(segmenters)} diameters in turn" if len(segmenters) > 1 else ""
 
 
 def _folders(found: Sequence[Analysed], output: Path, *, is_alone: bool, overwrite: bool) -> dict[str, Path]:

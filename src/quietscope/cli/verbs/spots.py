@@ -8,6 +8,7 @@ from rich.table import Table
 
 from quietscope.cli.analysed_images import Analysed, find_analysed, one_by_one, open_sampler
 from quietscope.cli.analysis_options import USUAL_SAMPLING, NoisyImages, SamplingModel, SamplingOptions, check_table
+from quietscope.cli.drawing_time import DrawingTime
 from quietscope.cli.options import Axes, Flag, Group, InBasic, InOutput, Mask, Output
 from quietscope.cli.part_options import NO_PART, PartOptions
 from quietscope.cli.screen import Screen
@@ -56,6 +57,7 @@ def spots(
 
     screen = Screen()
     denoiser = open_sampler(model, sampling.samples, sampling.device)
+    drawing = DrawingTime(screen, sampling.samples)
     found, is_alone = find_analysed(images, series)
     tables = {each.stem: output if is_alone else output / f"{each.stem}.csv" for each in found}
     if not is_alone and not output.is_dir():
@@ -66,7 +68,7 @@ def spots(
 
     def analyse(each: Analysed) -> None:
         image, path = each.image(axes, series, mask, part.part, screen.note), tables[each.stem]
-        with screen.predicting("drawing samples") as progress:
+        with drawing.shown("drawing samples") as progress:
             spotted = find_spots(
                 denoiser,
                 image,

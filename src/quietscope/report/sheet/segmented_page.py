@@ -71,7 +71,10 @@ def _picture(record: SegmentationRecord) -> str:
 
 def _objects(record: SegmentationRecord) -> str:
     """Return the objects, the least sure first: those a person has to look at."""
-    words = "The probability of an object is the share of the samples that have it. The least sure come first."
+    words = (
+        "The probability of an object is the share of the samples that have it, or what a correction makes of that, as "
+        "said below. The least sure come first."
+    )
     more = f"{record.more_objects:,} more are in objects.csv." if record.more_objects else ""
     shown = table(OBJECT_HEADS, record.objects, "objects, areas in pixels")
     return section(
