@@ -73,3 +73,18 @@ def test_varied_diameters_find_the_same_every_time() -> None:
 def test_no_segmenter_at_all_is_refused_before_a_sample_is_drawn() -> None:
     with pytest.raises(SettingsError, match="at least one segmenter"):
         segment(MODEL, IMAGE[0], (), axes="YX", num_samples=3, progress=lambda *_: pytest.fail("drawn"))
+
+
+def test_the_first_segmenter_alone_proposes_objects_of_the_mean() -> None:
+    seen: list[int] = []
+
+    def first(image: Pixels) -> npt.NDArray[np.int64]:
+        seen.append(1)
+        return bright(image)
+
+    def second(image: Pixels) -> npt.NDArray[np.int64]:
+        seen.append(2)
+        return bright(image)
+
+    segment(MODEL, IMAGE[0], (first, second), axes="YX", num_samples=4)
+    assert seen == [1, 2, 1, 2, 1]

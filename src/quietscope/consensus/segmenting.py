@@ -96,7 +96,7 @@ def segment(
     """Segment samples of an image, and make one segmentation of all of them.
 
     The mean of the samples is segmented too: its objects are candidates, and the samples say how likely each is.
-    Several segmenters take turns, one sample each, and all of them segment the mean.
+    Several segmenters take turns, one sample each; the first of them segments the mean.
 
     In memory are one sample of one frame at a time, the overlay of its segmentations, and the results.
 
@@ -195,10 +195,10 @@ def _frame_of(samples: StoredSamples, several: Sequence[_Segmenting], index: Ind
     for number in range(1, len(samples)):
         mean += samples.read(number, index)
     mean /= len(samples)
-    proposed = [found for found in (attempted(each, mean) for each in several) if found is not None]
-    for proposal, _ in proposed:
-        overlay.add(proposal)
-    return _Frame(overlay.done(len(proposed)), objects, tuple(failures), index, mean)
+    proposed = attempted(several[0], mean)
+    if proposed is not None:
+        overlay.add(proposed[0])
+    return _Frame(overlay.done(0 if proposed is None else 1), objects, tuple(failures), index, mean)
 
 
 @dataclass(frozen=True)
