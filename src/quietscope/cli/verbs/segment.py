@@ -94,10 +94,9 @@ def segment(
     differ from those of another group of images, given how sure each is.
     """
     from quietscope.consensus.existence_file import existence_named
-    from quietscope.consensus.segment_files import check_folder, write_segmented
+    from quietscope.consensus.segment_files import check_folder
     from quietscope.consensus.segmenters import Chosen
     from quietscope.consensus.segmenting import segment as segmented
-    from quietscope.io.segment_names import SEGMENTATION
     from quietscope.pipeline.files import result_folder
 
     screen = Screen()
@@ -111,7 +110,7 @@ def segment(
     about = [
         ("method", denoiser.method.name),
         ("samples", f"{sampling.samples}, seed {sampling.seed}"),
-        ("segmenter", f"{with_}{'' if diameter is None else f', diameter {diameter:g} pixels'}{_turns(segmenters)}"),
+        ("segmenter", _segmenter_in_words(with_, diameter, len(segmenters))),
         ("consensus", f"{consensus}, least probability {least_probability:g}"),
         ("probabilities", probabilities),
     ]
@@ -134,8 +133,7 @@ def segment(
                 **sampling.settings(),
             )
         with result_folder(folder):
-            files = write_segmented(segmentation, folder, overwrite=overwrite)
-            files["report"] = folder / SEGMENTATION
+            files = _whole(segmentation, folder, overwrite)
             write_report(segmentation, files, each.name, about, sampling.confidence, overwrite=overwrite)
         _tell(segmentation, "the image" if is_alone else each.name, screen)
         screen.show(f"results: {', '.join(str(path) for path in files.values())}")
@@ -145,8 +143,18 @@ def segment(
     return status
 
 
-def _turns(segmenters: Sequence[object]) -> str:
-    return f", {len(segmenters)} diameters in turn" if len(segmenters) > 1 else ""
+def _segmenter_in_words(name: str, diameter: float | None, num: int) -> str:
+    size = "" if diameter is None else f", diameter {diameter:g} pixels"
+    return f"{name}{size}{f', {num} diameters in turn' if num > 1 else ''}"
+
+
+def _whole(segmentation: "Segmented", folder: Path, overwrite: bool) -> dict[str, Path]:
+    """Write what was found, and return its files with that of the report, which is still to be written."""
+    from quietscope.consensus.segment_files import write_segmented
+    from quietscope.io.segment_names import SEGMENTATION
+
+    files = write_segmented(segmentation, folder, overwrite=overwrite)
+    return {**files, "report": folder / SEGMENTATION}
 
 
 def _folders(found: Sequence[Analysed], output: Path, *, is_alone: bool, overwrite: bool) -> dict[str, Path]:
