@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from quietscope.consensus.spot_detection import Maxima, find_spots, same_spots
+from quietscope.consensus.spot_detection import Maxima, find_spots, same_spots, usual_threshold
 from quietscope.errors import SettingsError
 from quietscope.methods.hdn import HDN
 from tests import tiny
@@ -89,3 +89,18 @@ def test_no_spot_is_where_nothing_was_measured() -> None:
     assert np.isfinite(found).all()
     assert (found[1:, 0] < 0.1 * found[0, 0]).all()
     assert not (found[:, 1:] > 15.5).all(axis=1).any()
+
+
+@pytest.mark.parametrize("hot", [0, 3])
+def test_maxima_of_noise_are_parted_from_spots_even_beside_a_few_that_are_far_brighter(hot: int) -> None:
+    random = np.random.default_rng(0)
+    noise, spots = random.exponential(4.0, 150), random.lognormal(np.log(30.0), 0.3, 40)
+    heights = np.concatenate([noise, spots, np.full(hot, 2000.0)])
+    threshold = usual_threshold([np.stack([heights, heights], axis=1)])
+    assert (noise > threshold).mean() < 0.05
+    assert (spots > threshold).mean() > 0.9
+
+
+@pytest.mark.parametrize("heights", [[], [3.0], [3.0, 3.0, 3.0]])
+def test_nothing_to_part_has_no_threshold(heights: list[float]) -> None:
+    assert usual_threshold([np.array(heights).reshape(-1, 1)]) == 0.0
