@@ -40,7 +40,8 @@ class Work(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._function, self._hear, self._finish, self._leave = function, told, done, ended
+        self._function: Callable[[Tell], Any] | None = function
+        self._hear, self._finish, self._leave = told, done, ended
         self._stop, self._over = threading.Event(), threading.Event()
         self.error = ""
         """What a person was told where the work failed; empty otherwise."""
@@ -85,9 +86,11 @@ class Work(QObject):
 
     def _run(self) -> None:
         """Work, in the thread of the worker: nothing that a person can mend leaves it as an exception."""
+        function, self._function = self._function, None  # what it holds, such as a model, goes when it has ended
+        assert function is not None, "a piece of work is done once"
         try:
             with for_the_window():
-                self._done.emit(self._function(self._tell))
+                self._done.emit(function(self._tell))
         except Stop:
             pass
         except QuietScopeError as error:
