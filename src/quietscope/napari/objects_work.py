@@ -131,12 +131,15 @@ def segment_samples(job: Segmenting, tell: Tell) -> "Segmented":
         QuietScopeError: If the image does not fit the model.
     """
     from quietscope.consensus import segment
+    from quietscope.consensus.existence_file import existence_named
     from quietscope.consensus.segmenters import Chosen
 
+    chosen = Chosen(diameter=job.diameter)
     return segment(
         job.denoiser,
         job.image,
-        _Heard(Chosen(diameter=job.diameter).segmenter(), tell, _calls(job)),
+        [_Heard(each, tell, _calls(job)) for each in chosen.segmenters()],
+        existence=existence_named(None, chosen.name)[0],
         num_samples=job.num_samples,
         channel=job.channel,
         dims=job.dims,

@@ -183,10 +183,14 @@ def of_objects(
     return Lines(
         command=_remark(source) + _words(*words, "--samples", num_samples, "-o", _stem(path) + "_objects"),
         python=f"{_remark(source)}from quietscope import Denoiser, read_image\n"
-        f"from quietscope.consensus import segment\nfrom quietscope.consensus.segmenters import Chosen\n{mask[0]}"
+        "from quietscope.consensus import segment\n"
+        "from quietscope.consensus.existence_file import existence_named\n"
+        f"from quietscope.consensus.segmenters import Chosen\n{mask[0]}"
         f"from quietscope.io import Part\n\n"
-        f"image = {mask[1]}\nsegmenter = Chosen(diameter={diameter:g}).segmenter()\n"
-        f"found = segment(Denoiser.load({model!r}), image, segmenter, num_samples={num_samples}{also})\n"
+        f"image = {mask[1]}\nchosen = Chosen(diameter={diameter:g})\n"
+        "existence, _ = existence_named(None, chosen.name)\n"
+        f"found = segment(Denoiser.load({model!r}), image, chosen.segmenters(), num_samples={num_samples}, "
+        f"existence=existence{also})\n"
         f"print(found.frames[0].count, found.frames[0].objects)",
     )
 
