@@ -30,7 +30,7 @@ from quietscope.napari.window_words import FIELDS, as_said
 from quietscope.napari.wrapped_text import WrappedText
 
 SEEN, ALL = "the frame that is seen", "all frames"
-_COLOURS = "Green: all samples have it; red: few do."
+_COLOURS = "Green: sure to exist; red: in doubt."
 
 Chosen: TypeAlias = Callable[[], tuple[Any, Image, int | None]]
 """Returns a layer, its image, and which channel of that it is, where it is one of several."""
