@@ -5,9 +5,13 @@ four times that. One segmenter, `watershed` of `quietscope.consensus`, does all 
 that was set on the noisy fields as they are. Fields are binned, by default 2 x 2, which loses nothing of cells that
 are 80 pixels wide and makes drawing four times as fast.
 
+Noise that is added is drawn more than once, and the noisy image is judged on more draws still: with so few objects one
+draw may be lucky. The ways are compared on simulated fields too, with the correction of probabilities learnt there.
+
 Scores are those of all objects of all fields: AP = TP / (TP + FP + FN) and F1 at an intersection over union above 1/2,
 and SEG of the Cell Tracking Challenge. Whether the probability of existing is honest is told by the expected
-calibration error over ten bins, as it is, and recalibrated by the other fields. Counts are those of simulated fields.
+calibration error over ten bins: as it is, corrected in several ways, and what chance makes of honest ones. Counts are
+those of simulated fields.
 
 What took long to make is kept in ``--cache`` and made once.
 """
@@ -15,7 +19,7 @@ What took long to make is kept in ``--cache`` and made once.
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,34 +32,33 @@ from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
 
+from cell_fields import DIAMETER, noisy_cells
+from consensus_rows import WAYS, Measured, as_segment_does, chosen_by_others, laid, measured, scores_of, tally
 from environment import data_folder, write_result
+from existence_errors import calibration
 from quietscope import Denoiser
-from quietscope.consensus import consensus_labels
 from quietscope.consensus.counting import count_interval
-from quietscope.consensus.existence import fit_existence, object_features
 from quietscope.consensus.instances import fused
 from quietscope.consensus.overlay import Overlay
 from quietscope.consensus.thresholding import watershed
 
 Array = npt.NDArray[Any]
-Known = tuple[float, ...]
-"""Of an object: its probability, whether it is real, and its features."""
 SD = 14.0
-CONSENSUS = "consensus"
-VARIED = (0.8, 0.9, 1.0, 1.1, 1.25)
-"""Factors on the diameter, one sample after another: what the segmenter is not sure of votes, too."""
+NUM_FIELDS = 11
 LOT = 12
 """Samples that are drawn together."""
 
 
-def fields(level: int, binning: int) -> tuple[Array, Array]:
-    """Return the noisy fields with `level` times their noise, and their labels, (N, Y, X) each."""
+def fields(level: int, binning: int, draw: int = 0) -> tuple[Array, Array]:
+    """Return the noisy fields with `level` times their noise, drawn anew, and their labels, (N, Y, X) each."""
     folder = data_folder() / "segmentation"
     paths = sorted(folder.glob("*_noisy.tif"))
     noisy = np.stack([tifffile.imread(path) for path in paths]).astype(np.float32)
     labels = np.stack([tifffile.imread(str(path).replace("_noisy", "_labels")) for path in paths]).astype(np.int32)
     if level > 1:
-        added = np.random.default_rng(level).normal(0.0, SD * np.sqrt(level**2 - 1), noisy.shape)
+        added = np.random.default_rng([level, draw] if draw else level).normal(
+            0.0, SD * np.sqrt(level**2 - 1), noisy.shape
+        )
         noisy += added.astype(np.float32)
     side = noisy.shape[-1] // binning * binning
     parts = noisy[:, :side, :side].reshape(len(noisy), side // binning, binning, side // binning, binning)
@@ -101,14 +104,14 @@ def mean_and_samples(denoiser: Denoiser, x: Array, num: int, seed: int) -> Array
 class Sampler:
     """Draws what is not in the cache, in two lots, so that a cache can be added to; trains when it has to draw."""
 
-    def __init__(self, noisy: Array, level: int, args: argparse.Namespace, cache: Cache) -> None:
-        self._noisy, self._level, self._args, self._cache = noisy, level, args, cache
+    def __init__(self, noisy: Array, name: str, args: argparse.Namespace, cache: Cache) -> None:
+        self._noisy, self._name, self._args, self._cache = noisy, name, args, cache
         self._model: Denoiser | None = None
 
     def of(self, n: int) -> Array:
         """Return the MMSE mean and the samples of a field, (1 + K, Y, X)."""
         first = min(self._args.samples, LOT)
-        name, others = f"{self._level}_{n}", self._args.samples - first
+        name, others = f"{self._name}_{n}", self._args.samples - first
         parts = [self._cache.get(f"s_{name}", lambda: mean_and_samples(self.model, self._noisy[n], first, n))]
         if others:
             parts.append(self._cache.get(f"more_{name}", lambda: self._more(n, others)))
@@ -136,125 +139,67 @@ def noise2void_all(noisy: Array, steps: int) -> Array:
     return np.stack([denoiser.denoise(x, axes="YX").mean for x in noisy])
 
 
-def overlaps(truth: Array, found: Array) -> Array:
-    """Return intersection over union of every true object with every one that was found."""
-    width = int(found.max()) + 1
-    both = np.bincount(truth.ravel().astype(np.int64) * width + found.ravel(), minlength=(int(truth.max()) + 1) * width)
-    both = both.reshape(-1, width).astype(float)
-    union = both.sum(1)[:, None] + both.sum(0)[None] - both
-    return np.asarray((both / np.maximum(union, 1.0))[1:, 1:])
-
-
-def tally(truth: Array, found: Array) -> Array:
-    """Return true positives, false positives, false negatives, and the sum of SEG over true objects."""
-    iou = overlaps(truth, found)
-    num_true, num_found = (len(np.unique(each[each > 0])) for each in (truth, found))
-    hits = int((iou > 0.5).sum())
-    # An overlap above half of the true object is that of the best partner wherever IoU is above one half.
-    seg = sum(_seg(truth == label, found) for label in np.unique(truth[truth > 0]))
-    return np.array([hits, num_found - hits, num_true - hits, seg], float)
-
-
-def _seg(mask: Array, found: Array) -> float:
-    inside = np.bincount(found[mask])
-    inside[0] = 0
-    best = int(inside.argmax())
-    if not 2 * inside[best] > mask.sum():
-        return 0.0
-    return float(inside[best] / (mask | (found == best)).sum())
-
-
-def scores_of(tallies: list[Array]) -> dict[str, float]:
-    tp, fp, fn, seg = np.sum(tallies, axis=0)
-    f1 = 2 * tp / (2 * tp + fp + fn)
-    return {"ap": tp / (tp + fp + fn), "f1": f1, "seg": seg / (tp + fn), "tp": tp, "fp": fp, "fn": fn}
-
-
 def level_of(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, Any]:
-    """Measure everything at one level of noise."""
-    noisy, truth = fields(level, args.binning)
-    samples = Sampler(noisy, level, args, cache)
+    """Measure everything at one level of noise: the fields as they are, or several draws of noise on them."""
+    num = 1 if level == 1 else args.draws
+    found, parts = Measured(), []
+    for draw in range(num):
+        parts.append(draw_of(level, draw, args, cache))
+        found = found.merged(parts[-1])
+    scores: dict[str, Any] = {name: scores_of(each) for name, each in found.tallies.items()}
+    for name, row in scores.items():
+        row["ap_by_draw"] = [scores_of(part.tallies[name])["ap"] for part in parts if name in part.tallies]
+    num_fields = len(found.objects)
+    return {
+        "scores": scores,
+        "way_chosen_by_the_other_fields": chosen_by_others(found.tallies, num_fields),
+        "tallies": {name: np.asarray(found.tallies[name]).tolist() for name in WAYS},
+        "objects": [each.tolist() for each in found.objects],
+        "varied_objects": [each.tolist() for each in found.varied_objects],
+    }
+
+
+def draw_of(level: int, draw: int, args: argparse.Namespace, cache: Cache) -> Measured:
+    """Measure everything on one draw of the noise."""
+    noisy, truth = fields(level, args.binning, draw)
+    name = f"{level}_{draw}" if draw else f"{level}"
+    samples = Sampler(noisy, name, args, cache)
     given = {
         "noisy": noisy,
-        "BM3D, told the noise": cache.get(f"bm3d_{level}", lambda: bm3d_all(noisy, SD * level / args.binning)),
-        "Noise2Void": cache.get(f"n2v_{level}", lambda: noise2void_all(noisy, args.steps)),
+        "BM3D, told the noise": cache.get(f"bm3d_{name}", lambda: bm3d_all(noisy, SD * level / args.binning)),
     }
-    tallies: dict[str, list[Array]] = {name: [] for name in given}
-    existence: list[list[Known]] = []
-    candidates: list[Array] = []
-    for n, labels in enumerate(truth):
-        for name, images in given.items():
-            tallies[name].append(tally(labels, watershed(images[n], args.diameter)))
-        several = consensus_labels([watershed(noisy[n], args.diameter * factor) for factor in VARIED])
-        tallies.setdefault("noisy, diameters varied", []).append(tally(labels, several.labels))
-        mean, *drawn = samples.of(n)
-        found = of_samples(mean, drawn, args.diameter)
-        for name, segmentation in found.items():
-            tallies.setdefault(name, []).append(tally(labels, segmentation.labels))
-        everything = found[f"{CONSENSUS}, all candidates"]
-        real = overlaps(labels, everything.labels).max(axis=0, initial=0.0) > 0.5
-        candidates.append(everything.labels)
-        features = object_features(everything, np.mean(drawn, axis=0))
-        lines = zip(everything.existence.tolist(), real.tolist(), *features.T.tolist(), strict=True)
-        existence.append(list(lines))
-    for name, featured in (("recalibrated by the other fields", False), ("the same, by size and contrast too", True)):
-        kept = [np.concatenate([[False], each > 0.5]) for each in recalibrated(existence, featured=featured)]
-        tallies[f"{CONSENSUS}, {name}"] = [
-            tally(labels, np.where(keep[found], found, 0))
-            for labels, keep, found in zip(truth, kept, candidates, strict=True)
-        ]
-    scores = {name: scores_of(each) for name, each in tallies.items()}
-    return {"scores": scores, "existence": calibration(existence), "by_field": existence}
+    if not draw:  # training takes as long as all samples of a draw, and is not near the first
+        given["Noise2Void"] = cache.get(f"n2v_{name}", lambda: noise2void_all(noisy, args.steps))
+    reference = None
+    if level > 1:
+        little = Sampler(fields(1, args.binning)[0], "1", args, cache)
+        reference = [watershed(little.of(n)[1:].mean(0), args.diameter) for n in range(len(truth))]
+    return measured(truth, given, samples.of, args.diameter, reference)
 
 
-def of_samples(mean: Array, drawn: list[Array], diameter: float) -> dict[str, Any]:
-    """Segment means and samples, and fuse them in every way."""
-    segmentations = [watershed(each, diameter) for each in drawn]
-    middle = watershed(np.mean(drawn, axis=0), diameter)
-    varied = [watershed(each, diameter * VARIED[k % len(VARIED)]) for k, each in enumerate(drawn)]
-    found: dict[str, Any] = {
-        "MMSE mean": consensus_labels([watershed(mean, diameter)]),
-        "mean of the samples": consensus_labels([middle]),
-        "one sample": consensus_labels(segmentations[:1]),
-        CONSENSUS: consensus_labels(segmentations, proposal=middle),
-        f"{CONSENSUS}, all candidates": consensus_labels(segmentations, proposal=middle, least_probability=0.0),
-        f"{CONSENSUS}, the samples alone": consensus_labels(segmentations),
-        f"{CONSENSUS}, the samples alone, diameters varied": consensus_labels(varied),
-        f"{CONSENSUS}, diameters varied": consensus_labels(varied, proposal=middle),
-        "mean of the samples, diameters varied": consensus_labels(
-            [watershed(np.mean(drawn, axis=0), diameter * factor) for factor in VARIED]
-        ),
-        "average (label agreement)": consensus_labels(segmentations, consensus="average"),
-        "bic (model selection)": consensus_labels(segmentations, consensus="bic"),
-    }
-    return found
-
-
-def calibration(by_field: list[list[Known]]) -> dict[str, float]:
-    """Return the expected calibration error of the probability of existing: raw, and learnt from the other fields."""
-    raw = np.array([line for field in by_field for line in field], float)
-    errors = {"error": ece(raw)}
-    for name, featured in (("recalibrated_error", False), ("recalibrated_by_features_error", True)):
-        learnt = np.concatenate(recalibrated(by_field, featured=featured))
-        errors[name] = ece(np.stack([learnt, raw[:, 1]], axis=1))
-    return {**errors, "objects": float(len(raw))}
-
-
-def recalibrated(by_field: list[list[Known]], *, featured: bool) -> list[Array]:
-    """Return the probabilities of every field, corrected by what is real in the other fields."""
+def luck(level: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the AP of the noisy image over many draws of the noise."""
     found = []
-    for n, field in enumerate(by_field):
-        others = np.array([line for m, each in enumerate(by_field) if m != n for line in each], float)
-        mine = np.array(field, float).reshape(-1, others.shape[1])
-        correction = fit_existence(others[:, 0], others[:, 1], others[:, 2:] if featured else None)
-        found.append(correction.apply(mine[:, 0], mine[:, 2:] if featured else None))
-    return found
+    for draw in range(args.draws_of_noisy):
+        noisy, truth = fields(level, args.binning, draw)
+        pairs = zip(truth, noisy, strict=True)
+        found.append(scores_of([tally(labels, watershed(x, args.diameter)) for labels, x in pairs])["ap"])
+    return {"mean": float(np.mean(found)), "deviation": float(np.std(found, ddof=1)), "ap_by_draw": found}
 
 
-def ece(pairs: Array, bins: int = 10) -> float:
-    place = np.minimum((pairs[:, 0] * bins).astype(int), bins - 1)
-    parts = [pairs[place == each] for each in range(bins)]
-    return float(sum(len(p) * abs(p[:, 0].mean() - p[:, 1].mean()) for p in parts if len(p)) / len(pairs))
+def cells_of_level(level: int, args: argparse.Namespace, cache: Cache) -> dict[str, Any]:
+    """Measure the ways on simulated fields, and the objects that the correction is learnt from."""
+    noisy, clean, truth = noisy_cells(args.cells, level)
+    samples = Sampler(noisy, f"cells_{level}", args, cache)
+    reference = [watershed(each, DIAMETER) for each in clean]
+    found = measured(truth, {"noisy": noisy, "clean": clean}, samples.of, DIAMETER, reference)
+    return {
+        "scores": {name: scores_of(each) for name, each in found.tallies.items()},
+        "existence": calibration(found.objects),
+        "varied_existence": calibration(found.varied_objects),
+        "objects": [each.tolist() for each in found.objects],
+        "varied_objects": [each.tolist() for each in found.varied_objects],
+    }
 
 
 def simulated(random: np.random.Generator, side: int = 144) -> tuple[Array, int]:
@@ -285,7 +230,7 @@ def counts_held(args: argparse.Namespace, cache: Cache) -> dict[str, float]:
     for n, (_, num) in enumerate(drawn):
         images = cache.get(f"simulated_{n}", partial(samples, n))
         proposal = watershed(images.mean(0), 24.0)
-        found = consensus_labels([watershed(each, 24.0) for each in images], proposal=proposal)
+        found = as_segment_does(laid([watershed(each, 24.0) for each in images], [proposal]))
         between = count_interval(found)
         held.append(between.low <= num <= between.high)
         wide.append(between.high - between.low)
@@ -320,43 +265,79 @@ def cost(args: argparse.Namespace) -> dict[str, float]:
     return {**times, **kept, "megabytes_of_30_segmentations": 30 * noisy.size * 4 / 1e6}
 
 
+def honesty(levels: dict[str, Any], cells: dict[str, Any]) -> dict[str, Any]:
+    """Take the tables of objects out of what was measured, and return the errors of their probabilities.
+
+    A field is held out at all of its levels of noise: its labels are the same.
+    """
+    errors: dict[str, Any] = {}
+    for key in ("objects", "varied_objects"):
+        simulated = np.concatenate([_table(each) for level in cells.values() for each in level.pop(key)])
+        by_level = {name: [_table(each) for each in level.pop(key)] for name, level in levels.items()}
+        errors[key] = {name: calibration(each, simulated) for name, each in by_level.items()}
+        pooled = [np.concatenate(same) for same in zip(*by_level.values(), strict=True)]
+        errors[key]["all"] = calibration(pooled, simulated)
+    return errors
+
+
+def _table(rows: Sequence[Sequence[float]]) -> Array:
+    return np.array(rows, float).reshape(-1, 5)
+
+
+def chosen(levels: dict[str, Any]) -> dict[str, float]:
+    """Take the tallies out of what was measured; return the AP at each level, and of all, of ways chosen by others."""
+    tallies = [level.pop("tallies") for level in levels.values()]
+    found = {name: level.pop("way_chosen_by_the_other_fields") for name, level in levels.items()}
+    pooled = {way: [np.array(each) for level in tallies for each in level[way]] for way in WAYS}
+    return {**found, "all": chosen_by_others(pooled, NUM_FIELDS)}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--levels", default="1,2,4", help="factors on the noise, comma-separated")
-    parser.add_argument("--binning", type=int, default=2)
-    parser.add_argument("--diameter", type=float, default=45.0, help="of objects, in binned pixels")
-    parser.add_argument("--samples", type=int, default=20)
-    parser.add_argument("--accumulation-steps", type=int, default=3, help="of a sample of `instant`")
-    parser.add_argument("--steps", type=int, default=300, help="of Noise2Void")
-    parser.add_argument("--simulated", type=int, default=40, help="simulated fields")
-    parser.add_argument("--cache", type=Path, default=None, help="folder of what took long to make")
-    parser.add_argument("--name", default="consensus")
-    args = parser.parse_args()
+    args = arguments()
     with TemporaryDirectory() as folder:
         cache = Cache(args.cache or Path(folder))
-        found: dict[str, Any] = {}
+        levels: dict[str, Any] = {}
+        cells: dict[str, Any] = {}
+        noisy: dict[str, Any] = {}
         for level in args.levels.split(","):
-            found[level] = cache.record(f"level_{level}", partial(level_of, int(level), args, cache))
-            show(level, found[level])
-        # A field is held out at all of its levels of noise: its labels are the same.
-        levels = [each.pop("by_field") for each in found.values()]
-        pooled = [[line for field in same for line in field] for same in zip(*levels, strict=True)]
-        everything = {"existence_of_all_levels": calibration(pooled)}
+            levels[level] = cache.record(f"level_{level}", partial(level_of, int(level), args, cache))
+            show(f"{level} x the noise", levels[level])
+            cells[level] = cache.record(f"cells_{level}", partial(cells_of_level, int(level), args, cache))
+            show(f"simulated, {level} x the noise", cells[level])
+            if level != "1":
+                noisy[level] = cache.record(f"luck_{level}", partial(luck, int(level), args))
+        everything = {"noisy_over_draws": noisy, "way_chosen_by_the_other_fields": chosen(levels)}
+        everything["existence"] = honesty(levels, cells)
         everything["counts"] = cache.record("counts", partial(counts_held, args, cache))
         everything["cost"] = cache.record("cost", partial(cost, args))
     Console().print(json.dumps(everything, indent=1))
     settings = {key: value for key, value in vars(args).items() if key != "cache"}
-    print(write_result(args.name, {"settings": settings, "levels": found, **everything}))
+    print(write_result(args.name, {"settings": settings, "levels": levels, "cells": cells, **everything}))
 
 
-def show(level: str, found: dict[str, Any]) -> None:
-    table = Table("", "AP", "F1", "SEG", "TP", "FP", "FN", title=f"{level} x the noise")
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--levels", default="1,2,4", help="factors on the noise, comma-separated")
+    parser.add_argument("--binning", type=int, default=2)
+    parser.add_argument("--diameter", type=float, default=45.0, help="of objects, in binned pixels")
+    parser.add_argument("--samples", type=int, default=12)
+    parser.add_argument("--accumulation-steps", type=int, default=3, help="of a sample of `instant`")
+    parser.add_argument("--steps", type=int, default=300, help="of Noise2Void")
+    parser.add_argument("--draws", type=int, default=2, help="draws of the noise that is added")
+    parser.add_argument("--draws-of-noisy", type=int, default=12, help="draws on which the noisy image is judged")
+    parser.add_argument("--cells", type=int, default=8, help="simulated fields of many cells")
+    parser.add_argument("--simulated", type=int, default=40, help="simulated fields whose objects are counted")
+    parser.add_argument("--cache", type=Path, default=None, help="folder of what took long to make")
+    parser.add_argument("--name", default="consensus")
+    return parser.parse_args()
+
+
+def show(title: str, found: dict[str, Any]) -> None:
+    table = Table("", "AP", "F1", "SEG", "TP", "FP", "FN", "AP of draws", title=title)
     for name, row in found["scores"].items():
-        table.add_row(
-            name, *(f"{row[key]:.3f}" for key in ("ap", "f1", "seg")), *(f"{row[k]:.0f}" for k in ("tp", "fp", "fn"))
-        )
+        figures = (*(f"{row[key]:.3f}" for key in ("ap", "f1", "seg")), *(f"{row[k]:.0f}" for k in ("tp", "fp", "fn")))
+        table.add_row(name, *figures, " ".join(f"{each:.3f}" for each in row.get("ap_by_draw", [])))
     Console().print(table)
-    Console().print(found["existence"])
 
 
 if __name__ == "__main__":
