@@ -1,7 +1,5 @@
 """The report that ``quietscope segment`` leaves beside its tables."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +10,9 @@ from quietscope.version import __version__
 if TYPE_CHECKING:
     from quietscope.consensus.segmenting import Segmented, SegmentedFrame
     from quietscope.consensus.spread import Interval
-    from quietscope.report.sheet.run_record import Picture
 
 MOST_OBJECTS = 200
 """Objects that are listed; the table beside the report has all."""
-_LARGEST_SIDE, _COLOURS = 800, 128
 
 
 def count_rows(found: "Segmented", name: str) -> list[tuple[str, ...]]:
@@ -53,10 +49,11 @@ def write_report(
         OutputError: If it cannot be written.
     """
     from quietscope.io import write_bytes_atomically
+    from quietscope.report.sheet.overlay_picture import overlay_picture
     from quietscope.report.sheet.segmented_page import SegmentationRecord, segmentation_page
 
     objects = _object_rows(found, name)
-    picture, factor = _shown(files["overlay"])
+    picture, factor = overlay_picture(files["overlay"])
     size = found.image.pixel_size_um.get("X")
     record = SegmentationRecord(
         name=name,
@@ -87,19 +84,3 @@ def _number(found: "Interval") -> tuple[str, str]:
 
 def _place(frame: "SegmentedFrame") -> str:
     return ", ".join(f"{letter} {number}" for letter, number in frame.at.items())
-
-
-def _shown(overlay: Path) -> "tuple[Picture, float]":
-    """Return a picture of few bytes, and how many columns of the file one of its columns is."""
-    from PIL import Image
-
-    from quietscope.report.sheet.run_record import Picture
-
-    with Image.open(overlay) as opened:
-        whole = opened.convert("RGB")
-    width = whole.width
-    whole.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
-    file = io.BytesIO()
-    whole.quantize(_COLOURS).save(file, "png", optimize=True)
-    png = base64.b64encode(file.getvalue()).decode("ascii")
-    return Picture(png=png, width=whole.width, height=whole.height, low=0.0, high=255.0), width / whole.width

@@ -56,9 +56,17 @@ def remake(folder: Path, output: Path | None = None, *, overwrite: bool = False)
         raise _no_run(folder, "a file" if folder.exists() else "which does not exist")
     replaceable = overwrite or (output is None and _is_ours(path))
     check_target(path, replaceable)
-    record = _record_in(folder)
+    record = _with_objects(_record_in(folder), folder)
     write_bytes_atomically(path, _bytes_of(record), overwrite=replaceable)
     return path, record.missing
+
+
+def _with_objects(record: RunRecord, folder: Path) -> RunRecord:
+    """Add what `quietscope segment` has found in a folder."""
+    from quietscope.pipeline.segmented_images import segmented_images
+
+    found, lacks = segmented_images(folder)
+    return record.model_copy(update={"segmentations": found, "missing": (*record.missing, *lacks)})
 
 
 def _bytes_of(record: RunRecord) -> bytes:

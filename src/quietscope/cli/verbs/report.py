@@ -19,7 +19,8 @@ def report(
     """Make the report of a run anew from what its folder holds.
 
     `denoise`, `demo` and `train` write one by themselves. It is made of report.json; without that, the model, its
-    settings and the logs tell what they can. The report says what is missing.
+    settings and the logs tell what they can. What `segment` has written into the folder has a section. The report says
+    what is missing.
     """
     from quietscope.pipeline.report_files import remake
 

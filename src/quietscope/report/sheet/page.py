@@ -10,6 +10,7 @@ from quietscope.report.sheet.paper import methods
 from quietscope.report.sheet.pictured import before_and_after, judged, samples
 from quietscope.report.sheet.reviewers import checklist
 from quietscope.report.sheet.run_record import RunRecord
+from quietscope.report.sheet.segmented_part import segmentations
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 """What a browser lets the page do: nothing but show itself."""
@@ -24,6 +25,7 @@ _PARTS = (
     judged,
     unexplained,
     quality,
+    segmentations,
     noise,
     training,
     methods,

@@ -135,6 +135,20 @@ class ImageRecord(_Record):
     honesty: Text = ""
 
 
+class SegmentedImage(_Record):
+    """An image whose objects `quietscope segment` has found in the folder of the run.
+
+    Attributes:
+        name: The folder of what was found, within that of the run.
+        counts: A line for each frame: the frame, objects, their interval, how many are sure, how many are doubtful.
+        overlay: The outlines on the mean of the samples; None where they are not shown.
+    """
+
+    name: Text
+    counts: tuple[tuple[Text, ...], ...] = ()
+    overlay: Picture | None = None
+
+
 class Publication(_Record):
     """Something to cite.
 
@@ -184,6 +198,7 @@ class RunRecord(_Record):
         versions: Versions of the programs.
         hardware: What it was computed on.
         publications: What to cite: QuietScope, then the method.
+        segmentations: Images of which objects were found.
         missing: What the report cannot show, and why.
     """
 
@@ -218,6 +233,7 @@ class RunRecord(_Record):
     versions: tuple[Row, ...] = ()
     hardware: tuple[Row, ...] = ()
     publications: tuple[Publication, ...] = ()
+    segmentations: tuple[SegmentedImage, ...] = ()
     missing: tuple[Text, ...] = ()
 
     def to_json(self) -> bytes:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from quietscope.report.sheet.markup import figure, folded, listed, paragraph, rows, section, table
 from quietscope.report.sheet.page import page_with, said_when
 from quietscope.report.sheet.run_record import Picture
+from quietscope.report.sheet.segmented_part import COUNT_HEADS
 
-COUNT_HEADS = ("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
 OBJECT_HEADS = ("frame", "object", "probability", "area", "interval of the area", "intensity", "its interval")
 
 
