@@ -24,20 +24,18 @@ def at_width(dock: Any, width: int) -> list[tuple[str, int, int]]:
     return found
 
 
+def words_of(dock: Any) -> list[Any]:
+    """Return all places of the dock where it says something."""
+    steps = (dock.look.words, dock.learn.words, dock.learn.model, dock.denoise.words)
+    return [*steps, dock.doubt.words, dock.doubt.objects.words]
+
+
 def test_all_steps_fit_a_narrow_dock_however_long_a_path_is(make_dock: MakeDock) -> None:
     dock = make_dock(image_layer(noisy(40, 40), LONG))
-    doubt = dock.doubt
-    for words in (
-        dock.look.words,
-        dock.learn.words,
-        dock.learn.model,
-        dock.denoise.words,
-        doubt.words,
-        doubt.objects.words,
-    ):
+    for words in words_of(dock):
         words.setText(LONG)
         assert words.text() == LONG
-    for plot in (dock.look.correlation, dock.look.strength, dock.learn.loss, doubt.values, doubt.noise):
+    for plot in (dock.look.correlation, dock.look.strength, dock.learn.loss, dock.doubt.values, dock.doubt.noise):
         plot.draw(a_line())
     assert [(name, needed) for name, needed, room in at_width(dock, NARROW) if needed > room] == []
     assert dock.width() == NARROW
@@ -58,15 +56,7 @@ def test_a_message_with_quotes_is_read_as_it_was_said(make_dock: MakeDock) -> No
     from qtpy.QtCore import Qt
 
     dock = make_dock()
-    doubt = dock.doubt
-    for words in (
-        dock.look.words,
-        dock.learn.words,
-        dock.learn.model,
-        dock.denoise.words,
-        doubt.words,
-        doubt.objects.words,
-    ):
+    for words in words_of(dock):
         assert words.textFormat() == Qt.TextFormat.RichText  # which reads &#x27; as the quote that it stands for
 
 
