@@ -94,8 +94,8 @@ def measured(
         candidates.append(everything[f"{CONSENSUS}, all candidates"].labels)
     for name, featured in (("recalibrated by the other fields", False), ("the same, by size and contrast too", True)):
         kept = [np.concatenate([[False], each > 0.5]) for each in recalibrated(found.objects, featured=featured)]
-        for labels, keep, each in zip(truth, kept, candidates, strict=True):
-            _add(found, f"{CONSENSUS}, {name}", labels, np.where(keep[each], each, 0))
+        for labels, keep, proposed in zip(truth, kept, candidates, strict=True):
+            _add(found, f"{CONSENSUS}, {name}", labels, np.where(keep[proposed], proposed, 0))
     return found
 
 
