@@ -16,8 +16,9 @@ import pytest
 
 from quietscope import read_image
 from quietscope.consensus import Segmented, segment, segmenters
+from quietscope.consensus.groups import groups_in
 from quietscope.consensus.objects import objects_of
-from quietscope.consensus.segment_files import write_segmented
+from quietscope.consensus.segment_files import counts_csv, write_segmented
 from quietscope.consensus.segmenters import SEGMENTERS, Chosen
 from quietscope.consensus.thresholding import threshold, watershed
 from quietscope.errors import AxesError, ChannelError, OutputError, QuietScopeError, SettingsError
@@ -55,6 +56,15 @@ def test_volumes_are_segmented_whole_where_that_is_asked_for() -> None:
     assert [frame.at for frame in found.frames] == [{}]
     assert [len(each.position) for each in found.frames[0].objects] == [3, 3]
     assert found.frames[0].objects[0].area.value == 3 * 16 * 12
+
+
+def test_counts_say_how_much_wider_than_the_samples_their_intervals_are(tmp_path: Path) -> None:
+    wider = tiny.denoiser(HDN, card={"spread_factor": 2.0})
+    for model, widening in ((tiny.denoiser(HDN), 1.0), (wider, 2.0)):
+        found = segment(model, IMAGE[0], bright, num_samples=4, axes="YX")
+        path = tmp_path / f"{widening}.csv"
+        path.write_text(counts_csv(replace(found, frames=(replace(found.frames[0], counts=np.array([1, 2, 3])),))))
+        assert groups_in(path)["count"][0].tolist() == [2 - widening, 2, 2 + widening]
 
 
 def test_processes_find_the_same() -> None:
@@ -97,7 +107,7 @@ def test_an_image_without_objects_has_none(tmp_path: Path) -> None:
     assert (found.frames[0].objects, found.frames[0].count.high, found.labels.max()) == ((), 0, 0)
     write_segmented(found, tmp_path / "out")
     assert len((tmp_path / "out" / "objects.csv").read_text().splitlines()) == 1
-    assert (tmp_path / "out" / "counts.csv").read_text().splitlines()[1] == "0,0,0,0,0,0,0"
+    assert (tmp_path / "out" / "counts.csv").read_text().splitlines()[1] == "0,0,0,0,1,0,0,0"
 
 
 def test_a_least_probability_is_looked_at_before_a_sample_is_drawn() -> None:

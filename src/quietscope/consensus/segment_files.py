@@ -142,12 +142,17 @@ def objects_csv(found: Segmented) -> str:
 
 
 def counts_csv(found: Segmented) -> str:
-    """Return the table of counts: a line for each frame, with the interval and what every sample has."""
+    """Return the table of counts: a line for each frame, with the interval and what every sample has.
+
+    The interval is wider than what the samples have by the factor "widening".
+    """
     places = [letter for letter in found.axes if letter not in found.spatial]
     num = max(len(frame.counts) for frame in found.frames)
-    header = [*places, "count", "count_low", "count_high", "failures", *(f"sample_{n}" for n in range(num))]
+    header = [*places, "count", "count_low", "count_high", "failures", "widening"]
+    header += [f"sample_{n}" for n in range(num)]
     rows = [
-        [*frame.at.values(), *_whole(frame.count), len(frame.failures), *_padded(frame, num)] for frame in found.frames
+        [*frame.at.values(), *_whole(frame.count), len(frame.failures), f"{found.widening:.7g}", *_padded(frame, num)]
+        for frame in found.frames
     ]
     return _csv(header, rows)
 

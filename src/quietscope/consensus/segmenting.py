@@ -62,6 +62,7 @@ class Segmented:
         mean: Mean of the samples, float32, intensity units.
         frames: What was found in each frame.
         note: What is to be said of the intervals, or of an image without objects.
+        widening: Factor by which its intervals are wider than what the samples have, as the model was recalibrated.
     """
 
     image: Image
@@ -73,6 +74,7 @@ class Segmented:
     mean: Pixels
     frames: tuple[SegmentedFrame, ...]
     note: str
+    widening: float = 1.0
 
 
 def segment(
@@ -248,4 +250,5 @@ class _Results:
             mean=self._mean,
             frames=tuple(self.frames),
             note=note,
+            widening=self._fusing.widening,
         )
