@@ -117,6 +117,27 @@ def mortal_scheduler() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 @pytest.mark.parametrize("place", ["_check_dask", "_wait_for_workers", "_check_versions"])
+def test_what_dask_stumbles_over_while_it_closes_takes_no_place(
+    lab: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Python 3.11 cannot call off an attempt to connect that has just timed out, and Dask does not expect that."""
+
+    leave = distributed.Client.__exit__
+
+    def stumbling(client: Any, *about: Any) -> None:
+        leave(client, *about)
+        raise RuntimeError("Cannot change state of expiring Timeout")
+
+    def lost(*_: Any) -> None:
+        raise OSError("Timed out trying to connect")
+
+    for name in ("_check_dask", "_wait_for_workers", "_check_versions"):
+        monkeypatch.setattr(chunk_cluster, name, lost if name == place else lambda *_: None)
+    monkeypatch.setattr(distributed.Client, "__exit__", stumbling)
+    refused(lab, scheduler, "a scheduler of Dask that stays at .*; got one that is lost .*Timed out")
+
+
+@pytest.mark.parametrize("place", ["_check_dask", "_wait_for_workers", "_check_versions"])
 def test_a_scheduler_that_is_lost_at_the_beginning_is_told_in_one_line(
     lab: Path,
     mortal_scheduler: tuple[str, "subprocess.Popen[bytes]"],

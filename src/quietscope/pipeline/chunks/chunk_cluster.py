@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -173,10 +173,25 @@ def _client(distributed: Any, sharing: Sharing, scratch: Path, notify: Callable[
     with (
         dask.config.set(settings),
         _processes(distributed, sharing.workers) as cluster,
-        distributed.Client(cluster) as client,
+        _used(distributed.Client(cluster)) as client,
     ):
         notify(f"the workers can be watched at {client.dashboard_link}")
         yield client
+
+
+@contextmanager
+def _used(client: Any) -> Iterator[Any]:
+    """Close a client at the end of a block. What Dask stumbles over there takes the place of nothing that has happened.
+
+    To close one whose scheduler is lost may meet its own attempt to connect, which it then cannot call off.
+    """
+    closing = ExitStack()
+    closing.enter_context(client)
+    try:
+        yield client
+    finally:
+        with suppress(Exception):
+            closing.close()
 
 
 def _processes(distributed: Any, number: int) -> Any:
@@ -220,7 +235,7 @@ def _reached(distributed: Any, address: str) -> Iterator[Any]:
     except Exception as error:  # schedulers of other versions are answered in many ways
         got = f"one that does not understand it ({_words(error)})"
         raise ClusterError(f"a scheduler of Dask {distributed.__version__} at {address}", got, _SAME) from error
-    with client:
+    with _used(client):
         try:
             _check_dask(client, address)
             _wait_for_workers(client, address)
