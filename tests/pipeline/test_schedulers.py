@@ -121,7 +121,6 @@ def test_what_dask_stumbles_over_while_it_closes_takes_no_place(
     lab: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Python 3.11 cannot call off an attempt to connect that has just timed out, and Dask does not expect that."""
-
     leave = distributed.Client.__exit__
 
     def stumbling(client: Any, *about: Any) -> None:
