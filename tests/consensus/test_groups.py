@@ -88,3 +88,9 @@ def test_frames_of_the_only_series_are_images(tmp_path: Path) -> None:
 def test_a_folder_without_counts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"a folder of `quietscope segment`, with counts\.csv"):
         counts_in(tmp_path)
+
+
+def test_a_table_of_something_else_than_counts_is_refused(tmp_path: Path) -> None:
+    other = table(tmp_path / "a.csv", np.arange(24.0).reshape(2, 3, 4))
+    with pytest.raises(SettingsError, match=r"counts of `quietscope segment`; got .*a\.csv, which has size; name its"):
+        counts_in(other)

@@ -17,12 +17,14 @@ MOST_OBJECTS = 200
 
 def count_rows(found: "Segmented", name: str) -> list[tuple[str, ...]]:
     """Return for each frame: what it is, objects, their interval, how many are sure, and how many are doubtful."""
-    lines = []
+    from quietscope.consensus.counting import sure_and_doubtful
+
+    lines: list[tuple[str, ...]] = []
     for frame in found.frames:
         sure = [each.probability for each in frame.objects]
         between = f"{frame.count.low:.0f} to {frame.count.high:.0f}"
-        many = (sum(p > 0.9 for p in sure), sum(p < 0.7 for p in sure))
-        lines.append((_place(frame) or name, f"{frame.count.value:.0f}", between, *map(str, many)))
+        many = map(str, sure_and_doubtful(sure))
+        lines.append((_place(frame) or name, f"{frame.count.value:.0f}", between, *many))
     return lines
 
 

@@ -1,9 +1,19 @@
 """How many objects there are, and whether two groups of images differ in it, given how sure each count is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from quietscope.consensus.instances import Consensus
 from quietscope.consensus.spread import USUAL_CONFIDENCE, Interval, interval_of
+
+SURE, DOUBTFUL = 0.9, 0.7
+"""Probabilities of existing above which an object is sure, and below which it is doubtful."""
+
+
+def sure_and_doubtful(probabilities: Sequence[float]) -> tuple[int, int]:
+    """Return how many objects are sure, and how many doubtful."""
+    return sum(p > SURE for p in probabilities), sum(p < DOUBTFUL for p in probabilities)
 
 
 def count_interval(consensus: Consensus, widening: float = 1.0, confidence: float = USUAL_CONFIDENCE) -> Interval:

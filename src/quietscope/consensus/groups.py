@@ -154,7 +154,9 @@ def groups_in(path: Path) -> dict[str, list[Samples]]:
         raise SettingsError("a table of `quietscope measure`", f"{path} ({words})", "name its .csv file") from error
     if not rows:
         raise SettingsError(
-            "a table of `quietscope measure`, with what samples gave", f"{path} without", "name its .csv file"
+            "a table of `quietscope measure` or `segment`, with what samples gave",
+            f"{path} without",
+            "name its .csv file",
         )
     return {
         column: [_of_image(given, widening[image]) for image, given in images.items()]
@@ -183,10 +185,18 @@ def counts_in(path: Path) -> dict[str, list[Samples]]:
 
 def counts_of(tables: Sequence[Path]) -> dict[str, list[Samples]]:
     """Read tables of counts, see `counts_in`."""
-    if len(tables) == 1:
-        return groups_in(tables[0])
-    every = [groups_in(table).get(_COUNT, []) for table in tables]
+    every = [_counts_of(table) for table in tables]
+    if len(every) == 1:
+        return {_COUNT: every[0]}
     return {_COUNT: [np.mean([frame[: min(map(len, frames))] for frame in frames], axis=0) for frames in every]}
+
+
+def _counts_of(table: Path) -> list[Samples]:
+    found = groups_in(table)
+    if _COUNT not in found:
+        got = f"{table}, which has {', '.join(found)}"
+        raise SettingsError("counts of `quietscope segment`", got, f"name its -o folder, or {COUNTS} in it")
+    return found[_COUNT]
 
 
 def _tables_below(folder: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from quietscope.consensus.counting import DOUBTFUL, SURE, sure_and_doubtful
 from quietscope.io import Image
 from quietscope.napari.background import Tell
 from quietscope.napari.layer_source import known_of
@@ -25,10 +26,6 @@ CELL_UM = 10.0
 
 LEAST_DIAMETER, LARGEST_SHARE = 3.0, 0.25
 """The usual diameter is so many pixels at least, and such a share of the shorter side of the image at most."""
-
-SURE, DOUBTFUL = 0.9, 0.7
-"""Probabilities above which an object is sure, and below which it is doubtful."""
-
 
 MOST_FRAMES = 4
 """Frames whose number of objects is told in words."""
@@ -200,7 +197,7 @@ def count_words(found: "Segmented", start: Mapping[str, int]) -> str:
     if len(found.frames) == 1:
         [frame] = found.frames
         sure = [each.probability for each in frame.objects]
-        many = (sum(each > SURE for each in sure), sum(each < DOUBTFUL for each in sure))
+        many = sure_and_doubtful(sure)
         told = f"{_how_many(frame)}; {many[0]} sure (probability above {SURE}), {many[1]} in doubt (below {DOUBTFUL})."
     else:
         lines = [_place(frame.at, start) + _how_many(frame) for frame in found.frames[:MOST_FRAMES]]

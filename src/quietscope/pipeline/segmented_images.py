@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from quietscope.consensus.counting import sure_and_doubtful
 from quietscope.errors import OutputError
 from quietscope.io.segment_names import COUNTS, OBJECTS, OVERLAY
 from quietscope.outside.regular_file import read_bounded
@@ -16,7 +17,6 @@ from quietscope.report.sheet.run_record import Picture, SegmentedImage
 MOST_IMAGES, MOST_FRAMES, MOST_PICTURES, MOST_BYTES = 50, 50, 3, 1 << 26
 """Images, frames of each, and pictures that the report shows, and the largest table that is read."""
 
-_SURE, _DOUBTFUL = 0.9, 0.7
 Place = tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def _image_in(place: Path, name: str, *, with_picture: bool) -> SegmentedImage:
     for row in _rows(place / COUNTS)[:MOST_FRAMES]:
         sure = probabilities[_place(row, "count")]
         between = f"{row['count_low']} to {row['count_high']}"
-        many = (sum(p > _SURE for p in sure), sum(p < _DOUBTFUL for p in sure))
+        many = sure_and_doubtful(sure)
         frame = ", ".join(_place(row, "count")) or "the image"
         lines.append((frame, row["count"], between, *map(str, many)))
     return SegmentedImage(name=name, counts=tuple(lines), overlay=_picture(place) if with_picture else None)

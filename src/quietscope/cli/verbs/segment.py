@@ -172,11 +172,13 @@ def _folders(found: Sequence[Analysed], output: Path, *, is_alone: bool, overwri
 
 
 def _tell(found: "Segmented", name: str, screen: Screen) -> None:
+    from quietscope.report.sheet.segmented_part import COUNT_HEADS
+
     for frame in found.frames:
         for failure in frame.failures:
             screen.note(failure.words)
     screen.note(found.note)
-    table = Table("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
+    table = Table(*COUNT_HEADS)
     for line in count_rows(found, name):
         table.add_row(*line)
     screen.show(table)

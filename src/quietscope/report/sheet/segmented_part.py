@@ -1,9 +1,10 @@
 """The part of the report that tells which objects `quietscope segment` has found in the folder of the run."""
 
+from quietscope.consensus.counting import DOUBTFUL, SURE
 from quietscope.report.sheet.markup import figure, folded, paragraph, section, table, text
 from quietscope.report.sheet.run_record import RunRecord, SegmentedImage
 
-COUNT_HEADS = ("frame", "objects", "interval", "sure (p > 0.9)", "doubtful (p < 0.7)")
+COUNT_HEADS = ("frame", "objects", "interval", f"sure (p > {SURE})", f"doubtful (p < {DOUBTFUL})")
 
 _WORDS = (
     "Objects by the consensus of posterior samples, each with the probability that it exists; counts have intervals. "
